@@ -1,0 +1,58 @@
+/** Every failure that a caller can meet, with a stable code. */
+
+/**
+ * Codes on the socket and in the client library; docs/protocol.md says when each is sent.
+ * The last five never cross the socket: a program or the client library raises them itself.
+ */
+export type ErrorCode =
+  | 'ERR_LENGTH'
+  | 'ERR_PARAMS'
+  | 'ERR_METHOD'
+  | 'ERR_MESSAGE'
+  | 'ERR_TOO_LARGE'
+  | 'ERR_FORBIDDEN'
+  | 'ERR_BUSY'
+  | 'ERR_RATE'
+  | 'ERR_NOT_SEEDED'
+  | 'ERR_HEALTH'
+  | 'ERR_ENTROPY'
+  | 'ERR_INTERNAL'
+  | 'ERR_CONNECT'
+  | 'ERR_TIMEOUT'
+  | 'ERR_CLOSED'
+  | 'ERR_CONFIG'
+  | 'ERR_LISTEN';
+
+/** A failure of the generator, the daemon, the client library or the configuration. */
+export class EntropyError extends Error {
+  override name = 'EntropyError';
+  /** Stable: match on this, never on the message. */
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/**
+ * A failure in the terms of one of the two KMS APIs: the error type (`ValidationException`) or
+ * number (`KMS.1801`) is the code, with the HTTP status that goes with it.
+ */
+export class ServiceError extends Error {
+  override name = 'ServiceError';
+  readonly code: string;
+  /** HTTP status, 400 to 599. */
+  readonly status: number;
+
+  constructor(code: string, status: number, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+/** The stable code of any thrown value; what is not ours is `ERR_INTERNAL`. */
+export function errorCode(error: unknown): ErrorCode {
+  return error instanceof EntropyError ? error.code : 'ERR_INTERNAL';
+}

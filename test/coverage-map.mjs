@@ -1,0 +1,1 @@
+export default (test) => test.replace(/^test/, 'src').replace(/\.test\.ts$/, '.ts');
