@@ -1,0 +1,245 @@
+// The N-API surface: arguments are checked here, and nothing behind it knows of JavaScript.
+// src/native.ts declares what this exports.
+#include <napi.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "generator.h"
+#include "host.h"
+#include "noise_source.h"
+#include "secure_memory.h"
+
+namespace {
+
+using entropyd::Generator;
+
+Napi::Object ToObject(Napi::Env env, const entropyd::SourceSnapshot& source) {
+  const entropyd::SourceReport& report = source.report;
+  Napi::Object object = Napi::Object::New(env);
+  object["name"] = source.traits.name;
+  if (!source.traits.path.empty()) object["path"] = source.traits.path;
+  object["state"] = entropyd::Name(report.state);
+  object["testedBitsPerByte"] = Napi::Number::New(env, entropyd::kTestedBitsPerByte);
+  object["creditedBitsPerByte"] = Napi::Number::New(env, source.credited_bits_per_byte);
+  object["bytes"] = Napi::Number::New(env, static_cast<double>(report.bytes));
+  object["reads"] = Napi::Number::New(env, static_cast<double>(report.reads));
+  object["retries"] = Napi::Number::New(env, static_cast<double>(report.retries));
+  object["alarms"] = Napi::Number::New(env, static_cast<double>(report.alarms));
+  const double seconds = static_cast<double>(report.read_ns) / 1e9;
+  object["bytesPerSecond"] =
+      Napi::Number::New(env, seconds > 0 ? static_cast<double>(report.bytes) / seconds : 0);
+  object["lastAlarm"] = report.last_alarm;
+  object["lastError"] = report.last_error;
+  return object;
+}
+
+// Bytes of [offset, offset + length) in a Uint8Array; an exception is pending where it does not
+// fit. The memory is the array's: it must not be detached meanwhile.
+bool GetRange(const Napi::CallbackInfo& info, std::span<uint8_t>& range) {
+  if (info.Length() >= 3 && info[0].IsTypedArray() && info[1].IsNumber() && info[2].IsNumber()) {
+    const auto array = info[0].As<Napi::TypedArray>();
+    const int64_t offset = info[1].As<Napi::Number>().Int64Value();
+    const int64_t length = info[2].As<Napi::Number>().Int64Value();
+    const auto size = static_cast<int64_t>(array.ByteLength());
+    if (array.TypedArrayType() == napi_uint8_array && offset >= 0 && length >= 0 &&
+        offset <= size && length <= size - offset) {
+      range = {info[0].As<Napi::Uint8Array>().Data() + offset, static_cast<size_t>(length)};
+      return true;
+    }
+  }
+  Napi::TypeError::New(info.Env(), "expected (Uint8Array, offset, length) within the array")
+      .ThrowAsJavaScriptException();
+  return false;
+}
+
+std::vector<std::unique_ptr<entropyd::NoiseSource>> MakeSources(const Napi::Array& devices) {
+  std::vector<std::unique_ptr<entropyd::NoiseSource>> sources;
+  for (const auto make : entropyd::kBuiltInSources) sources.push_back(make());
+  for (uint32_t i = 0; i < devices.Length(); ++i) {
+    const Napi::Object device = devices.Get(i).As<Napi::Object>();
+    sources.push_back(
+        entropyd::MakeDevice(device.Get("name").ToString(), device.Get("path").ToString(),
+                             device.Get("creditedBitsPerByte").ToNumber().Uint32Value()));
+  }
+  return sources;
+}
+
+// Posts onSourceChange() from a source's thread to the event loop. While the environment ends
+// there is nobody to call, and that is no error.
+void CallSourceChange(Napi::Env env, Napi::Function callback, std::nullptr_t*, void*) {
+  if (static_cast<napi_env>(env) != nullptr)
+    napi_call_function(env, env.Undefined(), callback, 0, nullptr, nullptr);
+}
+using SourceChange = Napi::TypedThreadSafeFunction<std::nullptr_t, void, CallSourceChange>;
+
+class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
+ public:
+  static Napi::Function Class(Napi::Env env) {
+    return DefineClass(env, "Generator",
+                       {InstanceMethod<&GeneratorWrap::Generate>("generate"),
+                        InstanceMethod<&GeneratorWrap::BeginFresh>("beginFresh"),
+                        InstanceMethod<&GeneratorWrap::Reseed>("reseed"),
+                        InstanceMethod<&GeneratorWrap::Poll>("poll"),
+                        InstanceMethod<&GeneratorWrap::SelfTest>("selfTest"),
+                        InstanceMethod<&GeneratorWrap::Snapshot>("snapshot"),
+                        InstanceMethod<&GeneratorWrap::Close>("close")});
+  }
+
+  // (options, onTransition(state, reason), onSourceChange())
+  explicit GeneratorWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<GeneratorWrap>(info) {
+    const Napi::Env env = info.Env();
+    if (info.Length() < 3 || !info[0].IsObject() || !info[1].IsFunction() ||
+        !info[2].IsFunction()) {
+      Napi::TypeError::New(env, "expected (options, onTransition, onSourceChange)")
+          .ThrowAsJavaScriptException();
+      return;
+    }
+    const Napi::Object options = info[0].As<Napi::Object>();
+    const entropyd::GeneratorOptions policy{
+        .profile = options.Get("profile").ToString().Utf8Value() == "strict"
+                       ? entropyd::Profile::kStrict
+                       : entropyd::Profile::kDefault,
+        .reseed_requests = options.Get("reseedRequests").ToNumber().Uint32Value(),
+        .reseed_seconds = options.Get("reseedSeconds").ToNumber().Uint32Value()};
+    on_transition_ = Napi::Persistent(info[1].As<Napi::Function>());
+    on_source_change_ = SourceChange::New(env, info[2].As<Napi::Function>(),
+                                          "entropyd source change", 0, 1, nullptr);
+    on_source_change_.Unref(env);
+    const entropyd::GeneratorHooks hooks{
+        .on_transition =
+            [this](entropyd::State state, const std::string& reason) {
+              on_transition_.Call({Napi::String::New(Env(), entropyd::Name(state)),
+                                   Napi::String::New(Env(), reason)});
+            },
+        .on_source_change = [change = on_source_change_] { change.NonBlockingCall(); },
+        .clock = entropyd::BootTimeNs};
+    generator_ = std::make_unique<Generator>(
+        policy, MakeSources(options.Get("devices").As<Napi::Array>()), hooks);
+    // Runs before the hook of on_source_change_, which the source threads use.
+    napi_add_env_cleanup_hook(env, OnEnvironmentExit, this);
+  }
+
+  ~GeneratorWrap() override {
+    napi_remove_env_cleanup_hook(Env(), OnEnvironmentExit, this);
+    CloseNow();
+  }
+
+ private:
+  static void OnEnvironmentExit(void* wrap) { static_cast<GeneratorWrap*>(wrap)->CloseNow(); }
+
+  void CloseNow() {
+    if (!generator_) return;
+    generator_.reset();
+    on_source_change_.Release();
+  }
+
+  bool Open(Napi::Env env) const {
+    if (!generator_) Napi::Error::New(env, "the generator is closed").ThrowAsJavaScriptException();
+    return generator_ != nullptr;
+  }
+
+  static Napi::Value Number(Napi::Env env, entropyd::Result result) {
+    return Napi::Number::New(env, static_cast<int>(result));
+  }
+
+  Napi::Value Generate(const Napi::CallbackInfo& info) {
+    std::span<uint8_t> out;
+    if (!Open(info.Env()) || !GetRange(info, out)) return info.Env().Undefined();
+    return Number(info.Env(), generator_->Generate(out, info[3].ToBoolean()));
+  }
+  void BeginFresh(const Napi::CallbackInfo& info) {
+    if (Open(info.Env())) generator_->BeginFresh();
+  }
+  Napi::Value Reseed(const Napi::CallbackInfo& info) {
+    if (!Open(info.Env())) return info.Env().Undefined();
+    return Number(info.Env(), generator_->Reseed());
+  }
+  void Poll(const Napi::CallbackInfo&) {
+    if (generator_) generator_->Poll();
+  }
+  Napi::Value SelfTest(const Napi::CallbackInfo& info) {
+    if (!Open(info.Env())) return info.Env().Undefined();
+    return Napi::Boolean::New(info.Env(), generator_->SelfTest());
+  }
+  Napi::Value Snapshot(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    if (!Open(env)) return env.Undefined();
+    const entropyd::GeneratorSnapshot snapshot = generator_->Snapshot();
+    Napi::Object object = Napi::Object::New(env);
+    object["state"] = entropyd::Name(snapshot.state);
+    object["reason"] = snapshot.reason;
+    Napi::Array sources = Napi::Array::New(env);
+    for (const entropyd::SourceSnapshot& source : snapshot.sources)
+      sources[sources.Length()] = ToObject(env, source);
+    object["sources"] = sources;
+    object["reseeds"] = Napi::Number::New(env, static_cast<double>(snapshot.reseeds));
+    object["requestsSinceReseed"] =
+        Napi::Number::New(env, static_cast<double>(snapshot.requests_since_reseed));
+    object["secondsSinceReseed"] =
+        Napi::Number::New(env, static_cast<double>(snapshot.seconds_since_reseed));
+    object["memoryLocked"] = Napi::Boolean::New(env, snapshot.memory_locked);
+    return object;
+  }
+  void Close(const Napi::CallbackInfo&) { CloseNow(); }
+
+  std::unique_ptr<Generator> generator_;
+  Napi::FunctionReference on_transition_;
+  SourceChange on_source_change_;
+};
+
+// A Uint8Array of zeros over pages that are locked, undumpable and wiped when it is collected.
+Napi::Value Allocate(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  constexpr int64_t kMaxSize = 16 * 1024 * 1024;
+  const int64_t size = info[0].IsNumber() ? info[0].As<Napi::Number>().Int64Value() : 0;
+  if (size < 1 || size > kMaxSize) {
+    Napi::RangeError::New(env, "size: 1 to 16,777,216 bytes").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  auto* buffer = new entropyd::SecureBuffer(static_cast<size_t>(size));
+  const auto memory = Napi::ArrayBuffer::New(
+      env, buffer->data(), buffer->size(),
+      [](Napi::BasicEnv, void*, entropyd::SecureBuffer* owner) { delete owner; }, buffer);
+  return Napi::Uint8Array::New(env, buffer->size(), memory, 0);
+}
+
+Napi::Value Wipe(const Napi::CallbackInfo& info) {
+  std::span<uint8_t> range;
+  if (GetRange(info, range)) entropyd::Wipe(range);
+  return info.Env().Undefined();
+}
+
+Napi::Value PeerCredentials(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const int fd = info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : -1;
+  const auto peer = entropyd::GetPeerCredentials(fd);
+  if (!peer) return env.Null();
+  Napi::Object object = Napi::Object::New(env);
+  object["pid"] = Napi::Number::New(env, peer->pid);
+  object["uid"] = Napi::Number::New(env, peer->uid);
+  Napi::Array groups = Napi::Array::New(env);
+  groups[uint32_t{0}] = Napi::Number::New(env, peer->gid);
+  for (const gid_t group : peer->groups) groups[groups.Length()] = Napi::Number::New(env, group);
+  object["gids"] = groups;
+  return object;
+}
+
+Napi::Value Harden(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), entropyd::Harden());
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports["Generator"] = GeneratorWrap::Class(env);
+  exports["allocate"] = Napi::Function::New<Allocate>(env);
+  exports["wipe"] = Napi::Function::New<Wipe>(env);
+  exports["peerCredentials"] = Napi::Function::New<PeerCredentials>(env);
+  exports["harden"] = Napi::Function::New<Harden>(env);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(entropyd, Init)

@@ -1,0 +1,63 @@
+// CTR_DRBG with AES-256 and derivation function (SP 800-90A Rev. 1, 10.2.1), OpenSSL's own, under
+// our seed provider. Failures latch: OpenSSL alone would recover silently.
+#pragma once
+
+#include <openssl/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "seed_provider.h"
+
+namespace entropyd {
+
+// 2^19 bits, SP 800-90A table 3: one call of Drbg::Generate. OpenSSL would take more.
+inline constexpr size_t kMaxGenerate = 65536;
+
+class Drbg {
+ public:
+  // `supplier` outlives the DRBG.
+  explicit Drbg(SeedSupplier& supplier) noexcept;
+
+  // 9.1. Clears a latched failure: the only way back.
+  bool Instantiate(std::span<const uint8_t> personalization) noexcept;
+  // 9.2
+  bool Reseed(std::span<const uint8_t> additional_input, bool prediction_resistance) noexcept;
+  // 9.3; out is at most kMaxGenerate and holds zeros after a failure. With `prediction_resistance`
+  // the supplier is asked for fresh seed first (9.3.1 step 7).
+  bool Generate(std::span<uint8_t> out, std::span<const uint8_t> additional_input,
+                bool prediction_resistance) noexcept;
+  // 9.4: the internal state is erased.
+  void Uninstantiate() noexcept;
+
+ private:
+  bool Latch(bool ok) noexcept;
+
+  struct Free {
+    void operator()(OSSL_LIB_CTX* library) const noexcept;
+    void operator()(EVP_RAND_CTX* rand) const noexcept;
+  };
+  // In this order: a child before its parent, both before their library.
+  std::unique_ptr<OSSL_LIB_CTX, Free> library_;
+  std::unique_ptr<EVP_RAND_CTX, Free> seed_source_;
+  std::unique_ptr<EVP_RAND_CTX, Free> drbg_;
+  bool ready_ = false;
+};
+
+// One run of the DRBG with its expected end: instantiate, reseed, generate twice.
+struct KnownAnswer {
+  std::span<const uint8_t> seed;  // entropy input and nonce
+  std::span<const uint8_t> personalization;
+  std::span<const uint8_t> reseed;
+  std::span<const uint8_t> reseed_input;
+  std::span<const uint8_t> first_input;
+  std::span<const uint8_t> second_input;
+  std::span<const uint8_t> output;  // of the second generate
+};
+extern const KnownAnswer kPowerOnAnswer;
+
+// The health test of the DRBG itself (SP 800-90A 11.3), run before its first use.
+bool KnownAnswerTest(const KnownAnswer& answer) noexcept;
+
+}  // namespace entropyd

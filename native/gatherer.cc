@@ -1,0 +1,187 @@
+// The thread of a blocking source: read, test, hold until taken; reopen what was lost.
+#include "gatherer.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <utility>
+
+#include "secure_memory.h"
+
+namespace entropyd {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Waits of 1, 2, 4 ... 128 ms between attempts, 45 in all: 255 ms, then 37 times 128 ms; together
+// just under the timeout.
+constexpr unsigned kMaxBackoffShift = 7;
+constexpr unsigned kMaxWaits = 45;
+constexpr uint64_t kReadTimeoutNs = 5'000'000'000;
+// A lost or absent device is opened anew this often.
+constexpr seconds kReopenInterval{10};
+// How long the end waits for a thread that is in a read.
+constexpr milliseconds kStopGrace{200};
+constexpr size_t kChunk = 64;
+
+}  // namespace
+
+struct Gatherer::Shared {
+  Shared(std::unique_ptr<NoiseSource> noise, size_t capacity, std::function<void()> changed)
+      : on_change(std::move(changed)),
+        ready(capacity),
+        source(std::move(noise), [this](unsigned waits) { return Backoff(waits); }) {}
+
+  bool Backoff(unsigned waits) {
+    if (waits >= kMaxWaits) return false;
+    std::unique_lock lock(mutex);
+    const milliseconds pause{1U << std::min(waits, kMaxBackoffShift)};
+    return !wake.wait_for(lock, pause, [this] { return stop; });
+  }
+
+  // Makes the thread's view public; tells if the state is another.
+  void Publish() {
+    bool changed = false;
+    {
+      const std::lock_guard lock(mutex);
+      changed = report.state != source.report().state || report.alarms != source.report().alarms;
+      report = source.report();
+    }
+    if (changed) on_change();
+  }
+
+  std::function<void()> on_change;
+  std::mutex mutex;
+  std::condition_variable wake;  // for the thread: something to do
+  std::condition_variable done;  // for the owner: the thread has ended
+  SecureBuffer ready;
+  size_t filled = 0;
+  uint64_t epoch = 0;  // counts Discard(): a read that began before it does not count
+  bool stop = false;
+  bool retest = false;
+  bool finished = false;
+  SourceReport report;
+  TestedSource source;  // the thread's, but for reading_since()
+};
+
+Gatherer::Gatherer(std::unique_ptr<NoiseSource> source, size_t capacity,
+                   std::function<void()> on_change)
+    : shared_(std::make_shared<Shared>(std::move(source), capacity, std::move(on_change))) {
+  // Signals are for the program's own threads.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([shared = shared_] { Run(shared); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+Gatherer::~Gatherer() {
+  if (!shared_) return;
+  std::unique_lock lock(shared_->mutex);
+  shared_->stop = true;
+  shared_->wake.notify_all();
+  if (shared_->done.wait_for(lock, kStopGrace, [this] { return shared_->finished; })) {
+    lock.unlock();
+    thread_.join();
+  } else {
+    thread_.detach();
+  }
+}
+
+void Gatherer::Abandon() noexcept {
+  // Deliberately leaked: destroying a joinable thread or a held mutex is undefined.
+  new std::shared_ptr<Shared>(std::move(shared_));
+  new std::thread(std::move(thread_));
+}
+
+size_t Gatherer::capacity() const noexcept { return shared_ ? shared_->ready.size() : 0; }
+
+SourceReport Gatherer::Report() const {
+  SourceReport report;
+  if (!shared_) {
+    report.state = SourceState::kLost;
+    report.last_error = "its thread stayed in the parent process";
+    return report;
+  }
+  const uint64_t since = shared_->source.reading_since();
+  const std::lock_guard lock(shared_->mutex);
+  report = shared_->report;
+  if (since != 0 && NowNs() - since > kReadTimeoutNs && report.state != SourceState::kFailed) {
+    report.state = SourceState::kLost;
+    report.last_error = "timed out";
+  }
+  return report;
+}
+
+bool Gatherer::Take(std::span<uint8_t> out) noexcept {
+  if (!shared_) return false;
+  const std::lock_guard lock(shared_->mutex);
+  if (shared_->filled < shared_->ready.size() || shared_->report.state != SourceState::kPassing)
+    return false;
+  std::ranges::copy(shared_->ready.first(std::min(out.size(), shared_->ready.size())), out.begin());
+  Wipe(shared_->ready.span());
+  shared_->filled = 0;
+  shared_->wake.notify_all();
+  return true;
+}
+
+void Gatherer::Discard() noexcept {
+  if (!shared_) return;
+  const std::lock_guard lock(shared_->mutex);
+  Wipe(shared_->ready.span());
+  shared_->filled = 0;
+  ++shared_->epoch;
+  shared_->wake.notify_all();
+}
+
+void Gatherer::Retest() noexcept {
+  if (!shared_) return;
+  const std::lock_guard lock(shared_->mutex);
+  shared_->retest = true;
+  shared_->wake.notify_all();
+}
+
+void Gatherer::Run(const std::shared_ptr<Shared>& shared) {
+  Shared& s = *shared;
+  std::array<uint8_t, kChunk> chunk{};
+  const WipeGuard guard(chunk);
+  std::unique_lock lock(s.mutex);
+  while (!s.stop) {
+    lock.unlock();
+    s.source.Start();
+    s.Publish();
+    lock.lock();
+    while (!s.stop && s.source.passing()) {
+      s.wake.wait(lock, [&s] { return s.stop || s.retest || s.filled < s.ready.size(); });
+      if (s.stop) break;
+      const bool retest = std::exchange(s.retest, false);
+      const uint64_t epoch = s.epoch;
+      lock.unlock();
+      const bool read = retest ? s.source.TestStartup() && false : s.source.Read(chunk);
+      s.Publish();
+      lock.lock();
+      if (!read || epoch != s.epoch) continue;
+      std::ranges::copy(chunk, s.ready.data() + s.filled);
+      s.filled += chunk.size();
+      if (s.filled < s.ready.size()) continue;
+      lock.unlock();
+      s.on_change();
+      lock.lock();
+    }
+    if (s.source.report().state == SourceState::kFailed) break;
+    s.wake.wait_for(lock, kReopenInterval, [&s] { return s.stop; });
+  }
+  Wipe(s.ready.span());
+  s.filled = 0;
+  s.finished = true;
+  s.done.notify_all();
+}
+
+}  // namespace entropyd

@@ -1,0 +1,36 @@
+// getsockopt(2), setrlimit(2) and prctl(2).
+#include "host.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS 59
+#endif
+
+namespace entropyd {
+
+std::optional<PeerCredentials> GetPeerCredentials(int fd) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0 || credentials.pid == 0)
+    return std::nullopt;
+  PeerCredentials peer{credentials.pid, credentials.uid, credentials.gid, {}};
+  // The first call fails with ERANGE and tells the size; it is final, because a connected peer's
+  // groups do not change.
+  size = 0;
+  getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, nullptr, &size);
+  peer.groups.resize(size / sizeof(gid_t));
+  if (size > 0 && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, peer.groups.data(), &size) != 0)
+    return std::nullopt;
+  return peer;
+}
+
+bool Harden() noexcept {
+  const rlimit none{0, 0};
+  const bool no_core = setrlimit(RLIMIT_CORE, &none) == 0;
+  return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && no_core;
+}
+
+}  // namespace entropyd

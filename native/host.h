@@ -1,0 +1,27 @@
+// What the daemon asks of Linux and Node does not offer: who is at the other end of a Unix socket,
+// and a process that leaves no dump behind.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <vector>
+
+namespace entropyd {
+
+struct PeerCredentials {
+  pid_t pid;
+  uid_t uid;
+  gid_t gid;
+  std::vector<gid_t> groups;  // supplementary
+};
+
+// SO_PEERCRED and SO_PEERGROUPS (unix(7), socket(7)): as they were when the peer connected. Empty
+// where `fd` is no connected Unix socket.
+std::optional<PeerCredentials> GetPeerCredentials(int fd);
+
+// No core dumps (RLIMIT_CORE 0) and no ptrace by other processes of the user (PR_SET_DUMPABLE 0).
+// For programs; a library must not call it. False if the kernel refused either.
+bool Harden() noexcept;
+
+}  // namespace entropyd

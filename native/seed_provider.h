@@ -1,0 +1,27 @@
+// An in-process OpenSSL provider whose one EVP_RAND is the CTR_DRBG's entropy source: the
+// Get_entropy_input of SP 800-90A, 9.1 and 9.2.
+#pragma once
+
+#include <openssl/types.h>
+
+#include <cstdint>
+#include <span>
+
+namespace entropyd {
+
+// Where the DRBG's seed material comes from.
+class SeedSupplier {
+ public:
+  virtual ~SeedSupplier() = default;
+  // Seed material with at least `entropy_bits` of credited min-entropy, in memory of the
+  // supplier's own that stays valid until ClearSeed(); empty if it cannot be had.
+  // `fresh`: prediction resistance, so only entropy read after the request.
+  virtual std::span<uint8_t> SupplySeed(unsigned entropy_bits, bool fresh) noexcept = 0;
+  virtual void ClearSeed() noexcept = 0;
+};
+
+// Adds the provider to `library` and makes its EVP_RAND, bound to `supplier`; null on failure.
+// The caller frees it with EVP_RAND_CTX_free before `library`; `supplier` outlives both.
+EVP_RAND_CTX* NewSeedSource(OSSL_LIB_CTX* library, SeedSupplier& supplier) noexcept;
+
+}  // namespace entropyd

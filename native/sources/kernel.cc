@@ -1,0 +1,46 @@
+// getrandom(2): the kernel's generator, part of every seed so that the output is never weaker.
+#include <sys/random.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "../noise_source.h"
+#include "../secure_memory.h"
+
+namespace entropyd {
+namespace {
+
+class Kernel final : public NoiseSource {
+ public:
+  Kernel() : NoiseSource({.name = "getrandom", .role = SourceRole::kKernel}) {}
+
+  bool Open() noexcept override {
+    uint8_t probe = 0;
+    const bool works = getrandom(&probe, sizeof probe, 0) == sizeof probe;
+    Wipe({&probe, sizeof probe});
+    return works;
+  }
+
+  ReadStatus Read(std::span<uint8_t> samples) noexcept override {
+    // A signal can cut a call short above 256 bytes, or stop it before the first byte (EINTR).
+    for (size_t at = 0; at < samples.size();) {
+      const ssize_t count = getrandom(samples.data() + at, samples.size() - at, 0);
+      if (count > 0) {
+        at += static_cast<size_t>(count);
+      } else if (errno == EINTR) {
+        ++retries_;
+      } else {
+        error_ = std::strerror(errno);
+        Wipe(samples);
+        return ReadStatus::kFailed;
+      }
+    }
+    return ReadStatus::kOk;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<NoiseSource> MakeKernel() { return std::make_unique<Kernel>(); }
+
+}  // namespace entropyd

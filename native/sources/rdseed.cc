@@ -1,0 +1,44 @@
+// RDSEED: the CPU's conditioned noise source (Intel SDM Vol. 1, 7.3.17), in its 64-bit form only:
+// the shorter forms of AMD Zen 5 may return 0 with the carry flag set (CVE-2025-62626).
+#include "cpu_words.h"
+
+namespace entropyd {
+namespace {
+
+#if defined(__x86_64__)
+// Intel advises up to 100 attempts with PAUSE; 128 covers two busy threads, where 46 % of the
+// attempts were seen to find nothing.
+constexpr unsigned kAttempts = 128;
+constexpr unsigned kCpuidLeaf = 7;
+constexpr unsigned kCpuidEbxBit = 18;
+
+__attribute__((target("rdseed"))) bool Rdseed(uint64_t& word) noexcept {
+  unsigned long long value = 0;
+  const bool carry = _rdseed64_step(&value) != 0;
+  word = value;
+  return carry;
+}
+
+bool HasRdseed() noexcept {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(kCpuidLeaf, 0, &eax, &ebx, &ecx, &edx) != 0 &&
+         ((ebx >> kCpuidEbxBit) & 1) != 0;
+}
+#else
+constexpr unsigned kAttempts = 0;
+bool Rdseed(uint64_t&) noexcept { return false; }
+bool HasRdseed() noexcept { return false; }
+#endif
+
+}  // namespace
+
+std::unique_ptr<NoiseSource> MakeRdseed() {
+  // Intel and AMD state full entropy; half of it is credited, for a source that cannot be seen.
+  return std::make_unique<CpuWords>(SourceTraits{.name = "rdseed",
+                                                 .sample = SampleKind::kWord64,
+                                                 .role = SourceRole::kSeed,
+                                                 .credited_bits_per_byte = 4},
+                                    HasRdseed, Rdseed, kAttempts);
+}
+
+}  // namespace entropyd
