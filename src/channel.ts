@@ -1,0 +1,387 @@
+/**
+ * A client's connection: requests of one tick leave in one write, answers come back in order. It
+ * connects when it is needed, and again after a loss.
+ */
+import { randomFillSync } from 'node:crypto';
+import { createConnection, type Socket } from 'node:net';
+import { EntropyError, type ErrorCode } from './errors.js';
+import {
+  type Answer,
+  fixed,
+  maxRandomRequestSize,
+  type Request,
+  readAnswerHeader,
+  writeRandomRequest,
+} from './protocol.js';
+import { MessageScanner } from './scanner.js';
+
+/** One request on its way; settled exactly once. */
+export interface Call {
+  /** Of a `random`: where its bytes go. Exactly `target` or `method` is there. */
+  target?: Uint8Array;
+  predictionResistance?: boolean;
+  /** Any other method. */
+  method?: string;
+  params?: unknown[];
+  /** By `performance.now()`. */
+  deadline: number;
+  /** With the result of any method but `random`. */
+  resolve(result: unknown): void;
+  reject(error: Error): void;
+}
+
+/** A call in the queue. */
+interface Pending extends Call {
+  id: number;
+  /** Bytes of `target` that are there; -1 until its header has come. */
+  filled: number;
+  /** Connections that were lost under it. */
+  losses: number;
+  /** Settled early; its answer is still to come and is dropped. */
+  settled: boolean;
+}
+
+/** After a loss: this often at most, waiting 25, 50, 100 ... ms with jitter in between. */
+const maxReconnects = 6;
+const firstBackoffMs = 25;
+
+/** Answers of other methods than `random`: noise is the largest, status has the most elements. */
+const answerLimits = { size: 4 * 1024 * 1024, elements: 4096 };
+
+const maxId = 2 ** 32 - 1;
+
+// libuv reads 64 KiB at a time.
+const readSize = 64 * 1024;
+
+type Codec = typeof import('./codec.js');
+
+export class Channel {
+  readonly #path: string;
+  readonly #scanner = new MessageScanner(answerLimits);
+  // Local bytes for the answers of one read: never of the shared slab, wiped after use.
+  #local: Uint8Array | undefined;
+  #codec: Codec | undefined;
+  #socket: Socket | undefined;
+  #connected = false;
+  #reconnects = 0;
+  #backoff: NodeJS.Timeout | undefined;
+  /** Written or about to be, in order; the first `#written` have been. */
+  #pending: Pending[] = [];
+  #written = 0;
+  #flushing = false;
+  #nextId = 0;
+  #partial: Uint8Array = new Uint8Array(0);
+  #sweep: NodeJS.Timeout | undefined;
+  #sweepAt = Number.POSITIVE_INFINITY;
+  #closed = false;
+
+  /** @param mixLocal XOR what arrives with bytes of this process's generator */
+  constructor(path: string, mixLocal: boolean) {
+    this.#path = path;
+    if (mixLocal) this.#local = new Uint8Array(readSize);
+  }
+
+  /**
+   * Queues a call; it leaves with all others of this tick.
+   * @returns a function that settles it early, with an error
+   */
+  send(call: Call): (error: Error) => void {
+    const pending: Pending = { ...call, id: this.#nextId, filled: -1, losses: 0, settled: false };
+    this.#nextId = this.#nextId === maxId ? 0 : this.#nextId + 1;
+    if (this.#closed) {
+      this.#fail(pending, new EntropyError('ERR_CLOSED', 'the client is closed'));
+      return () => {};
+    }
+    this.#pending.push(pending);
+    this.#watch(pending.deadline);
+    if (!this.#flushing) {
+      this.#flushing = true;
+      process.nextTick(() => this.#flush());
+    }
+    return (error) => this.#fail(pending, error);
+  }
+
+  /** Ends the connection; calls under way are rejected with `ERR_CLOSED`. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#backoff);
+    this.#failAll(new EntropyError('ERR_CLOSED', 'the client was closed'));
+    this.#socket?.destroy();
+  }
+
+  #fail(pending: Pending, error: Error): void {
+    if (pending.settled) return;
+    pending.settled = true;
+    // What a late answer would fill must not be the caller's any more.
+    if (pending.target !== undefined) pending.target = new Uint8Array(pending.target.length);
+    pending.reject(error);
+  }
+
+  #failAll(error: Error): void {
+    const all = this.#pending;
+    this.#pending = [];
+    this.#written = 0;
+    for (const pending of all) this.#fail(pending, error);
+    this.#idle();
+  }
+
+  /** Nothing is awaited: this connection no longer keeps the process alive. */
+  #idle(): void {
+    if (this.#pending.length > 0) return;
+    this.#socket?.unref();
+    clearTimeout(this.#sweep);
+    this.#sweepAt = Number.POSITIVE_INFINITY;
+  }
+
+  #watch(deadline: number): void {
+    if (deadline >= this.#sweepAt) return;
+    this.#sweepAt = deadline;
+    clearTimeout(this.#sweep);
+    const delay = Math.max(0, Math.ceil(deadline - performance.now()));
+    this.#sweep = setTimeout(() => this.#expire(), delay).unref();
+  }
+
+  /** Rejects the calls whose time is up. */
+  #expire(): void {
+    const now = performance.now();
+    this.#sweepAt = Number.POSITIVE_INFINITY;
+    for (const pending of this.#pending) {
+      if (pending.settled) continue;
+      if (pending.deadline <= now)
+        this.#fail(pending, new EntropyError('ERR_TIMEOUT', `no answer in time on ${this.#path}`));
+      else this.#watch(pending.deadline);
+    }
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    if (this.#written === this.#pending.length || this.#closed) return;
+    if (this.#socket === undefined && this.#backoff === undefined) this.#connect();
+    if (!this.#connected) return;
+    const socket = this.#socket as Socket;
+    socket.ref();
+    socket.cork();
+    while (this.#written < this.#pending.length) {
+      const pending = this.#pending[this.#written] as Pending;
+      if (isPlainRandom(pending)) {
+        socket.write(this.#encodeRun());
+      } else if (this.#codec !== undefined) {
+        socket.write(this.#codec.encodeRequest(toRequest(pending)));
+        this.#written++;
+      } else {
+        void this.#loadCodec().then(() => this.#flush());
+        break;
+      }
+    }
+    socket.uncork();
+  }
+
+  /** Encodes the next requests of the fixed shape, which come in runs. */
+  #encodeRun(): Uint8Array {
+    const out = Buffer.allocUnsafe((this.#pending.length - this.#written) * maxRandomRequestSize);
+    let at = 0;
+    for (; this.#written < this.#pending.length; this.#written++) {
+      const pending = this.#pending[this.#written] as Pending;
+      if (!isPlainRandom(pending)) break;
+      at = writeRandomRequest(out, at, pending.id, pending.target.length);
+    }
+    return out.subarray(0, at);
+  }
+
+  async #loadCodec(): Promise<Codec> {
+    this.#codec ??= await import('./codec.js');
+    return this.#codec;
+  }
+
+  #connect(): void {
+    const socket = createConnection(this.#path);
+    this.#socket = socket;
+    let failure: NodeJS.ErrnoException | undefined;
+    socket.on('connect', () => {
+      this.#connected = true;
+      this.#flush();
+    });
+    socket.on('data', (data) => {
+      this.#reconnects = 0;
+      try {
+        this.#read(data);
+      } catch (error) {
+        this.#failAll(error as Error);
+        socket.destroy();
+      }
+    });
+    socket.on('error', (error) => {
+      failure = error;
+    });
+    socket.on('close', () => {
+      const wasConnected = this.#connected;
+      this.#socket = undefined;
+      this.#connected = false;
+      this.#partial = new Uint8Array(0);
+      this.#scanner.reset();
+      if (wasConnected || this.#reconnects > 0) this.#lost();
+      else this.#failAll(connectError(this.#path, failure));
+    });
+  }
+
+  /**
+   * The connection is gone. Requests are idempotent: where nothing of an answer has come, the call
+   * goes out again on the next connection, once.
+   */
+  #lost(): void {
+    const kept: Pending[] = [];
+    const closed = new EntropyError(
+      'ERR_CLOSED',
+      `the daemon closed the connection: ${this.#path}`,
+    );
+    for (const [index, pending] of this.#pending.entries()) {
+      if (pending.settled) continue;
+      if (index < this.#written) pending.losses++;
+      if (pending.losses > 1 || pending.filled >= 0) this.#fail(pending, closed);
+      else kept.push(pending);
+    }
+    this.#pending = kept;
+    this.#written = 0;
+    if (kept.length === 0) return;
+    if (this.#reconnects++ === maxReconnects) {
+      this.#failAll(closed);
+      return;
+    }
+    const pause = firstBackoffMs * 2 ** (this.#reconnects - 1) * (0.5 + Math.random() / 2);
+    this.#backoff = setTimeout(() => {
+      this.#backoff = undefined;
+      this.#flush();
+    }, pause);
+  }
+
+  #read(data: Buffer): void {
+    let bytes: Uint8Array = data;
+    if (this.#partial.length > 0) {
+      bytes = Buffer.concat([this.#partial, data]);
+      this.#partial = new Uint8Array(0);
+    }
+    // One draw for the whole read: an answer's byte at i is mixed with the local byte at i.
+    const local = this.#draw(bytes.length);
+    const settled = this.#take(bytes, local);
+    this.#pending.splice(0, settled);
+    this.#written -= settled;
+    local?.fill(0, 0, bytes.length);
+    this.#idle();
+  }
+
+  #draw(size: number): Uint8Array | undefined {
+    if (this.#local === undefined) return undefined;
+    if (this.#local.length < size) this.#local = new Uint8Array(size);
+    return randomFillSync(this.#local, 0, size);
+  }
+
+  /** Takes all answers in `bytes`: how many calls of the queue are done with. */
+  #take(bytes: Uint8Array, local: Uint8Array | undefined): number {
+    const end = bytes.length;
+    let at = 0;
+    let head = 0;
+    while (at < end) {
+      const pending = head < this.#written ? this.#pending[head] : undefined;
+      if (pending === undefined) throw unexpected('an answer to no request');
+      const { target } = pending;
+      if (target === undefined || pending.filled < 0) {
+        const body = target === undefined ? 0 : readAnswerHeader(bytes, at, end);
+        if (target === undefined || body === 0) {
+          const next = this.#other(bytes, at, pending);
+          if (next === 0) break;
+          at = next;
+          head++;
+          continue;
+        }
+        if (fixed.id !== pending.id || fixed.size !== target.length)
+          throw unexpected('an answer that does not fit its request');
+        this.#scanner.reset();
+        pending.filled = 0;
+        at = body;
+      }
+      const size = Math.min(target.length - pending.filled, end - at);
+      copy(bytes, at, size, target, pending.filled, local);
+      at += size;
+      pending.filled += size;
+      if (pending.filled < target.length) break;
+      head++;
+      if (!pending.settled) {
+        pending.settled = true;
+        pending.resolve(target);
+      }
+    }
+    return head;
+  }
+
+  /** Takes an answer of any other shape: its end, or 0 and a copy of what is there of it. */
+  #other(bytes: Uint8Array, at: number, pending: Pending): number {
+    const end = this.#scanner.scan(bytes, at, bytes.length);
+    if (end === 0) {
+      this.#partial = bytes.slice(at);
+      return 0;
+    }
+    this.#scanner.reset();
+    const message = bytes.slice(at, end);
+    void this.#loadCodec().then(({ decodeAnswer }) => {
+      try {
+        this.#settle(pending, decodeAnswer(message));
+      } catch (error) {
+        this.#fail(pending, error as Error);
+      }
+    });
+    return end;
+  }
+
+  #settle(pending: Pending, { id, error, result }: Answer): void {
+    if (pending.settled) return;
+    if (Array.isArray(error)) {
+      // Id 0 with an error may answer a message that the daemon could not read.
+      const [code, message] = error as [ErrorCode, string];
+      this.#fail(pending, new EntropyError(code, String(message)));
+    } else if (id !== pending.id || pending.target !== undefined) {
+      this.#fail(pending, unexpected('an answer that does not fit its request'));
+    } else {
+      pending.settled = true;
+      pending.resolve(result);
+    }
+  }
+}
+
+function isPlainRandom(pending: Pending): pending is Pending & { target: Uint8Array } {
+  return pending.target !== undefined && !pending.predictionResistance;
+}
+
+function toRequest({ id, target, method = 'random', params = [] }: Pending): Request {
+  if (target === undefined) return { id, method, params };
+  return { id, method, params: [target.length, { predictionResistance: true }] };
+}
+
+function unexpected(what: string): EntropyError {
+  return new EntropyError('ERR_MESSAGE', `the daemon sent ${what}`);
+}
+
+function connectError(path: string, cause: NodeJS.ErrnoException | undefined): EntropyError {
+  const reason = cause?.code ?? 'closed';
+  return new EntropyError(
+    'ERR_CONNECT',
+    `no daemon on ${path} (${reason}); start one with: entropyd --socket ${path}`,
+    { cause },
+  );
+}
+
+/** Copies answer bytes into their target, XORed with this process's own where there are any. */
+function copy(
+  from: Uint8Array,
+  at: number,
+  size: number,
+  to: Uint8Array,
+  offset: number,
+  local: Uint8Array | undefined,
+): void {
+  if (local === undefined) {
+    to.set(from.subarray(at, at + size), offset);
+    return;
+  }
+  for (let i = 0; i < size; i++)
+    to[offset + i] = (from[at + i] as number) ^ (local[at + i] as number);
+}

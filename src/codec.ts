@@ -1,0 +1,91 @@
+/** Whole, vetted messages of any shape, by msgpackr. Loaded when the first of them comes. */
+import { Packr } from 'msgpackr/pack';
+import { EntropyError, type ErrorCode } from './errors.js';
+import { type Answer, MessageType, type Request } from './protocol.js';
+
+// Plain MessagePack: no record extension, no bundled strings, and binaries copied out of the
+// caller's buffer, which is reused.
+const packr = new Packr({
+  useRecords: false,
+  mapsAsObjects: true,
+  bundleStrings: false,
+  copyBuffers: true,
+  encodeUndefinedAsNil: true,
+});
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+const maxId = 2 ** 32 - 1;
+
+function decodeArray(message: Uint8Array): unknown[] {
+  let value: unknown;
+  try {
+    value = packr.unpack(message);
+  } catch (error) {
+    throw new EntropyError('ERR_MESSAGE', 'not a valid message', { cause: error });
+  }
+  if (!Array.isArray(value)) throw new EntropyError('ERR_MESSAGE', 'want an array');
+  return value;
+}
+
+function isId(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= maxId;
+}
+
+function methodName(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (!(value instanceof Uint8Array)) return undefined;
+  try {
+    return utf8.decode(value);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Decodes what a client sent.
+ * @param message one whole message that the scanner has accepted
+ * @returns the request; undefined for a notification, which is accepted and ignored
+ * @throws EntropyError `ERR_MESSAGE` where it is neither
+ */
+export function decodeRequest(message: Uint8Array): Request | undefined {
+  const value = decodeArray(message);
+  const [type, id, method, params] = value;
+  if (type === MessageType.notification && value.length === 3) return undefined;
+  const name = methodName(method);
+  if (
+    type !== MessageType.request ||
+    value.length !== 4 ||
+    !isId(id) ||
+    name === undefined ||
+    !Array.isArray(params)
+  )
+    throw new EntropyError('ERR_MESSAGE', 'want [0, msgid, method, params]');
+  return { id, method: name, params };
+}
+
+/** Encodes `[0, id, method, params]`. */
+export function encodeRequest(request: Request): Uint8Array {
+  return packr.pack([MessageType.request, request.id, request.method, request.params]);
+}
+
+/**
+ * Decodes what a daemon sent.
+ * @throws EntropyError `ERR_MESSAGE`
+ */
+export function decodeAnswer(message: Uint8Array): Answer {
+  const value = decodeArray(message);
+  const [type, id, error, result] = value;
+  if (type !== MessageType.response || value.length !== 4 || !isId(id))
+    throw new EntropyError('ERR_MESSAGE', 'want [1, msgid, error, result]');
+  return { id, error, result };
+}
+
+/** Encodes `[1, id, nil, result]`. */
+export function encodeResult(id: number, result: unknown): Uint8Array {
+  return packr.pack([MessageType.response, id, null, result]);
+}
+
+/** Encodes `[1, id, [code, message], nil]`. */
+export function encodeError(id: number, code: ErrorCode, message: string): Uint8Array {
+  return packr.pack([MessageType.response, id, [code, message], null]);
+}

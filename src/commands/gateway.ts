@@ -1,0 +1,32 @@
+/** `entropyd gateway`: the HTTP gateway as a process of its own. */
+import { connect } from '../client.js';
+import type { Dialect } from '../formats/gen-random.js';
+import { startGateway } from '../gateway/gateway.js';
+import { createLogger } from '../log.js';
+import { terminationSignal } from './run.js';
+
+export interface GatewayCommandOptions {
+  listen: string[];
+  socket?: string;
+  dialect: Dialect;
+  nodeSdkErrors?: boolean;
+  pageHost: string[];
+}
+
+/** Serves until SIGTERM or SIGINT. The daemon need not be there yet. */
+export async function gateway(options: GatewayCommandOptions): Promise<void> {
+  const { listen, socket, dialect, nodeSdkErrors = false, pageHost } = options;
+  const client = connect(socket === undefined ? {} : { socketPath: socket });
+  const log = await createLogger();
+  const running = await startGateway({
+    listen,
+    client,
+    dialect,
+    nodeSdkErrors,
+    pageHosts: pageHost,
+    log,
+  });
+  await terminationSignal();
+  await running.close();
+  await client.close();
+}

@@ -1,0 +1,53 @@
+/** `npm start`: daemon and gateway on a private socket, one request of each format, then serving. */
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { defaultGatewayAddress } from '../config.js';
+import { startDaemon } from '../daemon.js';
+import { terminationSignal } from './run.js';
+
+export interface QuickstartOptions {
+  socket: string;
+  listen: string;
+}
+
+/** Below the working folder, so that nobody else's daemon is in the way and nobody else gets in. */
+export const quickstartSocket = '.entropyd/entropyd.sock';
+export const quickstartAddress = defaultGatewayAddress;
+
+/** Asks the gateway as any HTTP client would: the answer's body. */
+async function post(url: string, headers: Record<string, string>, body: object): Promise<string> {
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
+  return response.text();
+}
+
+/** Shows the whole way at work and serves until Ctrl-C. */
+export async function quickstart({ socket, listen }: QuickstartOptions): Promise<void> {
+  await mkdir(dirname(socket), { recursive: true, mode: 0o700 });
+  const daemon = await startDaemon({ socketPath: socket, http: listen });
+  const url = `http://${daemon.addresses[0]}`;
+  const aws = await post(
+    `${url}/`,
+    {
+      'Content-Type': 'application/x-amz-json-1.1',
+      'X-Amz-Target': 'TrentService.GenerateRandom',
+    },
+    { NumberOfBytes: 32 },
+  );
+  const genRandom = await post(
+    `${url}/v1.0/project/kms/gen-random`,
+    { 'Content-Type': 'application/json' },
+    { random_data_length: '512' },
+  );
+  console.log(`
+AWS KMS GenerateRandom:    ${aws}
+Huawei and OTC gen-random: ${genRandom}
+
+Call it:
+  aws kms generate-random --number-of-bytes 32 --region eu-central-1 --endpoint-url ${url}
+  curl -H 'Content-Type: application/json' -d '{"random_data_length":"512"}' ${url}/v1.0/project/kms/gen-random
+  npx entropyctl random 32 --socket ${socket}
+
+Serving until Ctrl-C.`);
+  await terminationSignal();
+  await daemon.close();
+}

@@ -1,0 +1,74 @@
+/** The formats that `entropyctl random` prints: what sizes each takes, and how bytes become text. */
+import type { Client, RandomOptions } from '../client.js';
+import { UsageError } from './run.js';
+
+export interface OutputFormat {
+  /** @throws UsageError where the format has no form for this size */
+  check(size: number): void;
+  /** One chunk, a multiple of 48 bytes unless it is the last; pieces are printed end to end. */
+  encode(bytes: Uint8Array): string | Uint8Array;
+  /** Printed at the end. */
+  end: string;
+  /** Instead of chunks: the answer of a KMS API, as that API would give it. */
+  answer?(client: Client, size: number, options: RandomOptions): Promise<string>;
+}
+
+// Both APIs: 1024 bytes at most (gen-random: 8192 bits).
+const maxAnswerSize = 1024;
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** RFC 9562 version 4: 122 random bits. */
+function toUuid(bytes: Uint8Array): string {
+  const hex = toBuffer(bytes).toString('hex');
+  const variant = (((bytes[8] as number) & 0x3f) | 0x80).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(18, 20)}-${hex.slice(20)}\n`;
+}
+
+function encodeUuids(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 16) text += toUuid(bytes.subarray(at, at + 16));
+  return text;
+}
+
+function checkAnswerSize(size: number): void {
+  if (size > maxAnswerSize)
+    throw new UsageError(`N: this format takes 1 to ${maxAnswerSize} bytes: ${size}`);
+}
+
+const anySize = () => {};
+
+/** By the name that `--format` takes. */
+export const formats = {
+  raw: { check: anySize, encode: (bytes) => bytes, end: '' },
+  hex: { check: anySize, encode: (bytes) => toBuffer(bytes).toString('hex'), end: '\n' },
+  base64: { check: anySize, encode: (bytes) => toBuffer(bytes).toString('base64'), end: '\n' },
+  uuid: {
+    check(size) {
+      if (size % 16 !== 0) throw new UsageError(`N: uuid takes a multiple of 16 bytes: ${size}`);
+    },
+    encode: encodeUuids,
+    end: '',
+  },
+  aws: {
+    check: checkAnswerSize,
+    encode: (bytes) => bytes,
+    end: '\n',
+    async answer(client, size, options) {
+      const { Plaintext } = await client.generateRandom({ NumberOfBytes: size }, options);
+      return JSON.stringify({ Plaintext: toBuffer(Plaintext).toString('base64') });
+    },
+  },
+  'gen-random': {
+    check: checkAnswerSize,
+    encode: (bytes) => bytes,
+    end: '\n',
+    async answer(client, size, options) {
+      return JSON.stringify(await client.genRandom({ random_data_length: `${8 * size}` }, options));
+    },
+  },
+} satisfies Record<string, OutputFormat>;
+
+export type FormatName = keyof typeof formats;

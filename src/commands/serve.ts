@@ -1,0 +1,21 @@
+/** `entropyd`: the daemon in the foreground. */
+import { daemonSocket } from '../config.js';
+import { startDaemon } from '../daemon.js';
+import { terminationSignal } from './run.js';
+
+export interface ServeOptions {
+  socket?: string;
+  http?: string;
+  profile: 'default' | 'strict';
+}
+
+/** Serves until SIGTERM or SIGINT. */
+export async function serve({ socket, http, profile }: ServeOptions): Promise<void> {
+  const daemon = await startDaemon({
+    socketPath: daemonSocket(socket),
+    profile,
+    ...(http === undefined ? {} : { http }),
+  });
+  await terminationSignal();
+  await daemon.close();
+}

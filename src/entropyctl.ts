@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+/** The program `entropyctl`: the administrator's command, a client of the daemon. */
+import { Command, Option } from 'commander';
+import { health } from './commands/health.js';
+import { parseSize, random } from './commands/random.js';
+import { formats } from './commands/random-formats.js';
+import { prepare, runProgram } from './commands/run.js';
+import { version } from './version.js';
+
+const socketOption = ['--socket <path>', "the daemon's Unix socket"] as const;
+
+const program = prepare(new Command('entropyctl'))
+  .description('Asks the entropy daemon of this host.')
+  .version(version);
+
+prepare(program.command('random'))
+  .description('Prints N random bytes.')
+  .argument('<N>', 'bytes; K, M and G are powers of 1024', parseSize)
+  .option(...socketOption)
+  .addOption(
+    new Option('--format <name>', 'default: raw, on a terminal hex').choices(Object.keys(formats)),
+  )
+  .option('--prediction-resistance', 'reseed from live entropy first')
+  .option('--output <file>', 'write to a file, which only its owner may read')
+  .action(random);
+
+prepare(program.command('health'))
+  .description('Prints one line; exits 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.')
+  .option(...socketOption)
+  .option('--json', 'the whole answer')
+  .action(health);
+
+await runProgram(program, process.argv);

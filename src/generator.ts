@@ -1,0 +1,257 @@
+/** The generator behind one interface: the addon's, or node:crypto where there is no addon. */
+import { randomFillSync } from 'node:crypto';
+import { EntropyError } from './errors.js';
+import {
+  type Addon,
+  type DeviceOptions,
+  type LoadResult,
+  loadAddon,
+  type NativeOptions,
+  NativeResult,
+  type SourceReport,
+} from './native.js';
+
+export type GeneratorState = 'seeding' | 'operational' | 'degraded' | 'error' | 'fallback';
+
+export interface Health {
+  state: GeneratorState;
+  /** Whether bytes are served from health-tested sources that are all there. */
+  healthy: boolean;
+  /** Empty when there is nothing to say. */
+  reason: string;
+  sources: SourceReport[];
+}
+
+/** `Health`, and the DRBG's own figures. */
+export interface GeneratorStatus extends Health {
+  reseeds: number;
+  requestsSinceReseed: number;
+  secondsSinceReseed: number;
+  /** Whether the generator's buffers are locked in RAM. */
+  memoryLocked: boolean;
+}
+
+export interface GeneratorOptions {
+  profile?: 'default' | 'strict';
+  /** DRBG generates between reseeds, 1 to 2^32 - 1; default 4096. */
+  reseedRequests?: number;
+  /** Default 300. */
+  reseedSeconds?: number;
+  /** Default: /dev/hwrng without credit. */
+  devices?: DeviceOptions[];
+  /** Every change of state, once. Must not throw. */
+  onTransition?: (state: GeneratorState, reason: string) => void;
+}
+
+export interface Generator {
+  /**
+   * Fills [offset, offset + length) of `target`, or leaves zeros in it.
+   * @throws EntropyError `ERR_NOT_SEEDED`, `ERR_HEALTH`
+   */
+  fill(target: Uint8Array, offset: number, length: number): void;
+  /**
+   * The same with prediction resistance: reseeded from live entropy read after this call before
+   * every 64 KiB. One call at a time.
+   * @throws EntropyError `ERR_ENTROPY` where no live credited source answers, and as `fill`
+   */
+  fillFresh(target: Uint8Array, offset: number, length: number): Promise<void>;
+  /** A buffer for random bytes: never of Node's shared slab, and locked where the addon is there. */
+  allocate(size: number): Uint8Array<ArrayBuffer>;
+  wipe(target: Uint8Array, offset: number, length: number): void;
+  state(): GeneratorState;
+  status(): GeneratorStatus;
+  /**
+   * @throws EntropyError `ERR_HEALTH` where the error state stays, `ERR_NOT_SEEDED`
+   */
+  reseed(): void;
+  /** The health tests on demand; true if every source that is there passed. */
+  selfTest(): boolean;
+  close(): void;
+}
+
+export const defaultDevices: readonly DeviceOptions[] = [
+  { name: 'hwrng', path: '/dev/hwrng', creditedBitsPerByte: 0 },
+];
+
+// SP 800-90A allows 2^48 requests; these keep short for how long a stolen state is of use.
+const defaultReseedRequests = 4096;
+const defaultReseedSeconds = 300;
+
+// A read of a device that the kernel holds is noticed by looking, at this interval.
+const pollIntervalMs = 5_000;
+
+function failure(result: number, reason: string): EntropyError {
+  const why = reason === '' ? '' : `: ${reason}`;
+  switch (result) {
+    case NativeResult.notSeeded:
+      return new EntropyError('ERR_NOT_SEEDED', `the generator is not seeded yet${why}`);
+    case NativeResult.entropy:
+      return new EntropyError(
+        'ERR_ENTROPY',
+        'prediction resistance needs a live credited noise source, and none answers',
+      );
+    default:
+      return new EntropyError('ERR_HEALTH', `the generator is in its error state${why}`);
+  }
+}
+
+class NativeBackedGenerator implements Generator {
+  readonly #addon: Addon;
+  readonly #native: InstanceType<Addon['Generator']>;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #state: GeneratorState = 'seeding';
+  #reason = '';
+  #waiting: (() => void)[] = [];
+
+  constructor(addon: Addon, options: NativeOptions, onTransition: Transition) {
+    this.#addon = addon;
+    this.#native = new addon.Generator(
+      options,
+      (state, reason) => {
+        this.#state = state;
+        this.#reason = reason;
+        onTransition(state, reason);
+      },
+      () => this.#poll(),
+    );
+    if (options.devices.length > 0)
+      this.#timer = setInterval(() => this.#poll(), pollIntervalMs).unref();
+  }
+
+  #poll(): void {
+    this.#native.poll();
+    for (const resume of this.#waiting.splice(0)) resume();
+  }
+
+  fill(target: Uint8Array, offset: number, length: number): void {
+    const result = this.#native.generate(target, offset, length, false);
+    if (result !== NativeResult.ok) throw failure(result, this.#reason);
+  }
+
+  async fillFresh(target: Uint8Array, offset: number, length: number): Promise<void> {
+    this.#native.beginFresh();
+    for (;;) {
+      const result = this.#native.generate(target, offset, length, true);
+      if (result === NativeResult.ok) return;
+      if (result !== NativeResult.pending) throw failure(result, this.#reason);
+      await new Promise<void>((resume) => this.#waiting.push(resume));
+    }
+  }
+
+  allocate(size: number): Uint8Array<ArrayBuffer> {
+    return this.#addon.allocate(size);
+  }
+
+  wipe(target: Uint8Array, offset: number, length: number): void {
+    this.#addon.wipe(target, offset, length);
+  }
+
+  state(): GeneratorState {
+    return this.#state;
+  }
+
+  status(): GeneratorStatus {
+    const snapshot = this.#native.snapshot();
+    return { ...snapshot, healthy: snapshot.state === 'operational' };
+  }
+
+  reseed(): void {
+    const result = this.#native.reseed();
+    // Pending: a slow source is read first, and the next request reseeds.
+    if (result !== NativeResult.ok && result !== NativeResult.pending)
+      throw failure(result, this.#reason);
+  }
+
+  selfTest(): boolean {
+    return this.#native.selfTest();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#native.close();
+    for (const resume of this.#waiting.splice(0)) resume();
+  }
+}
+
+/** node:crypto under the same interface, and honest about it in every report. */
+class FallbackGenerator implements Generator {
+  readonly #reason: string;
+
+  constructor(reason: string, onTransition: Transition) {
+    this.#reason = `node:crypto instead of the addon: ${reason}`;
+    onTransition('fallback', this.#reason);
+  }
+
+  fill(target: Uint8Array, offset: number, length: number): void {
+    randomFillSync(target, offset, length);
+  }
+
+  async fillFresh(): Promise<void> {
+    throw failure(NativeResult.entropy, '');
+  }
+
+  allocate(size: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(size);
+  }
+
+  wipe(target: Uint8Array, offset: number, length: number): void {
+    target.fill(0, offset, offset + length);
+  }
+
+  state(): GeneratorState {
+    return 'fallback';
+  }
+
+  status(): GeneratorStatus {
+    return {
+      state: 'fallback',
+      healthy: false,
+      reason: this.#reason,
+      sources: [],
+      reseeds: 0,
+      requestsSinceReseed: 0,
+      secondsSinceReseed: 0,
+      memoryLocked: false,
+    };
+  }
+
+  reseed(): void {}
+
+  selfTest(): boolean {
+    return false;
+  }
+
+  close(): void {}
+}
+
+type Transition = NonNullable<GeneratorOptions['onTransition']>;
+
+/**
+ * The generator of this process: the addon's, which is seeded when this returns unless only slow
+ * sources are credited, or the fallback.
+ * @param options see `GeneratorOptions`; profile `strict` refuses the fallback
+ * @param loaded the addon, for a program that has loaded it already
+ * @throws EntropyError `ERR_HEALTH` where profile `strict` would have to fall back
+ */
+export function createGenerator(
+  options: GeneratorOptions = {},
+  loaded: LoadResult = loadAddon(),
+): Generator {
+  const onTransition = options.onTransition ?? (() => {});
+  const profile = options.profile ?? 'default';
+  if (loaded.addon === undefined) {
+    if (profile === 'strict')
+      throw new EntropyError('ERR_HEALTH', `profile strict refuses the fallback: ${loaded.reason}`);
+    return new FallbackGenerator(loaded.reason, onTransition);
+  }
+  return new NativeBackedGenerator(
+    loaded.addon,
+    {
+      profile,
+      reseedRequests: options.reseedRequests ?? defaultReseedRequests,
+      reseedSeconds: options.reseedSeconds ?? defaultReseedSeconds,
+      devices: options.devices ?? [...defaultDevices],
+    },
+    onTransition,
+  );
+}

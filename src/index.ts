@@ -1,0 +1,14 @@
+/** The public exports of the package. */
+export {
+  type CallOptions,
+  Client,
+  type ClientOptions,
+  connect,
+  type DaemonStatus,
+  type GenerateRandomOutput,
+  type RandomOptions,
+} from './client.js';
+export { EntropyError, type ErrorCode, ServiceError } from './errors.js';
+export type { Dialect } from './formats/gen-random.js';
+export type { GeneratorState, Health } from './generator.js';
+export type { SourceReport } from './native.js';

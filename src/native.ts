@@ -1,0 +1,115 @@
+/** The native addon: what native/addon.cc exports, and how it is found. */
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** A noise source as the generator sees it; counters run since the process started. */
+export interface SourceReport {
+  name: string;
+  /** Devices only. */
+  path?: string;
+  state: 'absent' | 'testing' | 'passing' | 'lost' | 'failed';
+  /** The min-entropy that the health tests assume, bits per byte. */
+  testedBitsPerByte: number;
+  /** The min-entropy that seeds are credited with now, bits per byte. */
+  creditedBitsPerByte: number;
+  bytes: number;
+  reads: number;
+  retries: number;
+  alarms: number;
+  /** While it was being read, not over the whole time. */
+  bytesPerSecond: number;
+  lastAlarm: string;
+  lastError: string;
+}
+
+export interface NativeSnapshot {
+  state: 'seeding' | 'operational' | 'degraded' | 'error';
+  /** Empty when there is nothing to say. */
+  reason: string;
+  sources: SourceReport[];
+  reseeds: number;
+  requestsSinceReseed: number;
+  secondsSinceReseed: number;
+  memoryLocked: boolean;
+}
+
+export interface DeviceOptions {
+  name: string;
+  path: string;
+  /** 0 to 8. */
+  creditedBitsPerByte: number;
+}
+
+export interface NativeOptions {
+  profile: 'default' | 'strict';
+  /** 1 to 2^32 - 1, as is `reseedSeconds`. */
+  reseedRequests: number;
+  reseedSeconds: number;
+  devices: DeviceOptions[];
+}
+
+/** Results of `generate` and `reseed`: `Result` in native/generator.h. */
+export const NativeResult = { ok: 0, notSeeded: 1, health: 2, entropy: 3, pending: 4 } as const;
+
+export interface NativeGenerator {
+  /** Fills the range or leaves zeros in it; a `NativeResult`. */
+  generate(
+    target: Uint8Array,
+    offset: number,
+    length: number,
+    predictionResistance: boolean,
+  ): number;
+  /** What prediction resistance takes from slow sources is read after this call. */
+  beginFresh(): void;
+  reseed(): number;
+  /** Takes note of what slow sources reported. */
+  poll(): void;
+  /** True if all sources that are there passed. */
+  selfTest(): boolean;
+  snapshot(): NativeSnapshot;
+  /** Ends its threads and erases its state; every later call but `poll` throws. */
+  close(): void;
+}
+
+export interface PeerCredentials {
+  pid: number;
+  uid: number;
+  /** The primary group first. */
+  gids: number[];
+}
+
+export interface Addon {
+  Generator: new (
+    options: NativeOptions,
+    onTransition: (state: NativeSnapshot['state'], reason: string) => void,
+    onSourceChange: () => void,
+  ) => NativeGenerator;
+  /** Zeros in pages of their own: locked, undumpable, wiped when collected; 1 B to 16 MiB. */
+  allocate(size: number): Uint8Array<ArrayBuffer>;
+  wipe(target: Uint8Array, offset: number, length: number): void;
+  /** Null where `fd` is no connected Unix socket. */
+  peerCredentials(fd: number): PeerCredentials | null;
+  /** No core dumps, no ptrace: for programs, not for a library. False if refused. */
+  harden(): boolean;
+}
+
+export type LoadResult =
+  | { addon: Addon; reason?: undefined }
+  | { addon?: undefined; reason: string };
+
+const packageRoot = fileURLToPath(new URL('..', import.meta.url));
+
+/**
+ * Loads the addon: a local build, else a prebuilt one for this platform.
+ * @param root the package's folder
+ * @returns the addon, or in one line why there is none (not built, another platform, or a Node
+ *   binary without OpenSSL's symbols)
+ */
+export function loadAddon(root: string = packageRoot): LoadResult {
+  const require = createRequire(import.meta.url);
+  try {
+    return { addon: require('node-gyp-build')(root) as Addon };
+  } catch (error) {
+    return { reason: String((error as Error).message).split('\n', 1)[0] ?? 'unknown' };
+  }
+}

@@ -1,0 +1,108 @@
+/** What the daemon answers to every method but the fixed form of `random`. */
+
+import { encodeError, encodeResult } from '../codec.js';
+import { EntropyError, errorCode } from '../errors.js';
+import type { Generator } from '../generator.js';
+import { type Counters, exposition } from '../metrics.js';
+import { maxRandomSize, protocolVersion, type Request } from '../protocol.js';
+
+/** What the methods answer from. */
+export interface ServiceContext {
+  generator: Generator;
+  counters: Counters;
+  /** The package's version. */
+  version: string;
+  /** By `Date.now()`. */
+  startedAt: number;
+}
+
+/** A `random` that the connection serves in its turn. */
+export interface RandomRequest {
+  size: number;
+  predictionResistance: boolean;
+}
+
+/** Checks `[n]` or `[n, {predictionResistance}]`. */
+export function randomRequest(params: readonly unknown[]): RandomRequest {
+  const [size, options = {}] = params;
+  if (params.length === 0)
+    throw new EntropyError('ERR_LENGTH', `size is missing: want 1 to ${maxRandomSize} bytes`);
+  if (!Number.isInteger(size) || (size as number) < 1 || (size as number) > maxRandomSize)
+    throw new EntropyError('ERR_LENGTH', `size: want an integer of 1 to ${maxRandomSize} bytes`);
+  if (params.length > 2) throw new EntropyError('ERR_PARAMS', 'random takes [size] or [size, map]');
+  if (options === null || typeof options !== 'object' || Array.isArray(options))
+    throw new EntropyError('ERR_PARAMS', 'options: want a map');
+  const { predictionResistance = false, ...unknown } = options as Record<string, unknown>;
+  const name = Object.keys(unknown)[0];
+  if (name !== undefined)
+    throw new EntropyError('ERR_PARAMS', `options: ${JSON.stringify(name)} is not known`);
+  if (typeof predictionResistance !== 'boolean')
+    throw new EntropyError('ERR_PARAMS', 'predictionResistance: want true or false');
+  return { size: size as number, predictionResistance };
+}
+
+function health({ generator }: ServiceContext): unknown {
+  const { state, healthy, reason, sources } = generator.status();
+  return { state, healthy, reason, sources };
+}
+
+function status({ generator, counters, version, startedAt }: ServiceContext): unknown {
+  return {
+    ...generator.status(),
+    version,
+    uptimeSeconds: Math.floor((Date.now() - startedAt) / 1000),
+    pid: process.pid,
+    node: process.versions.node,
+    openssl: process.versions.openssl,
+    connections: counters.connectionsOpen,
+    connectionsTotal: counters.connections,
+    requests: counters.requests,
+    randomBytes: counters.randomBytes,
+    errors: Object.fromEntries(counters.errors),
+  };
+}
+
+const methods: Record<string, (context: ServiceContext) => unknown> = {
+  health,
+  status,
+  version: ({ version }) => ({ name: 'entropyd', version, protocol: protocolVersion }),
+  metrics: ({ counters, generator }) => exposition(counters, generator.status()),
+};
+
+/** Whether `name` is a method besides `random`. */
+function known(name: string): boolean {
+  return Object.hasOwn(methods, name);
+}
+
+async function call(request: Request, context: ServiceContext): Promise<unknown> {
+  const { method, params } = request;
+  if (!known(method)) {
+    const shown = JSON.stringify(method.slice(0, 32));
+    throw new EntropyError('ERR_METHOD', `there is no method ${shown}`);
+  }
+  if (params.length > 0) throw new EntropyError('ERR_PARAMS', `${method} takes no parameters`);
+  return methods[method]?.(context);
+}
+
+/**
+ * Answers any method but `random`.
+ * @returns the encoded answer, an error's where the request is refused; never rejects
+ */
+export async function answer(request: Request, context: ServiceContext): Promise<Uint8Array> {
+  try {
+    return encodeResult(request.id, await call(request, context));
+  } catch (error) {
+    return refusal(request.id, error, context.counters);
+  }
+}
+
+/**
+ * The answer to a request that is refused. What is not ours is told as `ERR_INTERNAL` without its
+ * text, which may say more than a client should know.
+ */
+export function refusal(id: number, error: unknown, counters: Counters): Uint8Array {
+  const code = errorCode(error);
+  counters.error(code);
+  const message = error instanceof EntropyError ? error.message : 'internal error';
+  return encodeError(id, code, message);
+}
