@@ -57,9 +57,10 @@ bool GetRange(const Napi::CallbackInfo& info, std::span<uint8_t>& range) {
 
 std::vector<std::unique_ptr<entropyd::NoiseSource>> MakeSources(const Napi::Array& devices) {
   std::vector<std::unique_ptr<entropyd::NoiseSource>> sources;
+  sources.reserve(entropyd::kBuiltInSources.size() + devices.Length());
   for (const auto make : entropyd::kBuiltInSources) sources.push_back(make());
   for (uint32_t i = 0; i < devices.Length(); ++i) {
-    const Napi::Object device = devices.Get(i).As<Napi::Object>();
+    const auto device = devices.Get(i).As<Napi::Object>();
     sources.push_back(
         entropyd::MakeDevice(device.Get("name").ToString(), device.Get("path").ToString(),
                              device.Get("creditedBitsPerByte").ToNumber().Uint32Value()));
@@ -97,7 +98,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
           .ThrowAsJavaScriptException();
       return;
     }
-    const Napi::Object options = info[0].As<Napi::Object>();
+    const auto options = info[0].As<Napi::Object>();
     const entropyd::GeneratorOptions policy{
         .profile = options.Get("profile").ToString().Utf8Value() == "strict"
                        ? entropyd::Profile::kStrict
@@ -193,7 +194,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
 // A Uint8Array of zeros over pages that are locked, undumpable and wiped when it is collected.
 Napi::Value Allocate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  constexpr int64_t kMaxSize = 16 * 1024 * 1024;
+  constexpr int64_t kMaxSize = int64_t{16} * 1024 * 1024;
   const int64_t size = info[0].IsNumber() ? info[0].As<Napi::Number>().Int64Value() : 0;
   if (size < 1 || size > kMaxSize) {
     Napi::RangeError::New(env, "size: 1 to 16,777,216 bytes").ThrowAsJavaScriptException();

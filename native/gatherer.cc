@@ -10,6 +10,7 @@
 #include <csignal>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "secure_memory.h"
 
@@ -95,10 +96,10 @@ Gatherer::~Gatherer() {
   }
 }
 
-void Gatherer::Abandon() noexcept {
-  // Deliberately leaked: destroying a joinable thread or a held mutex is undefined.
-  new std::shared_ptr<Shared>(std::move(shared_));
-  new std::thread(std::move(thread_));
+void Gatherer::Abandon() {
+  // Never destroyed: neither a joinable thread nor a mutex that may be held can be.
+  static auto& abandoned = *new std::vector<std::pair<std::shared_ptr<Shared>, std::thread>>();
+  abandoned.emplace_back(std::move(shared_), std::move(thread_));
 }
 
 size_t Gatherer::capacity() const noexcept { return shared_ ? shared_->ready.size() : 0; }
@@ -164,7 +165,11 @@ void Gatherer::Run(const std::shared_ptr<Shared>& shared) {
       const bool retest = std::exchange(s.retest, false);
       const uint64_t epoch = s.epoch;
       lock.unlock();
-      const bool read = retest ? s.source.TestStartup() && false : s.source.Read(chunk);
+      bool read = false;
+      if (retest)
+        s.source.TestStartup();
+      else
+        read = s.source.Read(chunk);
       s.Publish();
       lock.lock();
       if (!read || epoch != s.epoch) continue;

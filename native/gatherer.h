@@ -32,7 +32,7 @@ class Gatherer {
   // Repeats the startup test, on the thread.
   void Retest() noexcept;
   // In a forked child the thread does not exist, and its lock may be held for ever.
-  void Abandon() noexcept;
+  void Abandon();
 
  private:
   struct Shared;

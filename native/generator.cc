@@ -113,7 +113,7 @@ unsigned Generator::Credit(const Input& input, SourceState state) const noexcept
   return 0;
 }
 
-size_t Generator::SeedSize(const Input& input) const noexcept {
+size_t Generator::SeedSize(const Input& input) noexcept {
   if (input.gathered) return input.gathered->capacity();
   return input.traits.role == SourceRole::kKernel ? kKernelSeedSize : kCpuSeedSize;
 }

@@ -100,7 +100,7 @@ class Generator final : private SeedSupplier {
   void Enter(State state, std::string reason) noexcept;
   Result Refusal() const noexcept;
   unsigned Credit(const Input& input, SourceState state) const noexcept;
-  size_t SeedSize(const Input& input) const noexcept;
+  static size_t SeedSize(const Input& input) noexcept;
   size_t CollectSeed(unsigned entropy_bits, bool fresh) noexcept;
   std::span<const uint8_t> CollectUncredited() noexcept;
   std::span<const uint8_t> AdditionalInput() noexcept;

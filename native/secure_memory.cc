@@ -11,7 +11,7 @@ namespace entropyd {
 
 void Wipe(std::span<uint8_t> bytes) noexcept { OPENSSL_cleanse(bytes.data(), bytes.size()); }
 
-SecureBuffer::SecureBuffer(size_t size) noexcept : data_(nullptr), size_(size), locked_(false) {
+SecureBuffer::SecureBuffer(size_t size) noexcept : size_(size) {
   void* pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   // Out of address space: no entropy service is possible, and no caller could do better.
   if (pages == MAP_FAILED) std::abort();

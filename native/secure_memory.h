@@ -29,9 +29,9 @@ class SecureBuffer {
   std::span<uint8_t> first(size_t count) noexcept { return span().first(count); }
 
  private:
-  uint8_t* data_;
+  uint8_t* data_ = nullptr;
   size_t size_;
-  bool locked_;
+  bool locked_ = false;
 };
 
 // Wipes a span when the scope ends, on every path out of it.

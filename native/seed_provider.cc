@@ -112,7 +112,7 @@ int SetParams(void* context, const OSSL_PARAM params[]) {
 
 template <typename Function>
 constexpr OSSL_DISPATCH Entry(int id, Function* function) {
-  return {id, reinterpret_cast<void (*)(void)>(function)};
+  return {id, reinterpret_cast<void (*)()>(function)};
 }
 
 const OSSL_DISPATCH kRandFunctions[] = {Entry(OSSL_FUNC_RAND_NEWCTX, NewContext),

@@ -13,7 +13,7 @@ namespace {
 constexpr unsigned kStartupTries = 3;
 // Bytes in a startup test: 4096 words of a CPU source; the 1024 samples that SP 800-90B 4.3 asks
 // for at least, of a source that may be slow.
-constexpr size_t kStartupFast = 32 * 1024;
+constexpr size_t kStartupFast = 32768;
 constexpr size_t kStartupSlow = 1024;
 // Read at a time: a slow source must deliver this much before its time is up.
 constexpr size_t kStartupChunk = 64;

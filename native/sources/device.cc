@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include "../noise_source.h"
 #include "../secure_memory.h"
@@ -21,7 +21,7 @@ class Device final : public NoiseSource {
   bool Open() noexcept override {
     Close();
     fd_ = open(traits().path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    if (fd_ < 0) error_ = std::strerror(errno);
+    if (fd_ < 0) error_ = std::generic_category().message(errno);
     return fd_ >= 0;
   }
 
@@ -36,7 +36,7 @@ class Device final : public NoiseSource {
         ++retries_;
         if (errno == EAGAIN) return ReadStatus::kTryAgain;
       } else {
-        error_ = count == 0 ? "end of file" : std::strerror(errno);
+        error_ = count == 0 ? "end of file" : std::generic_category().message(errno);
         Wipe(samples);
         filled_ = 0;
         return ReadStatus::kFailed;

@@ -2,7 +2,7 @@
 #include <sys/random.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include "../noise_source.h"
 #include "../secure_memory.h"
@@ -30,7 +30,7 @@ class Kernel final : public NoiseSource {
       } else if (errno == EINTR) {
         ++retries_;
       } else {
-        error_ = std::strerror(errno);
+        error_ = std::generic_category().message(errno);
         Wipe(samples);
         return ReadStatus::kFailed;
       }

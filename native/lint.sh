@@ -1,0 +1,14 @@
+#!/bin/sh
+# Format and static analysis of the C++ code; any finding fails.
+set -eu
+cd "$(dirname "$0")/.."
+sources=$(git ls-files 'native/*.cc' 'test/native/*.cc' 'bench/*.c' 'bench/*.cc')
+headers=$(git ls-files 'native/*.h' 'test/native/*.h')
+# shellcheck disable=SC2086
+clang-format-14 --dry-run --Werror $sources $headers
+node_headers=${NODE_HEADERS:-$(node -p 'path.resolve(process.execPath, "../../include/node")')}
+addon_api=$(node -p 'require("node-addon-api").include_dir')
+# shellcheck disable=SC2086
+printf '%s\n' $sources | grep '\.cc$' | xargs -P "$(nproc)" -I{} clang-tidy-14 --quiet {} -- \
+  -std=c++20 -DNAPI_VERSION=8 -DNODE_ADDON_API_DISABLE_DEPRECATED \
+  -DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS -Inative -isystem "$node_headers" -isystem "$addon_api"
