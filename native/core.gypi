@@ -1,0 +1,35 @@
+{
+  # Everything behind the N-API surface, and how it is compiled: the tests' addon uses the same.
+  # `native` is this folder, as seen from the file that includes this one.
+  "variables": {
+    "core_sources": [
+      "<(native)/secure_memory.cc",
+      "<(native)/sources/cpu_words.cc",
+      "<(native)/sources/rdseed.cc",
+      "<(native)/sources/rdrand.cc",
+      "<(native)/sources/rndr.cc",
+      "<(native)/sources/kernel.cc",
+      "<(native)/sources/device.cc",
+      "<(native)/health_tests.cc",
+      "<(native)/tested_source.cc",
+      "<(native)/gatherer.cc",
+      "<(native)/state.cc",
+      "<(native)/seed_provider.cc",
+      "<(native)/drbg.cc",
+      "<(native)/generator.cc"
+    ]
+  },
+  "target_defaults": {
+    "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+    "defines": [
+      "NAPI_VERSION=8",
+      "NODE_ADDON_API_DISABLE_DEPRECATED",
+      "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS"
+    ],
+    "cflags_cc!": ["-std=gnu++17", "-std=gnu++1y", "-std=gnu++20"],
+    "cflags_cc": ["-std=c++20", "-fvisibility=hidden", "-Wall", "-Wextra"],
+    # Resolved at load: where node lacks the symbols, require() throws and the fallback takes over;
+    # bound lazily, the first call would end the process.
+    "ldflags": ["-Wl,-z,now", "-Wl,-z,relro"]
+  }
+}

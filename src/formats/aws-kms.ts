@@ -1,0 +1,149 @@
+/**
+ * AWS KMS GenerateRandom (awsJson1_1): members to a size, bytes to the answer, failures to errors.
+ *
+ * Sources, for each text below: [S] recorded from the live service, [D] its documentation,
+ * [G] a guess: correct it here when somebody has seen the real one.
+ */
+import { errorCode, ServiceError } from '../errors.js';
+
+/** Bytes in one answer, 1 to 1024: API reference, GenerateRandom, NumberOfBytes. */
+export const maxNumberOfBytes = 1024;
+const minNumberOfBytes = 1;
+
+/** The model's type Integer has 32 bits. */
+const maxInteger = 2 ** 31 - 1;
+const minInteger = -(2 ** 31);
+
+/** Errors whose text is fixed: HTTP status and text, '' where the service sends none. */
+const errors = {
+  SerializationException: [400, ''], // [S]
+  UnknownOperationException: [400, ''], // [S]
+  RequestEntityTooLargeException: [413, ''], // status [S], name [G]
+  ThrottlingException: [
+    400,
+    'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.', // [D]
+  ],
+  // Both may be retried; 503 and 500 are the SDK models' statuses, on which the SDKs do retry.
+  DependencyTimeoutException: [
+    503,
+    'The system timed out while trying to fulfill the request. You can retry the request.', // [D]
+  ],
+  KMSInternalException: [
+    500,
+    'The request was rejected because an internal exception occurred. The request can be retried.', // [D]
+  ],
+  UnsupportedOperationException: [400, 'Recipient is not supported.'], // code [D], text [G]
+  CustomKeyStoreNotFoundException: [400, 'Custom key stores are not supported.'], // code [D], text [G]
+} as const satisfies Record<string, readonly [status: number, text: string]>;
+
+/** SerializationException for a member of the wrong type: [S] of another live service, [G] for KMS. */
+const wrongTypeTexts = {
+  string: 'STRING_VALUE can not be converted to an Integer',
+  true: 'TRUE_VALUE can not be converted to an Integer',
+  false: 'FALSE_VALUE can not be converted to an Integer',
+  list: 'Start of list found where not expected',
+  structure: 'Start of structure or map found where not expected.',
+} as const;
+
+/**
+ * An error of the service that has a fixed text.
+ * @param code the error's type
+ * @returns a new error with the status and text that go with it
+ */
+export function awsError(code: keyof typeof errors, options?: ErrorOptions): ServiceError {
+  const [status, text] = errors[code];
+  return new ServiceError(code, status, text, options);
+}
+
+/**
+ * The size that a GenerateRandom request asks for. Types are checked first, then what is not
+ * supported, then values: whatever else is wrong, Recipient and CustomKeyStoreId never yield bytes.
+ * null equals absent, unknown members are ignored, decimals truncate (0.5 is 0, hence refused).
+ * @param input the request's members, as JSON or the caller of the client library gives them
+ * @returns the size in bytes, 1 to 1024
+ * @throws ServiceError `SerializationException`, `UnsupportedOperationException`,
+ *   `CustomKeyStoreNotFoundException`, `ValidationException`
+ */
+export function decodeRequest(input: unknown): { size: number } {
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
+    throw awsError('SerializationException');
+  const { NumberOfBytes, Recipient, CustomKeyStoreId } = input as Record<string, unknown>;
+  const size = NumberOfBytes == null ? undefined : toInteger(NumberOfBytes);
+  if (Recipient != null) throw awsError('UnsupportedOperationException');
+  if (CustomKeyStoreId != null) throw awsError('CustomKeyStoreNotFoundException');
+  if (size === undefined) throw validationError('NumberOfBytes is required.');
+  if (size < minNumberOfBytes)
+    throw constraintError(size, `greater than or equal to ${minNumberOfBytes}`);
+  if (size > maxNumberOfBytes)
+    throw constraintError(size, `less than or equal to ${maxNumberOfBytes}`);
+  return { size };
+}
+
+/**
+ * The body of a successful answer.
+ * @param bytes 1 to 1024 random bytes; stay the caller's
+ * @returns the members, to be sent as JSON
+ */
+export function encodeAnswer(bytes: Uint8Array): { Plaintext: string } {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return { Plaintext: view.toString('base64') };
+}
+
+/**
+ * What a failure of the generator, the daemon or the client is called here.
+ * @param error anything thrown; a ServiceError comes back as it is
+ * @returns an error with the original as its cause; its text tells nothing of the original
+ */
+export function toServiceError(error: unknown): ServiceError {
+  if (error instanceof ServiceError) return error;
+  switch (errorCode(error)) {
+    case 'ERR_RATE':
+    case 'ERR_BUSY':
+      return awsError('ThrottlingException', { cause: error });
+    case 'ERR_CONNECT':
+    case 'ERR_CLOSED':
+    case 'ERR_TIMEOUT':
+    case 'ERR_NOT_SEEDED':
+      return awsError('DependencyTimeoutException', { cause: error });
+    case 'ERR_TOO_LARGE':
+      return awsError('RequestEntityTooLargeException', { cause: error });
+    default:
+      return awsError('KMSInternalException', { cause: error });
+  }
+}
+
+/**
+ * The body of an error. `__type` is mandatory: boto reads the type from nowhere else.
+ * @param error what {@link decodeRequest} or {@link toServiceError} gave
+ * @returns the members, to be sent as JSON with `error.status`
+ */
+export function encodeError(error: ServiceError): Record<string, string> {
+  if (error.message === '') return { __type: error.code };
+  // [S] this one type spells its member with a capital.
+  const key = error.code === 'AccessDeniedException' ? 'Message' : 'message';
+  return { __type: error.code, [key]: error.message };
+}
+
+/** Truncates and saturates, as Java's narrowing of a number to int does; never wraps around. */
+function toInteger(value: unknown): number {
+  // The SDK for JavaScript sends NaN as the string "NaN".
+  if (typeof value !== 'number' || Number.isNaN(value))
+    throw new ServiceError('SerializationException', 400, wrongTypeTexts[jsonType(value)]);
+  return Math.min(Math.max(Math.trunc(value), minInteger), maxInteger);
+}
+
+function jsonType(value: unknown): keyof typeof wrongTypeTexts {
+  if (typeof value === 'boolean') return value ? 'true' : 'false';
+  if (Array.isArray(value)) return 'list';
+  return typeof value === 'object' ? 'structure' : 'string';
+}
+
+function constraintError(value: number, range: string): ServiceError {
+  return validationError(
+    `1 validation error detected: Value '${value}' at 'numberOfBytes' failed to satisfy constraint: Member must have value ${range}`,
+  );
+}
+
+function validationError(text: string): ServiceError {
+  return new ServiceError('ValidationException', 400, text);
+}

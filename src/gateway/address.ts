@@ -1,0 +1,71 @@
+/** Listen addresses, `HOST:PORT` or `unix:PATH`: text to what node:net takes, and back. */
+import { BlockList, isIP } from 'node:net';
+import { EntropyError } from '../errors.js';
+
+/** Where to listen, in the form that `net.Server.listen` takes. */
+export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
+
+const unixPrefix = 'unix:';
+
+/** Linux sockaddr_un: 108 bytes with the NUL; older libuv cuts a longer path short in silence. */
+const maxPathBytes = 107;
+
+/** RFC 9293: port numbers have 16 bits. 0 lets the kernel choose. */
+const maxPort = 65535;
+
+/** A name or IPv4 address, or an IPv6 address in brackets; then the port. */
+const hostPort = /^(?:\[(?<ipv6>[^\]]+)\]|(?<name>[\w.-]+)):(?<port>\d{1,5})$/;
+
+// RFC 1122 3.2.1.3 and RFC 4291 2.5.3. BlockList also knows 127/8 in its form as an IPv6 address.
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/**
+ * Reads a listen address.
+ * @param text `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`
+ * @returns what to listen on; names are not resolved here
+ * @throws EntropyError `ERR_CONFIG`
+ */
+export function parseAddress(text: string): Address {
+  if (text.startsWith(unixPrefix)) return { path: checkedPath(text.slice(unixPrefix.length)) };
+  const { ipv6, name, port } = hostPort.exec(text)?.groups ?? {};
+  const host = ipv6 ?? name;
+  if (host === undefined || Number(port) > maxPort || (ipv6 !== undefined && isIP(ipv6) !== 6))
+    throw new EntropyError(
+      'ERR_CONFIG',
+      `listen address ${JSON.stringify(text)}: want HOST:PORT, [IPV6]:PORT (port 0 to ${maxPort}) or unix:PATH`,
+    );
+  return { host, port: Number(port) };
+}
+
+/**
+ * Writes an address as {@link parseAddress} reads it.
+ * @param address what was asked for, or what the kernel bound
+ * @returns `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`
+ */
+export function formatAddress(address: Address): string {
+  if ('path' in address) return `${unixPrefix}${address.path}`;
+  const { host, port } = address;
+  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/**
+ * Whether only this host can reach an address.
+ * @param ip an IPv4 or IPv6 address
+ * @returns false also for names and any other text
+ */
+export function isLoopback(ip: string): boolean {
+  const version = isIP(ip);
+  return version !== 0 && loopback.check(ip, version === 4 ? 'ipv4' : 'ipv6');
+}
+
+function checkedPath(path: string): string {
+  const size = Buffer.byteLength(path);
+  if (size === 0 || size > maxPathBytes || path.includes('\0'))
+    throw new EntropyError(
+      'ERR_CONFIG',
+      `listen address ${JSON.stringify(unixPrefix + path)}: want a path of 1 to ${maxPathBytes} bytes without NUL`,
+    );
+  return path;
+}

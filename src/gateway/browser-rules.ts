@@ -1,0 +1,39 @@
+/**
+ * Who may be answered when a browser on this host is somebody else's tool (DESIGN, "Safety of the
+ * gateway"): API routes take nothing from web pages; pages answer only under names of this host, so
+ * that a name rebound to 127.0.0.1 reads nothing.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import { isLoopback } from './address.js';
+
+/** Fetch Metadata, 2.3: what a user typed, and what a page of our own sends. */
+const ownSites: readonly unknown[] = [undefined, 'none', 'same-origin'];
+
+/** Host without its port: RFC 3986 3.2.2, an IPv6 address stands in brackets. */
+const hostPattern = /^(?:\[(?<ipv6>[^\]]*)\]|(?<name>[^:]*))(?::\d*)?$/;
+
+/**
+ * Whether a request comes from a web page. No SDK sends Origin; every browser sends it with a POST.
+ * @param headers as node:http gives them
+ * @returns true: an API route must refuse
+ */
+export function isFromWebPage(headers: IncomingHttpHeaders): boolean {
+  return headers.origin !== undefined || !ownSites.includes(headers['sec-fetch-site']);
+}
+
+/**
+ * Whether pages answer under this Host.
+ * @param host the header, with or without a port
+ * @param pageHosts names allowed besides localhost and loopback addresses; case does not matter
+ * @returns false: a page must refuse
+ */
+export function isPageHost(host: string | undefined, pageHosts: readonly string[]): boolean {
+  const { ipv6, name } = hostPattern.exec(host?.toLowerCase() ?? '')?.groups ?? {};
+  if (ipv6 !== undefined) return isLoopback(ipv6);
+  if (!name) return false;
+  return (
+    name === 'localhost' ||
+    isLoopback(name) ||
+    pageHosts.some((allowed) => allowed.toLowerCase() === name)
+  );
+}

@@ -1,0 +1,86 @@
+/** Exchanges of a request for an answer: reads, asks the route, sends; knows when none is running. */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { EntropyError, errorCode } from '../errors.js';
+import { readBody } from './body.js';
+import { malformedAnswer } from './malformed.js';
+import type { Answer } from './route.js';
+import type { Router } from './router.js';
+import { send } from './send.js';
+
+/** Exchanges at once; pipelining could otherwise queue any number on the daemon. Ours. */
+const maxRunning = 1024;
+
+/** Where events go; pino's loggers fit. Random bytes and bodies never do. */
+export interface Logger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** All exchanges of one gateway, over whichever listener they came. */
+export interface Exchanges {
+  /** A listener for the events `request`, `checkContinue` and `checkExpectation`. */
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** From now on an answer ends its connection. Resolves when no exchange is running. */
+  finish(): Promise<void>;
+}
+
+/**
+ * Starts with none running.
+ * @param router finds the route of each request
+ * @param log gets a warning for each answer of status 500 and above
+ * @returns the exchanges; one for all listeners of a gateway
+ */
+export function createExchanges(router: Router, log: Logger): Exchanges {
+  let running = 0;
+  let finishing = false;
+  let onIdle = () => {};
+
+  async function answerTo(request: IncomingMessage, response: ServerResponse): Promise<Answer> {
+    const { method = '', url = '', headers, httpVersion } = request;
+    // RFC 9112 3.2. node:http's own check would answer without a body.
+    if (httpVersion === '1.1' && headers.host === undefined) return malformedAnswer(400);
+    const id = randomUUID();
+    const path = url.replace(/\?.*$/s, '');
+    const route = router(method, path, headers);
+    try {
+      if (running > maxRunning) throw new EntropyError('ERR_BUSY', 'too many requests at once');
+      const invited = headers.expect?.toLowerCase() === '100-continue';
+      const invite = invited ? () => response.writeContinue() : undefined;
+      const body = await readBody(request, route.bodyLimitBytes, invite);
+      return await route.answer({ id, method, path, headers, body });
+    } catch (error) {
+      const answer = route.refuse(error, id);
+      if (answer.status >= 500 && !request.socket.destroyed)
+        log.warn(
+          { requestId: id, code: errorCode(error), reason: reasonOf(error) },
+          'request failed',
+        );
+      return answer;
+    }
+  }
+
+  async function run(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    running++;
+    const answer = await answerTo(request, response);
+    send(request, response, answer, !finishing);
+    running--;
+    if (running === 0) onIdle();
+  }
+
+  return {
+    handle: (request, response) => void run(request, response),
+    finish() {
+      finishing = true;
+      if (running === 0) return Promise.resolve();
+      return new Promise((resolve) => {
+        onIdle = resolve;
+      });
+    },
+  };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

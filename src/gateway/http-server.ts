@@ -1,0 +1,79 @@
+/** A bounded node:http server: time, connections, header size; and JSON even for what is no HTTP. */
+import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { malformedAnswer } from './malformed.js';
+
+/** What one client, or all of them together, may take. */
+export interface HttpLimits {
+  /** From the connection, or the first byte of a further request, to the end of its headers. */
+  readonly headersMs: number;
+  /** The same to the end of the body. */
+  readonly requestMs: number;
+  /** Between requests; over a load balancer's or SDK's few seconds, so that the client closes first. */
+  readonly keepAliveMs: number;
+  /** Without any byte either way: a client that does not read its answers. */
+  readonly silenceMs: number;
+  /** How often the first two are looked at. */
+  readonly checkMs: number;
+  readonly headerBytes: number;
+  readonly connections: number;
+}
+
+/** Ours; a signed request is 1 KiB and takes milliseconds. Headers: node's default, said aloud. */
+export const httpLimits: HttpLimits = {
+  headersMs: 10_000,
+  requestMs: 30_000,
+  keepAliveMs: 30_000,
+  silenceMs: 60_000,
+  checkMs: 5_000,
+  headerBytes: 16 * 1024,
+  connections: 1024,
+};
+
+/** node's codes for what it could not take as a request; anything else is 400. */
+const statuses: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  HPE_HEADER_OVERFLOW: 431,
+};
+
+/**
+ * A server.
+ * @param handle answers requests; `Expect` is left to it
+ * @param limits those of production unless a test needs shorter ones
+ * @returns a server that is not yet listening
+ */
+export function createHttpServer(handle: RequestListener, limits = httpLimits): Server {
+  const server = createServer({
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: limits.checkMs,
+    maxHeaderSize: limits.headerBytes,
+    requireHostHeader: false, // its answer has no body: the handler looks at Host
+  });
+  server.timeout = limits.silenceMs;
+  server.maxConnections = limits.connections;
+  server.on('request', handle);
+  server.on('checkContinue', handle);
+  server.on('checkExpectation', handle);
+  server.on('clientError', answerMalformed);
+  return server;
+}
+
+function answerMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { status, headers, body } = malformedAnswer(statuses[String(error.code)] ?? 400);
+  const head = Object.entries({
+    ...headers,
+    Date: new Date().toUTCString(),
+    'Content-Length': Buffer.byteLength(body),
+    Connection: 'close',
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${body}`, () =>
+    socket.destroy(),
+  );
+}

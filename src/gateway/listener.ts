@@ -1,0 +1,70 @@
+/** Puts a server on an address, or says in one line why not. Judges safety by what was really bound. */
+import { once } from 'node:events';
+import { chmod } from 'node:fs/promises';
+import type { AddressInfo, Server } from 'node:net';
+import { EntropyError } from '../errors.js';
+import { removeStaleSocket } from '../stale-socket.js';
+import { type Address, formatAddress, isLoopback } from './address.js';
+
+/** The gateway's user and group connect; put a web server that forwards to it into the group. */
+const socketMode = 0o660;
+
+/** What bind(2) and getaddrinfo(3) say, in words. libuv turns a missing directory into EACCES. */
+const reasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'already in use; --listen chooses another',
+  EACCES: 'permission denied, or the directory does not exist',
+  EADDRNOTAVAIL: 'this host has no such address',
+  ENOTFOUND: 'the name is unknown',
+};
+
+/**
+ * Listens. A Unix socket file gets mode 0660; one that nobody answers is replaced, and the file goes
+ * when the server closes.
+ * @param server not yet listening; closed again when this throws
+ * @param address where
+ * @returns the address bound, as `--listen` takes it, with the port that the kernel chose for 0
+ * @throws EntropyError `ERR_LISTEN`
+ */
+export async function listen(server: Server, address: Address): Promise<string> {
+  try {
+    await bind(server, address);
+    return safeAddress(server);
+  } catch (error) {
+    if (server.listening) await new Promise((resolve) => server.close(resolve));
+    if (error instanceof EntropyError) throw error;
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    const reason = reasons[code] ?? message;
+    throw new EntropyError('ERR_LISTEN', `cannot listen on ${formatAddress(address)}: ${reason}`, {
+      cause: error,
+    });
+  }
+}
+
+async function bind(server: Server, address: Address): Promise<void> {
+  if (!('path' in address)) return start(server, address);
+  try {
+    await start(server, address);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    await removeStaleSocket(address.path);
+    await start(server, address);
+  }
+  await chmod(address.path, socketMode);
+}
+
+async function start(server: Server, address: Address): Promise<void> {
+  server.listen(address);
+  await once(server, 'listening');
+}
+
+/** Runs before any event since bind(2) is handled, so where it throws nobody has been answered. */
+function safeAddress(server: Server): string {
+  const bound = server.address() as AddressInfo | string; // null only when not listening
+  if (typeof bound === 'string') return formatAddress({ path: bound });
+  const address = formatAddress({ host: bound.address, port: bound.port });
+  if (isLoopback(bound.address)) return address;
+  throw new EntropyError(
+    'ERR_LISTEN',
+    `refusing to listen on ${address}: other hosts can reach it and signatures are not verified yet; use a loopback address or unix:PATH`,
+  );
+}

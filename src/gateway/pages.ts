@@ -1,0 +1,88 @@
+/** The pages for people and their monitoring: `/`, `/metrics` and `/healthz`. */
+import { EntropyError } from '../errors.js';
+import type { Dialect } from '../formats/gen-random.js';
+import { isPageHost } from './browser-rules.js';
+import type { Answer, RandomSource, Route } from './route.js';
+
+/** GET and HEAD have no body. */
+const bodyLimitBytes = 0;
+
+const plainText = 'text/plain; charset=utf-8';
+const json = 'application/json';
+/** Prometheus text exposition format. */
+const exposition = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** What the pages are built from. */
+export interface PagesOptions {
+  readonly client: RandomSource;
+  readonly dialect: Dialect;
+  /** Names under which pages answer, besides localhost and loopback addresses. */
+  readonly pageHosts?: readonly string[];
+}
+
+/**
+ * Whether a request wants a page.
+ * @returns false also for these paths with any other method: an API answers then
+ */
+export function isPage(method: string, path: string): boolean {
+  return (method === 'GET' || method === 'HEAD') && ['/', '/metrics', '/healthz'].includes(path);
+}
+
+/**
+ * The pages.
+ * @param options see {@link PagesOptions}
+ * @returns a route for requests that {@link isPage} accepts
+ */
+export function pagesRoute({ client, dialect, pageHosts = [] }: PagesOptions): Route {
+  const health = () => client.health().catch(unreachable);
+  return {
+    bodyLimitBytes,
+    async answer({ path, headers: { host } }) {
+      if (host === undefined || !isPageHost(host, pageHosts))
+        return page(
+          403,
+          plainText,
+          'Pages answer under localhost, a loopback address or a configured name.\n',
+        );
+      if (path === '/metrics') return page(200, exposition, await client.metrics());
+      const { state, healthy, reason } = await health();
+      if (path === '/healthz')
+        return page(healthy ? 200 : 503, json, JSON.stringify({ state, reason }));
+      return page(
+        200,
+        plainText,
+        statusText(host, dialect, reason === '' ? state : `${state}: ${reason}`),
+      );
+    },
+    refuse(error) {
+      if (!(error instanceof EntropyError)) return page(500, plainText, 'internal error\n');
+      const status = error.code === 'ERR_TOO_LARGE' ? 413 : 503;
+      return page(status, plainText, `${error.code}: ${error.message}\n`);
+    },
+  };
+}
+
+/** A daemon that does not answer is a state too, to people and to monitoring. */
+function unreachable(error: unknown): Awaited<ReturnType<RandomSource['health']>> {
+  const reason = error instanceof EntropyError ? error.message : 'internal error';
+  return { state: 'unreachable', healthy: false, reason };
+}
+
+function statusText(host: string, dialect: Dialect, state: string): string {
+  return `entropyd gateway
+state: ${state}
+
+AWS KMS GenerateRandom, for the aws command and the AWS SDKs (signatures are not verified yet):
+  aws kms generate-random --number-of-bytes 32 --endpoint-url http://${host}
+
+gen-random of Open Telekom Cloud and Huawei Cloud (dialect ${dialect}):
+  curl -d '{"random_data_length":"512"}' http://${host}/v1.0/PROJECT_ID/kms/gen-random
+
+/healthz  200 when healthy, else 503
+/metrics  Prometheus text format
+`;
+}
+
+function page(status: number, contentType: string, body: string): Answer {
+  return { status, headers: { 'Content-Type': contentType }, body };
+}

@@ -1,0 +1,37 @@
+/** What a route is given and what it gives. Routes know requests and the daemon, never sockets. */
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** The daemon, as the gateway needs it; the client library's Client is one. */
+export interface RandomSource {
+  /** A new array of exactly `size` random bytes, 1 to 1024. */
+  random(size: number): Promise<Uint8Array>;
+  health(): Promise<{ state: string; healthy: boolean; reason: string }>;
+  /** Prometheus text format. */
+  metrics(): Promise<string>;
+}
+
+/** A request whose body has been read. Path and headers as received: signatures cover them. */
+export interface GatewayRequest {
+  readonly id: string;
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** A whole answer; its Date, Content-Length and caching headers are added when it is sent. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** One API, or the pages for people. */
+export interface Route {
+  readonly bodyLimitBytes: number;
+  /** Rejects with any error, which {@link Route.refuse} then turns into an answer. */
+  answer(request: GatewayRequest): Promise<Answer>;
+  /** Any error in the shape that this route's clients read. */
+  refuse(error: unknown, requestId: string): Answer;
+}

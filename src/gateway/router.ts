@@ -1,0 +1,26 @@
+/** Which route answers a request. */
+import type { IncomingHttpHeaders } from 'node:http';
+import { awsRoute } from './aws-route.js';
+import { type GenRandomOptions, genRandomRoute } from './gen-random-route.js';
+import { isPage, type PagesOptions, pagesRoute } from './pages.js';
+import type { Route } from './route.js';
+
+/** Picks a route by method, path (without the query) and headers; every request has one. */
+export type Router = (method: string, path: string, headers: IncomingHttpHeaders) => Route;
+
+/**
+ * All routes behind one function. X-Amz-Target marks an AWS client whatever the path, and so does
+ * any method on `/` that is no page's; what is left over is refused as the clouds' API gateway does.
+ * @param options of all routes
+ * @returns the router
+ */
+export function createRouter(options: GenRandomOptions & PagesOptions): Router {
+  const aws = awsRoute(options.client);
+  const genRandom = genRandomRoute(options);
+  const pages = pagesRoute(options);
+  return (method, path, headers) => {
+    if (headers['x-amz-target'] !== undefined) return aws;
+    if (isPage(method, path)) return pages;
+    return path === '/' ? aws : genRandom;
+  };
+}

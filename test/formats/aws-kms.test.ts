@@ -1,0 +1,171 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { EntropyError, type ErrorCode, ServiceError } from '../../src/errors.js';
+import {
+  awsError,
+  decodeRequest,
+  encodeAnswer,
+  encodeError,
+  maxNumberOfBytes,
+  toServiceError,
+} from '../../src/formats/aws-kms.js';
+
+const constraint = (value: string, range: string) =>
+  `1 validation error detected: Value '${value}' at 'numberOfBytes' failed to satisfy constraint: Member must have value ${range}`;
+const belowMinimum = (value: string) => constraint(value, 'greater than or equal to 1');
+const aboveMaximum = (value: string) => constraint(value, 'less than or equal to 1024');
+
+t.test('accepts 1 to 1024, truncates decimals and ignores unknown members', async (t) => {
+  for (const [input, size] of [
+    [{ NumberOfBytes: 1 }, 1],
+    [{ NumberOfBytes: 1024 }, maxNumberOfBytes],
+    [{ NumberOfBytes: 3.5 }, 3],
+    [{ NumberOfBytes: 1024.9 }, 1024],
+    [{ NumberOfBytes: 32, Unknown: [1] }, 32],
+    [{ NumberOfBytes: 32, Recipient: null, CustomKeyStoreId: null }, 32],
+  ] as const)
+    t.strictSame(decodeRequest(input), { size }, JSON.stringify(input));
+});
+
+t.test('refuses a value with the text of the service', async (t) => {
+  for (const [input, message] of [
+    [{}, 'NumberOfBytes is required.'],
+    [{ NumberOfBytes: null }, 'NumberOfBytes is required.'],
+    [{ NumberOfBytes: undefined }, 'NumberOfBytes is required.'],
+    [{ NumberOfBytes: 0 }, belowMinimum('0')],
+    [{ NumberOfBytes: 0.5 }, belowMinimum('0')],
+    [{ NumberOfBytes: -0.5 }, belowMinimum('0')],
+    [{ NumberOfBytes: -1 }, belowMinimum('-1')],
+    [{ NumberOfBytes: -1e99 }, belowMinimum('-2147483648')],
+    [{ NumberOfBytes: 1025 }, aboveMaximum('1025')],
+    [{ NumberOfBytes: 2 ** 32 + 32 }, aboveMaximum('2147483647')],
+    [{ NumberOfBytes: Number.POSITIVE_INFINITY }, aboveMaximum('2147483647')],
+  ] as const)
+    t.throws(
+      () => decodeRequest(input),
+      { name: 'ServiceError', code: 'ValidationException', status: 400, message },
+      message,
+    );
+});
+
+t.test('refuses a wrong type with the text of the service', async (t) => {
+  for (const [value, message] of [
+    ['32', 'STRING_VALUE can not be converted to an Integer'],
+    ['NaN', 'STRING_VALUE can not be converted to an Integer'],
+    [Number.NaN, 'STRING_VALUE can not be converted to an Integer'],
+    [true, 'TRUE_VALUE can not be converted to an Integer'],
+    [false, 'FALSE_VALUE can not be converted to an Integer'],
+    [[1], 'Start of list found where not expected'],
+    [{}, 'Start of structure or map found where not expected.'],
+  ] as const)
+    t.throws(
+      () => decodeRequest({ NumberOfBytes: value, Recipient: {} }),
+      { code: 'SerializationException', status: 400, message },
+      `${JSON.stringify(value)}, though Recipient is there`,
+    );
+});
+
+t.test('refuses what is no structure, without a text', async (t) => {
+  for (const input of [null, undefined, [], [{ NumberOfBytes: 1 }], 'x', 1, true])
+    t.throws(
+      () => decodeRequest(input),
+      { code: 'SerializationException', status: 400, message: '' },
+      JSON.stringify(input),
+    );
+});
+
+t.test('never yields a size for Recipient or CustomKeyStoreId', async (t) => {
+  for (const [members, code] of [
+    [{ Recipient: {} }, 'UnsupportedOperationException'],
+    [{ Recipient: 'x', CustomKeyStoreId: 'x' }, 'UnsupportedOperationException'],
+    [{ CustomKeyStoreId: 'cks-1' }, 'CustomKeyStoreNotFoundException'],
+    [{ CustomKeyStoreId: '' }, 'CustomKeyStoreNotFoundException'],
+  ] as const)
+    for (const NumberOfBytes of [32, 0, null])
+      t.throws(
+        () => decodeRequest({ ...members, NumberOfBytes }),
+        { code, status: 400 },
+        JSON.stringify({ ...members, NumberOfBytes }),
+      );
+});
+
+t.test('decodes anything to a size from 1 to 1024 or to an error of the service', async (t) => {
+  const codes = [
+    'SerializationException',
+    'ValidationException',
+    'UnsupportedOperationException',
+    'CustomKeyStoreNotFoundException',
+  ];
+  const value = fc.oneof(fc.anything(), fc.integer(), fc.double());
+  const members = fc.record(
+    { NumberOfBytes: value, Recipient: fc.anything(), CustomKeyStoreId: fc.anything() },
+    { requiredKeys: [] },
+  );
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.anything(), members, fc.record({ NumberOfBytes: value })),
+        (input) => {
+          try {
+            const { size } = decodeRequest(input);
+            return Number.isInteger(size) && size >= 1 && size <= maxNumberOfBytes;
+          } catch (error) {
+            return (
+              error instanceof ServiceError && codes.includes(error.code) && error.status === 400
+            );
+          }
+        },
+      ),
+    ),
+  );
+});
+
+t.test('answers in base64, with padding, of just the view given', async (t) => {
+  const bytes = new Uint8Array([9, 0xff, 0xef, 0, 9]).subarray(1, 4);
+  t.strictSame(encodeAnswer(bytes), { Plaintext: '/+8A' });
+  t.strictSame(encodeAnswer(bytes.subarray(0, 1)), { Plaintext: '/w==' });
+});
+
+t.test('names failures of the daemon in terms of the service', async (t) => {
+  const table: readonly [ErrorCode, string, number][] = [
+    ['ERR_RATE', 'ThrottlingException', 400],
+    ['ERR_BUSY', 'ThrottlingException', 400],
+    ['ERR_CONNECT', 'DependencyTimeoutException', 503],
+    ['ERR_CLOSED', 'DependencyTimeoutException', 503],
+    ['ERR_TIMEOUT', 'DependencyTimeoutException', 503],
+    ['ERR_NOT_SEEDED', 'DependencyTimeoutException', 503],
+    ['ERR_HEALTH', 'KMSInternalException', 500],
+    ['ERR_ENTROPY', 'KMSInternalException', 500],
+    ['ERR_INTERNAL', 'KMSInternalException', 500],
+    ['ERR_FORBIDDEN', 'KMSInternalException', 500],
+    ['ERR_TOO_LARGE', 'RequestEntityTooLargeException', 413],
+  ];
+  for (const [code, name, status] of table) {
+    const cause = new EntropyError(code, 'detail of the host');
+    const error = toServiceError(cause);
+    t.match(error, { code: name, status, cause }, code);
+    t.notMatch(error.message, /detail/, `${code}: tells nothing of the original`);
+  }
+  t.match(toServiceError(new TypeError('x')), { code: 'KMSInternalException', status: 500 });
+  const error = awsError('UnknownOperationException');
+  t.equal(toServiceError(error), error, 'an error of the service stays as it is');
+});
+
+t.test('writes errors as boto and the SDKs read them', async (t) => {
+  for (const [error, body] of [
+    [awsError('SerializationException'), { __type: 'SerializationException' }],
+    [
+      awsError('ThrottlingException'),
+      {
+        __type: 'ThrottlingException',
+        message:
+          'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.',
+      },
+    ],
+    [
+      new ServiceError('AccessDeniedException', 400, 'no'),
+      { __type: 'AccessDeniedException', Message: 'no' },
+    ],
+  ] as const)
+    t.strictSame(encodeError(error), body, error.code);
+});

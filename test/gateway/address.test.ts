@@ -1,0 +1,103 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { EntropyError } from '../../src/errors.js';
+import { formatAddress, isLoopback, parseAddress } from '../../src/gateway/address.js';
+
+t.test('reads HOST:PORT, [IPV6]:PORT and unix:PATH, and writes them back', async (t) => {
+  for (const [text, address] of [
+    ['127.0.0.1:8478', { host: '127.0.0.1', port: 8478 }],
+    ['localhost:0', { host: 'localhost', port: 0 }],
+    ['my_host-1.example:65535', { host: 'my_host-1.example', port: 65535 }],
+    ['[::1]:8478', { host: '::1', port: 8478 }],
+    ['[::ffff:127.0.0.1]:1', { host: '::ffff:127.0.0.1', port: 1 }],
+    ['unix:/run/entropyd/gateway.sock', { path: '/run/entropyd/gateway.sock' }],
+    ['unix:a:1', { path: 'a:1' }],
+    [`unix:/${'p'.repeat(106)}`, { path: `/${'p'.repeat(106)}` }],
+  ] as const) {
+    t.strictSame(parseAddress(text), address, text);
+    t.equal(formatAddress(address), text);
+  }
+});
+
+t.test('refuses anything else with one line that repeats it', async (t) => {
+  for (const text of [
+    '',
+    '8478',
+    ':8478',
+    'localhost',
+    'localhost:',
+    'localhost:65536',
+    'localhost:123456',
+    'localhost:-1',
+    'localhost:http',
+    'localhost:80 ',
+    '::1:8478',
+    '[::1]',
+    '[::1]8478',
+    '[localhost]:8478',
+    '[127.0.0.1]:8478',
+    '*:8478',
+    'http://127.0.0.1:8478',
+    '127.0.0.1:8478/',
+    'unix:',
+    'unix:/a\0b',
+    `unix:/${'p'.repeat(107)}`,
+    `unix:/${'é'.repeat(54)}`,
+  ])
+    t.throws(
+      () => parseAddress(text),
+      { name: 'EntropyError', code: 'ERR_CONFIG', message: JSON.stringify(text) },
+      JSON.stringify(text),
+    );
+});
+
+t.test(
+  'reads any text to an address that it writes back, or refuses with ERR_CONFIG',
+  async (t) => {
+    const host = fc.oneof(
+      fc.ipV4(),
+      fc.ipV6().map((ip) => `[${ip}]`),
+      fc.domain(),
+    );
+    const hostPort = fc.tuple(host, fc.nat(70_000)).map(([host, port]) => `${host}:${port}`);
+    const unix = fc.string().map((path) => `unix:${path}`);
+    t.doesNotThrow(() =>
+      fc.assert(
+        fc.property(fc.oneof(fc.string(), hostPort, unix), (text) => {
+          try {
+            return formatAddress(parseAddress(text)) === text;
+          } catch (error) {
+            return (
+              error instanceof EntropyError &&
+              error.code === 'ERR_CONFIG' &&
+              !error.message.includes('\n')
+            );
+          }
+        }),
+      ),
+    );
+  },
+);
+
+t.test('knows loopback addresses in every notation, and takes no name for one', async (t) => {
+  for (const [ip, expected] of [
+    ['127.0.0.1', true],
+    ['127.255.255.254', true],
+    ['::1', true],
+    ['0:0:0:0:0:0:0:1', true],
+    ['::ffff:127.0.0.1', true],
+    ['::ffff:7f00:1', true],
+    ['0.0.0.0', false],
+    ['::', false],
+    ['128.0.0.1', false],
+    ['192.0.2.1', false],
+    ['::ffff:192.0.2.1', false],
+    ['::127.0.0.1', false],
+    ['fe80::1', false],
+    ['localhost', false],
+    ['127.1', false],
+    ['127.0.0.1.example', false],
+    ['', false],
+  ] as const)
+    t.equal(isLoopback(ip), expected, JSON.stringify(ip));
+});

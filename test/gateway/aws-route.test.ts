@@ -1,0 +1,150 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { EntropyError } from '../../src/errors.js';
+import { awsRoute } from '../../src/gateway/aws-route.js';
+import type { GatewayRequest } from '../../src/gateway/route.js';
+import { answerOf, failingSource, fakeSource } from './support.js';
+
+const awsJson = 'application/x-amz-json-1.1';
+const target = 'TrentService.GenerateRandom';
+const awsHeaders = { 'content-type': awsJson, 'x-amz-target': target };
+
+/** A request as an SDK sends it, but for what is given. */
+function awsRequest(body: string, overrides: Partial<GatewayRequest> = {}): GatewayRequest {
+  return {
+    id: 'id-1',
+    method: 'POST',
+    path: '/',
+    headers: awsHeaders,
+    body: Buffer.from(body),
+    ...overrides,
+  };
+}
+
+const ask = (request: GatewayRequest, source = fakeSource()) => answerOf(awsRoute(source), request);
+
+t.test('answers a good request in base64', async (t) => {
+  for (const [size, overrides] of [
+    [1, {}],
+    [32, {}],
+    [1024, {}],
+    [
+      32,
+      { headers: { ...awsHeaders, 'content-type': 'Application/X-Amz-Json-1.1 ; charset=UTF-8' } },
+    ],
+    [32, { headers: { ...awsHeaders, host: 'kms.us-east-2.amazonaws.com' } }],
+    [32, { headers: { ...awsHeaders, 'sec-fetch-site': 'none' } }],
+  ] as const) {
+    const { status, headers, body } = await ask(
+      awsRequest(`{"NumberOfBytes": ${size}, "Unknown": {}}`, overrides),
+    );
+    const expected = Buffer.from(await fakeSource().random(size)).toString('base64');
+    t.strictSame(
+      { status, headers, body },
+      {
+        status: 200,
+        headers: { 'Content-Type': awsJson, 'x-amzn-RequestId': 'id-1' },
+        body: `{"Plaintext":"${expected}"}`,
+      },
+      `${size} ${JSON.stringify(overrides)}`,
+    );
+  }
+});
+
+t.test('checks method, content type, JSON, target, members, in that order', async (t) => {
+  const foreign = { ...awsHeaders, 'x-amz-target': 'TrentService.Nope' };
+  const { 'x-amz-target': _, ...untargeted } = awsHeaders;
+  for (const [name, request, status, body] of [
+    ['GET', awsRequest('{bad', { method: 'GET' }), 400, { __type: 'UnknownOperationException' }],
+    ['another path', awsRequest('', { path: '/x' }), 400, { __type: 'UnknownOperationException' }],
+    [
+      'another content type',
+      awsRequest('{bad', { headers: { ...awsHeaders, 'content-type': 'application/json' } }),
+      400,
+      { __type: 'UnknownOperationException' },
+    ],
+    [
+      'no content type',
+      awsRequest('{bad', { headers: { 'x-amz-target': target } }),
+      400,
+      { __type: 'UnknownOperationException' },
+    ],
+    ['{bad', awsRequest('{bad', { headers: foreign }), 400, { __type: 'SerializationException' }],
+    ['empty', awsRequest(''), 400, { __type: 'SerializationException' }],
+    ['scalar', awsRequest('32'), 400, { __type: 'SerializationException' }],
+    ['[[[...', awsRequest('['.repeat(500_000)), 400, { __type: 'SerializationException' }],
+    [
+      'another target',
+      awsRequest('{}', { headers: foreign }),
+      400,
+      { __type: 'UnknownOperationException' },
+    ],
+    [
+      'no target',
+      awsRequest('{}', { headers: untargeted }),
+      400,
+      { __type: 'UnknownOperationException' },
+    ],
+    [
+      'no size',
+      awsRequest('{}'),
+      400,
+      { __type: 'ValidationException', message: 'NumberOfBytes is required.' },
+    ],
+  ] as const) {
+    const answer = await ask(request);
+    t.equal(answer.status, status, name);
+    t.strictSame(JSON.parse(answer.body), body, name);
+    t.strictSame(answer.headers, { 'Content-Type': awsJson, 'x-amzn-RequestId': 'id-1' }, name);
+  }
+});
+
+t.test('refuses web pages before anything else', async (t) => {
+  for (const [method, extra] of [
+    ['POST', { origin: 'http://localhost:8478' }],
+    ['OPTIONS', { origin: 'https://example.com' }],
+    ['POST', { 'sec-fetch-site': 'cross-site' }],
+  ] as const) {
+    const { status, body } = await ask(
+      awsRequest('{"NumberOfBytes": 32}', { method, headers: { ...awsHeaders, ...extra } }),
+    );
+    t.equal(status, 403);
+    t.strictSame(JSON.parse(body), {
+      __type: 'AccessDeniedException',
+      Message: 'Requests of web pages are refused.',
+    });
+  }
+});
+
+t.test('tells a failing daemon in the terms of the service', async (t) => {
+  for (const [code, status, type] of [
+    ['ERR_HEALTH', 500, 'KMSInternalException'],
+    ['ERR_CONNECT', 503, 'DependencyTimeoutException'],
+    ['ERR_RATE', 400, 'ThrottlingException'],
+  ] as const) {
+    const source = failingSource(new EntropyError(code, 'x'));
+    const answer = await ask(awsRequest('{"NumberOfBytes": 32}'), source);
+    t.equal(answer.status, status, code);
+    t.equal(JSON.parse(answer.body).__type, type, code);
+  }
+});
+
+t.test('answers any body with JSON, and never with bytes that were not asked for', async (t) => {
+  const members = fc.record({ NumberOfBytes: fc.jsonValue(), Recipient: fc.jsonValue() });
+  const body = fc.oneof(
+    fc.string(),
+    fc.json(),
+    members.map((value) => JSON.stringify(value)),
+  );
+  await t.resolves(
+    fc.assert(
+      fc.asyncProperty(body, async (body) => {
+        const answer = await ask(awsRequest(body));
+        const { Plaintext, __type } = JSON.parse(answer.body);
+        if (answer.status === 400) return Plaintext === undefined && typeof __type === 'string';
+        const size = Math.trunc(JSON.parse(body).NumberOfBytes);
+        return answer.status === 200 && Buffer.from(Plaintext, 'base64').length === size;
+      }),
+    ),
+  );
+});

@@ -1,0 +1,161 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import t from 'tap';
+import { EntropyError } from '../../src/errors.js';
+import { createExchanges } from '../../src/gateway/exchanges.js';
+import type { Answer, GatewayRequest, Route } from '../../src/gateway/route.js';
+import { call, exchange, memoryLog, serve } from './support.js';
+
+/** A route that answers with what it was given, and refuses with the error's text. */
+function echoRoute(answer?: (request: GatewayRequest) => Promise<Answer>): Route {
+  return {
+    bodyLimitBytes: 10,
+    answer:
+      answer ??
+      (async ({ id, method, path, body }) => ({
+        status: 200,
+        headers: { 'x-request-id': id },
+        body: `${method} ${path} ${body}`,
+      })),
+    refuse: (error, requestId) => ({
+      status: error instanceof EntropyError && error.code === 'ERR_TOO_LARGE' ? 413 : 503,
+      headers: { 'x-request-id': requestId },
+      body: String(error),
+    }),
+  };
+}
+
+t.test('hands method, path without query, headers and body to the route', async (t) => {
+  const seen: unknown[] = [];
+  const { handle } = createExchanges((...args) => {
+    seen.push(args);
+    return echoRoute();
+  }, memoryLog());
+  const port = await serve(t, handle);
+  const answer = await call({ port, method: 'POST', path: '/a/b?c=/d?e', body: 'body' });
+  t.match(answer, { status: 200, body: 'POST /a/b body' });
+  t.match(answer.headers['x-request-id'], /^[0-9a-f-]{36}$/);
+  t.match(seen, [['POST', '/a/b', { host: /./ }]]);
+  const again = await call({ port });
+  t.not(again.headers['x-request-id'], answer.headers['x-request-id'], 'each has an id of its own');
+});
+
+t.test('answers HTTP/1.1 without Host with 400 and a body', async (t) => {
+  const port = await serve(
+    t,
+    createServer(
+      { requireHostHeader: false },
+      createExchanges(() => echoRoute(), memoryLog()).handle,
+    ),
+  );
+  const close = 'Connection: close\r\n\r\n';
+  t.match(
+    await exchange({ port }, `GET / HTTP/1.1\r\n${close}`),
+    /^HTTP\/1\.1 400 .*"__type":"SerializationException"/s,
+  );
+  t.match(await exchange({ port }, `GET / HTTP/1.0\r\n${close}`), /^HTTP\/1\.1 200 /);
+});
+
+t.test('leaves to the route how a failure looks, and logs those from 500 up', async (t) => {
+  const log = memoryLog();
+  const failures = [new EntropyError('ERR_CONNECT', 'no daemon'), 'a string'];
+  const route = echoRoute(() => Promise.reject(failures.shift()));
+  const port = await serve(t, createExchanges(() => route, log).handle);
+  const [unreachable, thrown, tooLarge] = [
+    await call({ port }),
+    await call({ port }),
+    await call({ port, method: 'POST', body: '01234567890' }),
+  ];
+  t.match(unreachable, { status: 503, body: 'EntropyError: no daemon' });
+  t.match(tooLarge, { status: 413, body: 'EntropyError: the body is over 10 bytes' });
+  t.strictSame(log.records, [
+    {
+      level: 'warn',
+      message: 'request failed',
+      requestId: unreachable.headers['x-request-id'],
+      code: 'ERR_CONNECT',
+      reason: 'no daemon',
+    },
+    {
+      level: 'warn',
+      message: 'request failed',
+      requestId: thrown.headers['x-request-id'],
+      code: 'ERR_INTERNAL',
+      reason: 'a string',
+    },
+  ]);
+});
+
+t.test('logs nothing about a client that went away', async (t) => {
+  const log = memoryLog();
+  const exchanges = createExchanges(() => echoRoute(), log);
+  const server = createServer(exchanges.handle);
+  const port = await serve(t, server);
+  const socket = connect({ port });
+  socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nx');
+  const [request] = await once(server, 'request');
+  const gone = new Promise((resolve) => request.once('close', resolve));
+  socket.destroy();
+  await gone;
+  await exchanges.finish();
+  t.strictSame(log.records, []);
+});
+
+t.test('invites a body that fits, and refuses one that does not without inviting it', async (t) => {
+  const { handle } = createExchanges(() => echoRoute(), memoryLog());
+  const port = await serve(t, createServer().on('checkContinue', handle));
+  const head = 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-Continue\r\n';
+  t.match(
+    await exchange({ port }, `${head}Content-Length: 1\r\n\r\nx`),
+    /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 .*POST \/ x$/s,
+  );
+  t.match(await exchange({ port }, `${head}Content-Length: 11\r\n\r\n`), /^HTTP\/1\.1 413 /);
+});
+
+t.test('runs 1024 at once and tells the next that it is busy', async (t) => {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let started = 0;
+  const route = echoRoute(async () => {
+    started++;
+    await released;
+    return { status: 200, headers: {}, body: '' };
+  });
+  const port = await serve(t, createExchanges(() => route, memoryLog()).handle);
+  const close = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+  const pipelined = exchange({ port }, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1024));
+  while (started < 1024) await new Promise(setImmediate);
+  t.match(await exchange({ port }, close), /^HTTP\/1\.1 503 .*too many requests at once$/s);
+  release();
+  t.match(await exchange({ port }, close), /^HTTP\/1\.1 200 /, 'and serves again afterwards');
+  t.ok(await Promise.race([pipelined, true]));
+});
+
+t.test('finishing waits for what runs, and answers then end their connections', async (t) => {
+  let release = () => {};
+  const route = echoRoute(async () => {
+    await new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    return { status: 200, headers: {}, body: 'done' };
+  });
+  const exchanges = createExchanges(() => route, memoryLog());
+  const server = createServer(exchanges.handle);
+  const port = await serve(t, server);
+  const answer = call({ port, headers: { connection: 'keep-alive' } });
+  await once(server, 'request');
+  await new Promise(setImmediate);
+  let finished = false;
+  const finish = exchanges.finish().then(() => {
+    finished = true;
+  });
+  await new Promise(setImmediate);
+  t.notOk(finished, 'one is running');
+  release();
+  t.match(await answer, { status: 200, body: 'done', headers: { connection: 'close' } });
+  await finish;
+  await t.resolves(exchanges.finish(), 'nothing runs any more');
+});

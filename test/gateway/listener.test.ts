@@ -1,0 +1,86 @@
+import { existsSync, statSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { listen } from '../../src/gateway/listener.js';
+import { leaveStaleSocket } from './support.js';
+
+// One directory for all: below a test's own name a path can pass the 107 bytes that a socket may have.
+const dir = t.testdir({ file: 'x' });
+
+function newServer(t: Test): Server {
+  const server = createServer();
+  t.teardown(() => server.close());
+  return server;
+}
+
+t.test('says which address was bound, with the port that the kernel chose', async (t) => {
+  t.match(await listen(newServer(t), { host: '127.0.0.1', port: 0 }), /^127\.0\.0\.1:[1-9]\d*$/);
+  t.match(await listen(newServer(t), { host: 'localhost', port: 0 }), /^(127.*|\[::1\]):[1-9]\d*$/);
+});
+
+t.test('judges the address really bound: all but loopback is refused and closed', async (t) => {
+  const own = Object.values(networkInterfaces())
+    .flat()
+    .find((address) => address !== undefined && !address.internal && address.family === 'IPv4');
+  for (const host of ['0.0.0.0', '0', ...(own ? [own.address] : [])]) {
+    const server = newServer(t);
+    await t.rejects(
+      listen(server, { host, port: 0 }),
+      { code: 'ERR_LISTEN', message: /^refusing to listen on \S+: .*signatures are not verified/ },
+      host,
+    );
+    t.notOk(server.listening, `${host}: closed`);
+  }
+});
+
+t.test('says in one line why it cannot listen', async (t) => {
+  const taken = await listen(newServer(t), { host: '127.0.0.1', port: 0 });
+  const port = Number(taken.split(':')[1]);
+  for (const [address, message] of [
+    [
+      { host: '127.0.0.1', port },
+      `cannot listen on ${taken}: already in use; --listen chooses another`,
+    ],
+    [
+      { path: join(dir, 'none', 's') },
+      `cannot listen on unix:${dir}/none/s: permission denied, or the directory does not exist`,
+    ],
+    [
+      { path: join(dir, 'file') },
+      `cannot listen on unix:${dir}/file: a file that is no socket is in the way`,
+    ],
+    [
+      { host: '203.0.113.1', port: 0 },
+      'cannot listen on 203.0.113.1:0: this host has no such address',
+    ],
+  ] as const)
+    await t.rejects(listen(newServer(t), address), { code: 'ERR_LISTEN', message }, message);
+  await t.rejects(
+    listen(newServer(t), { path: join(dir, 'file', 's') }),
+    { code: 'ERR_LISTEN', message: /^cannot listen on unix:.*ENOTDIR/, cause: { code: 'ENOTDIR' } },
+    'an error that has no words of ours',
+  );
+});
+
+t.test('makes a socket file of mode 0660 that goes when the server closes', async (t) => {
+  const path = join(dir, 'mode');
+  const server = newServer(t);
+  t.equal(await listen(server, { path }), `unix:${path}`);
+  t.equal(statSync(path).mode & 0o777, 0o660);
+  await new Promise((resolve) => server.close(resolve));
+  t.notOk(existsSync(path));
+});
+
+t.test('replaces a stale socket file, never a live one or another file', async (t) => {
+  const path = join(dir, 'stale');
+  leaveStaleSocket(path);
+  await listen(newServer(t), { path });
+  await t.rejects(listen(newServer(t), { path }), {
+    code: 'ERR_LISTEN',
+    message: /answers there$/,
+  });
+  await t.rejects(listen(newServer(t), { path: join(dir, 'file') }), { code: 'ERR_LISTEN' });
+  t.ok(existsSync(path) && existsSync(join(dir, 'file')));
+});

@@ -1,0 +1,96 @@
+import t from 'tap';
+import { EntropyError } from '../../src/errors.js';
+import { isPage, pagesRoute } from '../../src/gateway/pages.js';
+import { answerOf, failingSource, fakeSource } from './support.js';
+
+function ask(path: string, client = fakeSource(), host: string | undefined = 'localhost:8478') {
+  const route = pagesRoute({ client, dialect: 'otc', pageHosts: ['entropy.example'] });
+  const headers = host === undefined ? {} : { host };
+  return answerOf(route, { id: 'id-1', method: 'GET', path, headers, body: Buffer.alloc(0) });
+}
+
+const unhealthy = fakeSource({
+  health: async () => ({ state: 'error', healthy: false, reason: 'repetition count' }),
+});
+
+t.test('pages are three paths, by GET and HEAD', async (t) => {
+  for (const [method, path, expected] of [
+    ['GET', '/', true],
+    ['HEAD', '/metrics', true],
+    ['GET', '/healthz', true],
+    ['POST', '/', false],
+    ['OPTIONS', '/healthz', false],
+    ['GET', '/x', false],
+    ['GET', '/healthz/', false],
+  ] as const)
+    t.equal(isPage(method, path), expected, `${method} ${path}`);
+});
+
+t.test('/healthz answers 200 or 503 with state and reason', async (t) => {
+  for (const [name, client, status, body] of [
+    ['healthy', fakeSource(), 200, { state: 'ready', reason: '' }],
+    ['unhealthy', unhealthy, 503, { state: 'error', reason: 'repetition count' }],
+    [
+      'no daemon',
+      failingSource(new EntropyError('ERR_CONNECT', 'no daemon at /x')),
+      503,
+      { state: 'unreachable', reason: 'no daemon at /x' },
+    ],
+    [
+      'a defect',
+      failingSource(new TypeError('x is undefined')),
+      503,
+      { state: 'unreachable', reason: 'internal error' },
+    ],
+  ] as const) {
+    const answer = await ask('/healthz', client);
+    t.equal(answer.status, status, name);
+    t.strictSame(answer.headers, { 'Content-Type': 'application/json' });
+    t.strictSame(JSON.parse(answer.body), body, name);
+  }
+});
+
+t.test('/metrics is the exposition of the daemon', async (t) => {
+  const { status, headers, body } = await ask('/metrics');
+  t.strictSame([status, body], [200, 'entropyd_up 1\n']);
+  t.match(headers['Content-Type'], 'text/plain; version=0.0.4');
+});
+
+t.test('/ says the state and how to call both APIs', async (t) => {
+  const { status, headers, body } = await ask('/');
+  t.equal(status, 200);
+  t.match(headers['Content-Type'], 'text/plain');
+  for (const line of [
+    /^state: ready$/m,
+    /^ {2}aws kms generate-random .*--endpoint-url http:\/\/localhost:8478$/m,
+    /http:\/\/localhost:8478\/v1\.0\/PROJECT_ID\/kms\/gen-random$/m,
+    /dialect otc/,
+  ])
+    t.match(body, line);
+  t.match((await ask('/', unhealthy)).body, /^state: error: repetition count$/m);
+});
+
+t.test('pages answer only under names of this host', async (t) => {
+  for (const [host, status] of [
+    ['localhost:8478', 200],
+    ['127.0.0.1', 200],
+    ['entropy.example', 200],
+    ['evil.example', 403],
+  ] as const)
+    for (const path of ['/', '/metrics', '/healthz'])
+      t.equal((await ask(path, fakeSource(), host)).status, status, `${path} under ${host}`);
+  const route = pagesRoute({ client: fakeSource(), dialect: 'otc' });
+  const request = { id: 'id-1', method: 'GET', path: '/', headers: {}, body: Buffer.alloc(0) };
+  t.equal((await route.answer(request)).status, 403, 'without a Host');
+});
+
+t.test('failures are plain text, and defects stay inside', async (t) => {
+  for (const [error, status, body] of [
+    [new EntropyError('ERR_CONNECT', 'no daemon'), 503, 'ERR_CONNECT: no daemon\n'],
+    [new EntropyError('ERR_TOO_LARGE', 'over'), 413, 'ERR_TOO_LARGE: over\n'],
+    [new TypeError('x is undefined'), 500, 'internal error\n'],
+  ] as const) {
+    const answer = await ask('/metrics', failingSource(error));
+    t.match(answer, { status, body, headers: { 'Content-Type': /^text\/plain/ } });
+  }
+});

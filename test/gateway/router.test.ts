@@ -1,0 +1,27 @@
+import t from 'tap';
+import { createRouter } from '../../src/gateway/router.js';
+import { fakeSource } from './support.js';
+
+t.test('picks the API by X-Amz-Target or path, and pages by method and path', async (t) => {
+  const router = createRouter({ client: fakeSource(), dialect: 'otc' });
+  const aws = router('POST', '/', {});
+  const genRandom = router('POST', '/v1.0/p/kms/gen-random', {});
+  const pages = router('GET', '/', {});
+  t.equal(new Set([aws, genRandom, pages]).size, 3, 'three routes');
+  const target = { 'x-amz-target': '' };
+  for (const [method, path, headers, route] of [
+    ['PUT', '/', {}, aws],
+    ['OPTIONS', '/', {}, aws],
+    ['GET', '/', target, aws],
+    ['POST', '/v1.0/p/kms/gen-random', target, aws],
+    ['GET', '/metrics', target, aws],
+    ['GET', '/v1.0/p/kms/gen-random', {}, genRandom],
+    ['POST', '/metrics', {}, genRandom],
+    ['GET', '/nothing', {}, genRandom],
+    ['OPTIONS', '*', {}, genRandom],
+    ['HEAD', '/', {}, pages],
+    ['GET', '/metrics', {}, pages],
+    ['GET', '/healthz', {}, pages],
+  ] as const)
+    t.equal(router(method, path, headers), route, `${method} ${path} ${JSON.stringify(headers)}`);
+});

@@ -1,0 +1,89 @@
+/** What the gateway's tests share: a source that is no daemon, a log that remembers, raw HTTP. */
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type RequestListener,
+  request,
+  type Server,
+} from 'node:http';
+import { type AddressInfo, connect, type NetConnectOpts } from 'node:net';
+import { text } from 'node:stream/consumers';
+import type { Test } from 'tap';
+import type { Logger } from '../../src/gateway/exchanges.js';
+import type { Answer, GatewayRequest, RandomSource, Route } from '../../src/gateway/route.js';
+
+/** A ready source whose bytes count up from 0. */
+export function fakeSource(overrides: Partial<RandomSource> = {}): RandomSource {
+  return {
+    random: async (size) => Uint8Array.from({ length: size }, (_, i) => i),
+    health: async () => ({ state: 'ready', healthy: true, reason: '' }),
+    metrics: async () => 'entropyd_up 1\n',
+    ...overrides,
+  };
+}
+
+/** A source of which every method fails with `error`. */
+export function failingSource(error: unknown): RandomSource {
+  const fail = () => Promise.reject(error);
+  return { random: fail, health: fail, metrics: fail };
+}
+
+/** A log that keeps what it is given. */
+export function memoryLog(): Logger & { readonly records: object[] } {
+  const records: object[] = [];
+  const log = (level: string) => (fields: object, message: string) =>
+    void records.push({ level, message, ...fields });
+  return { records, info: log('info'), warn: log('warn'), error: log('error') };
+}
+
+/** Listens on a loopback port until the test ends. */
+export async function serve(t: Test, handler: RequestListener | Server): Promise<number> {
+  const server = typeof handler === 'function' ? createServer(handler) : handler;
+  t.teardown(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+/** One request over a connection of its own. */
+export async function call(options: {
+  port?: number;
+  socketPath?: string;
+  method?: string;
+  path?: string;
+  headers?: Record<string, string>;
+  body?: string | Buffer;
+}): Promise<{ status: number; headers: IncomingHttpHeaders; body: string }> {
+  const { body, ...rest } = options;
+  const outgoing = request({ host: '127.0.0.1', agent: false, ...rest });
+  outgoing.end(body);
+  const [incoming] = await once(outgoing, 'response');
+  return { status: incoming.statusCode, headers: incoming.headers, body: await text(incoming) };
+}
+
+/** Sends bytes as they are and returns all that comes back until the other side closes. */
+export async function exchange(to: NetConnectOpts, bytes: string): Promise<string> {
+  const socket = connect(to);
+  socket.write(bytes);
+  return text(socket);
+}
+
+/** Leaves the socket file of a process that was killed. */
+export function leaveStaleSocket(path: string): void {
+  const script = `require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
+  spawnSync(process.execPath, ['-e', script, path]);
+}
+
+/** What a route answers, by the contract of {@link Route}: what it throws it also refuses. */
+export async function answerOf(route: Route, request: GatewayRequest): Promise<Answer> {
+  try {
+    return await route.answer(request);
+  } catch (error) {
+    return route.refuse(error, request.id);
+  }
+}

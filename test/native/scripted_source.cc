@@ -1,0 +1,141 @@
+// The faults, one case each.
+#include "scripted_source.h"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace entropyd::test {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, Fault>, 23> kNames = {
+    {{"none", Fault::kNone},           {"zeros", Fault::kZeros},
+     {"stuckByte", Fault::kStuckByte}, {"allOnes", Fault::kAllOnes},
+     {"zeroWords", Fault::kZeroWords}, {"stuckWord", Fault::kStuckWord},
+     {"twice", Fault::kTwice},         {"cycle64", Fault::kCycle64},
+     {"cycle1K", Fault::kCycle1K},     {"cycle4K", Fault::kCycle4K},
+     {"cycle32K", Fault::kCycle32K},   {"cycle64K", Fault::kCycle64K},
+     {"bias55", Fault::kBias55},       {"bit7", Fault::kBit7},
+     {"counter", Fault::kCounter},     {"splitmix", Fault::kSplitmix},
+     {"carry0", Fault::kCarry0},       {"carry46", Fault::kCarry46},
+     {"tryAgain", Fault::kTryAgain},   {"slow", Fault::kSlow},
+     {"block", Fault::kBlock},         {"gone", Fault::kGone},
+     {"absent", Fault::kAbsent}}};
+
+constexpr useconds_t kBlockPollMicroseconds = 10'000;
+
+uint64_t Random64() noexcept {
+  uint64_t word = 0;
+  (void)!getrandom(&word, sizeof word, 0);
+  return word;
+}
+
+// Vigna's splitmix64.
+uint64_t Splitmix(uint64_t state) noexcept {
+  uint64_t z = state * 0x9e3779b97f4a7c15U;
+  z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+  return z ^ (z >> 31U);
+}
+
+}  // namespace
+
+bool FaultFromName(std::string_view name, Fault& fault) {
+  for (const auto& [known, value] : kNames) {
+    if (known != name) continue;
+    fault = value;
+    return true;
+  }
+  return false;
+}
+
+ScriptedSource::ScriptedSource(SourceTraits traits, std::shared_ptr<std::atomic<Fault>> fault)
+    : NoiseSource(std::move(traits)), fault_(std::move(fault)), random_(Random64()) {}
+
+uint64_t ScriptedSource::Word(Fault fault) noexcept {
+  const uint64_t at = words_++;
+  const auto cycle = [&](uint64_t bytes) { return Splitmix(random_ + at % (bytes / 8)); };
+  switch (fault) {
+    case Fault::kZeros:
+      return 0;
+    case Fault::kStuckByte:
+      return 0x5a5a5a5a5a5a5a5aU;
+    case Fault::kAllOnes:
+      return ~uint64_t{0};
+    case Fault::kZeroWords:
+      return at % 10 == 9 ? 0 : Random64();
+    case Fault::kStuckWord:
+      return Splitmix(random_);
+    case Fault::kTwice:
+      previous_ = at % 2 == 0 ? Random64() : previous_;
+      return previous_;
+    case Fault::kCycle64:
+      return cycle(64);
+    case Fault::kCycle1K:
+      return cycle(1024);
+    case Fault::kCycle4K:
+      return cycle(4096);
+    case Fault::kCycle32K:
+      return cycle(32768);
+    case Fault::kCycle64K:
+      return cycle(65536);
+    case Fault::kBias55: {
+      // A bit is 1 if a random byte is below 141: 141 / 256 = 0.551.
+      uint64_t word = 0;
+      std::array<uint8_t, 64> bytes{};
+      (void)!getrandom(bytes.data(), bytes.size(), 0);
+      for (const uint8_t byte : bytes) word = word << 1U | (byte < 141 ? 1 : 0);
+      return word;
+    }
+    case Fault::kBit7:
+      return Random64() | 0x8080808080808080U;
+    case Fault::kCounter:
+      return 0x0001000000000000U + at;
+    case Fault::kSplitmix:
+      return Splitmix(++splitmix_);
+    default:
+      return Random64();
+  }
+}
+
+void ScriptedSource::Fill(std::span<uint8_t> samples, Fault fault) noexcept {
+  for (size_t at = 0; at < samples.size(); at += sizeof(uint64_t)) {
+    if (fault == Fault::kCarry46)
+      while (Random64() % 100 < 46) ++retries_;
+    const uint64_t word = Word(fault);
+    std::memcpy(samples.data() + at, &word, sizeof word);
+  }
+}
+
+ReadStatus ScriptedSource::Read(std::span<uint8_t> samples) noexcept {
+  while (*fault_ == Fault::kBlock) usleep(kBlockPollMicroseconds);
+  const Fault fault = *fault_;
+  switch (fault) {
+    case Fault::kCarry0:
+      retries_ += 128;
+      error_ = "no word in 128 attempts";
+      return ReadStatus::kFailed;
+    case Fault::kGone:
+    case Fault::kAbsent:
+      error_ = "No such device";
+      return ReadStatus::kFailed;
+    case Fault::kTryAgain:
+      ++retries_;
+      return ReadStatus::kTryAgain;
+    case Fault::kSlow:
+      if (++again_ % 3 != 0) {
+        ++retries_;
+        return ReadStatus::kTryAgain;
+      }
+      break;
+    default:
+      break;
+  }
+  Fill(samples, fault);
+  return ReadStatus::kOk;
+}
+
+}  // namespace entropyd::test

@@ -1,0 +1,413 @@
+// The product's generator, DRBG and health tests under the tests' control.
+#include <napi.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "drbg.h"
+#include "generator.h"
+#include "health_tests.h"
+#include "scripted_source.h"
+#include "seed_provider.h"
+#include "state.h"
+
+namespace {
+
+using entropyd::test::Fault;
+using entropyd::test::ScriptedSource;
+
+// The generator's clock, set by the tests.
+std::atomic<uint64_t> now_ns = 0;  // NOLINT: one test process, one clock
+
+uint64_t TestClock() noexcept { return now_ns; }
+
+std::vector<uint8_t> Bytes(const Napi::Value& value) {
+  if (!value.IsTypedArray()) return {};
+  const auto array = value.As<Napi::Uint8Array>();
+  return {array.Data(), array.Data() + array.ByteLength()};
+}
+
+Napi::Value ToBuffer(Napi::Env env, std::span<const uint8_t> bytes) {
+  return Napi::Buffer<uint8_t>::Copy(env, bytes.data(), bytes.size());
+}
+
+// --- cutoffs -----------------------------------------------------------------------------------
+
+// (bitsPerSample, alphaLog2)
+Napi::Value RepetitionCutoff(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(
+      info.Env(), entropyd::RepetitionCutoff(info[0].ToNumber().DoubleValue(), info[1].ToNumber()));
+}
+
+// (trials, bitsPerSample, alphaLog2)
+Napi::Value CriticalBinomial(const Napi::CallbackInfo& info) {
+  const long double p = powl(2.0L, -info[1].ToNumber().DoubleValue());
+  return Napi::Number::New(info.Env(),
+                           entropyd::CriticalBinomial(info[0].ToNumber(), p, info[2].ToNumber()));
+}
+
+// (window, bitsPerSample, alphaLog2)
+Napi::Value AdaptiveProportionCutoff(const Napi::CallbackInfo& info) {
+  const long double p = powl(2.0L, -info[1].ToNumber().DoubleValue());
+  return Napi::Number::New(
+      info.Env(), entropyd::AdaptiveProportionCutoff(info[0].ToNumber(), p, info[2].ToNumber()));
+}
+
+// --- health tests ------------------------------------------------------------------------------
+
+// (samples, words) -> {severity, test, at} of the first alarm in them
+Napi::Value TestSamples(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  entropyd::HealthTests tests(info[1].ToBoolean() ? entropyd::SampleKind::kWord64
+                                                  : entropyd::SampleKind::kByte);
+  const std::vector<uint8_t> samples = Bytes(info[0]);
+  const entropyd::Verdict verdict = tests.Insert(samples);
+  Napi::Object object = Napi::Object::New(env);
+  object["severity"] = Napi::Number::New(env, static_cast<int>(verdict.severity));
+  object["test"] = verdict.test;
+  object["at"] = Napi::Number::New(env, static_cast<double>(verdict.at));
+  return object;
+}
+
+// (fault, size) -> samples
+Napi::Value Samples(const Napi::CallbackInfo& info) {
+  auto fault = std::make_shared<std::atomic<Fault>>(Fault::kNone);
+  Fault value{};
+  if (!entropyd::test::FaultFromName(info[0].ToString().Utf8Value(), value)) {
+    Napi::Error::New(info.Env(), "no such fault").ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  *fault = value;
+  ScriptedSource source({.name = "scripted", .sample = entropyd::SampleKind::kWord64}, fault);
+  std::vector<uint8_t> samples(info[1].ToNumber().Uint32Value());
+  source.Read(samples);
+  return ToBuffer(info.Env(), samples);
+}
+
+// (source, megabytes) -> alarms of a real CPU source
+Napi::Value CountAlarms(const Napi::CallbackInfo& info) {
+  auto source =
+      info[0].ToString().Utf8Value() == "rdseed" ? entropyd::MakeRdseed() : entropyd::MakeRdrand();
+  if (!source->Open()) return info.Env().Null();
+  entropyd::HealthTests tests(source->traits().sample);
+  std::vector<uint8_t> samples(1 << 20);
+  unsigned alarms = 0;
+  for (uint32_t i = 0; i < info[1].ToNumber().Uint32Value(); ++i) {
+    if (source->Read(samples) != entropyd::ReadStatus::kOk ||
+        tests.Insert(samples).severity != entropyd::Severity::kNone)
+      ++alarms;
+  }
+  return Napi::Number::New(info.Env(), alarms);
+}
+
+// (path, size, reads) -> [{status, error, sum}] of a device source
+Napi::Value ReadDevice(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  auto device = entropyd::MakeDevice("device", info[0].ToString(), 0);
+  Napi::Array results = Napi::Array::New(env);
+  std::vector<uint8_t> samples(info[1].ToNumber().Uint32Value());
+  const bool open = device->Open();
+  for (uint32_t i = 0; i < info[2].ToNumber().Uint32Value(); ++i) {
+    Napi::Object result = Napi::Object::New(env);
+    const auto status = open ? device->Read(samples) : entropyd::ReadStatus::kFailed;
+    result["status"] = Napi::Number::New(env, static_cast<int>(status));
+    result["error"] = std::string(device->error());
+    result["retries"] = Napi::Number::New(env, static_cast<double>(device->retries()));
+    result["samples"] = ToBuffer(env, samples);
+    results[i] = result;
+  }
+  return results;
+}
+
+// --- DRBG --------------------------------------------------------------------------------------
+
+class Script final : public entropyd::SeedSupplier {
+ public:
+  std::vector<uint8_t> next;
+  std::span<uint8_t> SupplySeed(unsigned bits, bool fresh) noexcept override {
+    asked_bits = bits;
+    asked_fresh = fresh;
+    return next;
+  }
+  void ClearSeed() noexcept override { next.clear(); }
+  unsigned asked_bits = 0;
+  bool asked_fresh = false;
+};
+
+class DrbgWrap : public Napi::ObjectWrap<DrbgWrap> {
+ public:
+  static Napi::Function Class(Napi::Env env) {
+    return DefineClass(env, "Drbg",
+                       {InstanceMethod<&DrbgWrap::Instantiate>("instantiate"),
+                        InstanceMethod<&DrbgWrap::Reseed>("reseed"),
+                        InstanceMethod<&DrbgWrap::Generate>("generate"),
+                        InstanceMethod<&DrbgWrap::Asked>("asked")});
+  }
+  explicit DrbgWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DrbgWrap>(info) {}
+
+ private:
+  // (seed, personalization)
+  Napi::Value Instantiate(const Napi::CallbackInfo& info) {
+    script_.next = Bytes(info[0]);
+    return Napi::Boolean::New(info.Env(), drbg_.Instantiate(Bytes(info[1])));
+  }
+  // (seed, additionalInput)
+  Napi::Value Reseed(const Napi::CallbackInfo& info) {
+    script_.next = Bytes(info[0]);
+    return Napi::Boolean::New(info.Env(), drbg_.Reseed(Bytes(info[1]), false));
+  }
+  // (size, additionalInput, seed for prediction resistance or undefined) -> bytes or null
+  Napi::Value Generate(const Napi::CallbackInfo& info) {
+    script_.next = Bytes(info[2]);
+    std::vector<uint8_t> out(info[0].ToNumber().Uint32Value(), 0xff);
+    if (drbg_.Generate(out, Bytes(info[1]), info[2].IsTypedArray()))
+      return ToBuffer(info.Env(), out);
+    for (const uint8_t byte : out)
+      if (byte != 0) return Napi::String::New(info.Env(), "bytes left in the output");
+    return info.Env().Null();
+  }
+  // -> [bits, fresh] of the last request for seed
+  Napi::Value Asked(const Napi::CallbackInfo& info) {
+    Napi::Array asked = Napi::Array::New(info.Env());
+    asked[uint32_t{0}] = Napi::Number::New(info.Env(), script_.asked_bits);
+    asked[uint32_t{1}] = Napi::Boolean::New(info.Env(), script_.asked_fresh);
+    return asked;
+  }
+
+  Script script_;
+  entropyd::Drbg drbg_{script_};
+};
+
+// (flip) -> whether the power-on test passes, with one bit of its answer flipped if asked to
+Napi::Value KnownAnswerTest(const Napi::CallbackInfo& info) {
+  std::vector<uint8_t> seed(entropyd::kPowerOnAnswer.seed.begin(),
+                            entropyd::kPowerOnAnswer.seed.end());
+  if (info[0].ToBoolean()) seed[0] ^= 1;
+  entropyd::KnownAnswer answer = entropyd::kPowerOnAnswer;
+  answer.seed = seed;
+  return Napi::Boolean::New(info.Env(), entropyd::KnownAnswerTest(answer));
+}
+
+// --- states ------------------------------------------------------------------------------------
+
+entropyd::SourceRole Role(const std::string& name) {
+  if (name == "kernel") return entropyd::SourceRole::kKernel;
+  if (name == "additional") return entropyd::SourceRole::kAdditionalInput;
+  return entropyd::SourceRole::kSeed;
+}
+
+entropyd::Profile ProfileOf(const Napi::Object& options) {
+  return options.Get("profile").ToString().Utf8Value() == "strict" ? entropyd::Profile::kStrict
+                                                                   : entropyd::Profile::kDefault;
+}
+
+// (profile, [{name, role, credit, state}]) -> {state, reason, kernelCredited}
+Napi::Value Decide(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::map<std::string, entropyd::SourceState> states = {
+      {"absent", entropyd::SourceState::kAbsent},
+      {"testing", entropyd::SourceState::kTesting},
+      {"passing", entropyd::SourceState::kPassing},
+      {"lost", entropyd::SourceState::kLost},
+      {"failed", entropyd::SourceState::kFailed}};
+  const auto sources = info[1].As<Napi::Array>();
+  std::vector<entropyd::SourceTraits> traits(sources.Length());
+  std::vector<entropyd::SourceFact> facts;
+  for (uint32_t i = 0; i < sources.Length(); ++i) {
+    const auto source = sources.Get(i).As<Napi::Object>();
+    traits[i].name = source.Get("name").ToString();
+    traits[i].role = Role(source.Get("role").ToString());
+    traits[i].credited_bits_per_byte = source.Get("credit").ToNumber();
+    facts.push_back({&traits[i], states.at(source.Get("state").ToString())});
+  }
+  Napi::Object profile = Napi::Object::New(env);
+  profile["profile"] = info[0];
+  const entropyd::Decision decision = entropyd::Decide(ProfileOf(profile), facts);
+  Napi::Object object = Napi::Object::New(env);
+  object["state"] = entropyd::Name(decision.state);
+  object["reason"] = decision.reason;
+  object["kernelCredited"] = Napi::Boolean::New(env, decision.kernel_credited);
+  return object;
+}
+
+// --- generator ---------------------------------------------------------------------------------
+
+// One generator over scripted sources; everything happens in the calling thread but what a blocking
+// source does.
+class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
+ public:
+  static Napi::Function Class(Napi::Env env) {
+    return DefineClass(env, "Generator",
+                       {InstanceMethod<&GeneratorWrap::SetFault>("setFault"),
+                        InstanceMethod<&GeneratorWrap::Generate>("generate"),
+                        InstanceMethod<&GeneratorWrap::BeginFresh>("beginFresh"),
+                        InstanceMethod<&GeneratorWrap::Reseed>("reseed"),
+                        InstanceMethod<&GeneratorWrap::SelfTest>("selfTest"),
+                        InstanceMethod<&GeneratorWrap::Poll>("poll"),
+                        InstanceMethod<&GeneratorWrap::Snapshot>("snapshot"),
+                        InstanceMethod<&GeneratorWrap::Fork>("fork")});
+  }
+
+  // ({profile, reseedRequests, reseedSeconds, corruptKnownAnswer, sources: [{name, role, words,
+  //   blocking, credit, fault}]})
+  explicit GeneratorWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<GeneratorWrap>(info) {
+    const auto options = info[0].As<Napi::Object>();
+    entropyd::GeneratorOptions policy;
+    policy.profile = ProfileOf(options);
+    if (options.Has("reseedRequests"))
+      policy.reseed_requests = options.Get("reseedRequests").ToNumber().Uint32Value();
+    if (options.Has("reseedSeconds"))
+      policy.reseed_seconds = options.Get("reseedSeconds").ToNumber().Uint32Value();
+    std::vector<std::unique_ptr<entropyd::NoiseSource>> sources;
+    const auto list = options.Get("sources").As<Napi::Array>();
+    for (uint32_t i = 0; i < list.Length(); ++i) {
+      const auto source = list.Get(i).As<Napi::Object>();
+      const std::string name = source.Get("name").ToString();
+      auto fault = std::make_shared<std::atomic<Fault>>(Fault::kNone);
+      faults_[name] = fault;
+      Apply(name, source.Get("fault"));
+      sources.push_back(std::make_unique<ScriptedSource>(
+          entropyd::SourceTraits{.name = name,
+                                 .sample = source.Get("words").ToBoolean()
+                                               ? entropyd::SampleKind::kWord64
+                                               : entropyd::SampleKind::kByte,
+                                 .role = Role(source.Get("role").ToString()),
+                                 .blocking = source.Get("blocking").ToBoolean(),
+                                 .credited_bits_per_byte = source.Get("credit").ToNumber()},
+          fault));
+    }
+    seed_.assign(entropyd::kPowerOnAnswer.seed.begin(), entropyd::kPowerOnAnswer.seed.end());
+    if (options.Get("corruptKnownAnswer").ToBoolean()) seed_[0] ^= 1;
+    entropyd::KnownAnswer answer = entropyd::kPowerOnAnswer;
+    answer.seed = seed_;
+    generator_ = std::make_unique<entropyd::Generator>(
+        policy, std::move(sources),
+        entropyd::GeneratorHooks{.on_transition =
+                                     [this](entropyd::State state, const std::string& reason) {
+                                       transitions_.push_back(
+                                           entropyd::Name(state) +
+                                           (reason.empty() ? "" : ": " + reason));
+                                     },
+                                 .on_source_change = [] {},
+                                 .clock = TestClock},
+        answer);
+  }
+
+ private:
+  void Apply(const std::string& name, const Napi::Value& fault) {
+    Fault value = Fault::kNone;
+    if (!fault.IsString()) return;
+    if (entropyd::test::FaultFromName(fault.ToString().Utf8Value(), value))
+      *faults_.at(name) = value;
+    else
+      Napi::Error::New(fault.Env(), "no such fault").ThrowAsJavaScriptException();
+  }
+
+  // (source, fault)
+  void SetFault(const Napi::CallbackInfo& info) { Apply(info[0].ToString(), info[1]); }
+
+  // (size, predictionResistance) -> bytes, or the result's number where there are none
+  Napi::Value Generate(const Napi::CallbackInfo& info) {
+    std::vector<uint8_t> out(info[0].ToNumber().Uint32Value(), 0xff);
+    const entropyd::Result result = generator_->Generate(out, info[1].ToBoolean());
+    if (result == entropyd::Result::kOk) return ToBuffer(info.Env(), out);
+    for (const uint8_t byte : out)
+      if (byte != 0) return Napi::String::New(info.Env(), "bytes left in the output");
+    return Napi::Number::New(info.Env(), static_cast<int>(result));
+  }
+  void BeginFresh(const Napi::CallbackInfo&) { generator_->BeginFresh(); }
+  Napi::Value Reseed(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<int>(generator_->Reseed()));
+  }
+  Napi::Value SelfTest(const Napi::CallbackInfo& info) {
+    return Napi::Boolean::New(info.Env(), generator_->SelfTest());
+  }
+  void Poll(const Napi::CallbackInfo&) { generator_->Poll(); }
+
+  Napi::Value Snapshot(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const entropyd::GeneratorSnapshot snapshot = generator_->Snapshot();
+    Napi::Object object = Napi::Object::New(env);
+    object["state"] = entropyd::Name(snapshot.state);
+    object["reason"] = snapshot.reason;
+    object["reseeds"] = Napi::Number::New(env, static_cast<double>(snapshot.reseeds));
+    Napi::Object sources = Napi::Object::New(env);
+    for (const entropyd::SourceSnapshot& source : snapshot.sources) {
+      Napi::Object entry = Napi::Object::New(env);
+      entry["state"] = entropyd::Name(source.report.state);
+      entry["credit"] = Napi::Number::New(env, source.credited_bits_per_byte);
+      entry["alarms"] = Napi::Number::New(env, static_cast<double>(source.report.alarms));
+      entry["bytes"] = Napi::Number::New(env, static_cast<double>(source.report.bytes));
+      entry["retries"] = Napi::Number::New(env, static_cast<double>(source.report.retries));
+      entry["lastAlarm"] = source.report.last_alarm;
+      entry["lastError"] = source.report.last_error;
+      sources[source.traits.name] = entry;
+    }
+    object["sources"] = sources;
+    Napi::Array transitions = Napi::Array::New(env);
+    for (const std::string& text : transitions_) transitions[transitions.Length()] = text;
+    object["transitions"] = transitions;
+    return object;
+  }
+
+  // Forks; -> 32 bytes of the parent and 32 of the child, which ends at once.
+  Napi::Value Fork(const Napi::CallbackInfo& info) {
+    std::array<int, 2> ends{};
+    std::array<uint8_t, 32> mine{};
+    std::array<uint8_t, 32> its{};
+    if (pipe(ends.data()) != 0) return info.Env().Null();
+    const pid_t child = fork();
+    if (child == 0) {
+      const bool ok = generator_->Generate(its, false) == entropyd::Result::kOk;
+      _exit(ok && write(ends[1], its.data(), its.size()) == std::ssize(its) ? 0 : 1);
+    }
+    generator_->Generate(mine, false);
+    int status = 1;
+    waitpid(child, &status, 0);
+    const bool ok = status == 0 && read(ends[0], its.data(), its.size()) == std::ssize(its);
+    close(ends[0]);
+    close(ends[1]);
+    if (!ok) return info.Env().Null();
+    Napi::Array both = Napi::Array::New(info.Env());
+    both[uint32_t{0}] = ToBuffer(info.Env(), mine);
+    both[uint32_t{1}] = ToBuffer(info.Env(), its);
+    return both;
+  }
+
+  std::map<std::string, std::shared_ptr<std::atomic<Fault>>> faults_;
+  std::vector<std::string> transitions_;
+  std::vector<uint8_t> seed_;
+  std::unique_ptr<entropyd::Generator> generator_;
+};
+
+// (seconds): moves the clock on
+void AdvanceClock(const Napi::CallbackInfo& info) {
+  now_ns += static_cast<uint64_t>(info[0].ToNumber().DoubleValue() * 1e9);
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports["repetitionCutoff"] = Napi::Function::New<RepetitionCutoff>(env);
+  exports["criticalBinomial"] = Napi::Function::New<CriticalBinomial>(env);
+  exports["adaptiveProportionCutoff"] = Napi::Function::New<AdaptiveProportionCutoff>(env);
+  exports["testSamples"] = Napi::Function::New<TestSamples>(env);
+  exports["samples"] = Napi::Function::New<Samples>(env);
+  exports["countAlarms"] = Napi::Function::New<CountAlarms>(env);
+  exports["readDevice"] = Napi::Function::New<ReadDevice>(env);
+  exports["Drbg"] = DrbgWrap::Class(env);
+  exports["knownAnswerTest"] = Napi::Function::New<KnownAnswerTest>(env);
+  exports["decide"] = Napi::Function::New<Decide>(env);
+  exports["Generator"] = GeneratorWrap::Class(env);
+  exports["advanceClock"] = Napi::Function::New<AdvanceClock>(env);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(entropyd_test, Init)

@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import t from 'tap';
+import { removeStaleSocket } from '../src/stale-socket.js';
+import { leaveStaleSocket } from './gateway/support.js';
+
+// One directory for all: below a test's own name a path can pass the 107 bytes that a socket may have.
+const dir = t.testdir({ file: 'x', link: t.fixture('symlink', 'file'), folder: {} });
+
+t.test('removes the socket file of a dead process', async (t) => {
+  const path = join(dir, 'stale');
+  leaveStaleSocket(path);
+  t.ok(existsSync(path), 'it was there');
+  await removeStaleSocket(path);
+  t.notOk(existsSync(path), 'it is gone');
+});
+
+t.test('is content when nothing is there', async (t) => {
+  await t.resolves(removeStaleSocket(join(dir, 'none')));
+});
+
+t.test('leaves alone whatever is no socket', async (t) => {
+  for (const name of ['file', 'link', 'folder']) {
+    const path = join(dir, name);
+    await t.rejects(removeStaleSocket(path), {
+      code: 'ERR_LISTEN',
+      message: `cannot listen on unix:${path}: a file that is no socket is in the way`,
+    });
+    t.ok(existsSync(path), name);
+  }
+});
+
+t.test('leaves alone a socket that a process answers', async (t) => {
+  const path = join(dir, 'live');
+  const server = createServer().listen(path);
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  await t.rejects(removeStaleSocket(path), {
+    code: 'ERR_LISTEN',
+    message: `cannot listen on unix:${path}: another process answers there`,
+  });
+  t.ok(existsSync(path));
+});
+
+t.test('leaves alone a socket whose process is too busy to accept', async (t) => {
+  const path = join(dir, 'busy');
+  const script = `require('node:net').createServer().listen({ path: process.argv[1], backlog: 1 }, () => {
+    console.log('listening');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20_000);
+  })`;
+  const busy = spawn(process.execPath, ['-e', script, path]);
+  t.teardown(() => busy.kill('SIGKILL'));
+  await once(busy.stdout, 'data');
+  // A Unix socket's backlog of 1 holds two connections: unix(7), sk_max_ack_backlog.
+  const waiting = [connect(path), connect(path)];
+  t.teardown(() => waiting.map((socket) => socket.destroy()));
+  await Promise.all(waiting.map((socket) => once(socket, 'connect')));
+  await t.rejects(removeStaleSocket(path), {
+    code: 'ERR_LISTEN',
+    message: `cannot listen on unix:${path}: cannot tell whether it is in use: EAGAIN`,
+  });
+  t.ok(existsSync(path));
+});
+
+t.test('passes on what the file system says otherwise', async (t) => {
+  const path = join(dir, 'file', 's');
+  await t.rejects(removeStaleSocket(path), { code: 'ENOTDIR' });
+});
