@@ -52,8 +52,11 @@ bool Drbg::Instantiate(std::span<const uint8_t> personalization) noexcept {
       OSSL_PARAM_construct_uint(OSSL_DRBG_PARAM_RESEED_REQUESTS, &requests),
       OSSL_PARAM_construct_time_t(OSSL_DRBG_PARAM_RESEED_TIME_INTERVAL, &seconds),
       OSSL_PARAM_construct_end()};
-  ready_ = EVP_RAND_instantiate(drbg_.get(), kStrength, 0, personalization.data(),
-                                personalization.size(), params) != 0;
+  // For a null pointer OpenSSL would put a string of its own.
+  const uint8_t none = 0;
+  const uint8_t* string = personalization.empty() ? &none : personalization.data();
+  ready_ =
+      EVP_RAND_instantiate(drbg_.get(), kStrength, 0, string, personalization.size(), params) != 0;
   return Latch(ready_);
 }
 

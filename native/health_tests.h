@@ -26,8 +26,8 @@ inline constexpr unsigned kAdaptiveWindow = 512;
 inline constexpr unsigned kMaxAdaptiveWindow = 1024;  // of a binary source
 
 // Repetition count test, SP 800-90B 4.4.1: C = 1 + ceil(-log2(alpha) / H).
-constexpr unsigned RepetitionCutoff(double bits_per_sample, int alpha_log2) {
-  const double exact = -alpha_log2 / bits_per_sample;
+constexpr unsigned RepetitionCutoff(long double bits_per_sample, int alpha_log2) {
+  const long double exact = -alpha_log2 / bits_per_sample;
   const auto floor = static_cast<unsigned>(exact);
   return 1 + floor + (exact > floor ? 1 : 0);
 }

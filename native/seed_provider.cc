@@ -88,10 +88,10 @@ int GetParams(void* context, OSSL_PARAM params[]) {
   param = OSSL_PARAM_locate(params, OSSL_RAND_PARAM_MAX_REQUEST);
   if (param != nullptr && OSSL_PARAM_set_size_t(param, std::numeric_limits<int>::max()) == 0)
     return 0;
-  // A constant: a change would make the DRBG reseed at its next generate, and the generator
-  // decides that itself.
+  // Constant, so that the DRBG does not follow a reseed of its parent: the generator decides that.
+  // And 0, the value that the DRBG remembers before its first reseed.
   param = OSSL_PARAM_locate(params, OSSL_DRBG_PARAM_RESEED_COUNTER);
-  return param == nullptr || OSSL_PARAM_set_uint(param, 1) != 0 ? 1 : 0;
+  return param == nullptr || OSSL_PARAM_set_uint(param, 0) != 0 ? 1 : 0;
 }
 
 const OSSL_PARAM* SettableParams(void*, void*) {

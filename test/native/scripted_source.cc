@@ -93,7 +93,8 @@ uint64_t ScriptedSource::Word(Fault fault) noexcept {
     case Fault::kBit7:
       return Random64() | 0x8080808080808080U;
     case Fault::kCounter:
-      return 0x0001000000000000U + at;
+      // Zeros in three bytes of eight and in the first, none of them in a row.
+      return 0x0011002200334400U + at;
     case Fault::kSplitmix:
       return Splitmix(++splitmix_);
     default:

@@ -1,0 +1,106 @@
+/** The tests' addon: the product's native sources behind switches of the tests' own. */
+import { createRequire } from 'node:module';
+
+export type Fault = string;
+
+export interface Verdict {
+  /** 0 none, 1 intermittent, 2 permanent. */
+  severity: number;
+  test: string;
+  /** Bytes seen when the first alarm was raised. */
+  at: number;
+}
+
+export interface ScriptedSource {
+  name: string;
+  role?: 'seed' | 'kernel' | 'additional';
+  words?: boolean;
+  blocking?: boolean;
+  credit?: number;
+  fault?: Fault;
+}
+
+export interface Snapshot {
+  state: string;
+  reason: string;
+  reseeds: number;
+  transitions: string[];
+  sources: Record<
+    string,
+    {
+      state: string;
+      credit: number;
+      alarms: number;
+      bytes: number;
+      retries: number;
+      lastAlarm: string;
+      lastError: string;
+    }
+  >;
+}
+
+/** `Result` of native/generator.h. */
+export const result = { ok: 0, notSeeded: 1, health: 2, entropy: 3, pending: 4 } as const;
+
+export interface TestGenerator {
+  setFault(source: string, fault: Fault): void;
+  /** The bytes, or a `result` where there are none. */
+  generate(size: number, predictionResistance?: boolean): Buffer | number;
+  beginFresh(): void;
+  reseed(): number;
+  selfTest(): boolean;
+  poll(): void;
+  snapshot(): Snapshot;
+  /** Bytes of the parent and of a forked child. */
+  fork(): [Buffer, Buffer] | null;
+}
+
+export interface TestDrbg {
+  instantiate(seed: Uint8Array, personalization: Uint8Array): boolean;
+  reseed(seed: Uint8Array, additionalInput: Uint8Array): boolean;
+  /** With `seed`: prediction resistance. */
+  generate(size: number, additionalInput: Uint8Array, seed?: Uint8Array): Buffer | null;
+  /** Bits that the last request for seed wanted, and whether they had to be fresh. */
+  asked(): [number, boolean];
+}
+
+export interface TestAddon {
+  repetitionCutoff(bitsPerSample: number, alphaLog2: number): number;
+  criticalBinomial(trials: number, bitsPerSample: number, alphaLog2: number): number;
+  adaptiveProportionCutoff(window: number, bitsPerSample: number, alphaLog2: number): number;
+  testSamples(samples: Uint8Array, words: boolean): Verdict;
+  samples(fault: Fault, size: number): Buffer;
+  /** Alarms in so many MiB of a CPU source; null where this host does not have it. */
+  countAlarms(source: 'rdseed' | 'rdrand', mebibytes: number): number | null;
+  /** `status`: 0 read, 1 try again, 2 failed. */
+  readDevice(
+    path: string,
+    size: number,
+    reads: number,
+  ): { status: number; error: string; retries: number; samples: Buffer }[];
+  Drbg: new () => TestDrbg;
+  knownAnswerTest(flip: boolean): boolean;
+  decide(
+    profile: 'default' | 'strict',
+    sources: { name: string; role: string; credit: number; state: string }[],
+  ): { state: string; reason: string; kernelCredited: boolean };
+  Generator: new (options: {
+    profile?: 'default' | 'strict';
+    reseedRequests?: number;
+    reseedSeconds?: number;
+    corruptKnownAnswer?: boolean;
+    sources: ScriptedSource[];
+  }) => TestGenerator;
+  advanceClock(seconds: number): void;
+}
+
+export const addon = createRequire(import.meta.url)(
+  './build/Release/entropyd_test.node',
+) as TestAddon;
+
+/** A generator's `generate` that must yield bytes. */
+export function bytes(generator: TestGenerator, size = 32, predictionResistance = false): Buffer {
+  const out = generator.generate(size, predictionResistance);
+  if (typeof out === 'number') throw new Error(`no bytes but result ${out}`);
+  return out;
+}
