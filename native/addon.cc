@@ -39,16 +39,21 @@ Napi::Object ToObject(Napi::Env env, const entropyd::SourceSnapshot& source) {
 // Bytes of [offset, offset + length) in a Uint8Array; an exception is pending where it does not
 // fit. The memory is the array's: it must not be detached meanwhile.
 bool GetRange(const Napi::CallbackInfo& info, std::span<uint8_t>& range) {
-  if (info.Length() >= 3 && info[0].IsTypedArray() && info[1].IsNumber() && info[2].IsNumber()) {
-    const auto array = info[0].As<Napi::TypedArray>();
-    const int64_t offset = info[1].As<Napi::Number>().Int64Value();
-    const int64_t length = info[2].As<Napi::Number>().Int64Value();
-    const auto size = static_cast<int64_t>(array.ByteLength());
-    if (array.TypedArrayType() == napi_uint8_array && offset >= 0 && length >= 0 &&
-        offset <= size && length <= size - offset) {
-      range = {info[0].As<Napi::Uint8Array>().Data() + offset, static_cast<size_t>(length)};
-      return true;
-    }
+  // Plain Node-API: this is on the way of every request, and each call costs some 10 ns.
+  const napi_env env = info.Env();
+  napi_typedarray_type type{};
+  size_t size = 0;
+  void* data = nullptr;
+  // 64 bits wide: 2^32 must not become 0, which would succeed and fill nothing.
+  int64_t offset = 0;
+  int64_t length = 0;
+  if (info.Length() >= 3 &&
+      napi_get_typedarray_info(env, info[0], &type, &size, &data, nullptr, nullptr) == napi_ok &&
+      type == napi_uint8_array && napi_get_value_int64(env, info[1], &offset) == napi_ok &&
+      napi_get_value_int64(env, info[2], &length) == napi_ok && offset >= 0 && length >= 0 &&
+      std::cmp_less_equal(offset, size) && std::cmp_less_equal(length, size - offset)) {
+    range = {static_cast<uint8_t*>(data) + offset, static_cast<size_t>(length)};
+    return true;
   }
   Napi::TypeError::New(info.Env(), "expected (Uint8Array, offset, length) within the array")
       .ThrowAsJavaScriptException();
@@ -99,10 +104,14 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
       return;
     }
     const auto options = info[0].As<Napi::Object>();
+    const std::string profile = options.Get("profile").ToString();
+    if ((profile != "default" && profile != "strict") || !options.Get("devices").IsArray()) {
+      Napi::TypeError::New(env, "expected profile: default or strict, devices: an array")
+          .ThrowAsJavaScriptException();
+      return;
+    }
     const entropyd::GeneratorOptions policy{
-        .profile = options.Get("profile").ToString().Utf8Value() == "strict"
-                       ? entropyd::Profile::kStrict
-                       : entropyd::Profile::kDefault,
+        .profile = profile == "strict" ? entropyd::Profile::kStrict : entropyd::Profile::kDefault,
         .reseed_requests = options.Get("reseedRequests").ToNumber().Uint32Value(),
         .reseed_seconds = options.Get("reseedSeconds").ToNumber().Uint32Value()};
     on_transition_ = Napi::Persistent(info[1].As<Napi::Function>());
@@ -112,8 +121,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     const entropyd::GeneratorHooks hooks{
         .on_transition =
             [this](entropyd::State state, const std::string& reason) {
-              on_transition_.Call({Napi::String::New(Env(), entropyd::Name(state)),
-                                   Napi::String::New(Env(), reason)});
+              transitions_.emplace_back(state, reason);
             },
         .on_source_change = [change = on_source_change_] { change.NonBlockingCall(); },
         .clock = entropyd::BootTimeNs};
@@ -121,6 +129,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
         policy, MakeSources(options.Get("devices").As<Napi::Array>()), hooks);
     // Runs before the hook of on_source_change_, which the source threads use.
     napi_add_env_cleanup_hook(env, OnEnvironmentExit, this);
+    Tell();
   }
 
   ~GeneratorWrap() override {
@@ -142,6 +151,14 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     return generator_ != nullptr;
   }
 
+  // Calls onTransition() after the native call, never within it: JavaScript may close the generator
+  // or detach the array that is being filled.
+  void Tell() {
+    for (const auto& [state, reason] : std::exchange(transitions_, {}))
+      on_transition_.Call(
+          {Napi::String::New(Env(), entropyd::Name(state)), Napi::String::New(Env(), reason)});
+  }
+
   static Napi::Value Number(Napi::Env env, entropyd::Result result) {
     return Napi::Number::New(env, static_cast<int>(result));
   }
@@ -149,21 +166,29 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   Napi::Value Generate(const Napi::CallbackInfo& info) {
     std::span<uint8_t> out;
     if (!Open(info.Env()) || !GetRange(info, out)) return info.Env().Undefined();
-    return Number(info.Env(), generator_->Generate(out, info[3].ToBoolean()));
+    const entropyd::Result result = generator_->Generate(out, info[3].ToBoolean());
+    Tell();
+    return Number(info.Env(), result);
   }
   void BeginFresh(const Napi::CallbackInfo& info) {
     if (Open(info.Env())) generator_->BeginFresh();
   }
   Napi::Value Reseed(const Napi::CallbackInfo& info) {
     if (!Open(info.Env())) return info.Env().Undefined();
-    return Number(info.Env(), generator_->Reseed());
+    const entropyd::Result result = generator_->Reseed();
+    Tell();
+    return Number(info.Env(), result);
   }
   void Poll(const Napi::CallbackInfo&) {
-    if (generator_) generator_->Poll();
+    if (!generator_) return;
+    generator_->Poll();
+    Tell();
   }
   Napi::Value SelfTest(const Napi::CallbackInfo& info) {
     if (!Open(info.Env())) return info.Env().Undefined();
-    return Napi::Boolean::New(info.Env(), generator_->SelfTest());
+    const bool passed = generator_->SelfTest();
+    Tell();
+    return Napi::Boolean::New(info.Env(), passed);
   }
   Napi::Value Snapshot(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
@@ -188,6 +213,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
 
   std::unique_ptr<Generator> generator_;
   Napi::FunctionReference on_transition_;
+  std::vector<std::pair<entropyd::State, std::string>> transitions_;  // not told yet
   SourceChange on_source_change_;
 };
 
@@ -228,6 +254,12 @@ Napi::Value PeerCredentials(const Napi::CallbackInfo& info) {
   return object;
 }
 
+// (name) -> the group's id, or null
+Napi::Value GroupId(const Napi::CallbackInfo& info) {
+  const auto id = entropyd::GetGroupId(info[0].ToString());
+  return id ? Napi::Number::New(info.Env(), *id) : info.Env().Null();
+}
+
 Napi::Value Harden(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), entropyd::Harden());
 }
@@ -237,6 +269,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["allocate"] = Napi::Function::New<Allocate>(env);
   exports["wipe"] = Napi::Function::New<Wipe>(env);
   exports["peerCredentials"] = Napi::Function::New<PeerCredentials>(env);
+  exports["groupId"] = Napi::Function::New<GroupId>(env);
   exports["harden"] = Napi::Function::New<Harden>(env);
   return exports;
 }

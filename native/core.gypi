@@ -30,6 +30,8 @@
     "cflags_cc": ["-std=c++20", "-fvisibility=hidden", "-Wall", "-Wextra"],
     # Resolved at load: where node lacks the symbols, require() throws and the fallback takes over;
     # bound lazily, the first call would end the process.
-    "ldflags": ["-Wl,-z,now", "-Wl,-z,relro"]
+    # Never unloaded: where a worker's environment ends, node would unmap the code of a source's thread
+    # that the kernel holds in a read.
+    "ldflags": ["-Wl,-z,now", "-Wl,-z,relro", "-Wl,-z,nodelete"]
   }
 }

@@ -19,11 +19,17 @@ constexpr unsigned kStrength = 256;
 }  // namespace
 
 void Drbg::Free::operator()(OSSL_LIB_CTX* library) const noexcept { OSSL_LIB_CTX_free(library); }
+void Drbg::Free::operator()(OSSL_PROVIDER* provider) const noexcept {
+  OSSL_PROVIDER_unload(provider);
+}
 void Drbg::Free::operator()(EVP_RAND_CTX* rand) const noexcept { EVP_RAND_CTX_free(rand); }
 
 Drbg::Drbg(SeedSupplier& supplier) noexcept : library_(OSSL_LIB_CTX_new()) {
   // A library context of our own: nothing that the program does to OpenSSL's settings reaches it.
-  if (!library_ || OSSL_PROVIDER_load(library_.get(), "default") == nullptr) return;
+  if (!library_) return;
+  default_provider_.reset(OSSL_PROVIDER_load(library_.get(), "default"));
+  seed_provider_.reset(LoadSeedProvider(library_.get()));
+  if (!default_provider_ || !seed_provider_) return;
   seed_source_.reset(NewSeedSource(library_.get(), supplier));
   if (!seed_source_) return;
   EVP_RAND* ctr = EVP_RAND_fetch(library_.get(), "CTR-DRBG", nullptr);

@@ -36,10 +36,14 @@ class Drbg {
 
   struct Free {
     void operator()(OSSL_LIB_CTX* library) const noexcept;
+    void operator()(OSSL_PROVIDER* provider) const noexcept;
     void operator()(EVP_RAND_CTX* rand) const noexcept;
   };
-  // In this order: a child before its parent, both before their library.
+  // Freed in the opposite order: a child before its parent, both before their providers. The
+  // library's end does not unload what was loaded.
   std::unique_ptr<OSSL_LIB_CTX, Free> library_;
+  std::unique_ptr<OSSL_PROVIDER, Free> default_provider_;
+  std::unique_ptr<OSSL_PROVIDER, Free> seed_provider_;
   std::unique_ptr<EVP_RAND_CTX, Free> seed_source_;
   std::unique_ptr<EVP_RAND_CTX, Free> drbg_;
   bool ready_ = false;

@@ -46,15 +46,26 @@ struct Gatherer::Shared {
     return !wake.wait_for(lock, pause, [this] { return stop; });
   }
 
-  // Makes the thread's view public; tells if the state is another.
+  // Makes the thread's view public. What was gathered before an alarm or a loss goes with it.
   void Publish() {
-    bool changed = false;
-    {
-      const std::lock_guard lock(mutex);
-      changed = report.state != source.report().state || report.alarms != source.report().alarms;
-      report = source.report();
-    }
-    if (changed) on_change();
+    const std::lock_guard lock(mutex);
+    const bool changed =
+        report.state != source.report().state || report.alarms != source.report().alarms;
+    report = source.report();
+    if (!changed) return;
+    Empty();
+    Tell();
+  }
+
+  // Both under the lock.
+  void Empty() {
+    Wipe(ready.span());
+    filled = 0;
+  }
+  // An owner that has ended is not told: a thread that it left in a read may outlive what
+  // on_change calls.
+  void Tell() {
+    if (!stop) on_change();
   }
 
   std::function<void()> on_change;
@@ -127,8 +138,7 @@ bool Gatherer::Take(std::span<uint8_t> out) noexcept {
   if (shared_->filled < shared_->ready.size() || shared_->report.state != SourceState::kPassing)
     return false;
   std::ranges::copy(shared_->ready.first(std::min(out.size(), shared_->ready.size())), out.begin());
-  Wipe(shared_->ready.span());
-  shared_->filled = 0;
+  shared_->Empty();
   shared_->wake.notify_all();
   return true;
 }
@@ -136,8 +146,7 @@ bool Gatherer::Take(std::span<uint8_t> out) noexcept {
 void Gatherer::Discard() noexcept {
   if (!shared_) return;
   const std::lock_guard lock(shared_->mutex);
-  Wipe(shared_->ready.span());
-  shared_->filled = 0;
+  shared_->Empty();
   ++shared_->epoch;
   shared_->wake.notify_all();
 }
@@ -172,19 +181,18 @@ void Gatherer::Run(const std::shared_ptr<Shared>& shared) {
         read = s.source.Read(chunk);
       s.Publish();
       lock.lock();
-      if (!read || epoch != s.epoch) continue;
-      std::ranges::copy(chunk, s.ready.data() + s.filled);
-      s.filled += chunk.size();
-      if (s.filled < s.ready.size()) continue;
-      lock.unlock();
-      s.on_change();
-      lock.lock();
+      if (read && epoch == s.epoch) {
+        std::ranges::copy(chunk, s.ready.data() + s.filled);
+        s.filled += chunk.size();
+        if (s.filled == s.ready.size()) s.Tell();
+      }
+      // The stack is neither locked nor left out of dumps, and the next read may be far.
+      Wipe(chunk);
     }
     if (s.source.report().state == SourceState::kFailed) break;
     s.wake.wait_for(lock, kReopenInterval, [&s] { return s.stop; });
   }
-  Wipe(s.ready.span());
-  s.filled = 0;
+  s.Empty();
   s.finished = true;
   s.done.notify_all();
 }

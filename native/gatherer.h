@@ -15,7 +15,8 @@ namespace entropyd {
 class Gatherer {
  public:
   // Keeps `capacity` bytes ready. `on_change` is called on the thread when samples became ready or
-  // the source's state changed.
+  // the source's state changed: never after the destructor, and under a lock, so that it must not
+  // call back.
   Gatherer(std::unique_ptr<NoiseSource> source, size_t capacity, std::function<void()> on_change);
   // Ends the thread; one that the kernel holds in a read is left to itself.
   ~Gatherer();

@@ -31,6 +31,8 @@ size_t DeviceCapacity(unsigned credited_bits_per_byte) {
   return (size + kDeviceChunk - 1) / kDeviceChunk * kDeviceChunk;
 }
 
+bool Serves(State state) { return state == State::kOperational || state == State::kDegraded; }
+
 }  // namespace
 
 uint64_t BootTimeNs() noexcept {
@@ -75,7 +77,7 @@ Generator::Generator(const GeneratorOptions& options,
 Generator::~Generator() { drbg_.Uninstantiate(); }
 
 void Generator::Enter(State state, std::string reason) noexcept {
-  if (state == State::kError) {
+  if (!Serves(state)) {
     drbg_.Uninstantiate();
     instantiated_ = false;
   }
@@ -85,15 +87,19 @@ void Generator::Enter(State state, std::string reason) noexcept {
   hooks_.on_transition(state_, reason_);
 }
 
-// The one place that moves the state. An error latches: only Reseed() leaves it.
+// Moves the state as the sources' condition calls for. An error latches: only Reseed() leaves it.
+// And without its first seed the generator stays in `seeding`, whatever the sources could give.
 void Generator::Update() noexcept {
   if (state_ == State::kError) return;
   std::vector<SourceFact> facts;
   facts.reserve(inputs_.size());
   for (const Input& input : inputs_) facts.push_back({&input.traits, input.Report().state});
   Decision decision = Decide(options_.profile, facts);
+  // Hardware is there now that the last seed did not come from.
+  if (kernel_credited_ && !decision.kernel_credited) reseed_due_ = true;
   kernel_credited_ = decision.kernel_credited;
-  Enter(decision.state, std::move(decision.reason));
+  seedable_ = Serves(decision.state);
+  if (instantiated_ || !seedable_) Enter(decision.state, std::move(decision.reason));
 }
 
 Result Generator::Refusal() const noexcept {
@@ -126,7 +132,7 @@ size_t Generator::CollectSeed(unsigned entropy_bits, bool fresh) noexcept {
   for (bool again = true; again;) {
     again = false;
     Update();
-    if (state_ == State::kSeeding || state_ == State::kError) break;
+    if (!seedable_ || state_ == State::kError) break;
     size_t at = 0;
     size_t bits = 0;
     bool live = false;
@@ -208,6 +214,7 @@ void Generator::NoteSeeded() noexcept {
   reseed_due_ = false;
   seeded_at_ = hooks_.clock();
   alarms_at_seed_ = Alarms();
+  Update();  // a source may have failed while it was read
 }
 
 // SP 800-90A 9.1, with the uncredited sources as personalization string.
@@ -239,7 +246,7 @@ Result Generator::ReseedFrom(size_t seed_size) noexcept {
     return Result::kHealth;
   }
   NoteSeeded();
-  return Result::kOk;
+  return instantiated_ ? Result::kOk : Refusal();
 }
 
 bool Generator::ReseedDue() noexcept {
@@ -278,14 +285,14 @@ Result Generator::GenerateChunk(std::span<uint8_t> out, bool prediction_resistan
   const WipeGuard guard(uncredited_.first(additional_input.size()));
   const bool generated =
       !additional_input.empty() && drbg_.Generate(out, additional_input, prediction_resistance);
-  seed_ready_ = 0;
+  if (std::exchange(seed_ready_, 0) > 0) Wipe(seed_.span());
   if (!generated) {
     Enter(State::kError, "the DRBG failed to generate");
     return Result::kHealth;
   }
   if (prediction_resistance) NoteSeeded();
   ++requests_;
-  return Result::kOk;
+  return instantiated_ ? Result::kOk : Refusal();
 }
 
 Result Generator::Generate(std::span<uint8_t> out, bool prediction_resistance) noexcept {
@@ -309,7 +316,9 @@ void Generator::BeginFresh() noexcept {
 void Generator::Poll() noexcept {
   if (instantiated_ && Alarms() != alarms_at_seed_) reseed_due_ = true;
   Update();
-  if (!instantiated_ && state_ != State::kSeeding && state_ != State::kError) Instantiate();
+  if (instantiated_ || !seedable_ || state_ == State::kError) return;
+  if (!Instantiate() && state_ == State::kSeeding)
+    Enter(State::kSeeding, "the first seed is being gathered");
 }
 
 Result Generator::Reseed() noexcept {
@@ -318,10 +327,13 @@ Result Generator::Reseed() noexcept {
     for (Input& input : inputs_)
       if (input.direct) input.direct->Start();
     state_ = State::kSeeding;
+  }
+  if (!instantiated_) {
     Poll();
     return instantiated_ ? Result::kOk : Refusal();
   }
-  if (!instantiated_) return Refusal();
+  // Two copies of one machine hold the same gathered samples.
+  BeginFresh();
   const size_t seed_size = CollectSeed(kReseedBits, false);
   if (seed_size > 0) return ReseedFrom(seed_size);
   if (state_ == State::kError) return Result::kHealth;

@@ -71,10 +71,11 @@ class Generator final : private SeedSupplier {
 
   // Fills `out`, of any size, or leaves zeros in it.
   Result Generate(std::span<uint8_t> out, bool prediction_resistance) noexcept;
-  // What prediction resistance takes from blocking sources is read after this call.
+  // What is taken from blocking sources from now on is read after this call.
   void BeginFresh() noexcept;
-  // Reseeds now; from the error state the only way back: it repeats the known-answer test and the
-  // startup tests of all sources that have not failed permanently.
+  // Reseeds now, with samples read after this call; from the error state the only way back: it
+  // repeats the known-answer test and the startup tests of all sources that have not failed
+  // permanently.
   Result Reseed() noexcept;
   // Takes note of what blocking sources reported.
   void Poll() noexcept;
@@ -125,6 +126,7 @@ class Generator final : private SeedSupplier {
   State state_ = State::kSeeding;
   std::string reason_;
   bool kernel_credited_ = false;
+  bool seedable_ = false;  // the sources' condition allows to serve
   bool instantiated_ = false;
   bool reseed_due_ = false;
   uint64_t reseeds_ = 0;

@@ -1,6 +1,7 @@
-// getsockopt(2), setrlimit(2) and prctl(2).
+// getsockopt(2), getgrnam_r(3), setrlimit(2) and prctl(2).
 #include "host.h"
 
+#include <grp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -14,7 +15,10 @@ namespace entropyd {
 std::optional<PeerCredentials> GetPeerCredentials(int fd) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0 || credentials.pid == 0)
+  // Without a peer the user is -1. The pid is 0 already where the peer's PID namespace is not ours:
+  // a client outside of the daemon's container.
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0 ||
+      credentials.uid == static_cast<uid_t>(-1))
     return std::nullopt;
   PeerCredentials peer{credentials.pid, credentials.uid, credentials.gid, {}};
   // The first call fails with ERANGE and tells the size; it is final, because a connected peer's
@@ -25,6 +29,17 @@ std::optional<PeerCredentials> GetPeerCredentials(int fd) {
   if (size > 0 && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, peer.groups.data(), &size) != 0)
     return std::nullopt;
   return peer;
+}
+
+std::optional<gid_t> GetGroupId(const std::string& name) {
+  // Room for the names of a large group's members.
+  std::vector<char> strings(65536);
+  group entry{};
+  group* found = nullptr;
+  if (getgrnam_r(name.c_str(), &entry, strings.data(), strings.size(), &found) != 0 ||
+      found == nullptr)
+    return std::nullopt;
+  return found->gr_gid;
 }
 
 bool Harden() noexcept {

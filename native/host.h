@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace entropyd {
@@ -19,6 +20,9 @@ struct PeerCredentials {
 // SO_PEERCRED and SO_PEERGROUPS (unix(7), socket(7)): as they were when the peer connected. Empty
 // where `fd` is no connected Unix socket.
 std::optional<PeerCredentials> GetPeerCredentials(int fd);
+
+// The id of a group by its name, through NSS (getgrnam_r(3)). Empty where there is none.
+std::optional<gid_t> GetGroupId(const std::string& name);
 
 // No core dumps (RLIMIT_CORE 0) and no ptrace by other processes of the user (PR_SET_DUMPABLE 0).
 // For programs; a library must not call it. False if the kernel refused either.

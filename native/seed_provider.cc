@@ -150,10 +150,12 @@ int Init(const OSSL_CORE_HANDLE* handle, const OSSL_DISPATCH*, const OSSL_DISPAT
 
 }  // namespace
 
+OSSL_PROVIDER* LoadSeedProvider(OSSL_LIB_CTX* library) noexcept {
+  if (OSSL_PROVIDER_add_builtin(library, kProvider, Init) == 0) return nullptr;
+  return OSSL_PROVIDER_load(library, kProvider);
+}
+
 EVP_RAND_CTX* NewSeedSource(OSSL_LIB_CTX* library, SeedSupplier& supplier) noexcept {
-  if (OSSL_PROVIDER_add_builtin(library, kProvider, Init) == 0 ||
-      OSSL_PROVIDER_load(library, kProvider) == nullptr)  // unloaded with the library context
-    return nullptr;
   EVP_RAND* rand = EVP_RAND_fetch(library, kAlgorithm, kProperties);
   if (rand == nullptr) return nullptr;
   EVP_RAND_CTX* source = EVP_RAND_CTX_new(rand, nullptr);

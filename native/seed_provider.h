@@ -20,8 +20,12 @@ class SeedSupplier {
   virtual void ClearSeed() noexcept = 0;
 };
 
-// Adds the provider to `library` and makes its EVP_RAND, bound to `supplier`; null on failure.
-// The caller frees it with EVP_RAND_CTX_free before `library`; `supplier` outlives both.
+// Loads the provider into `library`; null on failure. The caller unloads it with
+// OSSL_PROVIDER_unload before it frees `library`.
+OSSL_PROVIDER* LoadSeedProvider(OSSL_LIB_CTX* library) noexcept;
+
+// Makes the loaded provider's EVP_RAND, bound to `supplier`; null on failure. The caller frees it
+// with EVP_RAND_CTX_free before the provider; `supplier` outlives both.
 EVP_RAND_CTX* NewSeedSource(OSSL_LIB_CTX* library, SeedSupplier& supplier) noexcept;
 
 }  // namespace entropyd

@@ -18,7 +18,7 @@ import { MessageScanner } from './scanner.js';
 /** One request on its way; settled exactly once. */
 export interface Call {
   /** Of a `random`: where its bytes go. Exactly `target` or `method` is there. */
-  target?: Uint8Array;
+  target?: Uint8Array | undefined;
   predictionResistance?: boolean;
   /** Any other method. */
   method?: string;
@@ -33,11 +33,13 @@ export interface Call {
 /** A call in the queue. */
 interface Pending extends Call {
   id: number;
-  /** Bytes of `target` that are there; -1 until its header has come. */
+  /** Of a `random`, bytes; 0 of any other method. */
+  size: number;
+  /** Bytes of the answer that have come; -1 until its header has. */
   filled: number;
   /** Connections that were lost under it. */
   losses: number;
-  /** Settled early; its answer is still to come and is dropped. */
+  /** Where its answer is still to come, that is dropped. */
   settled: boolean;
 }
 
@@ -48,7 +50,11 @@ const firstBackoffMs = 25;
 /** Answers of other methods than `random`: noise is the largest, status has the most elements. */
 const answerLimits = { size: 4 * 1024 * 1024, elements: 4096 };
 
-const maxId = 2 ** 32 - 1;
+/** Ids have 32 bits. */
+const idCount = 2 ** 32;
+
+/** Of setTimeout, milliseconds: a longer one would fire at once. */
+const maxTimerMs = 2 ** 31 - 1;
 
 // libuv reads 64 KiB at a time.
 const readSize = 64 * 1024;
@@ -68,6 +74,8 @@ export class Channel {
   /** Written or about to be, in order; the first `#written` have been. */
   #pending: Pending[] = [];
   #written = 0;
+  /** Not settled yet. */
+  #awaited = 0;
   #flushing = false;
   #nextId = 0;
   #partial: Uint8Array = new Uint8Array(0);
@@ -86,13 +94,21 @@ export class Channel {
    * @returns a function that settles it early, with an error
    */
   send(call: Call): (error: Error) => void {
-    const pending: Pending = { ...call, id: this.#nextId, filled: -1, losses: 0, settled: false };
-    this.#nextId = this.#nextId === maxId ? 0 : this.#nextId + 1;
     if (this.#closed) {
-      this.#fail(pending, new EntropyError('ERR_CLOSED', 'the client is closed'));
+      call.reject(new EntropyError('ERR_CLOSED', 'the client is closed'));
       return () => {};
     }
+    const pending: Pending = {
+      ...call,
+      id: this.#nextId,
+      size: call.target?.length ?? 0,
+      filled: -1,
+      losses: 0,
+      settled: false,
+    };
+    this.#nextId = (this.#nextId + 1) % idCount;
     this.#pending.push(pending);
+    this.#awaited++;
     this.#watch(pending.deadline);
     if (!this.#flushing) {
       this.#flushing = true;
@@ -111,10 +127,15 @@ export class Channel {
 
   #fail(pending: Pending, error: Error): void {
     if (pending.settled) return;
-    pending.settled = true;
-    // What a late answer would fill must not be the caller's any more.
-    if (pending.target !== undefined) pending.target = new Uint8Array(pending.target.length);
+    // What a late answer would fill is not the caller's any more.
+    pending.target = undefined;
+    this.#end(pending);
     pending.reject(error);
+  }
+
+  #end(pending: Pending): void {
+    pending.settled = true;
+    if (--this.#awaited === 0) this.#idle();
   }
 
   #failAll(error: Error): void {
@@ -122,15 +143,16 @@ export class Channel {
     this.#pending = [];
     this.#written = 0;
     for (const pending of all) this.#fail(pending, error);
-    this.#idle();
   }
 
-  /** Nothing is awaited: this connection no longer keeps the process alive. */
+  /** Nothing is awaited: nothing here keeps the process alive any longer. */
   #idle(): void {
-    if (this.#pending.length > 0) return;
     this.#socket?.unref();
+    clearTimeout(this.#backoff);
+    this.#backoff = undefined;
     clearTimeout(this.#sweep);
     this.#sweepAt = Number.POSITIVE_INFINITY;
+    if (!this.#connected) this.#pending = [];
   }
 
   #watch(deadline: number): void {
@@ -138,10 +160,13 @@ export class Channel {
     this.#sweepAt = deadline;
     clearTimeout(this.#sweep);
     const delay = Math.max(0, Math.ceil(deadline - performance.now()));
-    this.#sweep = setTimeout(() => this.#expire(), delay).unref();
+    this.#sweep = setTimeout(() => this.#expire(), Math.min(delay, maxTimerMs)).unref();
   }
 
-  /** Rejects the calls whose time is up. */
+  /**
+   * Rejects the calls whose time is up. Where no other waits, the connection goes too: a daemon that
+   * hangs would let the answers that nobody wants pile up.
+   */
   #expire(): void {
     const now = performance.now();
     this.#sweepAt = Number.POSITIVE_INFINITY;
@@ -151,6 +176,7 @@ export class Channel {
         this.#fail(pending, new EntropyError('ERR_TIMEOUT', `no answer in time on ${this.#path}`));
       else this.#watch(pending.deadline);
     }
+    if (this.#awaited === 0) this.#socket?.destroy();
   }
 
   #flush(): void {
@@ -159,6 +185,8 @@ export class Channel {
     if (this.#socket === undefined && this.#backoff === undefined) this.#connect();
     if (!this.#connected) return;
     const socket = this.#socket as Socket;
+    // Its 'close' is about to come, and a new connection with it.
+    if (socket.destroyed) return;
     socket.ref();
     socket.cork();
     while (this.#written < this.#pending.length) {
@@ -183,7 +211,7 @@ export class Channel {
     for (; this.#written < this.#pending.length; this.#written++) {
       const pending = this.#pending[this.#written] as Pending;
       if (!isPlainRandom(pending)) break;
-      at = writeRandomRequest(out, at, pending.id, pending.target.length);
+      at = writeRandomRequest(out, at, pending.id, pending.size);
     }
     return out.subarray(0, at);
   }
@@ -242,11 +270,12 @@ export class Channel {
     }
     this.#pending = kept;
     this.#written = 0;
-    if (kept.length === 0) return;
-    if (this.#reconnects++ === maxReconnects) {
+    if (kept.length === 0 || this.#reconnects === maxReconnects) {
+      this.#reconnects = 0;
       this.#failAll(closed);
       return;
     }
+    this.#reconnects++;
     const pause = firstBackoffMs * 2 ** (this.#reconnects - 1) * (0.5 + Math.random() / 2);
     this.#backoff = setTimeout(() => {
       this.#backoff = undefined;
@@ -262,11 +291,13 @@ export class Channel {
     }
     // One draw for the whole read: an answer's byte at i is mixed with the local byte at i.
     const local = this.#draw(bytes.length);
-    const settled = this.#take(bytes, local);
-    this.#pending.splice(0, settled);
-    this.#written -= settled;
-    local?.fill(0, 0, bytes.length);
-    this.#idle();
+    try {
+      const done = this.#take(bytes, local);
+      this.#pending.splice(0, done);
+      this.#written -= done;
+    } finally {
+      local?.fill(0, 0, bytes.length);
+    }
   }
 
   #draw(size: number): Uint8Array | undefined {
@@ -283,30 +314,30 @@ export class Channel {
     while (at < end) {
       const pending = head < this.#written ? this.#pending[head] : undefined;
       if (pending === undefined) throw unexpected('an answer to no request');
-      const { target } = pending;
-      if (target === undefined || pending.filled < 0) {
-        const body = target === undefined ? 0 : readAnswerHeader(bytes, at, end);
-        if (target === undefined || body === 0) {
+      if (pending.filled < 0) {
+        const body = pending.size === 0 ? 0 : readAnswerHeader(bytes, at, end);
+        if (body === 0) {
           const next = this.#other(bytes, at, pending);
           if (next === 0) break;
           at = next;
           head++;
           continue;
         }
-        if (fixed.id !== pending.id || fixed.size !== target.length)
+        if (fixed.id !== pending.id || fixed.size !== pending.size)
           throw unexpected('an answer that does not fit its request');
         this.#scanner.reset();
         pending.filled = 0;
         at = body;
       }
-      const size = Math.min(target.length - pending.filled, end - at);
-      copy(bytes, at, size, target, pending.filled, local);
+      const { target } = pending;
+      const size = Math.min(pending.size - pending.filled, end - at);
+      if (target !== undefined) copy(bytes, at, size, target, pending.filled, local);
       at += size;
       pending.filled += size;
-      if (pending.filled < target.length) break;
+      if (pending.filled < pending.size) break;
       head++;
       if (!pending.settled) {
-        pending.settled = true;
+        this.#end(pending);
         pending.resolve(target);
       }
     }
@@ -317,11 +348,11 @@ export class Channel {
   #other(bytes: Uint8Array, at: number, pending: Pending): number {
     const end = this.#scanner.scan(bytes, at, bytes.length);
     if (end === 0) {
-      this.#partial = bytes.slice(at);
+      this.#partial = sliced(bytes, at, bytes.length);
       return 0;
     }
     this.#scanner.reset();
-    const message = bytes.slice(at, end);
+    const message = sliced(bytes, at, end);
     void this.#loadCodec().then(({ decodeAnswer }) => {
       try {
         this.#settle(pending, decodeAnswer(message));
@@ -334,26 +365,41 @@ export class Channel {
 
   #settle(pending: Pending, { id, error, result }: Answer): void {
     if (pending.settled) return;
-    if (Array.isArray(error)) {
-      // Id 0 with an error may answer a message that the daemon could not read.
-      const [code, message] = error as [ErrorCode, string];
-      this.#fail(pending, new EntropyError(code, String(message)));
-    } else if (id !== pending.id || pending.target !== undefined) {
+    // Id 0 with an error may answer a message that the daemon could not read.
+    const fits = id === pending.id || (id === 0 && error !== null);
+    if (fits && isFailure(error)) {
+      this.#fail(pending, new EntropyError(...error));
+    } else if (!fits || error !== null || pending.size > 0) {
       this.#fail(pending, unexpected('an answer that does not fit its request'));
     } else {
-      pending.settled = true;
+      this.#end(pending);
       pending.resolve(result);
     }
   }
 }
 
-function isPlainRandom(pending: Pending): pending is Pending & { target: Uint8Array } {
-  return pending.target !== undefined && !pending.predictionResistance;
+function isPlainRandom({ size, predictionResistance = false }: Pending): boolean {
+  return size > 0 && !predictionResistance;
 }
 
-function toRequest({ id, target, method = 'random', params = [] }: Pending): Request {
-  if (target === undefined) return { id, method, params };
-  return { id, method, params: [target.length, { predictionResistance: true }] };
+function toRequest({ id, size, method = 'random', params = [] }: Pending): Request {
+  if (size === 0) return { id, method, params };
+  return { id, method, params: [size, { predictionResistance: true }] };
+}
+
+/** Codes that only a later daemon knows pass. */
+function isFailure(error: unknown): error is [code: ErrorCode, message: string] {
+  return (
+    Array.isArray(error) &&
+    error.length === 2 &&
+    typeof error[0] === 'string' &&
+    typeof error[1] === 'string'
+  );
+}
+
+/** A copy: a Buffer's own `slice` is none. */
+function sliced(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes, start, end);
 }
 
 function unexpected(what: string): EntropyError {

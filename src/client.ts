@@ -1,5 +1,6 @@
 /** The client library: random bytes from the daemon, also in both KMS formats, without HTTP. */
 import { randomUUID as localUuid } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { type Call, Channel } from './channel.js';
 import { clientSocket } from './config.js';
 import { EntropyError } from './errors.js';
@@ -11,7 +12,7 @@ import { maxRandomSize } from './protocol.js';
 export interface ClientOptions {
   /** Default: `ENTROPYD_SOCKET`, /run/entropyd/entropyd.sock, the user's runtime folder. */
   socketPath?: string;
-  /** Time for each call, milliseconds; default 5000. */
+  /** Time for each call, milliseconds above 0; default 5000. */
   timeoutMs?: number;
   /** Ends every call of this client. */
   signal?: AbortSignal;
@@ -25,7 +26,7 @@ export interface ClientOptions {
 }
 
 export interface CallOptions {
-  /** Default: the client's. */
+  /** Milliseconds above 0; default: the client's. */
   timeoutMs?: number;
   signal?: AbortSignal;
 }
@@ -57,6 +58,11 @@ export interface DaemonStatus extends GeneratorStatus {
 
 const defaultTimeoutMs = 5_000;
 
+function checkedTimeout(timeoutMs: number): number {
+  if (timeoutMs > 0) return timeoutMs;
+  throw new EntropyError('ERR_PARAMS', 'timeoutMs: want a number of milliseconds above 0');
+}
+
 /** Made by `connect`. */
 export class Client {
   readonly #channel: Channel;
@@ -65,7 +71,7 @@ export class Client {
   readonly #dialect: genRandom.Dialect;
 
   constructor(options: ClientOptions) {
-    this.#timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+    this.#timeoutMs = checkedTimeout(options.timeoutMs ?? defaultTimeoutMs);
     this.#signal = options.signal;
     this.#dialect = options.dialect ?? 'otc';
     this.#channel = new Channel(clientSocket(options.socketPath), options.mixLocal ?? true);
@@ -93,7 +99,8 @@ export class Client {
    * AWS KMS GenerateRandom.
    * @param input as for the AWS SDK: `NumberOfBytes`, 1 to 1024
    * @returns `Plaintext` is a new array, owned by the caller
-   * @throws ServiceError with the API's error type as code (`ValidationException` ...)
+   * @throws ServiceError with the API's error type as code (`ValidationException` ...); the reason
+   *   of a signal as it is
    */
   async generateRandom(
     input: { NumberOfBytes?: number },
@@ -106,7 +113,7 @@ export class Client {
         $metadata: { httpStatusCode: 200, requestId: localUuid(), attempts: 1 },
       };
     } catch (error) {
-      throw awsKms.toServiceError(error);
+      throw error instanceof EntropyError ? awsKms.toServiceError(error) : error;
     }
   }
 
@@ -114,7 +121,8 @@ export class Client {
    * Open Telekom Cloud's and Huawei Cloud's gen-random.
    * @param input `random_data_length` in bits: 512 (`otc`), or a multiple of 8 up to 8192 (`hwc`)
    * @returns upper-case hex
-   * @throws ServiceError with the API's number as code (`KMS.1801` ...)
+   * @throws ServiceError with the API's number as code (`KMS.1801` ...); the reason of a signal as
+   *   it is
    */
   async genRandom(
     input: { random_data_length?: string | number; sequence?: string },
@@ -124,23 +132,23 @@ export class Client {
     try {
       return genRandom.encodeAnswer(await this.random(size, options));
     } catch (error) {
-      throw genRandom.toServiceError(error);
+      throw error instanceof EntropyError ? genRandom.toServiceError(error) : error;
     }
   }
 
   /** State of the daemon's generator. Throws EntropyError, as do `status` and `metrics`. */
   health(options?: CallOptions): Promise<Health> {
-    return this.#call('health', options) as Promise<Health>;
+    return this.#map('health', options) as Promise<Health>;
   }
 
   /** The whole picture of the daemon. */
   status(options?: CallOptions): Promise<DaemonStatus> {
-    return this.#call('status', options) as Promise<DaemonStatus>;
+    return this.#map('status', options) as Promise<DaemonStatus>;
   }
 
   /** Name, version and protocol of the daemon. */
   version(options?: CallOptions): Promise<{ name: string; version: string; protocol: number }> {
-    return this.#call('version', options) as Promise<{
+    return this.#map('version', options) as Promise<{
       name: string;
       version: string;
       protocol: number;
@@ -148,8 +156,10 @@ export class Client {
   }
 
   /** Prometheus text format. */
-  metrics(options?: CallOptions): Promise<string> {
-    return this.#call('metrics', options) as Promise<string>;
+  async metrics(options?: CallOptions): Promise<string> {
+    const page = await this.#call('metrics', options);
+    if (typeof page === 'string') return page;
+    throw new EntropyError('ERR_MESSAGE', 'the daemon sent no text for metrics');
   }
 
   /** Ends the connection; calls under way are rejected with `ERR_CLOSED`. */
@@ -159,6 +169,12 @@ export class Client {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #map(method: string, options?: CallOptions): Promise<object> {
+    const map = await this.#call(method, options);
+    if (typeof map === 'object' && map !== null && !Array.isArray(map)) return map;
+    throw new EntropyError('ERR_MESSAGE', `the daemon sent no map for ${method}`);
   }
 
   #call(method: string, options?: CallOptions): Promise<unknown> {
@@ -172,14 +188,19 @@ export class Client {
     const signals = [this.#signal, options.signal].filter((signal) => signal !== undefined);
     for (const signal of signals) if (signal.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
+      const timeoutMs = checkedTimeout(options.timeoutMs ?? this.#timeoutMs);
       const end = () => {
         for (const signal of signals) signal.removeEventListener('abort', abort);
       };
       const abort = ({ target }: Event) => cancel((target as AbortSignal).reason);
-      for (const signal of signals) signal.addEventListener('abort', abort);
+      for (const signal of signals) {
+        // More than ten calls may wait at once, and that is no leak.
+        setMaxListeners(0, signal);
+        signal.addEventListener('abort', abort);
+      }
       const cancel = this.#channel.send({
         ...request,
-        deadline: performance.now() + (options.timeoutMs ?? this.#timeoutMs),
+        deadline: performance.now() + timeoutMs,
         resolve: (result) => {
           end();
           resolve(result);

@@ -3,14 +3,15 @@ import { Packr } from 'msgpackr/pack';
 import { EntropyError, type ErrorCode } from './errors.js';
 import { type Answer, MessageType, type Request } from './protocol.js';
 
-// Plain MessagePack: no record extension, no bundled strings, and binaries copied out of the
-// caller's buffer, which is reused.
+// Plain MessagePack: no record extension, no bundled strings, binaries copied out of the caller's
+// buffer, which is reused, and small numbers of 64 bits, as Go's clients send them, as numbers.
 const packr = new Packr({
   useRecords: false,
   mapsAsObjects: true,
   bundleStrings: false,
   copyBuffers: true,
   encodeUndefinedAsNil: true,
+  int64AsType: 'auto',
 });
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 

@@ -18,7 +18,8 @@ export interface Surroundings {
 
 const here: Surroundings = {
   env: process.env,
-  uid: process.getuid?.() ?? -1,
+  // Every platform of package.json has user ids.
+  uid: (process.getuid as () => number)(),
   exists: existsSync,
 };
 

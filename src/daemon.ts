@@ -66,6 +66,7 @@ async function makeFolder(socketPath: string): Promise<void> {
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { socketPath } = options;
+  await makeFolder(socketPath);
   const loaded = options.addon ?? loadAddon();
   // Before there is a secret in memory.
   loaded.addon?.harden();
@@ -86,7 +87,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     outputs: new OutputBuffers(generator),
     maxMessageSize,
   };
-  await makeFolder(socketPath);
   const server = await listen({ path: socketPath }, context).catch((error: unknown) => {
     generator.close();
     throw error;

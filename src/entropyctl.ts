@@ -21,7 +21,7 @@ prepare(program.command('random'))
     new Option('--format <name>', 'default: raw, on a terminal hex').choices(Object.keys(formats)),
   )
   .option('--prediction-resistance', 'reseed from live entropy first')
-  .option('--output <file>', 'write to a file, which only its owner may read')
+  .option('--output <file>', 'write to a file; a new one only its owner may read')
   .action(random);
 
 prepare(program.command('health'))

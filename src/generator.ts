@@ -51,7 +51,7 @@ export interface Generator {
   fill(target: Uint8Array, offset: number, length: number): void;
   /**
    * The same with prediction resistance: reseeded from live entropy read after this call before
-   * every 64 KiB. One call at a time.
+   * every 64 KiB. Calls take turns.
    * @throws EntropyError `ERR_ENTROPY` where no live credited source answers, and as `fill`
    */
   fillFresh(target: Uint8Array, offset: number, length: number): Promise<void>;
@@ -102,6 +102,8 @@ class NativeBackedGenerator implements Generator {
   #state: GeneratorState = 'seeding';
   #reason = '';
   #waiting: (() => void)[] = [];
+  /** Ends with the last call of `fillFresh`: one that begins drops what is gathered for another. */
+  #fresh: Promise<void> = Promise.resolve();
 
   constructor(addon: Addon, options: NativeOptions, onTransition: Transition) {
     this.#addon = addon;
@@ -128,7 +130,13 @@ class NativeBackedGenerator implements Generator {
     if (result !== NativeResult.ok) throw failure(result, this.#reason);
   }
 
-  async fillFresh(target: Uint8Array, offset: number, length: number): Promise<void> {
+  fillFresh(target: Uint8Array, offset: number, length: number): Promise<void> {
+    const filled = this.#fresh.then(() => this.#fillFresh(target, offset, length));
+    this.#fresh = filled.catch(() => {});
+    return filled;
+  }
+
+  async #fillFresh(target: Uint8Array, offset: number, length: number): Promise<void> {
     this.#native.beginFresh();
     for (;;) {
       const result = this.#native.generate(target, offset, length, true);
@@ -186,7 +194,8 @@ class FallbackGenerator implements Generator {
     randomFillSync(target, offset, length);
   }
 
-  async fillFresh(): Promise<void> {
+  async fillFresh(target: Uint8Array, offset: number, length: number): Promise<void> {
+    this.wipe(target, offset, length);
     throw failure(NativeResult.entropy, '');
   }
 
@@ -224,6 +233,14 @@ class FallbackGenerator implements Generator {
   close(): void {}
 }
 
+const maxUint32 = 2 ** 32 - 1;
+
+/** The addon takes unsigned integers and would make some of anything. */
+function check(name: string, value: number, min: number, max: number): void {
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw new EntropyError('ERR_CONFIG', `${name}: want an integer of ${min} to ${max}`);
+}
+
 type Transition = NonNullable<GeneratorOptions['onTransition']>;
 
 /**
@@ -231,14 +248,22 @@ type Transition = NonNullable<GeneratorOptions['onTransition']>;
  * sources are credited, or the fallback.
  * @param options see `GeneratorOptions`; profile `strict` refuses the fallback
  * @param loaded the addon, for a program that has loaded it already
- * @throws EntropyError `ERR_HEALTH` where profile `strict` would have to fall back
+ * @throws EntropyError `ERR_HEALTH` where profile `strict` would have to fall back, `ERR_CONFIG`
  */
 export function createGenerator(
   options: GeneratorOptions = {},
   loaded: LoadResult = loadAddon(),
 ): Generator {
   const onTransition = options.onTransition ?? (() => {});
-  const profile = options.profile ?? 'default';
+  const {
+    profile = 'default',
+    reseedRequests = defaultReseedRequests,
+    reseedSeconds = defaultReseedSeconds,
+    devices = [...defaultDevices],
+  } = options;
+  check('reseedRequests', reseedRequests, 1, maxUint32);
+  check('reseedSeconds', reseedSeconds, 1, maxUint32);
+  for (const device of devices) check('creditedBitsPerByte', device.creditedBitsPerByte, 0, 8);
   if (loaded.addon === undefined) {
     if (profile === 'strict')
       throw new EntropyError('ERR_HEALTH', `profile strict refuses the fallback: ${loaded.reason}`);
@@ -246,12 +271,7 @@ export function createGenerator(
   }
   return new NativeBackedGenerator(
     loaded.addon,
-    {
-      profile,
-      reseedRequests: options.reseedRequests ?? defaultReseedRequests,
-      reseedSeconds: options.reseedSeconds ?? defaultReseedSeconds,
-      devices: options.devices ?? [...defaultDevices],
-    },
+    { profile, reseedRequests, reseedSeconds, devices },
     onTransition,
   );
 }

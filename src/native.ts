@@ -89,6 +89,8 @@ export interface Addon {
   wipe(target: Uint8Array, offset: number, length: number): void;
   /** Null where `fd` is no connected Unix socket. */
   peerCredentials(fd: number): PeerCredentials | null;
+  /** The id of a group by its name; null where there is none. */
+  groupId(name: string): number | null;
   /** No core dumps, no ptrace: for programs, not for a library. False if refused. */
   harden(): boolean;
 }
@@ -110,6 +112,6 @@ export function loadAddon(root: string = packageRoot): LoadResult {
   try {
     return { addon: require('node-gyp-build')(root) as Addon };
   } catch (error) {
-    return { reason: String((error as Error).message).split('\n', 1)[0] ?? 'unknown' };
+    return { reason: String((error as Error).message).replace(/\n.*/s, '') };
   }
 }

@@ -41,6 +41,9 @@ const randomMethod = [0xa6, 0x72, 0x61, 0x6e, 0x64, 0x6f, 0x6d] as const;
 /** Largest size of a `random` request: array, type, uint32 id, method, array, uint32 size. */
 export const maxRandomRequestSize = 1 + 1 + 5 + randomMethod.length + 1 + 5;
 
+/** Smallest size of what stands before the bytes of an answer: array, type, fixint id, nil, bin 8. */
+const minAnswerHeaderSize = 1 + 1 + 1 + 1 + 2;
+
 /** Largest size of what stands before the bytes of an answer: array, type, id, nil, bin 32. */
 export const maxAnswerHeaderSize = 1 + 1 + 5 + 1 + 5;
 
@@ -96,9 +99,9 @@ function writeUint32(bytes: Uint8Array, at: number, value: number): number {
  *   or out of range, which is the scanner's to judge
  */
 export function readRandomRequest(bytes: Uint8Array, at: number, end: number): number {
-  // The shortest form has 11 bytes; reading past `end` yields bytes of no message or undefined,
+  // The shortest form has 12 bytes; reading past `end` yields bytes of no message or undefined,
   // and the check of the end at the bottom refuses the result.
-  if (end - at < 5 + randomMethod.length - 1) return 0;
+  if (end - at < 5 + randomMethod.length) return 0;
   if (bytes[at] !== arrayOf4 || bytes[at + 1] !== MessageType.request) return 0;
   const id = readUint(bytes, at + 2);
   const p = position;
@@ -172,13 +175,13 @@ export function writeAnswerHeader(bytes: Uint8Array, at: number, id: number, siz
 }
 
 /**
- * Reads what `writeAnswerHeader` writes.
+ * Reads what `writeAnswerHeader` writes, with an id of any width.
  * @param bytes holds the answer from `at` on, up to `end`
  * @returns where its bytes begin, with `fixed` filled in; 0 where it is anything else or the header
  *   is incomplete
  */
 export function readAnswerHeader(bytes: Uint8Array, at: number, end: number): number {
-  if (end - at < answerHeaderSize(0)) return 0;
+  if (end - at < minAnswerHeaderSize) return 0;
   if (bytes[at] !== arrayOf4 || bytes[at + 1] !== MessageType.response) return 0;
   const id = readUint(bytes, at + 2);
   if (id < 0 || bytes[position] !== nil) return 0;

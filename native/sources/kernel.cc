@@ -1,6 +1,7 @@
 // getrandom(2): the kernel's generator, part of every seed so that the output is never weaker.
 #include <sys/random.h>
 
+#include <array>
 #include <cerrno>
 #include <system_error>
 
@@ -15,10 +16,9 @@ class Kernel final : public NoiseSource {
   Kernel() : NoiseSource({.name = "getrandom", .role = SourceRole::kKernel}) {}
 
   bool Open() noexcept override {
-    uint8_t probe = 0;
-    const bool works = getrandom(&probe, sizeof probe, 0) == sizeof probe;
-    Wipe({&probe, sizeof probe});
-    return works;
+    std::array<uint8_t, sizeof(uint64_t)> probe{};
+    const WipeGuard guard(probe);
+    return Read(probe) == ReadStatus::kOk;
   }
 
   ReadStatus Read(std::span<uint8_t> samples) noexcept override {

@@ -16,6 +16,7 @@ export interface GatewayCommandOptions {
 /** Serves until SIGTERM or SIGINT. The daemon need not be there yet. */
 export async function gateway(options: GatewayCommandOptions): Promise<void> {
   const { listen, socket, dialect, nodeSdkErrors = false, pageHost } = options;
+  const ended = terminationSignal();
   const client = connect(socket === undefined ? {} : { socketPath: socket });
   const log = await createLogger();
   const running = await startGateway({
@@ -26,7 +27,7 @@ export async function gateway(options: GatewayCommandOptions): Promise<void> {
     pageHosts: pageHost,
     log,
   });
-  await terminationSignal();
+  await ended;
   await running.close();
   await client.close();
 }

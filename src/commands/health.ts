@@ -28,11 +28,13 @@ export function judge(outcome: Health | EntropyError): { verdict: Verdict; line:
       : 'UNKNOWN';
     return { verdict, line: `${verdict} - ${outcome.message}` };
   }
-  const verdict = byState[outcome.state] ?? 'UNKNOWN';
-  const reason = outcome.reason === '' ? '' : ` (${outcome.reason})`;
-  const passing = outcome.sources.filter(({ state }) => state === 'passing');
-  const sources = passing.map(({ name }) => name).join(', ') || 'none';
-  return { verdict, line: `${verdict} - ${outcome.state}${reason}; sources passing: ${sources}` };
+  // What answers may be another version, or no daemon of ours.
+  const { state, reason = '', sources = [] } = outcome;
+  const verdict = Object.hasOwn(byState, state) ? byState[state] : 'UNKNOWN';
+  const why = reason === '' ? '' : ` (${reason})`;
+  const passing = sources.filter((source) => source.state === 'passing');
+  const names = passing.map(({ name }) => name).join(', ') || 'none';
+  return { verdict, line: `${verdict} - ${state}${why}; sources passing: ${names}` };
 }
 
 /** Asks the daemon, prints, and sets the exit code. */

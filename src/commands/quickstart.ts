@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { defaultGatewayAddress } from '../config.js';
 import { startDaemon } from '../daemon.js';
-import { terminationSignal } from './run.js';
+import { terminationSignal, UsageError } from './run.js';
 
 export interface QuickstartOptions {
   socket: string;
@@ -22,9 +22,21 @@ async function post(url: string, headers: Record<string, string>, body: object):
 
 /** Shows the whole way at work and serves until Ctrl-C. */
 export async function quickstart({ socket, listen }: QuickstartOptions): Promise<void> {
+  if (listen.startsWith('unix:'))
+    throw new UsageError(`--listen: the quick start takes HOST:PORT only: ${listen}`);
+  const ended = terminationSignal();
   await mkdir(dirname(socket), { recursive: true, mode: 0o700 });
   const daemon = await startDaemon({ socketPath: socket, http: listen });
-  const url = `http://${daemon.addresses[0]}`;
+  try {
+    await show(`http://${daemon.addresses[0]}`, socket);
+    await ended;
+  } finally {
+    await daemon.close();
+  }
+}
+
+/** Prints an answer of each API, and how to call them. */
+async function show(url: string, socket: string): Promise<void> {
   const aws = await post(
     `${url}/`,
     {
@@ -43,11 +55,9 @@ AWS KMS GenerateRandom:    ${aws}
 Huawei and OTC gen-random: ${genRandom}
 
 Call it:
-  aws kms generate-random --number-of-bytes 32 --region eu-central-1 --endpoint-url ${url}
+  AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any aws kms generate-random --number-of-bytes 32 --region eu-central-1 --endpoint-url ${url}
   curl -H 'Content-Type: application/json' -d '{"random_data_length":"512"}' ${url}/v1.0/project/kms/gen-random
   npx entropyctl random 32 --socket ${socket}
 
 Serving until Ctrl-C.`);
-  await terminationSignal();
-  await daemon.close();
 }

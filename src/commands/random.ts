@@ -1,5 +1,5 @@
 /** `entropyctl random`: random bytes on standard output or into a file, in any of the formats. */
-import { createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { SingleBar } from 'cli-progress';
@@ -46,11 +46,12 @@ export async function random(size: number, options: RandomCommandOptions): Promi
   const name = options.format ?? (output === undefined && process.stdout.isTTY ? 'hex' : 'raw');
   const format: OutputFormat = formats[name];
   format.check(size);
+  const out =
+    output === undefined ? process.stdout : (await open(output, 'w', 0o600)).createWriteStream();
   const client = connect({
     dialect: 'hwc',
     ...(socket === undefined ? {} : { socketPath: socket }),
   });
-  const out = output === undefined ? process.stdout : createWriteStream(output, { mode: 0o600 });
   // Failures come through the writes' callbacks; without a listener the event would be thrown.
   out.on('error', () => {});
   try {
@@ -64,6 +65,7 @@ export async function random(size: number, options: RandomCommandOptions): Promi
     if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
     process.exitCode = brokenPipeExitCode;
   } finally {
+    if (output !== undefined) out.destroy();
     await client.close();
   }
 }
@@ -95,12 +97,15 @@ async function writeChunks(
 ): Promise<void> {
   const progress =
     size >= progressFrom && process.stderr.isTTY ? await progressBar(size) : undefined;
-  for await (const chunk of chunks) {
-    await write(out, format.encode(chunk));
-    chunk.fill(0);
-    progress?.increment(chunk.length / mebibyte);
+  try {
+    for await (const chunk of chunks) {
+      await write(out, format.encode(chunk));
+      chunk.fill(0);
+      progress?.increment(chunk.length / mebibyte);
+    }
+  } finally {
+    progress?.stop();
   }
-  progress?.stop();
 }
 
 /** Resolves when the stream has passed the data on. */

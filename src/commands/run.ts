@@ -29,10 +29,17 @@ function report(program: string, error: unknown): number {
     console.error(`${program}: ${error.message}`);
     return usageExitCode;
   }
-  if (error instanceof EntropyError || error instanceof ServiceError)
-    console.error(`${program}: ${error.message}`);
+  // An API's error tells its clients less than its cause tells who runs this program.
+  const told = error instanceof ServiceError && error.cause instanceof Error ? error.cause : error;
+  if (told instanceof EntropyError || told instanceof ServiceError || isSystemError(told))
+    console.error(`${program}: ${told.message}`);
   else console.error(error);
   return failureExitCode;
+}
+
+/** A file that cannot be opened, a full disk. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
 }
 
 /** Makes a program whose usage errors come as exceptions and that reads options by position. */
@@ -40,12 +47,26 @@ export function prepare(program: Command): Command {
   return program
     .enablePositionalOptions()
     .exitOverride()
-    .showHelpAfterError('(--help shows what there is)');
+    .configureOutput({
+      outputError(text, write) {
+        const fault = text
+          .replace(/^error: /, '')
+          .trimEnd()
+          .replaceAll('\n', ' ');
+        write(`${(program.parent ?? program).name()}: ${fault} (--help shows what there is)\n`);
+      },
+    });
 }
+
+const signals = ['SIGTERM', 'SIGINT'] as const;
 
 /** Resolves at SIGTERM or SIGINT; a second one of them ends the process at once. */
 export function terminationSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+    const end = (signal: NodeJS.Signals) => {
+      for (const each of signals) process.off(each, end);
+      resolve(signal);
+    };
+    for (const each of signals) process.on(each, end);
   });
 }

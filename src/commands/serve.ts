@@ -11,11 +11,12 @@ export interface ServeOptions {
 
 /** Serves until SIGTERM or SIGINT. */
 export async function serve({ socket, http, profile }: ServeOptions): Promise<void> {
+  const ended = terminationSignal();
   const daemon = await startDaemon({
     socketPath: daemonSocket(socket),
     profile,
     ...(http === undefined ? {} : { http }),
   });
-  await terminationSignal();
+  await ended;
   await daemon.close();
 }

@@ -7,7 +7,6 @@ import type { Socket } from 'node:net';
 import { EntropyError } from '../errors.js';
 import { answerHeaderSize, fixed, readRandomRequest, writeAnswerHeader } from '../protocol.js';
 import { MessageScanner, maxRequestElements } from '../scanner.js';
-import type { Outcome } from './general.js';
 import type { ServiceContext } from './methods.js';
 import { chunkSize, type OutputBuffers } from './output.js';
 
@@ -24,24 +23,29 @@ const chunksPerTurn = 4;
 /** Methods, and msgpackr with them, are loaded by the first message that needs them. */
 const loadGeneral = () => import('./general.js');
 
+type General = Awaited<ReturnType<typeof loadGeneral>>;
+type Outcome = Awaited<ReturnType<General['handle']>>;
+
 /** Where the answers of a run begin in the buffer; used within one call, so one for all. */
 const answerStarts = new Uint32Array(chunkSize / answerHeaderSize(1));
 
-const empty = new Uint8Array(0);
+const empty = Buffer.alloc(0);
 
 export class Connection {
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
   readonly #scanner: MessageScanner;
   /** The beginning of a message that is still arriving. */
-  #partial: Buffer = Buffer.alloc(0);
+  #partial: Buffer = empty;
 
   // The requests that wait, from #head on: id and size of a `random`. Size 0 stands for any other
-  // message, whose outcome is in #outcomes under its index as soon as it is known.
+  // message; what finds its outcome is in #others under its index, and runs in its turn.
   #ids: number[] = [];
   #sizes: number[] = [];
   #head = 0;
-  readonly #outcomes = new Map<number, Outcome>();
+  readonly #others = new Map<number, (general: General) => Outcome | Promise<Outcome>>();
+  /** Of the head, once it is found. */
+  #outcome: Outcome | undefined;
 
   /** The head's header and some of its bytes have left. */
   #begun = false;
@@ -57,8 +61,7 @@ export class Connection {
       size: context.maxMessageSize,
       elements: maxRequestElements,
     });
-    socket.on('data', (data) => this.#read(data));
-    socket.on('end', () => this.finish());
+    socket.on('end', () => this.#end());
     // A client that went away needs no answer; 'close' follows.
     socket.on('error', () => {});
   }
@@ -66,73 +69,88 @@ export class Connection {
   /** Takes no more messages, answers those that were read, then ends the connection. */
   finish(): void {
     this.#ending = true;
+    this.#partial = empty;
     this.#serve();
   }
 
-  #read(data: Buffer): void {
+  /** The client's side has ended; a message that it cut short is no valid one. */
+  #end(): void {
+    if (this.#partial.length > 0)
+      this.#reject(new EntropyError('ERR_MESSAGE', 'not a valid message: cut short'));
+    this.finish();
+  }
+
+  /** Takes what a read brought: [0, size) of `data`, which the caller may overwrite afterwards. */
+  receive(data: Buffer, size: number): void {
     if (this.#ending) return;
     const start = performance.now();
-    const bytes = this.#partial.length === 0 ? data : Buffer.concat([this.#partial, data]);
+    let bytes = data;
+    let end = size;
+    if (this.#partial.length > 0) {
+      bytes = Buffer.concat([this.#partial, data.subarray(0, size)]);
+      end = bytes.length;
+      this.#partial = empty;
+    }
     let at = 0;
     try {
-      while (at < bytes.length) {
-        const next = this.#message(bytes, at);
+      while (at < end) {
+        const next = this.#message(bytes, at, end);
         if (next === 0) break;
         at = next;
       }
-      // A copy: Node may reuse what `data` points into.
-      this.#partial = Buffer.from(bytes.subarray(at));
+      if (at < end) this.#partial = Buffer.from(bytes.subarray(at, end));
     } catch (error) {
-      this.#ending = true;
-      this.#partial = Buffer.alloc(0);
-      this.#expect(loadGeneral().then((general) => general.refuse(0, error, this.#context)));
+      this.#reject(error);
     }
     this.#serve();
     this.#context.counters.served((performance.now() - start) / 1000);
   }
 
-  /** Takes the message at `at`: its end, or 0 if it is not whole yet. */
-  #message(bytes: Buffer, at: number): number {
-    let next = readRandomRequest(bytes, at, bytes.length);
+  /** Takes the message at `at`: where it ends, or 0 if it is not whole at `end`. */
+  #message(bytes: Buffer, at: number, end: number): number {
+    let next = readRandomRequest(bytes, at, end);
     if (next > 0) {
       this.#context.counters.requests++;
       this.#ids.push(fixed.id);
       this.#sizes.push(fixed.size);
     } else {
-      next = this.#scanner.scan(bytes, at, bytes.length);
+      next = this.#scanner.scan(bytes, at, end);
       if (next === 0) return 0;
       const message = Uint8Array.prototype.slice.call(bytes, at, next);
-      this.#expect(loadGeneral().then((general) => general.handle(message, this.#context)));
+      this.#queue((general) => general.handle(message, this.#context));
     }
     this.#scanner.reset();
     return next;
   }
 
-  /** Queues a message whose outcome is still being found. */
-  #expect(outcome: Promise<Outcome>): void {
+  /** Queues a message of any shape but the fixed one. */
+  #queue(find: (general: General) => Outcome | Promise<Outcome>): void {
     this.#sizes.push(0);
-    this.#settle(this.#ids.push(0) - 1, outcome);
+    this.#others.set(this.#ids.push(0) - 1, find);
   }
 
-  #settle(index: number, outcome: Promise<Outcome>): void {
-    void outcome.then((known) => {
-      this.#outcomes.set(index, known);
-      if (index === this.#head) this.#serve();
-    });
+  /** What came is not a message: the last answer says so. */
+  #reject(error: unknown): void {
+    this.#ending = true;
+    this.#partial = empty;
+    this.#queue((general) => general.refuse(0, error, this.#context));
   }
 
-  /** Sends what can be sent now. */
-  #serve(): void {
-    for (let chunks = 0; !this.#waiting && this.#head < this.#ids.length; chunks++) {
+  /**
+   * Sends what can be sent now.
+   * @param chunks sent in this turn already
+   */
+  #serve(chunks = 0): void {
+    for (; !this.#waiting && this.#head < this.#ids.length; chunks++) {
       if (chunks === chunksPerTurn) {
         this.#waiting = true;
         setImmediate(() => this.#resume());
       } else if ((this.#sizes[this.#head] as number) > 0) {
         this.#sendRun();
+      } else if (this.#outcome === undefined) {
+        this.#find(chunks + 1);
       } else {
-        const outcome = this.#outcomes.get(this.#head);
-        if (outcome === undefined) break;
-        this.#sendOutcome(outcome);
+        this.#sendOutcome(this.#outcome);
       }
     }
     if (this.#head < this.#ids.length) {
@@ -146,9 +164,26 @@ export class Connection {
     else if (this.#socket.isPaused()) this.#socket.resume();
   }
 
-  #resume(): void {
+  #resume(chunks = 0): void {
     this.#waiting = false;
-    if (!this.#socket.destroyed) this.#serve();
+    if (!this.#socket.destroyed) this.#serve(chunks);
+  }
+
+  /**
+   * Finds the outcome of the head, whose turn it is. Earlier would be too early: a read may bring
+   * thousands of messages whose answers nobody takes.
+   * @param chunks sent in this turn with it: promises alone would not let the others have theirs
+   */
+  #find(chunks: number): void {
+    const find = this.#others.get(this.#head) as (general: General) => Outcome | Promise<Outcome>;
+    this.#others.delete(this.#head);
+    this.#waiting = true;
+    void loadGeneral()
+      .then(find)
+      .then((outcome) => {
+        this.#outcome = outcome;
+        this.#resume(chunks);
+      });
   }
 
   #sendOutcome(outcome: Outcome): void {
@@ -159,16 +194,18 @@ export class Connection {
       }
       this.#ids[this.#head] = outcome.id;
       this.#sizes[this.#head] = outcome.size;
-      this.#outcomes.delete(this.#head);
+      this.#outcome = undefined;
       return;
     }
-    this.#outcomes.delete(this.#head++);
+    this.#outcome = undefined;
+    this.#head++;
     if (outcome.kind === 'nothing') return;
     this.#write(outcome.bytes);
     if (!outcome.last) return;
     this.#ending = true;
     this.#ids.length = this.#head;
     this.#sizes.length = this.#head;
+    this.#others.clear();
   }
 
   /**
@@ -222,6 +259,7 @@ export class Connection {
   /** Sends one chunk of an answer with prediction resistance. */
   #sendFresh(request: Outcome & { kind: 'random' }): void {
     const { outputs, generator, counters } = this.#context;
+    this.#ids[this.#head] = request.id;
     const out = outputs.take();
     if (out === undefined) {
       this.#refuse(this.#head, this.#head + 1, busy());
@@ -230,7 +268,6 @@ export class Connection {
     const header = this.#begun ? 0 : answerHeaderSize(request.size);
     const size = Math.min(request.size, chunkSize - header);
     const used = header + size;
-    this.#ids[this.#head] = request.id;
     this.#waiting = true;
     generator.fillFresh(out, header, size).then(
       () => {
@@ -238,7 +275,10 @@ export class Connection {
         counters.randomBytes += size;
         request.size -= size;
         this.#begun = request.size > 0;
-        if (!this.#begun) this.#outcomes.delete(this.#head++);
+        if (!this.#begun) {
+          this.#outcome = undefined;
+          this.#head++;
+        }
         this.#send(out, used);
         if (this.#socket.writableLength === 0) this.#resume();
       },
@@ -257,14 +297,11 @@ export class Connection {
       this.#waiting = true;
       return;
     }
+    this.#outcome = undefined;
     for (let index = from; index < to; index++) {
       const id = this.#ids[index] as number;
       this.#sizes[index] = 0;
-      this.#outcomes.delete(index);
-      this.#settle(
-        index,
-        loadGeneral().then((general) => general.refuse(id, error, this.#context)),
-      );
+      this.#others.set(index, (general) => general.refuse(id, error, this.#context));
     }
   }
 

@@ -22,6 +22,11 @@ export interface RandomRequest {
   predictionResistance: boolean;
 }
 
+/** A name that a client sent, for a message to it. */
+function shown(name: string): string {
+  return JSON.stringify(name.slice(0, 32));
+}
+
 /** Checks `[n]` or `[n, {predictionResistance}]`. */
 export function randomRequest(params: readonly unknown[]): RandomRequest {
   const [size, options = {}] = params;
@@ -35,7 +40,7 @@ export function randomRequest(params: readonly unknown[]): RandomRequest {
   const { predictionResistance = false, ...unknown } = options as Record<string, unknown>;
   const name = Object.keys(unknown)[0];
   if (name !== undefined)
-    throw new EntropyError('ERR_PARAMS', `options: ${JSON.stringify(name)} is not known`);
+    throw new EntropyError('ERR_PARAMS', `options: ${shown(name)} is not known`);
   if (typeof predictionResistance !== 'boolean')
     throw new EntropyError('ERR_PARAMS', 'predictionResistance: want true or false');
   return { size: size as number, predictionResistance };
@@ -77,8 +82,7 @@ function known(name: string): boolean {
 async function call(request: Request, context: ServiceContext): Promise<unknown> {
   const { method, params } = request;
   if (!known(method)) {
-    const shown = JSON.stringify(method.slice(0, 32));
-    throw new EntropyError('ERR_METHOD', `there is no method ${shown}`);
+    throw new EntropyError('ERR_METHOD', `there is no method ${shown(method)}`);
   }
   if (params.length > 0) throw new EntropyError('ERR_PARAMS', `${method} takes no parameters`);
   return methods[method]?.(context);

@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { EntropyError } from '../errors.js';
 import { removeStaleSocket } from '../stale-socket.js';
 import { Connection, type ConnectionContext } from './connection.js';
+import { adopt, type Receive, staticReadWorks } from './static-read.js';
 
 /** How long close() waits for answers to be read. */
 const closeGraceMs = 5_000;
@@ -17,6 +18,8 @@ export interface ListenOptions {
   path: string;
   /** Of the socket file. */
   mode?: number;
+  /** Whether connections may be read into one buffer; default: what the self-test finds. */
+  staticRead?: Promise<boolean>;
 }
 
 export interface SocketServer {
@@ -54,15 +57,22 @@ export async function listen(
   const { path, mode = defaultMode } = options;
   const { counters } = context;
   const connections = new Map<Socket, Connection>();
+  let staticRead = false;
   // Half-open: a client may end its side and still wants its answers.
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (accepted) => {
     counters.connections++;
     counters.connectionsOpen++;
-    connections.set(socket, new Connection(socket, context));
+    const receive: Receive = (bytes, size) => connection.receive(bytes, size);
+    const socket = staticRead
+      ? adopt(accepted, server, receive)
+      : accepted.on('data', (data) => receive(data, data.length));
+    const connection = new Connection(socket, context);
+    connections.set(socket, connection);
     socket.on('close', () => {
       counters.connectionsOpen--;
       connections.delete(socket);
     });
+    socket.resume();
   });
   try {
     await bind(server, path).catch(async (error: NodeJS.ErrnoException) => {
@@ -71,6 +81,10 @@ export async function listen(
       await bind(server, path);
     });
     await chmod(path, mode);
+    // The first connections need not wait for it.
+    void (options.staticRead ?? staticReadWorks()).then((works) => {
+      staticRead = works;
+    });
   } catch (error) {
     server.close();
     throw error instanceof EntropyError ? error : listenError(path, error as NodeJS.ErrnoException);

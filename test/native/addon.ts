@@ -1,5 +1,6 @@
 /** The tests' addon: the product's native sources behind switches of the tests' own. */
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 
 export type Fault = string;
 
@@ -94,9 +95,11 @@ export interface TestAddon {
   advanceClock(seconds: number): void;
 }
 
-export const addon = createRequire(import.meta.url)(
-  './build/Release/entropyd_test.node',
-) as TestAddon;
+/** The sanitizers' run names an instrumented build of the same sources. */
+export const addonPath =
+  process.env.ENTROPYD_TEST_ADDON ?? join(import.meta.dirname, 'build/Release/entropyd_test.node');
+
+export const addon = createRequire(import.meta.url)(addonPath) as TestAddon;
 
 /** A generator's `generate` that must yield bytes. */
 export function bytes(generator: TestGenerator, size = 32, predictionResistance = false): Buffer {

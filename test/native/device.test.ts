@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { addon } from './addon.js';
+import { addon, addonPath } from './addon.js';
 
 /** `ReadStatus` of native/noise_source.h. */
 const status = { ok: 0, tryAgain: 1, failed: 2 } as const;
@@ -66,7 +66,7 @@ t.test('short reads and EINTR are made good, ENODEV is a failure', async (t) => 
   writeFileSync(path, Buffer.alloc(1024, 7));
   const script = `
     const { createRequire } = require('node:module');
-    const addon = require(${JSON.stringify(join(import.meta.dirname, 'build/Release/entropyd_test.node'))});
+    const addon = require(${JSON.stringify(addonPath)});
     const [{ status, error, retries, samples }] = addon.readDevice(${JSON.stringify(path)}, 64, 1);
     console.log(JSON.stringify({ status, error, retries, sum: samples.reduce((a, b) => a + b) }));`;
   for (const [injection, expected] of [

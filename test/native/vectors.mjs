@@ -1,7 +1,9 @@
 /** NIST's DRBG vectors through the product's own DRBG. */
 import { createRequire } from 'node:module';
 
-const { Drbg } = createRequire(import.meta.url)('./build/Release/entropyd_test.node');
+const { Drbg } = createRequire(import.meta.url)(
+  process.env.ENTROPYD_TEST_ADDON ?? './build/Release/entropyd_test.node',
+);
 
 const hex = (text) => Buffer.from(text, 'hex');
 

@@ -1,0 +1,142 @@
+import { Command } from 'commander';
+import t, { type Test } from 'tap';
+import {
+  prepare,
+  runProgram,
+  terminationSignal,
+  UsageError,
+  usageExitCode,
+} from '../../src/commands/run.js';
+import { EntropyError, ServiceError } from '../../src/errors.js';
+
+/** A program with a subcommand, whose action throws what a test says. */
+function program(thrown?: unknown): Command {
+  const parent = prepare(new Command('tool')).version('1.2.3').option('--socket <path>', 'socket');
+  prepare(parent.command('sub'))
+    .argument('<N>')
+    .option('--format <name>', 'format')
+    .action(() => {
+      if (thrown !== undefined) throw thrown;
+    });
+  return parent;
+}
+
+/** What a program says on standard error, and its exit code. */
+async function outcome(
+  t: Test,
+  args: string[],
+  thrown?: unknown,
+): Promise<{ code: unknown; said: string }> {
+  let said = '';
+  const made = program(thrown);
+  for (const command of [made, ...made.commands])
+    command.configureOutput({
+      writeErr: (text) => {
+        said += text;
+      },
+      writeOut: () => {},
+    });
+  const logged = t.capture(console, 'error');
+  await runProgram(made, ['node', 'tool', ...args]);
+  const code = process.exitCode;
+  process.exitCode = undefined;
+  for (const { args: words } of logged()) said += `${words.map(String).join(' ')}\n`;
+  return { code, said };
+}
+
+t.test('success leaves the exit code alone', async (t) => {
+  t.strictSame(await outcome(t, ['sub', '1']), { code: undefined, said: '' });
+});
+
+t.test('a usage error is one line that names the fault and the help, and code 64', async (t) => {
+  for (const [args, fault] of [
+    [['--bogus'], "unknown option '--bogus'"],
+    [['sub', '1', '--bogus'], "unknown option '--bogus'"],
+    [['--sokcet', 'x'], "unknown option '--sokcet' (Did you mean --socket?)"],
+    [['sub'], "missing required argument 'N'"],
+    [['sub', '1', '2'], "too many arguments for 'sub'. Expected 1 argument but got 2."],
+    [['sbu'], "unknown command 'sbu' (Did you mean sub?)"],
+    [['sub', '1', '--format'], "option '--format <name>' argument missing"],
+  ] as const) {
+    const { code, said } = await outcome(t, [...args]);
+    t.equal(said, `tool: ${fault} (--help shows what there is)\n`);
+    t.equal(code, usageExitCode, fault);
+  }
+});
+
+t.test('a fault that an action finds is a usage error too', async (t) => {
+  t.strictSame(await outcome(t, ['sub', '1'], new UsageError('N: want more')), {
+    code: 64,
+    said: 'tool: N: want more\n',
+  });
+});
+
+t.test('help and version are no failures, no subcommand is one', async (t) => {
+  for (const [args, code] of [
+    [['--help'], 0],
+    [['sub', '--help'], 0],
+    [['--version'], 0],
+    [[], 64],
+  ] as const)
+    t.equal((await outcome(t, [...args])).code, code, args.join(' '));
+});
+
+t.test('a foreseen failure is one line and code 1', async (t) => {
+  for (const [thrown, line] of [
+    [new EntropyError('ERR_CONNECT', 'no daemon'), 'no daemon'],
+    [new ServiceError('KMS.1801', 400, 'wrong length'), 'wrong length'],
+    [
+      new ServiceError('KMS.0104', 503, 'Contact technical support.', {
+        cause: new EntropyError('ERR_CONNECT', 'no daemon on /s'),
+      }),
+      'no daemon on /s',
+    ],
+    [
+      Object.assign(new Error("ENOSPC: no space left on device, write '/f'"), { syscall: 'write' }),
+      "ENOSPC: no space left on device, write '/f'",
+    ],
+  ] as const)
+    t.strictSame(await outcome(t, ['sub', '1'], thrown), { code: 1, said: `tool: ${line}\n` });
+});
+
+t.test('what is not foreseen keeps its stack', async (t) => {
+  const bug = new TypeError('a bug');
+  const { code, said } = await outcome(t, ['sub', '1'], bug);
+  t.equal(code, 1);
+  t.match(said, /^TypeError: a bug/);
+  const { said: cause } = await outcome(
+    t,
+    ['sub', '1'],
+    new ServiceError('KMS.0101', 500, 'KMS error.', { cause: bug }),
+  );
+  t.match(cause, /KMS error\./);
+});
+
+t.test('a subcommand has its own options, also where the parent has the same', async (t) => {
+  let seen: unknown;
+  const parent = prepare(new Command('tool'))
+    .option('--socket <path>', 'x')
+    .action(() => {});
+  prepare(parent.command('sub'))
+    .option('--socket <path>', 'x')
+    .action((options) => {
+      seen = options;
+    });
+  await runProgram(parent, ['node', 'tool', 'sub', '--socket', '/s']);
+  t.strictSame(seen, { socket: '/s' });
+});
+
+t.test('the first termination signal is caught, the next one ends the process', async (t) => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const before = [process.listenerCount('SIGTERM'), process.listenerCount('SIGINT')];
+    const ended = terminationSignal();
+    t.equal(process.listenerCount(signal), (before[signal === 'SIGTERM' ? 0 : 1] ?? 0) + 1);
+    process.emit(signal, signal);
+    t.equal(await ended, signal);
+    t.strictSame(
+      [process.listenerCount('SIGTERM'), process.listenerCount('SIGINT')],
+      before,
+      'neither is caught any longer',
+    );
+  }
+});

@@ -1,0 +1,8 @@
+import t from 'tap';
+import { Client, connect } from '../src/client.js';
+import { EntropyError, ServiceError } from '../src/errors.js';
+import * as entropyd from '../src/index.js';
+
+t.test('the package exports its client and its errors, nothing else', async (t) => {
+  t.strictSame({ ...entropyd }, { Client, EntropyError, ServiceError, connect });
+});

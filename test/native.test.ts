@@ -1,0 +1,219 @@
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { type Addon, loadAddon, NativeResult, type NativeSnapshot } from '../src/native.js';
+import { freePath, temporaryFolder } from './support.js';
+
+const loaded = loadAddon();
+const addon = loaded.addon as Addon;
+const maxAllocation = 16 * 1024 * 1024;
+
+t.test('the addon of this package loads, and exports what native.ts declares', async (t) => {
+  t.equal(loaded.reason, undefined);
+  t.strictSame(Object.keys(addon).sort(), [
+    'Generator',
+    'allocate',
+    'harden',
+    'peerCredentials',
+    'wipe',
+  ]);
+  t.strictSame(Object.getOwnPropertyNames(addon.Generator.prototype).sort(), [
+    'beginFresh',
+    'close',
+    'constructor',
+    'generate',
+    'poll',
+    'reseed',
+    'selfTest',
+    'snapshot',
+  ]);
+});
+
+t.test('why there is no addon is said in one line', async (t) => {
+  const empty = join(temporaryFolder(), 'empty');
+  const broken = join(temporaryFolder(), 'broken');
+  mkdirSync(empty);
+  mkdirSync(join(broken, 'build', 'Release'), { recursive: true });
+  writeFileSync(join(broken, 'build', 'Release', 'entropyd.node'), 'no shared object\n');
+  for (const [root, reason] of [
+    [empty, /^No native build was found for platform=/],
+    [broken, /entropyd\.node: (file too short|invalid ELF header)/],
+    [join(empty, 'none'), /^No native build was found/],
+  ] as const) {
+    const { addon: none, reason: said = '' } = loadAddon(root);
+    t.equal(none, undefined);
+    t.match(said, reason);
+    t.notMatch(said, /\n/);
+  }
+});
+
+t.test('a snapshot has the declared shape', async (t) => {
+  const states: string[] = [];
+  const generator = new addon.Generator(
+    { profile: 'default', reseedRequests: 10, reseedSeconds: 10, devices: [] },
+    (state) => states.push(state),
+    () => {},
+  );
+  const snapshot: NativeSnapshot = generator.snapshot();
+  t.strictSame(Object.keys(snapshot).sort(), [
+    'memoryLocked',
+    'reason',
+    'requestsSinceReseed',
+    'reseeds',
+    'secondsSinceReseed',
+    'sources',
+    'state',
+  ]);
+  t.strictSame(states, [snapshot.state], 'the transition came before the constructor returned');
+  t.strictSame(
+    snapshot.sources.map(({ name }) => name),
+    ['rdseed', 'rdrand', 'rndrrs', 'getrandom'],
+  );
+  for (const source of snapshot.sources) {
+    t.match(source, {
+      name: String,
+      state: /^(absent|passing)$/,
+      testedBitsPerByte: 7,
+      creditedBitsPerByte: Number,
+      bytes: Number,
+      reads: Number,
+      retries: Number,
+      alarms: 0,
+      bytesPerSecond: Number,
+      lastAlarm: '',
+      lastError: String,
+    });
+    t.notOk('path' in source, 'a path is for devices');
+  }
+  generator.close();
+});
+
+t.test('a closed generator throws, except that poll and close do nothing', async (t) => {
+  const generator = new addon.Generator(
+    { profile: 'default', reseedRequests: 10, reseedSeconds: 10, devices: [] },
+    () => {},
+    () => {},
+  );
+  generator.close();
+  for (const call of [
+    () => generator.generate(new Uint8Array(1), 0, 1, false),
+    () => generator.beginFresh(),
+    () => generator.reseed(),
+    () => generator.selfTest(),
+    () => generator.snapshot(),
+  ])
+    t.throws(call, { message: 'the generator is closed' });
+  t.equal(generator.poll(), undefined);
+  t.equal(generator.close(), undefined);
+});
+
+t.test('arguments are checked before anything is touched', async (t) => {
+  const options = { profile: 'default', reseedRequests: 1, reseedSeconds: 1, devices: [] } as const;
+  const generator = new addon.Generator(
+    { ...options, devices: [] },
+    () => {},
+    () => {},
+  );
+  t.teardown(() => generator.close());
+  const target = new Uint8Array(8).fill(7);
+  for (const [name, bytes, offset, length] of [
+    ['below the array', target, -1, 4],
+    ['past the array', target, 4, 5],
+    ['offset past the array', target, 9, 0],
+    ['a negative length', target, 0, -1],
+    ['a sum that overflows', target, 1, Number.MAX_SAFE_INTEGER],
+    ['an offset that is no number', target, '0' as unknown as number, 1],
+    ['no array', 'x' as unknown as Uint8Array, 0, 1],
+    ['another array', new Uint16Array(8) as unknown as Uint8Array, 0, 1],
+    ['a missing length', target, 0, undefined as unknown as number],
+  ] as const) {
+    const wrong = { name: 'TypeError', message: /within the array/ };
+    t.throws(() => generator.generate(bytes, offset, length, false), wrong, `generate ${name}`);
+    t.throws(() => addon.wipe(bytes, offset, length), wrong, `wipe ${name}`);
+  }
+  t.strictSame(target, new Uint8Array(8).fill(7));
+  const Wrong = addon.Generator as unknown as new (...args: unknown[]) => unknown;
+  for (const args of [[], [{}], [{}, () => {}], [1, () => {}, () => {}], [{}, 1, () => {}]])
+    t.throws(() => new Wrong(...args), { name: 'TypeError' });
+});
+
+t.test('generate tells its result as one of the declared numbers', async (t) => {
+  const generator = new addon.Generator(
+    { profile: 'default', reseedRequests: 10, reseedSeconds: 10, devices: [] },
+    () => {},
+    () => {},
+  );
+  t.teardown(() => generator.close());
+  t.equal(generator.generate(new Uint8Array(32), 0, 32, false), NativeResult.ok);
+  t.equal(generator.reseed(), NativeResult.ok);
+  t.equal(generator.selfTest(), true);
+});
+
+t.test('allocate gives zeros of 1 byte to 16 MiB, nothing else', async (t) => {
+  for (const size of [1, 4096, 131_072, maxAllocation]) {
+    const bytes = addon.allocate(size);
+    t.ok(bytes instanceof Uint8Array);
+    t.equal(bytes.length, size);
+    t.equal(bytes.byteOffset, 0, 'an ArrayBuffer of its own');
+    t.equal(Buffer.compare(bytes, Buffer.alloc(size)), 0);
+    bytes.fill(1);
+  }
+  for (const size of [0, -1, maxAllocation + 1, Number.NaN, Number.POSITIVE_INFINITY, '32', null])
+    t.throws(() => addon.allocate(size as number), { name: 'RangeError' }, String(size));
+});
+
+t.test('wipe zeroes its range and nothing else', async (t) => {
+  for (const [offset, length] of [
+    [0, 8],
+    [2, 3],
+    [8, 0],
+    [7, 1],
+  ] as const) {
+    const bytes = new Uint8Array(8).fill(1);
+    addon.wipe(bytes, offset, length);
+    t.strictSame(bytes, new Uint8Array(8).fill(1).fill(0, offset, offset + length));
+  }
+});
+
+t.test('peerCredentials tells who connected, and null of anything but a Unix socket', async (t) => {
+  const path = freePath();
+  const server = createServer().listen(path);
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  const client = connect(path);
+  const [accepted] = (await once(server, 'connection')) as [Socket];
+  t.teardown(() => client.destroy());
+  t.teardown(() => accepted.destroy());
+  const { fd } = (accepted as unknown as { _handle: { fd: number } })._handle;
+  const peer = addon.peerCredentials(fd);
+  t.match(peer, { pid: process.pid, uid: process.getuid?.() });
+  t.equal(peer?.gids[0], process.getgid?.());
+  t.strictSame(
+    new Set(peer?.gids),
+    new Set([process.getgid?.(), ...(process.getgroups?.() ?? [])]),
+  );
+
+  const tcp = createServer().listen(0, '127.0.0.1');
+  t.teardown(() => tcp.close());
+  await once(tcp, 'listening');
+  const tcpFd = (tcp as unknown as { _handle: { fd: number } })._handle.fd;
+  for (const other of [-1, 1 << 20, openSync('/dev/null', 'r'), tcpFd, '1', undefined])
+    t.equal(addon.peerCredentials(other as number), null, String(other));
+});
+
+t.test('harden leaves no core dump and no ptrace to others', async (t) => {
+  const script = `
+    import { readFileSync } from 'node:fs';
+    import { loadAddon } from ${JSON.stringify(new URL('../dist/native.js', import.meta.url).href)};
+    console.log(loadAddon().addon.harden());
+    console.log(readFileSync('/proc/self/limits', 'utf8').match(/^Max core file size.*$/m)[0]);`;
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+    cwd: fileURLToPath(new URL('..', import.meta.url)),
+  });
+  t.match(stdout, /^true\nMax core file size +0 +0 +bytes/);
+});

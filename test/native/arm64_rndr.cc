@@ -1,0 +1,70 @@
+// RNDRRS under emulation: absent without FEAT_RNG, else words that differ and pass the health
+// tests.
+//   arm64_rndr present|absent
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "health_tests.h"
+#include "noise_source.h"
+#include "tested_source.h"
+
+// Stands in for OpenSSL's, which the cross-compiler does not have.
+extern "C" void OPENSSL_cleanse(void* bytes, size_t size) {
+  auto* at = static_cast<volatile uint8_t*>(bytes);
+  while (size-- > 0) *at++ = 0;
+}
+
+namespace {
+
+// A startup test's worth, 4096 words: two of them are equal with probability 2^-41.
+constexpr size_t kSampleBytes = 32768;
+
+bool Expect(bool condition, const char* what) {
+  std::printf("%s: %s\n", condition ? "ok" : "not ok", what);
+  return condition;
+}
+
+bool Absent() {
+  const auto source = entropyd::MakeRndrrs();
+  bool ok = Expect(!source->Open(), "reported as absent");
+  entropyd::TestedSource tested(entropyd::MakeRndrrs());
+  tested.Start();
+  ok &= Expect(tested.report().state == entropyd::SourceState::kAbsent, "state absent");
+  std::vector<uint8_t> samples(64, 0xff);
+  ok &= Expect(!tested.Read(samples), "nothing is read");
+  return ok & Expect(samples == std::vector<uint8_t>(64, 0), "zeros are left");
+}
+
+bool Present() {
+  const auto source = entropyd::MakeRndrrs();
+  bool ok = Expect(source->Open(), "reported as available");
+  std::vector<uint8_t> samples(kSampleBytes);
+  ok &= Expect(source->Read(samples) == entropyd::ReadStatus::kOk, "32 KiB are read");
+  std::set<uint64_t> words;
+  for (size_t at = 0; at < samples.size(); at += sizeof(uint64_t)) {
+    uint64_t word = 0;
+    std::memcpy(&word, samples.data() + at, sizeof word);
+    words.insert(word);
+  }
+  ok &= Expect(words.size() == kSampleBytes / sizeof(uint64_t), "all words differ");
+  ok &= Expect(!words.contains(0) && !words.contains(~uint64_t{0}), "none is constant");
+  entropyd::HealthTests tests(source->traits().sample);
+  ok &= Expect(tests.Insert(samples).severity == entropyd::Severity::kNone, "no alarm");
+  entropyd::TestedSource tested(entropyd::MakeRndrrs());
+  tested.Start();
+  return ok & Expect(tested.passing(), "the startup test passes");
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const std::string_view wanted = count > 1 ? arguments[1] : "";
+  if (wanted == "absent") return Absent() ? 0 : 1;
+  if (wanted == "present") return Present() ? 0 : 1;
+  std::fputs("usage: arm64_rndr present|absent\n", stderr);
+  return 64;
+}

@@ -1,0 +1,658 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import fc from 'fast-check';
+import t, { type Test } from 'tap';
+import { EntropyError } from '../../src/errors.js';
+import type { Generator } from '../../src/generator.js';
+import { maxRandomSize } from '../../src/protocol.js';
+import { Connection } from '../../src/server/connection.js';
+import { chunkSize } from '../../src/server/output.js';
+import {
+  collect,
+  exchange,
+  fakeGenerator,
+  maxMessageSize,
+  message,
+  open,
+  pack,
+  serverContext,
+  startFake,
+  startServer,
+  take,
+  takeAnswers,
+  unpackAll,
+} from '../support.js';
+
+const wire = (size: number, byte = 0xaa): Buffer => Buffer.alloc(size, byte);
+const fresh = { predictionResistance: true };
+
+/** Waits, with an end, for what the server does on its own. */
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`still not: ${condition}`);
+    await setTimeout(1);
+  }
+}
+
+/** Whether the daemon still answers somebody else. */
+async function serves(t: Test, path: string): Promise<boolean> {
+  const [answer] = unpackAll(await exchange(t, path, message(9, 'random', [4])));
+  return answer?.[1] === 9 && (answer[3] as Uint8Array).length === 4;
+}
+
+t.test('each request is answered with its id, in the order of the requests', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  const answers = unpackAll(
+    await exchange(
+      t,
+      path,
+      message(5, 'random', [3]),
+      message(2 ** 32 - 1, 'health', []),
+      message(0, 'random', [1, fresh]),
+      message(5, 'random', [300]),
+      message(6, Buffer.from('random'), [2]),
+      message(7, 'version', []),
+      message(8, 'random', [70_000]),
+    ),
+  );
+  t.match(answers, [
+    [1, 5, null, wire(3)],
+    [1, 2 ** 32 - 1, null, { state: 'operational' }],
+    [1, 0, null, wire(1, 0xbb)],
+    [1, 5, null, wire(300)],
+    [1, 6, null, wire(2)],
+    [1, 7, null, { name: 'entropyd' }],
+    [1, 8, null, wire(70_000)],
+  ]);
+  t.equal(answers.length, 7);
+});
+
+t.test('a bad size, option or method is refused, and the connection goes on', async (t) => {
+  const { path, context } = await startServer(t);
+  const bad = [
+    ['random', [], 'ERR_LENGTH'],
+    ['random', [0], 'ERR_LENGTH'],
+    ['random', [-1], 'ERR_LENGTH'],
+    ['random', [1.5], 'ERR_LENGTH'],
+    ['random', ['32'], 'ERR_LENGTH'],
+    ['random', [null], 'ERR_LENGTH'],
+    ['random', [maxRandomSize + 1], 'ERR_LENGTH'],
+    ['random', [2 ** 32], 'ERR_LENGTH'],
+    ['random', [2n ** 64n - 1n], 'ERR_LENGTH'],
+    ['random', [{}], 'ERR_LENGTH'],
+    ['random', [1, 2, 3], 'ERR_PARAMS'],
+    ['random', [1, { x: 1 }], 'ERR_PARAMS'],
+    ['', [], 'ERR_METHOD'],
+    ['Random', [1], 'ERR_METHOD'],
+    ['constructor', [], 'ERR_METHOD'],
+    ['health', [1], 'ERR_PARAMS'],
+  ] as const;
+  const answers = unpackAll(
+    await exchange(
+      t,
+      path,
+      ...bad.map(([method, params], id) => message(id, method, params)),
+      message(100, 'random', [8]),
+    ),
+  );
+  for (const [id, [method, params, code]] of bad.entries())
+    t.match(
+      answers[id],
+      [1, id, [code, String], null],
+      `${method}(${params.map(String).join(', ')})`,
+    );
+  t.match(answers[bad.length], [1, 100, null, Buffer]);
+  t.equal(context.counters.requests, bad.length + 1);
+});
+
+t.test('notifications are accepted and ignored', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  const notification = pack([2, 'random', [5]]);
+  t.strictSame(await exchange(t, path, notification), Buffer.alloc(0));
+  const answers = unpackAll(
+    await exchange(t, path, notification, message(1, 'random', [2]), notification),
+  );
+  t.strictSame(answers, [[1, 1, null, wire(2)]]);
+});
+
+/** What is no message, with the code that says so. */
+const garbage: [name: string, bytes: Uint8Array, code: string][] = [
+  ['zeros', Buffer.alloc(64), 'ERR_MESSAGE'],
+  ['text', Buffer.from('GET / HTTP/1.1\r\n\r\n'), 'ERR_MESSAGE'],
+  ['a map', pack({ method: 'random' }), 'ERR_MESSAGE'],
+  ['an extension', Buffer.from([0x94, 0, 1, 0xd4, 0x72, 0x40]), 'ERR_MESSAGE'],
+  ['the type never used', Buffer.from([0x94, 0xc1]), 'ERR_MESSAGE'],
+  ['an empty array', Buffer.from([0x90]), 'ERR_MESSAGE'],
+  ['a response', pack([1, 1, null, null]), 'ERR_MESSAGE'],
+  ['three elements', pack([0, 1, 'random']), 'ERR_MESSAGE'],
+  ['no id', pack([0, null, 'random', [1]]), 'ERR_MESSAGE'],
+  ['a negative id', pack([0, -1, 'random', [1]]), 'ERR_MESSAGE'],
+  ['an id too large', pack([0, 2 ** 32, 'random', [1]]), 'ERR_MESSAGE'],
+  ['a method that is a number', pack([0, 1, 1, [1]]), 'ERR_MESSAGE'],
+  ['parameters that are no array', pack([0, 1, 'random', 1]), 'ERR_MESSAGE'],
+  ['too deep', Buffer.alloc(20, 0x91), 'ERR_MESSAGE'],
+  ['too many elements', Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff]), 'ERR_MESSAGE'],
+  ['too large', Buffer.from([0x94, 0, 1, 0xdb, 0xff, 0xff, 0xff, 0xff]), 'ERR_TOO_LARGE'],
+  ['just too large', message(1, 'x'.repeat(maxMessageSize), []), 'ERR_TOO_LARGE'],
+];
+
+t.test('what is no message is answered with id 0, then the connection ends', async (t) => {
+  const { path, context } = await startServer(t, fakeGenerator());
+  const other = await open(t, path);
+  for (const [name, bytes, code] of garbage) {
+    const socket = await open(t, path);
+    const collected = collect(socket);
+    // What came before is answered, what comes behind is not.
+    socket.write(Buffer.concat([message(1, 'random', [2]), bytes, message(2, 'random', [2])]));
+    t.match(
+      unpackAll(await collected),
+      [
+        [1, 1, null, wire(2)],
+        [1, 0, [code, String], null],
+      ],
+      name,
+    );
+    other.write(message(3, 'random', [4]));
+    t.match(await takeAnswers(other, 1), [[1, 3, null, wire(4)]], `others, after ${name}`);
+  }
+  await until(() => context.counters.connectionsOpen === 1);
+});
+
+t.test('a message that the end of input cuts short is none either', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  for (const whole of [message(300, 'random', [70_000]), message(7, 'health', [])])
+    for (let cut = 1; cut < whole.length; cut++) {
+      const answers = unpackAll(
+        await exchange(t, path, message(1, 'random', [2]), whole.subarray(0, cut)),
+      );
+      t.strictSame(answers, [
+        [1, 1, null, wire(2)],
+        [1, 0, ['ERR_MESSAGE', 'not a valid message: cut short'], null],
+      ]);
+    }
+});
+
+t.test('of messages behind an invalid one none is looked at', async (t) => {
+  const { path, context } = await startServer(t, fakeGenerator());
+  const answers = unpackAll(await exchange(t, path, Buffer.alloc(60_000, 0x90)));
+  t.match(answers, [[1, 0, ['ERR_MESSAGE', String], null]]);
+  t.equal(answers.length, 1);
+  t.strictSame([...context.counters.errors], [['ERR_MESSAGE', 1]]);
+});
+
+t.test('a message may be as large as the limit, and arrive as slowly as it likes', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  const largest = message(5, 'x'.repeat(maxMessageSize - 7), []);
+  t.equal(largest.length, maxMessageSize);
+  t.match(unpackAll(await exchange(t, path, largest)), [[1, 5, ['ERR_METHOD', String], null]]);
+
+  const socket = await open(t, path);
+  const collected = collect(socket);
+  for (const byte of Buffer.concat([
+    message(6, 'random', [3]),
+    message(7, 'version', []),
+    message(8, 'random', [4]),
+  ])) {
+    socket.write(Uint8Array.of(byte));
+    await setImmediate();
+  }
+  socket.end();
+  t.match(unpackAll(await collected), [
+    [1, 6, null, wire(3)],
+    [1, 7, null, { name: 'entropyd' }],
+    [1, 8, null, wire(4)],
+  ]);
+});
+
+t.test('requests may be cut anywhere: answers have their ids, sizes and order', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  let runs = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.record({
+          id: fc.nat({ max: 2 ** 32 - 1 }),
+          kind: fc.constantFrom('random', 'fresh', 'version', 'nothing', 'notification'),
+          size: fc.oneof(fc.integer({ min: 1, max: 400 }), fc.integer({ min: 1, max: 300_000 })),
+        }),
+        { minLength: 1, maxLength: 20 },
+      ),
+      fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 }),
+      async (requests, cuts) => {
+        const bytes = Buffer.concat(
+          requests.map(({ id, kind, size }) => {
+            if (kind === 'random') return message(id, 'random', [size]);
+            if (kind === 'fresh') return message(id, 'random', [size, fresh]);
+            return kind === 'notification' ? pack([2, 'x', []]) : message(id, kind, []);
+          }),
+        );
+        const places = cuts.map((cut) => Math.floor(cut * bytes.length)).sort((a, b) => a - b);
+        const socket = await open(t, path);
+        const collected = collect(socket);
+        let from = 0;
+        for (const to of [...places, bytes.length]) {
+          socket.write(bytes.subarray(from, to));
+          await setImmediate();
+          from = to;
+        }
+        socket.end();
+        const answers = unpackAll(await collected);
+        const expected = requests
+          .filter(({ kind }) => kind !== 'notification')
+          .map(({ id, kind, size }) => [
+            id,
+            kind === 'random' ? wire(size) : kind === 'fresh' ? wire(size, 0xbb) : kind,
+          ]);
+        if (answers.length !== expected.length) return false;
+        runs++;
+        return answers.every(([type, id, error, result], index) => {
+          const [wantedId, wanted] = expected[index] ?? [];
+          if (type !== 1 || id !== wantedId) return false;
+          if (Buffer.isBuffer(wanted)) return wanted.equals(result as Uint8Array);
+          return wanted === 'version' ? error === null : result === null;
+        });
+      },
+    ),
+    { numRuns: 60 },
+  );
+  t.equal(runs, 60);
+});
+
+t.test('large answers are whole, pipelined, and never zeros', async (t) => {
+  const { path, context } = await startServer(t);
+  const sizes = [
+    maxRandomSize,
+    1,
+    chunkSize,
+    chunkSize - 13,
+    chunkSize - 12,
+    65_535,
+    maxRandomSize,
+  ];
+  const answers = unpackAll(
+    await exchange(t, path, ...sizes.map((size, id) => message(id, 'random', [size]))),
+  );
+  for (const [id, size] of sizes.entries()) {
+    const bytes = answers[id]?.[3] as Uint8Array;
+    t.strictSame([answers[id]?.[1], bytes.length], [id, size]);
+    let zeros = 0;
+    // 32 zeros: 2^-256 for each of 68,000 places.
+    for (let at = 0; at + 32 <= size; at += 32)
+      if (bytes.subarray(at, at + 32).every((byte) => byte === 0)) zeros++;
+    t.equal(zeros, 0);
+  }
+  t.equal(
+    context.counters.randomBytes,
+    sizes.reduce((a, b) => a + b),
+  );
+});
+
+t.test('many small answers fill a chunk exactly, headers and all', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  for (const size of [1, 255, 256]) {
+    const requests = Buffer.concat(
+      Array.from({ length: 15_000 }, (_, id) => message(id, 'random', [size])),
+    );
+    const answers = unpackAll(await exchange(t, path, requests));
+    t.equal(answers.length, 15_000);
+    const expected = wire(size);
+    const wrong = answers.findIndex(
+      ([, id, , bytes], index) => id !== index || !expected.equals(bytes as Uint8Array),
+    );
+    t.equal(wrong, -1, `${size} bytes`);
+  }
+});
+
+/** A generator that counts what it made, and a client that does not read. */
+async function stalled(
+  t: Test,
+  ...requests: Buffer[]
+): Promise<{ socket: Socket; made: () => number; errors: () => number; requests: () => number }> {
+  let made = 0;
+  const { path, context } = await startServer(
+    t,
+    fakeGenerator({
+      fill(target, offset, length) {
+        made += length;
+        target.fill(0xaa, offset, offset + length);
+      },
+    }),
+  );
+  const socket = await open(t, path);
+  socket.pause();
+  socket.write(Buffer.concat(requests));
+  await setTimeout(100);
+  return {
+    socket,
+    made: () => made,
+    errors: () => context.counters.errors.size,
+    requests: () => context.counters.requests,
+  };
+}
+
+t.test(
+  'for a client that does not read, no more is made than a chunk and the kernel take',
+  async (t) => {
+    const requests = Array.from({ length: 50 }, (_, id) => message(id, 'random', [maxRandomSize]));
+    const { socket, made } = await stalled(t, ...requests);
+    t.ok(made() < 1_000_000, `${made()} bytes`);
+    const collected = collect(socket);
+    socket.resume();
+    socket.end();
+    const answers = unpackAll(await collected);
+    t.equal(answers.length, 50);
+    t.ok(answers.every(([, , , bytes]) => (bytes as Uint8Array).length === maxRandomSize));
+  },
+);
+
+t.test('for a client that does not read, other methods wait as well', async (t) => {
+  const requests = Array.from({ length: 3000 }, (_, id) => message(id, 'status', []));
+  const { socket, requests: handled } = await stalled(t, ...requests);
+  t.ok(handled() < 2000, `${handled()} of 3000 handled`);
+  const collected = collect(socket);
+  socket.resume();
+  socket.end();
+  const answers = unpackAll(await collected);
+  t.strictSame(
+    answers.map(([, id]) => id),
+    Array.from({ length: 3000 }, (_, id) => id),
+  );
+});
+
+t.test('a client that wants much does not hold up the others', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  for (const flood of [
+    message(0, 'random', [maxRandomSize]),
+    message(0, 'random', [maxRandomSize, fresh]),
+    message(0, 'metrics', []),
+    message(0, 'nothing', []),
+  ]) {
+    const greedy = await open(t, path);
+    greedy.resume();
+    let ended = false;
+    greedy.on('end', () => {
+      ended = true;
+    });
+    greedy.end(Buffer.concat(Array(Math.floor(64_000 / flood.length)).fill(flood)));
+    await setTimeout(5);
+    t.ok(await serves(t, path));
+    t.notOk(ended, 'answered before the flood was');
+    greedy.destroy();
+  }
+});
+
+t.test('a client may go at every byte of a message', async (t) => {
+  const { path, context } = await startServer(t);
+  for (const whole of [
+    message(300, 'random', [200_000]),
+    message(300, 'random', [200_000, fresh]),
+    message(7, 'metrics', []),
+  ])
+    for (let cut = 0; cut <= whole.length; cut++) {
+      const socket = await open(t, path);
+      await new Promise((resolve) => socket.write(whole.subarray(0, cut), resolve));
+      socket.destroy();
+    }
+  t.ok(await serves(t, path));
+  await until(() => context.counters.connectionsOpen === 0);
+  const lent = countLent(context.outputs);
+  t.equal(lent, 0, 'every buffer is back');
+});
+
+/** How many buffers are lent: as many as are missing from the 512 that there are. */
+function countLent(outputs: { take(): Buffer | undefined; release(b: Buffer, n: number): void }) {
+  const taken: Buffer[] = [];
+  for (let buffer = outputs.take(); buffer !== undefined; buffer = outputs.take())
+    taken.push(buffer);
+  for (const buffer of taken) outputs.release(buffer, 0);
+  return 512 - taken.length;
+}
+
+t.test('a client may go in the middle of a large answer', async (t) => {
+  const { path, context } = await startServer(t, fakeGenerator());
+  for (const options of [[], [fresh]])
+    for (let i = 0; i < 10; i++) {
+      const socket = await open(t, path);
+      socket.write(Buffer.concat(Array(5).fill(message(1, 'random', [maxRandomSize, ...options]))));
+      await take(socket, 1 + i * 100_000);
+      socket.destroy();
+    }
+  await until(() => context.counters.connectionsOpen === 0);
+  t.equal(countLent(context.outputs), 0);
+  t.ok(await serves(t, path));
+});
+
+t.test('a client that ends its side still gets its answers', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  const requests = Array.from({ length: 20 }, (_, id) =>
+    id % 3 === 0 ? message(id, 'version', []) : message(id, 'random', [200_000]),
+  );
+  const answers = unpackAll(await exchange(t, path, Buffer.concat(requests)));
+  t.strictSame(
+    answers.map(([, id]) => id),
+    Array.from({ length: 20 }, (_, id) => id),
+  );
+  t.strictSame(await exchange(t, path), Buffer.alloc(0), 'also without a request');
+});
+
+t.test('nothing random is left in a buffer after it was sent', async (t) => {
+  const memory: Uint8Array[] = [];
+  const { path, context } = await startServer(
+    t,
+    fakeGenerator({
+      allocate(size) {
+        const bytes = new Uint8Array(size);
+        memory.push(bytes);
+        return bytes;
+      },
+    }),
+  );
+  const answers = await exchange(
+    t,
+    path,
+    message(1, 'random', [32]),
+    message(2, 'random', [300_000]),
+    message(3, 'random', [300_000, fresh]),
+  );
+  t.ok(answers.length > 600_000);
+  await until(() => context.counters.connectionsOpen === 0);
+  t.ok(memory.length > 0);
+  for (const bytes of memory) t.notOk(bytes.includes(0xaa) || bytes.includes(0xbb));
+});
+
+t.test('while the generator refuses, each request is told why, by its id', async (t) => {
+  let refuses = true;
+  const { path } = await startServer(
+    t,
+    fakeGenerator({
+      fill(target, offset, length) {
+        if (refuses) throw new EntropyError('ERR_NOT_SEEDED', 'not yet');
+        target.fill(0xaa, offset, offset + length);
+      },
+    }),
+  );
+  const socket = await open(t, path);
+  socket.write(
+    Buffer.concat([
+      message(1, 'random', [5]),
+      message(2, 'random', [maxRandomSize]),
+      message(3, 'version', []),
+      message(4, 'random', [5]),
+    ]),
+  );
+  const answers = await takeAnswers(socket, 4);
+  const refusal = ['ERR_NOT_SEEDED', 'not yet'];
+  t.match(answers, [
+    [1, 1, refusal, null],
+    [1, 2, refusal, null],
+    [1, 3, null, { name: 'entropyd' }],
+    [1, 4, refusal, null],
+  ]);
+  refuses = false;
+  socket.write(message(5, 'random', [5]));
+  t.strictSame(await takeAnswers(socket, 1), [[1, 5, null, wire(5)]], 'it goes on');
+});
+
+t.test('prediction resistance that cannot be had is refused, and never degrades', async (t) => {
+  const { path } = await startServer(
+    t,
+    fakeGenerator({
+      fillFresh: () => Promise.reject(new EntropyError('ERR_ENTROPY', 'none answers')),
+    }),
+  );
+  const answers = unpackAll(
+    await exchange(
+      t,
+      path,
+      message(1, 'random', [5, fresh]),
+      message(2, 'random', [5]),
+      message(3, 'random', [300_000, fresh]),
+    ),
+  );
+  t.strictSame(answers, [
+    [1, 1, ['ERR_ENTROPY', 'none answers'], null],
+    [1, 2, null, wire(5)],
+    [1, 3, ['ERR_ENTROPY', 'none answers'], null],
+  ]);
+});
+
+t.test('a failure within a large answer ends the connection, and no byte is made up', async (t) => {
+  const failing: [string, unknown[], () => Partial<Generator>][] = [
+    [
+      'fill',
+      [],
+      () => {
+        let calls = 0;
+        return {
+          fill(target, offset, length) {
+            if (++calls > 1) throw new EntropyError('ERR_HEALTH', 'rdseed failed');
+            target.fill(0xaa, offset, offset + length);
+          },
+        };
+      },
+    ],
+    [
+      'fillFresh',
+      [fresh],
+      () => {
+        let calls = 0;
+        return {
+          async fillFresh(target, offset, length) {
+            if (++calls > 1) throw new EntropyError('ERR_ENTROPY', 'none answers');
+            target.fill(0xaa, offset, offset + length);
+          },
+        };
+      },
+    ],
+  ];
+  for (const [name, options, overrides] of failing) {
+    const { path, context } = await startServer(t, fakeGenerator(overrides()));
+    const socket = await open(t, path);
+    const collected = collect(socket);
+    socket.write(
+      Buffer.concat([
+        message(1, 'random', [300_000, ...options]),
+        message(2, 'random', [5]),
+        message(3, 'version', []),
+      ]),
+    );
+    const bytes = await collected;
+    t.equal(bytes.length, chunkSize, `${name}: one chunk`);
+    t.ok(bytes.subarray(13).every((byte) => byte === 0xaa));
+    await until(() => context.counters.connectionsOpen === 0);
+    t.equal(countLent(context.outputs), 0, `${name}: every buffer is back`);
+  }
+});
+
+t.test('where no buffer is left, requests are told to come again', async (t) => {
+  const { path, context } = await startServer(t, fakeGenerator());
+  const lent: Buffer[] = [];
+  for (let buffer = context.outputs.take(); buffer; buffer = context.outputs.take())
+    lent.push(buffer);
+  const busy = ['ERR_BUSY', 'too many answers wait to be read; try again later'];
+  const requests = [
+    message(1, 'random', [5]),
+    message(2, 'random', [5, fresh]),
+    message(3, 'version', []),
+    message(4, 'random', [300_000]),
+  ];
+  t.match(unpackAll(await exchange(t, path, ...requests)), [
+    [1, 1, busy, null],
+    [1, 2, busy, null],
+    [1, 3, null, {}],
+    [1, 4, busy, null],
+  ]);
+  for (const buffer of lent) context.outputs.release(buffer, 0);
+  t.ok(await serves(t, path));
+});
+
+t.test('where no buffer is left within a large answer, the connection ends', async (t) => {
+  for (const options of [[], [fresh]]) {
+    const { path, context } = await startServer(t, fakeGenerator());
+    const { outputs } = context;
+    const first = outputs.take() as Buffer;
+    outputs.release(first, 0);
+    let lent = 0;
+    t.intercept(outputs, 'take', { value: () => (++lent === 1 ? first : undefined) });
+    t.intercept(outputs, 'release', { value: () => {} });
+    const bytes = await exchange(t, path, message(1, 'random', [maxRandomSize, ...options]));
+    t.equal(bytes.length, chunkSize);
+    await until(() => context.counters.connectionsOpen === 0);
+  }
+});
+
+t.test('nothing is taken after the end, even where it was read already', async (t) => {
+  const generator = fakeGenerator({ fill: () => t.fail('asked for bytes') });
+  const context = serverContext(generator);
+  const { path } = await startFake(t, (socket) => {
+    new Connection(socket, context).finish();
+    socket.emit('data', message(1, 'random', [5]));
+  });
+  const socket = await open(t, path);
+  t.strictSame(await collect(socket), Buffer.alloc(0));
+  t.equal(context.counters.requests, 0);
+});
+
+t.test('reads, requests and bytes are counted', async (t) => {
+  const { path, context } = await startServer(t, fakeGenerator());
+  const { counters } = context;
+  await exchange(
+    t,
+    path,
+    Buffer.concat([
+      message(1, 'random', [100]),
+      message(2, 'random', [200, fresh]),
+      message(3, 'version', []),
+    ]),
+  );
+  t.match(counters, { requests: 3, randomBytes: 300 });
+  t.ok(counters.servingCount >= 1);
+  t.ok(counters.servingSeconds > 0);
+});
+
+t.test('a connection that is lost while fresh bytes are gathered frees its buffer', async (t) => {
+  let finish = () => {};
+  const { path, context } = await startServer(
+    t,
+    fakeGenerator({
+      fillFresh: () =>
+        new Promise((resolve) => {
+          finish = resolve;
+        }),
+    }),
+  );
+  const started = finish;
+  const socket = await open(t, path);
+  socket.write(message(1, 'random', [5, fresh]));
+  await until(() => finish !== started);
+  socket.destroy();
+  await once(socket, 'close');
+  await setTimeout(5);
+  t.equal(countLent(context.outputs), 1);
+  finish();
+  await setImmediate();
+  t.equal(countLent(context.outputs), 0);
+  await until(() => context.counters.connectionsOpen === 0);
+});

@@ -1,0 +1,163 @@
+import t from 'tap';
+import { decodeAnswer } from '../../src/codec.js';
+import { EntropyError, ServiceError } from '../../src/errors.js';
+import { Counters } from '../../src/metrics.js';
+import { maxRandomSize } from '../../src/protocol.js';
+import { answer, randomRequest, refusal } from '../../src/server/methods.js';
+import { fakeGenerator, serverContext } from '../support.js';
+
+t.test('random takes a size, and a map of options', async (t) => {
+  for (const [params, size, predictionResistance] of [
+    [[1], 1, false],
+    [[maxRandomSize], maxRandomSize, false],
+    [[32, {}], 32, false],
+    [[32, { predictionResistance: true }], 32, true],
+    [[32, { predictionResistance: false }], 32, false],
+  ] as const)
+    t.strictSame(randomRequest(params), { size, predictionResistance }, JSON.stringify(params));
+});
+
+t.test('a missing size is told apart from a wrong one', async (t) => {
+  t.throws(() => randomRequest([]), {
+    code: 'ERR_LENGTH',
+    message: 'size is missing: want 1 to 1048576 bytes',
+  });
+  for (const size of [
+    0,
+    -1,
+    -0.5,
+    1.5,
+    maxRandomSize + 1,
+    2 ** 53,
+    2n ** 63n,
+    32n,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    '32',
+    null,
+    undefined,
+    true,
+    [32],
+    { size: 32 },
+    Buffer.from([32]),
+  ])
+    t.throws(
+      () => randomRequest([size]),
+      { code: 'ERR_LENGTH', message: 'size: want an integer of 1 to 1048576 bytes' },
+      String(size),
+    );
+});
+
+t.test('options other than the known ones are refused', async (t) => {
+  for (const [params, message] of [
+    [[1, {}, 1], 'random takes [size] or [size, map]'],
+    [[1, null], 'options: want a map'],
+    [[1, true], 'options: want a map'],
+    [[1, []], 'options: want a map'],
+    [[1, 'x'], 'options: want a map'],
+    [[1, { fresh: true }], 'options: "fresh" is not known'],
+    [[1, { predictionResistance: true, x: 1 }], 'options: "x" is not known'],
+    [[1, { ['k'.repeat(1000)]: 1 }], `options: "${'k'.repeat(32)}" is not known`],
+    [[1, { predictionResistance: 1 }], 'predictionResistance: want true or false'],
+    [[1, { predictionResistance: null }], 'predictionResistance: want true or false'],
+  ] as const)
+    t.throws(() => randomRequest(params), { code: 'ERR_PARAMS', message });
+});
+
+t.test('health is the generator’s, without the figures of its DRBG', async (t) => {
+  const context = serverContext(fakeGenerator());
+  const { id, error, result } = decodeAnswer(
+    await answer({ id: 7, method: 'health', params: [] }, context),
+  );
+  t.strictSame([id, error], [7, null]);
+  t.strictSame(result, { state: 'operational', healthy: true, reason: '', sources: [] });
+});
+
+t.test('status is everything', async (t) => {
+  const context = { ...serverContext(fakeGenerator()), startedAt: Date.now() - 12_345 };
+  Object.assign(context.counters, { connectionsOpen: 2, connections: 3, requests: 4 });
+  context.counters.randomBytes = 2 ** 40;
+  context.counters.error('ERR_BUSY');
+  const { result } = decodeAnswer(await answer({ id: 0, method: 'status', params: [] }, context));
+  t.strictSame(result, {
+    ...context.generator.status(),
+    version: '1.2.3',
+    uptimeSeconds: 12,
+    pid: process.pid,
+    node: process.versions.node,
+    openssl: process.versions.openssl,
+    connections: 2,
+    connectionsTotal: 3,
+    requests: 4,
+    randomBytes: 2 ** 40,
+    errors: { ERR_BUSY: 1 },
+  });
+});
+
+t.test('version names program and protocol', async (t) => {
+  const bytes = await answer(
+    { id: 1, method: 'version', params: [] },
+    serverContext(fakeGenerator()),
+  );
+  t.strictSame(decodeAnswer(bytes).result, { name: 'entropyd', version: '1.2.3', protocol: 1 });
+});
+
+t.test('metrics is Prometheus’ text format', async (t) => {
+  const bytes = await answer(
+    { id: 1, method: 'metrics', params: [] },
+    serverContext(fakeGenerator()),
+  );
+  t.match(decodeAnswer(bytes).result, /^entropyd_state\{state="operational"\} 1$/m);
+});
+
+t.test('what is no method, or takes no parameters, is refused and counted', async (t) => {
+  const context = serverContext(fakeGenerator());
+  for (const [method, params, error] of [
+    ['', [], ['ERR_METHOD', 'there is no method ""']],
+    ['Health', [], ['ERR_METHOD', 'there is no method "Health"']],
+    ['__proto__', [], ['ERR_METHOD', 'there is no method "__proto__"']],
+    ['constructor', [], ['ERR_METHOD', 'there is no method "constructor"']],
+    ['x'.repeat(99), [], ['ERR_METHOD', `there is no method "${'x'.repeat(32)}"`]],
+    ['a\nb', [], ['ERR_METHOD', 'there is no method "a\\nb"']],
+    [`${'x'.repeat(31)}😀`, [], ['ERR_METHOD', `there is no method "${'x'.repeat(31)}\\ud83d"`]],
+    ['health', [1], ['ERR_PARAMS', 'health takes no parameters']],
+    ['metrics', [null], ['ERR_PARAMS', 'metrics takes no parameters']],
+  ] as const)
+    t.strictSame(decodeAnswer(await answer({ id: 9, method, params: [...params] }, context)), {
+      id: 9,
+      error,
+      result: null,
+    });
+  t.strictSame(Object.fromEntries(context.counters.errors), { ERR_METHOD: 7, ERR_PARAMS: 2 });
+});
+
+t.test('what is not ours is told as an internal error, without its text', async (t) => {
+  for (const thrown of [
+    new TypeError('a secret'),
+    new ServiceError('KMS.0101', 500, 'a secret'),
+    'a secret',
+    undefined,
+  ]) {
+    const counters = new Counters();
+    t.strictSame(decodeAnswer(refusal(3, thrown, counters)), {
+      id: 3,
+      error: ['ERR_INTERNAL', 'internal error'],
+      result: null,
+    });
+    t.equal(counters.errors.get('ERR_INTERNAL'), 1);
+  }
+  const context = serverContext(
+    fakeGenerator({
+      status() {
+        throw new Error('a secret');
+      },
+    }),
+  );
+  const bytes = await answer({ id: 4, method: 'health', params: [] }, context);
+  t.strictSame(decodeAnswer(bytes).error, ['ERR_INTERNAL', 'internal error']);
+});
+
+t.test('what is ours is told as it is', async (t) => {
+  const bytes = refusal(5, new EntropyError('ERR_HEALTH', 'rdseed failed'), new Counters());
+  t.strictSame(decodeAnswer(bytes).error, ['ERR_HEALTH', 'rdseed failed']);
+});

@@ -1,0 +1,149 @@
+import { once } from 'node:events';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { listen } from '../../src/server/server.js';
+import { leaveStaleSocket } from '../gateway/support.js';
+import {
+  collect,
+  exchange,
+  fakeGenerator,
+  freePath,
+  message,
+  open,
+  serverContext,
+  startServer,
+  temporaryFolder,
+  unpackAll,
+} from '../support.js';
+
+const permissions = 0o777;
+
+async function refused(t: Test, path: string, expected: object): Promise<void> {
+  await t.rejects(listen({ path }, serverContext(fakeGenerator())), {
+    name: 'EntropyError',
+    code: 'ERR_LISTEN',
+    ...expected,
+  });
+}
+
+t.test('everyone may connect, unless a mode says otherwise', async (t) => {
+  for (const [options, mode] of [
+    [{}, 0o666],
+    [{ mode: 0o600 }, 0o600],
+  ] as const) {
+    const path = freePath();
+    const server = await listen({ path, ...options }, serverContext(fakeGenerator()));
+    t.ok(statSync(path).isSocket());
+    t.equal(statSync(path).mode & permissions, mode);
+    await server.close();
+    t.notOk(existsSync(path), 'its file goes with it');
+  }
+});
+
+t.test('the socket file of a dead process is replaced', async (t) => {
+  const path = freePath();
+  leaveStaleSocket(path);
+  t.ok(existsSync(path));
+  const server = await listen({ path }, serverContext(fakeGenerator()));
+  const answers = unpackAll(await exchange(t, path, message(1, 'version', [])));
+  t.match(answers, [[1, 1, null, { name: 'entropyd' }]]);
+  await server.close();
+});
+
+t.test('a live socket is not replaced, and goes on', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  await refused(t, path, { message: /another process answers there/ });
+  t.match(unpackAll(await exchange(t, path, message(1, 'version', []))), [[1, 1, null, {}]]);
+});
+
+t.test('where it cannot listen it says why', async (t) => {
+  const folder = temporaryFolder();
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  mkdirSync(join(folder, 'folder'));
+  await refused(t, file, { message: /a file that is no socket is in the way/ });
+  await refused(t, join(folder, 'folder'), { message: /a file that is no socket is in the way/ });
+  await refused(t, join(folder, 'none', 's'), {
+    message: `cannot listen on ${folder}/none/s: permission denied, or ${folder}/none does not exist`,
+  });
+  await refused(t, join(file, 's'), { message: /ENOTDIR/, cause: { code: 'ENOTDIR' } });
+});
+
+t.test('a path longer than a socket’s is refused, not cut short', async (t) => {
+  const folder = temporaryFolder();
+  for (const letter of ['x', 'ü']) {
+    const room = 107 - Buffer.byteLength(`${folder}/`);
+    const longest = join(folder, letter.repeat(Math.floor(room / Buffer.byteLength(letter))));
+    const server = await listen({ path: longest }, serverContext(fakeGenerator()));
+    t.ok(existsSync(longest));
+    await server.close();
+    await refused(t, `${longest}${letter}`, {
+      message: `socket path: at most 107 bytes: ${longest}${letter}`,
+    });
+    t.notOk(existsSync(longest), 'nothing shorter appeared');
+  }
+});
+
+t.test('connections are counted, open ones and all', async (t) => {
+  const { path, context } = await startServer(t, fakeGenerator());
+  const { counters } = context;
+  const first = await open(t, path);
+  const second = await open(t, path);
+  while (counters.connections < 2) await setTimeout(1);
+  t.match(counters, { connections: 2, connectionsOpen: 2 });
+  first.destroy();
+  while (counters.connectionsOpen > 1) await setTimeout(1);
+  second.destroy();
+  while (counters.connectionsOpen > 0) await setTimeout(1);
+  t.match(counters, { connections: 2, connectionsOpen: 0 });
+});
+
+t.test('close answers what was read, takes no more, and ends idle connections', async (t) => {
+  let release: (() => void) | undefined;
+  const generator = fakeGenerator({
+    fillFresh: (target, offset, length) =>
+      new Promise((resolve) => {
+        release = () => {
+          target.fill(0xbb, offset, offset + length);
+          resolve();
+        };
+      }),
+  });
+  const { path, close } = await startServer(t, generator);
+  const idle = await open(t, path);
+  const busy = await open(t, path);
+  const ended = [collect(idle), collect(busy)] as const;
+  busy.write(
+    Buffer.concat([
+      message(5, 'random', [3, { predictionResistance: true }]),
+      message(6, 'random', [2]),
+    ]),
+  );
+  while (release === undefined) await setTimeout(1);
+  const closed = close();
+  t.strictSame(await ended[0], Buffer.alloc(0));
+  t.notOk(existsSync(path), 'nobody connects any more');
+  busy.write(message(7, 'random', [2]));
+  release();
+  t.strictSame(unpackAll(await ended[1]), [
+    [1, 5, null, Buffer.from([0xbb, 0xbb, 0xbb])],
+    [1, 6, null, Buffer.from([0xaa, 0xaa])],
+  ]);
+  await closed;
+});
+
+t.test('close does not wait longer than 5 s for a client that does not read', async (t) => {
+  const { path, close } = await startServer(t, fakeGenerator());
+  const socket = await open(t, path);
+  for (let id = 0; id < 10; id++) socket.write(message(id, 'random', [1_048_576]));
+  await setTimeout(50);
+  const start = performance.now();
+  const gone = once(socket, 'close');
+  await close();
+  const took = performance.now() - start;
+  t.ok(took > 4_900 && took < 10_000, `${took} ms`);
+  socket.destroy();
+  await gone;
+});

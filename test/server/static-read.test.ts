@@ -1,0 +1,74 @@
+import { once } from 'node:events';
+import * as net from 'node:net';
+import t from 'tap';
+import { adopt, staticReadWorks } from '../../src/server/static-read.js';
+
+t.test('the self-test sees it work on this Node', async (t) => {
+  t.equal(await staticReadWorks(), true);
+});
+
+t.test('the self-test says no where it does not work', async (t) => {
+  class WithoutOnread extends net.Socket {
+    constructor(options: net.SocketConstructorOpts & { onread?: unknown }) {
+      const { onread: _, ...rest } = options;
+      super(rest);
+    }
+  }
+  class Refusing extends net.Socket {
+    constructor() {
+      super();
+      throw new Error('no such option');
+    }
+  }
+  for (const [Socket, why] of [
+    [WithoutOnread, 'the option is ignored: no bytes arrive'],
+    [Refusing, 'the constructor throws'],
+  ] as const) {
+    const { staticReadWorks } = (await t.mockImport('../../src/server/static-read.js', {
+      'node:net': { ...net, Socket },
+    })) as typeof import('../../src/server/static-read.js');
+    t.equal(await staticReadWorks(), false, why);
+  }
+});
+
+t.test('all connections share one buffer, and pause() and resume() hold', async (t) => {
+  const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const buffers = new Set<Buffer>();
+  const texts: string[] = [];
+  const open = async () => {
+    const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1');
+    const [accepted] = (await once(server, 'connection')) as [net.Socket];
+    const socket = adopt(accepted, server, (bytes, size) => {
+      buffers.add(bytes);
+      texts.push(bytes.toString('latin1', 0, size));
+    });
+    return { client, socket };
+  };
+  const [one, two] = [await open(), await open()];
+  one.client.write('one');
+  one.socket.resume();
+  two.socket.resume();
+  two.client.write('two');
+  while (texts.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.strictSame(texts.sort(), ['one', 'two']);
+  t.equal(buffers.size, 1);
+
+  one.socket.pause();
+  one.client.write('later');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.equal(texts.length, 2, 'nothing is read while paused');
+  one.socket.resume();
+  while (texts.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.equal(texts[2], 'later');
+
+  for (const { client, socket } of [one, two]) {
+    client.end();
+    await once(socket, 'end');
+    socket.end();
+    await once(socket, 'close');
+  }
+  await new Promise((resolve) => server.close(resolve));
+  t.pass('the server counted both out');
+});

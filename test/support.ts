@@ -1,0 +1,325 @@
+/** What the tests share: sockets, a server in this process, the built programs, raw messages. */
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, connect as netConnect, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Packr } from 'msgpackr';
+import root, { type Test } from 'tap';
+import { connect } from '../src/client.js';
+import { createGenerator, type Generator } from '../src/generator.js';
+import { Counters } from '../src/metrics.js';
+import type { ConnectionContext } from '../src/server/connection.js';
+import { OutputBuffers } from '../src/server/output.js';
+import { listen } from '../src/server/server.js';
+
+/** Longest that a program may take to start or to end, on a slow and busy machine. */
+export const programMs = 30_000;
+
+/** Of one message, as in the daemon. */
+export const maxMessageSize = 65_536;
+
+const packr = new Packr({ useRecords: false });
+
+export function pack(value: unknown): Buffer {
+  return Buffer.from(packr.pack(value));
+}
+
+/** A request as clients send it. */
+export function message(id: number, method: unknown, params: unknown): Buffer {
+  return pack([0, id, method, params]);
+}
+
+/** All messages in `bytes`, which end with the last one. */
+export function unpackAll(bytes: Uint8Array): unknown[][] {
+  return bytes.length === 0 ? [] : (packr.unpackMultiple(bytes) as unknown[][]);
+}
+
+let folder: string | undefined;
+let paths = 0;
+
+/** A folder of this test's own below the temporary one: short enough for the paths of sockets. */
+export function temporaryFolder(): string {
+  if (folder === undefined) {
+    const made = mkdtempSync(join(tmpdir(), 'entropyd-'));
+    root.teardown(() => rmSync(made, { recursive: true, force: true }));
+    folder = made;
+  }
+  return folder;
+}
+
+/** Where clients and daemon of this process look, until the test ends. */
+export function setSocketVariable(t: Test, path: string): void {
+  const before = process.env.ENTROPYD_SOCKET;
+  t.teardown(() => {
+    if (before === undefined) delete process.env.ENTROPYD_SOCKET;
+    else process.env.ENTROPYD_SOCKET = before;
+  });
+  process.env.ENTROPYD_SOCKET = path;
+}
+
+/** A path that nothing is at, for a socket. */
+export function freePath(): string {
+  return join(temporaryFolder(), `${++paths}.sock`);
+}
+
+/** A generator whose bytes are all 0xaa, ordinary memory, and whatever else a test says. */
+export function fakeGenerator(overrides: Partial<Generator> = {}): Generator {
+  const status = {
+    state: 'operational',
+    healthy: true,
+    reason: '',
+    sources: [],
+    reseeds: 1,
+    requestsSinceReseed: 0,
+    secondsSinceReseed: 0,
+    memoryLocked: false,
+  } as const;
+  return {
+    fill: (target, offset, length) => void target.fill(0xaa, offset, offset + length),
+    fillFresh: async (target, offset, length) => void target.fill(0xbb, offset, offset + length),
+    allocate: (size) => new Uint8Array(size),
+    wipe: (target, offset, length) => void target.fill(0, offset, offset + length),
+    state: () => status.state,
+    status: () => ({ ...status, sources: [] }),
+    reseed() {},
+    selfTest: () => true,
+    close() {},
+    ...overrides,
+  };
+}
+
+export function serverContext(generator: Generator): ConnectionContext {
+  return {
+    generator,
+    counters: new Counters(),
+    version: '1.2.3',
+    startedAt: Date.now(),
+    outputs: new OutputBuffers(generator),
+    maxMessageSize,
+  };
+}
+
+/** A server in this process until the test ends; by default with the real generator. */
+export async function startServer(
+  t: Test,
+  generator: Generator = createGenerator({ devices: [] }),
+): Promise<{ path: string; context: ConnectionContext; close(): Promise<void> }> {
+  const path = freePath();
+  const context = serverContext(generator);
+  const staticRead = Promise.resolve(process.env.ENTROPYD_TEST_PLAIN_READ === undefined);
+  const server = await listen({ path, staticRead }, context);
+  t.teardown(async () => {
+    await server.close();
+    generator.close();
+  });
+  return { path, context, close: () => server.close() };
+}
+
+/** A server that is no daemon: `onConnection` does what the test needs. */
+export async function startFake(
+  t: Test,
+  onConnection: (socket: Socket, count: number) => void,
+  path: string = freePath(),
+): Promise<{ path: string; server: Server; sockets: Set<Socket>; close(): Promise<void> }> {
+  const sockets = new Set<Socket>();
+  let count = 0;
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => {});
+    onConnection(socket, ++count);
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  const close = async () => {
+    for (const socket of sockets) socket.destroy();
+    if (server.listening) await new Promise((resolve) => server.close(resolve));
+  };
+  t.teardown(close);
+  return { path, server, sockets, close };
+}
+
+/** A connection until the test ends. */
+export async function open(t: Test, path: string): Promise<Socket> {
+  const socket = netConnect({ path, allowHalfOpen: true });
+  t.teardown(() => socket.destroy());
+  await once(socket, 'connect');
+  socket.on('error', () => {});
+  return socket;
+}
+
+/** Sends bytes, ends its side, and returns all that comes back until the other side ends. */
+export async function exchange(t: Test, path: string, ...parts: Uint8Array[]): Promise<Buffer> {
+  const socket = await open(t, path);
+  const collected = collect(socket);
+  for (const part of parts) socket.write(part);
+  socket.end();
+  return collected;
+}
+
+/** All bytes until the other side ends or goes. */
+export function collect(socket: Socket): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  return new Promise((resolve) => {
+    socket.on('data', (data) => parts.push(data));
+    socket.on('end', () => resolve(Buffer.concat(parts)));
+    socket.on('close', () => resolve(Buffer.concat(parts)));
+  });
+}
+
+/** The next `size` bytes or more. */
+export function take(socket: Socket, size: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    let bytes = Buffer.alloc(0);
+    const done = () => {
+      socket.off('data', onData).off('close', onClose);
+      resolve(bytes);
+    };
+    const onData = (data: Buffer) => {
+      bytes = Buffer.concat([bytes, data]);
+      if (bytes.length >= size) done();
+    };
+    const onClose = () => reject(new Error(`closed after ${bytes.length} of ${size} bytes`));
+    socket.on('data', onData).on('close', onClose);
+  });
+}
+
+/** The next `count` answers. */
+export async function takeAnswers(socket: Socket, count: number): Promise<unknown[][]> {
+  let bytes = Buffer.alloc(0);
+  for (;;) {
+    bytes = Buffer.concat([bytes, await take(socket, 1)]);
+    try {
+      const answers = unpackAll(bytes);
+      if (answers.length >= count) return answers;
+    } catch {
+      // The last one is not whole yet.
+    }
+  }
+}
+
+/** Resolves when a daemon answers on `socketPath`. */
+export async function untilAnswers(socketPath: string): Promise<void> {
+  const client = connect({ socketPath });
+  const deadline = performance.now() + programMs;
+  try {
+    for (;;) {
+      const failure = await client.random(1).catch((error: unknown) => error);
+      if (failure instanceof Uint8Array) return;
+      if (performance.now() > deadline) throw failure;
+      await setTimeout(10);
+    }
+  } finally {
+    await client.close();
+  }
+}
+
+/** The path of a built program or module. */
+export function built(name: string): string {
+  const path = fileURLToPath(new URL(`../dist/${name}.js`, import.meta.url));
+  if (!existsSync(path)) throw new Error(`${path} is missing: npm run build:typescript`);
+  return path;
+}
+
+export interface Ended {
+  status: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** An environment in which no other daemon is found. */
+export const environment: NodeJS.ProcessEnv = {
+  PATH: process.env.PATH,
+  HOME: '/nonexistent',
+  // What tap needs to see of a child.
+  ...(process.env.NODE_OPTIONS === undefined ? {} : { NODE_OPTIONS: process.env.NODE_OPTIONS }),
+};
+
+/** A process that is gone when the test ends. */
+export class Program {
+  readonly child: ChildProcess;
+  stderr = '';
+  readonly ended: Promise<Ended>;
+
+  constructor(t: Test, args: readonly string[], options: SpawnOptions = {}) {
+    const child = spawn(process.execPath, args, {
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: programMs,
+      killSignal: 'SIGKILL',
+      ...options,
+    });
+    this.child = child;
+    child.stderr?.on('data', (data) => {
+      this.stderr += data;
+    });
+    const stdout = child.stdout === null ? Promise.resolve('') : text(child.stdout);
+    this.ended = new Promise((resolve) => {
+      child.on('close', async (status, signal) =>
+        resolve({ status, signal, stdout: await stdout, stderr: this.stderr }),
+      );
+    });
+    t.teardown(async () => {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+      await this.ended;
+    });
+  }
+
+  /** Resolves when standard error holds `wanted`. */
+  async says(wanted: string | RegExp): Promise<string> {
+    const found = () =>
+      typeof wanted === 'string' ? this.stderr.includes(wanted) : wanted.test(this.stderr);
+    while (!found()) {
+      const ended = await Promise.race([
+        once(this.child.stderr as NodeJS.ReadableStream, 'data').then(() => undefined),
+        this.ended,
+      ]);
+      if (ended !== undefined && !found())
+        throw new Error(`ended with ${ended.status}: ${ended.stderr}`);
+    }
+    return this.stderr;
+  }
+
+  kill(signal: NodeJS.Signals): Promise<Ended> {
+    this.child.kill(signal);
+    return this.ended;
+  }
+}
+
+/** Runs a built program to its end. */
+export function run(
+  t: Test,
+  name: string,
+  args: readonly string[],
+  options?: SpawnOptions,
+): Promise<Ended> {
+  return new Program(t, [built(name), ...args], options).ended;
+}
+
+/** Starts the built daemon and waits until it listens. */
+export async function startDaemonProgram(
+  t: Test,
+  args: readonly string[] = [],
+  options?: SpawnOptions,
+): Promise<Program & { path: string }> {
+  const path = freePath();
+  const program = new Program(t, [built('entropyd'), '--socket', path, ...args], options);
+  await program.says('entropyd listening');
+  return Object.assign(program, { path });
+}
+
+/** How often `pattern` matches. */
+export function count(text: string, pattern: RegExp): number {
+  return [...text.matchAll(pattern)].length;
+}
+
+/** The lines of a text without an empty last one. */
+export function lines(text: string): string[] {
+  return text.replace(/\n$/, '').split('\n');
+}
