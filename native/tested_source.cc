@@ -100,7 +100,8 @@ bool TestedSource::StartupRun() noexcept {
 }
 
 bool TestedSource::TestStartup() noexcept {
-  if (report_.state == SourceState::kFailed) return false;
+  // One that was lost is opened anew first: a device may hold half a read that was given up.
+  if (report_.state != SourceState::kTesting && !passing()) return false;
   report_.state = SourceState::kTesting;
   for (unsigned attempt = 0; attempt < kStartupTries; ++attempt) {
     if (StartupRun()) {
@@ -116,6 +117,7 @@ bool TestedSource::TestStartup() noexcept {
 void TestedSource::Start() noexcept {
   if (report_.state == SourceState::kFailed) return;
   if (source_->Open()) {
+    report_.state = SourceState::kTesting;
     TestStartup();
     return;
   }

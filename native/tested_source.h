@@ -51,7 +51,8 @@ class TestedSource {
   // Opens the source and runs its startup test: kPassing, kAbsent, kLost or kFailed afterwards.
   void Start() noexcept;
   // The startup test, also on demand: 32 KiB of a CPU source, 1024 samples of a slow one, all
-  // discarded; three failures are permanent. True if it passed.
+  // discarded; three failures are permanent. True if it passed; false at once if the source is
+  // neither passing nor in this test.
   bool TestStartup() noexcept;
   // Fills the span with tested samples, or leaves zeros and returns false. An intermittent alarm
   // discards the samples, repeats the startup test and reads anew.

@@ -2,12 +2,12 @@
 import { randomUUID as localUuid } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { type Call, Channel } from './channel.js';
-import { clientSocket } from './config.js';
 import { EntropyError } from './errors.js';
 import * as awsKms from './formats/aws-kms.js';
 import * as genRandom from './formats/gen-random.js';
 import type { GeneratorStatus, Health } from './generator.js';
 import { maxRandomSize } from './protocol.js';
+import { clientSocket } from './socket-path.js';
 
 export interface ClientOptions {
   /** Default: `ENTROPYD_SOCKET`, /run/entropyd/entropyd.sock, the user's runtime folder. */

@@ -1,58 +1,111 @@
-/** Where the daemon's socket is, for the daemon and for its clients. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+/** One checked configuration: flags over environment over file over defaults. */
+import { readFile } from 'node:fs/promises';
+import type { FileConfig } from './config-file.js';
 import { EntropyError } from './errors.js';
+import type { DeviceOptions } from './native.js';
+import { daemonSocket, type Surroundings } from './socket-path.js';
 
-/** Default of `entropyd gateway --listen`, and of the quick start. */
+/** Where the gateway listens unless it is told otherwise. */
 export const defaultGatewayAddress = '127.0.0.1:8478';
 
-const systemSocket = '/run/entropyd/entropyd.sock';
-
-/** What the search for a socket depends on. */
-export interface Surroundings {
-  env: NodeJS.ProcessEnv;
-  /** Of the process. */
-  uid: number;
-  exists(path: string): boolean;
+/** A Unix socket of the daemon. */
+export interface ListenConfig {
+  path: string;
+  /** Of the socket file. */
+  mode: number;
 }
 
-const here: Surroundings = {
-  env: process.env,
-  // Every platform of package.json has user ids.
-  uid: (process.getuid as () => number)(),
-  exists: existsSync,
-};
+export interface Config {
+  profile: 'default' | 'strict';
+  listen: ListenConfig[];
+  /** Largest message that is taken, bytes. */
+  messageBytes: number;
+  reseedRequests: number;
+  reseedSeconds: number;
+  /** Noise sources besides the CPU's and the kernel's. */
+  devices: DeviceOptions[];
+  gateway: { listen: string[]; dialect: 'otc' | 'hwc' };
+}
 
-function userSocket(env: NodeJS.ProcessEnv): string | undefined {
-  const folder = env.XDG_RUNTIME_DIR;
-  return folder ? join(folder, 'entropyd', 'entropyd.sock') : undefined;
+/** What the command line may override. */
+export interface ConfigFlags {
+  /** Of a TOML file. */
+  config?: string;
+  socket?: string;
+  profile?: 'default' | 'strict';
+}
+
+/** Everyone may connect, as everyone may read /dev/urandom. */
+const defaultMode = 0o666;
+
+/** There by default, and credited with nothing: behind it may be a hypervisor's word. */
+const hwrng: DeviceOptions = { name: 'hwrng', path: '/dev/hwrng', creditedBitsPerByte: 0 };
+
+/**
+ * What the generator does unless it is told otherwise. SP 800-90A allows 2^48 requests; these keep
+ * short for how long a stolen state is of use.
+ */
+export const generatorDefaults = {
+  profile: 'default',
+  reseedRequests: 4_096,
+  reseedSeconds: 300,
+  devices: [hwrng],
+} as const;
+
+/** The operator's devices, and /dev/hwrng unless one of them takes its name. */
+function devices(sources: NonNullable<FileConfig['source']>): DeviceOptions[] {
+  const named = sources.map(({ name, path, credited_bits_per_byte = 0 }) => ({
+    name,
+    path,
+    creditedBitsPerByte: credited_bits_per_byte,
+  }));
+  const names = new Set(named.map(({ name }) => name));
+  if (names.size < named.length)
+    throw new EntropyError('ERR_CONFIG', 'two [[source]] have the same name');
+  return names.has(hwrng.name) ? named : [hwrng, ...named];
 }
 
 /**
- * Where the daemon listens: the option, `ENTROPYD_SOCKET`, /run as root, the user's runtime folder.
- * Never below the temporary folder, where anybody could be first.
- * @throws EntropyError `ERR_CONFIG` where none of these is there
+ * Merges a file and the flags.
+ * @param file as checked; `{}` where there is none
+ * @throws EntropyError `ERR_CONFIG`
  */
-export function daemonSocket(option?: string, { env, uid }: Surroundings = here): string {
-  const path =
-    option || env.ENTROPYD_SOCKET || (uid === 0 ? systemSocket : undefined) || userSocket(env);
-  if (path) return path;
-  throw new EntropyError(
-    'ERR_CONFIG',
-    'no place for the socket: name one with --socket PATH (XDG_RUNTIME_DIR is not set)',
-  );
+export function mergeConfig(
+  file: FileConfig,
+  flags: ConfigFlags,
+  surroundings?: Surroundings,
+): Config {
+  const { env } = surroundings ?? process;
+  const override = flags.socket ?? (env.ENTROPYD_SOCKET || undefined);
+  const listen: NonNullable<FileConfig['listen']> =
+    override !== undefined || file.listen === undefined
+      ? [{ path: daemonSocket(override, surroundings) }]
+      : file.listen;
+  return {
+    profile: flags.profile ?? file.profile ?? generatorDefaults.profile,
+    listen: listen.map(({ path, mode = defaultMode }) => ({ path, mode })),
+    messageBytes: file.limits?.message_bytes ?? 65_536,
+    reseedRequests: file.generator?.reseed_requests ?? generatorDefaults.reseedRequests,
+    reseedSeconds: file.generator?.reseed_seconds ?? generatorDefaults.reseedSeconds,
+    devices: devices(file.source ?? []),
+    gateway: {
+      listen: file.gateway?.listen ?? [defaultGatewayAddress],
+      dialect: file.gateway?.dialect ?? 'otc',
+    },
+  };
 }
 
 /**
- * Where a client looks for the daemon: the option, `ENTROPYD_SOCKET`, /run where it is there, the
- * user's runtime folder.
+ * The configuration of this process. The file's parser is loaded only where there is a file.
+ * @throws EntropyError `ERR_CONFIG`, with file and line where the file is at fault
  */
-export function clientSocket(option?: string, { env, exists }: Surroundings = here): string {
-  return (
-    option ||
-    env.ENTROPYD_SOCKET ||
-    (exists(systemSocket) ? systemSocket : undefined) ||
-    userSocket(env) ||
-    systemSocket
-  );
+export async function loadConfig(flags: ConfigFlags): Promise<Config> {
+  if (flags.config === undefined) return mergeConfig({}, flags);
+  const { parseConfigFile } = await import('./config-file.js');
+  const text = await readFile(flags.config, 'utf8').catch((cause: Error) => {
+    throw new EntropyError('ERR_CONFIG', `cannot read the configuration: ${cause.message}`, {
+      cause,
+    });
+  });
+  return mergeConfig(parseConfigFile(text, flags.config), flags);
 }

@@ -2,9 +2,10 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { connect } from './client.js';
-import { EntropyError } from './errors.js';
-import { type Gateway, startGateway } from './gateway/gateway.js';
-import { createGenerator, type GeneratorOptions, type GeneratorState } from './generator.js';
+import type { Config } from './config.js';
+import { EntropyError, errorCode } from './errors.js';
+import { startGateway } from './gateway/gateway.js';
+import { createGenerator, type GeneratorState } from './generator.js';
 import { createLogger, type Logger } from './log.js';
 import { Counters } from './metrics.js';
 import { type LoadResult, loadAddon } from './native.js';
@@ -12,14 +13,10 @@ import { OutputBuffers } from './server/output.js';
 import { listen } from './server/server.js';
 import { version } from './version.js';
 
-/** Of one message, bytes. */
-const maxMessageSize = 65_536;
-
 export interface DaemonOptions {
-  socketPath: string;
+  config: Config;
   /** Run the gateway in this process as well: a loopback or Unix address. */
   http?: string;
-  profile?: NonNullable<GeneratorOptions['profile']>;
   /** Default: the one of this package. */
   addon?: LoadResult;
 }
@@ -27,6 +24,11 @@ export interface DaemonOptions {
 export interface Daemon {
   /** Of the gateway, where there is one. */
   addresses: readonly string[];
+  /**
+   * Reseeds, which is also the way back from the error state: for SIGHUP, which a udev rule sends
+   * when a virtual machine was cloned. Logs the outcome.
+   */
+  reseed(): void;
   /** Answers what has been read (at most 5 s), then ends everything. */
   close(): Promise<void>;
 }
@@ -64,53 +66,64 @@ async function makeFolder(socketPath: string): Promise<void> {
  * Starts the daemon in this process. It listens before it loads what only later requests need.
  * @throws EntropyError `ERR_LISTEN`, `ERR_HEALTH` (profile `strict` without the addon), `ERR_CONFIG`
  */
-export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { socketPath } = options;
-  await makeFolder(socketPath);
-  const loaded = options.addon ?? loadAddon();
+export async function startDaemon({ config, http, addon }: DaemonOptions): Promise<Daemon> {
+  for (const { path } of config.listen) await makeFolder(path);
+  const loaded = addon ?? loadAddon();
   // Before there is a secret in memory.
   loaded.addon?.harden();
   const transitions = new TransitionLog();
+  const { profile, reseedRequests, reseedSeconds, devices } = config;
+  const onTransition = (state: GeneratorState, reason: string) => transitions.note(state, reason);
   const generator = createGenerator(
-    {
-      profile: options.profile ?? 'default',
-      onTransition: (state, reason) => transitions.note(state, reason),
-    },
+    { profile, reseedRequests, reseedSeconds, devices, onTransition },
     loaded,
   );
-  const counters = new Counters();
   const context = {
     generator,
-    counters,
+    counters: new Counters(),
     version,
     startedAt: Date.now(),
     outputs: new OutputBuffers(generator),
-    maxMessageSize,
+    maxMessageSize: config.messageBytes,
   };
-  const server = await listen({ path: socketPath }, context).catch((error: unknown) => {
-    generator.close();
-    throw error;
-  });
-  const log = await createLogger();
-  log.info({ socketPath, pid: process.pid, version }, 'entropyd listening');
-  transitions.start(log);
-
-  let gateway: Gateway | undefined;
-  const client = connect({ socketPath });
+  // In reverse: the generator is last to end.
+  const parts: { close(): Promise<void> | void }[] = [generator];
+  let log: Logger | undefined;
   const close = async () => {
-    await gateway?.close();
-    await client.close();
-    await server.close();
-    generator.close();
-    log.info('entropyd ended');
+    for (const part of parts.splice(0).reverse()) await part.close();
+    log?.info('entropyd ended');
   };
-  if (options.http !== undefined) {
-    gateway = await startGateway({ listen: [options.http], client, dialect: 'otc', log }).catch(
-      async (error: unknown) => {
-        await close();
-        throw error;
+  try {
+    for (const listener of config.listen) parts.push(await listen(listener, context));
+    const logger = await createLogger();
+    log = logger;
+    const sockets = config.listen.map(({ path }) => path);
+    logger.info({ sockets, pid: process.pid, version }, 'entropyd listening');
+    transitions.start(logger);
+
+    let addresses: readonly string[] = [];
+    if (http !== undefined) {
+      const client = connect({ socketPath: sockets[0] as string });
+      parts.push(client);
+      const { dialect } = config.gateway;
+      const gateway = await startGateway({ listen: [http], client, dialect, log: logger });
+      parts.push(gateway);
+      addresses = gateway.addresses;
+    }
+    return {
+      addresses,
+      reseed() {
+        try {
+          generator.reseed();
+          logger.info('generator reseeded');
+        } catch (error) {
+          logger.error({ code: errorCode(error) }, `no reseed: ${(error as Error).message}`);
+        }
       },
-    );
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
   }
-  return { addresses: gateway?.addresses ?? [], close };
 }

@@ -13,12 +13,14 @@ const collect = (value: string, previous: string[] | undefined) => [...(previous
 const program = prepare(new Command('entropyd'))
   .description('Serves random bytes from a health-tested generator on a Unix socket.')
   .version(version)
+  .option('--config <file>', 'configuration, TOML')
   .option('--socket <path>', 'Unix socket to listen on')
   .option('--http <address>', 'run the HTTP gateway too: HOST:PORT on loopback, or unix:PATH')
   .addOption(
-    new Option('--profile <name>', 'strict: no fallback, no credit for getrandom(2)')
-      .choices(['default', 'strict'])
-      .default('default'),
+    new Option('--profile <name>', 'strict: no fallback, no credit for getrandom(2)').choices([
+      'default',
+      'strict',
+    ]),
   )
   .action(serve);
 

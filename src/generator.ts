@@ -1,5 +1,6 @@
 /** The generator behind one interface: the addon's, or node:crypto where there is no addon. */
 import { randomFillSync } from 'node:crypto';
+import { generatorDefaults } from './config.js';
 import { EntropyError } from './errors.js';
 import {
   type Addon,
@@ -69,13 +70,8 @@ export interface Generator {
   close(): void;
 }
 
-export const defaultDevices: readonly DeviceOptions[] = [
-  { name: 'hwrng', path: '/dev/hwrng', creditedBitsPerByte: 0 },
-];
-
-// SP 800-90A allows 2^48 requests; these keep short for how long a stolen state is of use.
-const defaultReseedRequests = 4096;
-const defaultReseedSeconds = 300;
+// One generate of the DRBG: each has a reseed of its own, and a slow source delivers for one at a time.
+const maxGenerate = 65_536;
 
 // A read of a device that the kernel holds is noticed by looking, at this interval.
 const pollIntervalMs = 5_000;
@@ -138,11 +134,17 @@ class NativeBackedGenerator implements Generator {
 
   async #fillFresh(target: Uint8Array, offset: number, length: number): Promise<void> {
     this.#native.beginFresh();
-    for (;;) {
-      const result = this.#native.generate(target, offset, length, true);
-      if (result === NativeResult.ok) return;
-      if (result !== NativeResult.pending) throw failure(result, this.#reason);
-      await new Promise<void>((resume) => this.#waiting.push(resume));
+    for (let at = 0; at < length; ) {
+      const size = Math.min(length - at, maxGenerate);
+      const result = this.#native.generate(target, offset + at, size, true);
+      if (result === NativeResult.ok) {
+        at += size;
+      } else if (result === NativeResult.pending) {
+        await new Promise<void>((resume) => this.#waiting.push(resume));
+      } else {
+        this.wipe(target, offset, length);
+        throw failure(result, this.#reason);
+      }
     }
   }
 
@@ -256,10 +258,10 @@ export function createGenerator(
 ): Generator {
   const onTransition = options.onTransition ?? (() => {});
   const {
-    profile = 'default',
-    reseedRequests = defaultReseedRequests,
-    reseedSeconds = defaultReseedSeconds,
-    devices = [...defaultDevices],
+    profile = generatorDefaults.profile,
+    reseedRequests = generatorDefaults.reseedRequests,
+    reseedSeconds = generatorDefaults.reseedSeconds,
+    devices = [...generatorDefaults.devices],
   } = options;
   check('reseedRequests', reseedRequests, 1, maxUint32);
   check('reseedSeconds', reseedSeconds, 1, maxUint32);

@@ -13,6 +13,7 @@ const levels: readonly (readonly string[])[] = [
     'scanner.ts',
     'codec.ts',
     'config.ts',
+    'socket-path.ts',
     'config-file.ts',
     'log.ts',
     'stale-socket.ts',

@@ -1,62 +1,96 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
-import { clientSocket, daemonSocket, defaultGatewayAddress } from '../src/config.js';
+import { defaultGatewayAddress, loadConfig, mergeConfig } from '../src/config.js';
 import { setSocketVariable } from './support.js';
 
-const system = '/run/entropyd/entropyd.sock';
-const user = '/run/user/7/entropyd/entropyd.sock';
+const nowhere = { env: {}, uid: 7, exists: () => false };
+const hwrng = { name: 'hwrng', path: '/dev/hwrng', creditedBitsPerByte: 0 };
 
-function surroundings(
-  env: Record<string, string>,
-  uid: number,
-  systemIsThere = false,
-): Parameters<typeof daemonSocket>[1] {
-  return { env, uid, exists: (path) => systemIsThere && path === system };
-}
+t.test('without a file and flags the defaults stand', async (t) => {
+  t.strictSame(mergeConfig({}, { socket: '/s' }, nowhere), {
+    profile: 'default',
+    listen: [{ path: '/s', mode: 0o666 }],
+    messageBytes: 65_536,
+    reseedRequests: 4_096,
+    reseedSeconds: 300,
+    devices: [hwrng],
+    gateway: { listen: [defaultGatewayAddress], dialect: 'otc' },
+  });
+  t.equal(defaultGatewayAddress, '127.0.0.1:8478', 'loopback');
+});
 
-const xdg = { XDG_RUNTIME_DIR: '/run/user/7' };
-const both = { ...xdg, ENTROPYD_SOCKET: '/e' };
+t.test('what a file says stands', async (t) => {
+  const file = {
+    profile: 'strict',
+    listen: [{ path: '/a', mode: 0o600 }, { path: '/b' }],
+    limits: { message_bytes: 128 },
+    generator: { reseed_requests: 2, reseed_seconds: 3 },
+    source: [{ name: 'usb', path: '/dev/usb', credited_bits_per_byte: 4 }],
+    gateway: { listen: ['unix:/g'], dialect: 'hwc' },
+  } as const;
+  t.match(
+    mergeConfig(
+      {
+        ...file,
+        listen: [...file.listen],
+        source: [...file.source],
+        gateway: { ...file.gateway, listen: ['unix:/g'] },
+      },
+      {},
+      nowhere,
+    ),
+    {
+      profile: 'strict',
+      listen: [
+        { path: '/a', mode: 0o600 },
+        { path: '/b', mode: 0o666 },
+      ],
+      messageBytes: 128,
+      reseedRequests: 2,
+      reseedSeconds: 3,
+      devices: [hwrng, { name: 'usb', path: '/dev/usb', creditedBitsPerByte: 4 }],
+      gateway: { listen: ['unix:/g'], dialect: 'hwc' },
+    },
+  );
+});
 
-t.test('the daemon listens at the first place that is named', async (t) => {
-  for (const [option, env, uid, path] of [
-    ['/o', both, 0, '/o'],
-    ['/o', {}, 7, '/o'],
-    [undefined, both, 0, '/e'],
-    [undefined, both, 7, '/e'],
-    [undefined, xdg, 0, system],
-    [undefined, {}, 0, system],
-    [undefined, xdg, 7, user],
-    [undefined, { ...xdg, ENTROPYD_SOCKET: '' }, 7, user],
+t.test('flags come before the environment, both before the file', async (t) => {
+  const file = { profile: 'strict' as const, listen: [{ path: '/file' }] };
+  const env = { ENTROPYD_SOCKET: '/env' };
+  for (const [flags, surroundings, path] of [
+    [{ socket: '/flag' }, { ...nowhere, env }, '/flag'],
+    [{}, { ...nowhere, env }, '/env'],
+    [{}, nowhere, '/file'],
   ] as const)
-    t.equal(daemonSocket(option, surroundings(env, uid)), path);
+    t.equal(mergeConfig(file, flags, surroundings).listen[0]?.path, path);
+  t.equal(mergeConfig(file, { profile: 'default' }, nowhere).profile, 'default');
 });
 
-t.test('with no place for the socket the error names the option', async (t) => {
-  for (const env of [{}, { XDG_RUNTIME_DIR: '' }, { ENTROPYD_SOCKET: '' }, { TMPDIR: '/tmp' }])
-    t.throws(() => daemonSocket(undefined, surroundings(env as Record<string, string>, 7)), {
-      code: 'ERR_CONFIG',
-      message: /--socket PATH/,
-    });
+t.test('a source named hwrng replaces the one that is there by default', async (t) => {
+  const source = [{ name: 'hwrng', path: '/dev/other', credited_bits_per_byte: 1 }];
+  t.strictSame(mergeConfig({ source }, { socket: '/s' }, nowhere).devices, [
+    { name: 'hwrng', path: '/dev/other', creditedBitsPerByte: 1 },
+  ]);
+  t.throws(() => mergeConfig({ source: [...source, ...source] }, { socket: '/s' }, nowhere), {
+    code: 'ERR_CONFIG',
+    message: 'two [[source]] have the same name',
+  });
 });
 
-t.test('a client looks at the system’s socket where it is there, then at the user’s', async (t) => {
-  for (const [option, env, uid, systemIsThere, path] of [
-    ['/o', both, 7, true, '/o'],
-    [undefined, both, 7, true, '/e'],
-    [undefined, xdg, 7, true, system],
-    [undefined, xdg, 7, false, user],
-    [undefined, xdg, 0, false, user],
-    [undefined, {}, 7, false, system],
-    [undefined, {}, 7, true, system],
-  ] as const)
-    t.equal(clientSocket(option, surroundings(env, uid, systemIsThere)), path);
-});
-
-t.test('by default both look at this process', async (t) => {
+t.test('a file is read where one is named', async (t) => {
   setSocketVariable(t, '/from/environment');
-  t.equal(daemonSocket(), '/from/environment');
-  t.equal(clientSocket(), '/from/environment');
-});
-
-t.test('the gateway’s default address is loopback', async (t) => {
-  t.equal(defaultGatewayAddress, '127.0.0.1:8478');
+  t.equal((await loadConfig({})).listen[0]?.path, '/from/environment');
+  const path = join(t.testdir(), 'c.toml');
+  writeFileSync(path, 'profile = "strict"\n');
+  t.equal((await loadConfig({ config: path })).profile, 'strict');
+  writeFileSync(path, '\nprofil = "strict"\n');
+  await t.rejects(loadConfig({ config: path }), {
+    code: 'ERR_CONFIG',
+    message: `${path}:2: profil: unknown key; the nearest is "profile"`,
+  });
+  await t.rejects(loadConfig({ config: `${path}.missing` }), {
+    code: 'ERR_CONFIG',
+    message: /cannot read the configuration: ENOENT/,
+  });
 });

@@ -3,4 +3,7 @@
 export default (test) =>
   /^test\/(native|interop)\/|^test\/(architecture|install)\.test/.test(test)
     ? null
-    : test.replace('connection-plain', 'connection').replace(/^test/, 'src').replace(/\.test\.ts$/, '.ts');
+    : test
+        .replace('connection-plain', 'connection')
+        .replace(/^test/, 'src')
+        .replace(/\.test\.ts$/, '.ts');

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { connect } from '../src/client.js';
+import { mergeConfig } from '../src/config.js';
 import type { DaemonOptions, startDaemon } from '../src/daemon.js';
 import { type Addon, type LoadResult, loadAddon } from '../src/native.js';
 import { leaveStaleSocket } from './gateway/support.js';
@@ -38,9 +39,15 @@ function gentle(hardened: () => void = () => {}): LoadResult {
   };
 }
 
-function options(overrides: Partial<DaemonOptions> = {}): DaemonOptions {
+interface Given extends DaemonOptions {
+  socketPath: string;
+}
+
+function options(overrides: Partial<Given> & { profile?: 'strict' } = {}): Given {
   records.length = 0;
-  return { socketPath: freePath(), addon: gentle(), ...overrides };
+  const { socketPath = freePath(), profile, ...rest } = overrides;
+  const config = mergeConfig({}, { socket: socketPath, ...(profile ? { profile } : {}) });
+  return { socketPath, config, addon: gentle(), ...rest };
 }
 
 t.test(
@@ -60,7 +67,7 @@ t.test(
       {
         level: 'info',
         msg: 'entropyd listening',
-        socketPath: given.socketPath,
+        sockets: [given.socketPath],
         pid: process.pid,
         version: status.version,
       },
@@ -99,7 +106,7 @@ t.test('without the addon everything says fallback, and why', async (t) => {
   t.match(await client.status(), { state: 'fallback', healthy: false, reason });
   t.match(await client.metrics(), 'entropyd_state{state="fallback"} 1');
   const page = await fetch(`http://${daemon.addresses[0]}/healthz`);
-  t.equal(page.status, 503);
+  t.equal(page.status, 200, 'bytes are served');
   t.strictSame(await page.json(), { state: 'fallback', reason });
 });
 
@@ -251,7 +258,20 @@ t.test('by default it takes the addon of this package', async (t) => {
     },
   );
   const socketPath = freePath();
-  const daemon = await plain({ socketPath });
+  const daemon = await plain({ config: mergeConfig({}, { socket: socketPath }) });
   t.equal(loads, 1);
+  await daemon.close();
+});
+
+t.test('a reseed on the operator’s word is done at once and logged', async (t) => {
+  const given = options();
+  const daemon = await start(given);
+  records.length = 0;
+  const client = connect({ socketPath: given.socketPath });
+  const { reseeds } = await client.status();
+  daemon.reseed();
+  t.equal((await client.status()).reseeds, reseeds + 1);
+  t.match(records, [{ level: 'info', msg: 'generator reseeded' }]);
+  await client.close();
   await daemon.close();
 });

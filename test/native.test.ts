@@ -17,6 +17,7 @@ t.test('the addon of this package loads, and exports what native.ts declares', a
   t.strictSame(Object.keys(addon).sort(), [
     'Generator',
     'allocate',
+    'groupId',
     'harden',
     'peerCredentials',
     'wipe',

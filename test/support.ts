@@ -5,7 +5,6 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, connect as netConnect, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Packr } from 'msgpackr';
@@ -19,6 +18,9 @@ import { listen } from '../src/server/server.js';
 
 /** Longest that a program may take to start or to end, on a slow and busy machine. */
 export const programMs = 30_000;
+
+/** What is kept of a program's standard output, characters. */
+const maxPrinted = 1_000_000;
 
 /** Of one message, as in the daemon. */
 export const maxMessageSize = 65_536;
@@ -112,7 +114,7 @@ export async function startServer(
   const path = freePath();
   const context = serverContext(generator);
   const staticRead = Promise.resolve(process.env.ENTROPYD_TEST_PLAIN_READ === undefined);
-  const server = await listen({ path, staticRead }, context);
+  const server = await listen({ path, mode: 0o666, staticRead }, context);
   t.teardown(async () => {
     await server.close();
     generator.close();
@@ -237,8 +239,6 @@ export interface Ended {
 export const environment: NodeJS.ProcessEnv = {
   PATH: process.env.PATH,
   HOME: '/nonexistent',
-  // What tap needs to see of a child.
-  ...(process.env.NODE_OPTIONS === undefined ? {} : { NODE_OPTIONS: process.env.NODE_OPTIONS }),
 };
 
 /** A process that is gone when the test ends. */
@@ -247,8 +247,15 @@ export class Program {
   stderr = '';
   readonly ended: Promise<Ended>;
 
-  constructor(t: Test, args: readonly string[], options: SpawnOptions = {}) {
-    const child = spawn(process.execPath, args, {
+  /** @param options `script`: a shell script, whose arguments are `args` */
+  constructor(
+    t: Test,
+    args: readonly string[],
+    { script, ...options }: SpawnOptions & { script?: string } = {},
+  ) {
+    const [command, all] =
+      script === undefined ? [process.execPath, args] : ['sh', ['-c', script, ...args]];
+    const child = spawn(command, all, {
       env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: programMs,
@@ -259,10 +266,13 @@ export class Program {
     child.stderr?.on('data', (data) => {
       this.stderr += data;
     });
-    const stdout = child.stdout === null ? Promise.resolve('') : text(child.stdout);
+    let stdout = '';
+    child.stdout?.setEncoding('latin1').on('data', (data: string) => {
+      if (stdout.length < maxPrinted) stdout += data;
+    });
     this.ended = new Promise((resolve) => {
-      child.on('close', async (status, signal) =>
-        resolve({ status, signal, stdout: await stdout, stderr: this.stderr }),
+      child.on('close', (status, signal) =>
+        resolve({ status, signal, stdout, stderr: this.stderr }),
       );
     });
     t.teardown(async () => {

@@ -3,6 +3,7 @@ import { connect } from '../client.js';
 import type { Dialect } from '../formats/gen-random.js';
 import { startGateway } from '../gateway/gateway.js';
 import { createLogger } from '../log.js';
+import { loadAddon } from '../native.js';
 import { terminationSignal } from './run.js';
 
 export interface GatewayCommandOptions {
@@ -17,6 +18,8 @@ export interface GatewayCommandOptions {
 export async function gateway(options: GatewayCommandOptions): Promise<void> {
   const { listen, socket, dialect, nodeSdkErrors = false, pageHost } = options;
   const ended = terminationSignal();
+  // Random bytes pass through this process too.
+  loadAddon().addon?.harden();
   const client = connect(socket === undefined ? {} : { socketPath: socket });
   const log = await createLogger();
   const running = await startGateway({

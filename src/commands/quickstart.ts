@@ -1,7 +1,7 @@
 /** `npm start`: daemon and gateway on a private socket, one request of each format, then serving. */
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { defaultGatewayAddress } from '../config.js';
+import { defaultGatewayAddress, loadConfig } from '../config.js';
 import { startDaemon } from '../daemon.js';
 import { terminationSignal, UsageError } from './run.js';
 
@@ -26,7 +26,8 @@ export async function quickstart({ socket, listen }: QuickstartOptions): Promise
     throw new UsageError(`--listen: the quick start takes HOST:PORT only: ${listen}`);
   const ended = terminationSignal();
   await mkdir(dirname(socket), { recursive: true, mode: 0o700 });
-  const daemon = await startDaemon({ socketPath: socket, http: listen });
+  const config = await loadConfig({ socket });
+  const daemon = await startDaemon({ config, http: listen });
   try {
     await show(`http://${daemon.addresses[0]}`, socket);
     await ended;

@@ -1,22 +1,26 @@
 /** `entropyd`: the daemon in the foreground. */
-import { daemonSocket } from '../config.js';
+import { type ConfigFlags, loadConfig } from '../config.js';
 import { startDaemon } from '../daemon.js';
 import { terminationSignal } from './run.js';
 
-export interface ServeOptions {
-  socket?: string;
+export interface ServeOptions extends ConfigFlags {
   http?: string;
-  profile: 'default' | 'strict';
 }
 
-/** Serves until SIGTERM or SIGINT. */
-export async function serve({ socket, http, profile }: ServeOptions): Promise<void> {
+/** Serves until SIGTERM or SIGINT; SIGHUP reseeds. */
+export async function serve({ http, ...flags }: ServeOptions): Promise<void> {
   const ended = terminationSignal();
-  const daemon = await startDaemon({
-    socketPath: daemonSocket(socket),
-    profile,
-    ...(http === undefined ? {} : { http }),
-  });
-  await ended;
-  await daemon.close();
+  // From the first moment on: without a listener the signal would end the process.
+  let reseed = () => {};
+  const onHangup = () => reseed();
+  process.on('SIGHUP', onHangup);
+  try {
+    const config = await loadConfig(flags);
+    const daemon = await startDaemon({ config, ...(http === undefined ? {} : { http }) });
+    reseed = () => daemon.reseed();
+    await ended;
+    await daemon.close();
+  } finally {
+    process.off('SIGHUP', onHangup);
+  }
 }

@@ -45,9 +45,9 @@ export function pagesRoute({ client, dialect, pageHosts = [] }: PagesOptions): R
           'Pages answer under localhost, a loopback address or a configured name.\n',
         );
       if (path === '/metrics') return page(200, exposition, await client.metrics());
-      const { state, healthy, reason } = await health();
+      const { state, reason } = await health();
       if (path === '/healthz')
-        return page(healthy ? 200 : 503, json, JSON.stringify({ state, reason }));
+        return page(serving.has(state) ? 200 : 503, json, JSON.stringify({ state, reason }));
       return page(
         200,
         plainText,
@@ -61,6 +61,9 @@ export function pagesRoute({ client, dialect, pageHosts = [] }: PagesOptions): R
     },
   };
 }
+
+/** States in which random bytes are served; monitoring tells them apart, a load balancer need not. */
+const serving: ReadonlySet<string> = new Set(['operational', 'degraded', 'fallback']);
 
 /** A daemon that does not answer is a state too, to people and to monitoring. */
 function unreachable(error: unknown): Awaited<ReturnType<RandomSource['health']>> {
@@ -78,7 +81,7 @@ AWS KMS GenerateRandom, for the aws command and the AWS SDKs (signatures are not
 gen-random of Open Telekom Cloud and Huawei Cloud (dialect ${dialect}):
   curl -d '{"random_data_length":"512"}' http://${host}/v1.0/PROJECT_ID/kms/gen-random
 
-/healthz  200 when healthy, else 503
+/healthz  200 while bytes are served, else 503
 /metrics  Prometheus text format
 `;
 }

@@ -11,13 +11,10 @@ import { adopt, type Receive, staticReadWorks } from './static-read.js';
 /** How long close() waits for answers to be read. */
 const closeGraceMs = 5_000;
 
-/** Everyone may connect, as everyone may read /dev/urandom. */
-const defaultMode = 0o666;
-
 export interface ListenOptions {
   path: string;
   /** Of the socket file. */
-  mode?: number;
+  mode: number;
   /** Whether connections may be read into one buffer; default: what the self-test finds. */
   staticRead?: Promise<boolean>;
 }
@@ -54,7 +51,7 @@ export async function listen(
   options: ListenOptions,
   context: ConnectionContext,
 ): Promise<SocketServer> {
-  const { path, mode = defaultMode } = options;
+  const { path, mode } = options;
   const { counters } = context;
   const connections = new Map<Socket, Connection>();
   let staticRead = false;

@@ -4,6 +4,7 @@
  * are not documented, so it is used only where `staticReadWorks` has seen it work in this process;
  * elsewhere the 'data' event serves.
  */
+import { strictEqual } from 'node:assert';
 import { once } from 'node:events';
 import {
   connect,
@@ -81,8 +82,9 @@ async function liveOnce(server: Server, signal: AbortSignal): Promise<void> {
     client.write(ping);
     const [answer] = (await once(client, 'data', { signal })) as [Buffer];
     const open = await new Promise((resolve) => server.getConnections((_, n) => resolve(n)));
-    if (received !== 'ping' || !answer.equals(ping) || open !== 1)
-      throw new Error('bytes or a connection were lost');
+    strictEqual(received, 'ping');
+    strictEqual(answer.toString(), 'ping');
+    strictEqual(open, 1);
     client.end();
     await once(socket, 'end', { signal });
     socket.end();

@@ -168,7 +168,7 @@ t.test('closes idle and silent connections at once and removes its socket file',
   await Promise.all([gateway.close(), gateway.close()]);
   t.ok(performance.now() - started < 1000, 'without waiting');
   t.equal(await text(silent), '');
-  t.match(await idle, /"state":"ready"/);
+  t.match(await idle, /"state":"operational"/);
   t.notOk(existsSync(socketPath));
   await t.rejects(call({ port, ...awsCall }), { code: 'ECONNREFUSED' });
 });

@@ -28,7 +28,13 @@ t.test('pages are three paths, by GET and HEAD', async (t) => {
 
 t.test('/healthz answers 200 or 503 with state and reason', async (t) => {
   for (const [name, client, status, body] of [
-    ['healthy', fakeSource(), 200, { state: 'ready', reason: '' }],
+    ['healthy', fakeSource(), 200, { state: 'operational', reason: '' }],
+    [
+      'degraded, but serving',
+      { ...fakeSource(), health: async () => ({ state: 'degraded', healthy: false, reason: 'x' }) },
+      200,
+      { state: 'degraded', reason: 'x' },
+    ],
     ['unhealthy', unhealthy, 503, { state: 'error', reason: 'repetition count' }],
     [
       'no daemon',
@@ -61,7 +67,7 @@ t.test('/ says the state and how to call both APIs', async (t) => {
   t.equal(status, 200);
   t.match(headers['Content-Type'], 'text/plain');
   for (const line of [
-    /^state: ready$/m,
+    /^state: operational$/m,
     /^ {2}aws kms generate-random .*--endpoint-url http:\/\/localhost:8478$/m,
     /http:\/\/localhost:8478\/v1\.0\/PROJECT_ID\/kms\/gen-random$/m,
     /dialect otc/,

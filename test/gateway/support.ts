@@ -18,7 +18,7 @@ import type { Answer, GatewayRequest, RandomSource, Route } from '../../src/gate
 export function fakeSource(overrides: Partial<RandomSource> = {}): RandomSource {
   return {
     random: async (size) => Uint8Array.from({ length: size }, (_, i) => i),
-    health: async () => ({ state: 'ready', healthy: true, reason: '' }),
+    health: async () => ({ state: 'operational', healthy: true, reason: '' }),
     metrics: async () => 'entropyd_up 1\n',
     ...overrides,
   };

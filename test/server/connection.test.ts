@@ -607,8 +607,10 @@ t.test('nothing is taken after the end, even where it was read already', async (
   const generator = fakeGenerator({ fill: () => t.fail('asked for bytes') });
   const context = serverContext(generator);
   const { path } = await startFake(t, (socket) => {
-    new Connection(socket, context).finish();
-    socket.emit('data', message(1, 'random', [5]));
+    const connection = new Connection(socket, context);
+    connection.finish();
+    const request = message(1, 'random', [5]);
+    connection.receive(request, request.length);
   });
   const socket = await open(t, path);
   t.strictSame(await collect(socket), Buffer.alloc(0));

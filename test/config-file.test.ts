@@ -1,0 +1,110 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { parseConfigFile } from '../src/config-file.js';
+import { EntropyError } from '../src/errors.js';
+
+t.test('every key of the design is taken', async (t) => {
+  const config = parseConfigFile(
+    `profile = "strict"
+[[listen]]
+path = "/run/entropyd/entropyd.sock"
+mode = "0660"
+[[listen]]
+path = "/srv/container.sock"
+[limits]
+message_bytes = 65536
+[generator]
+reseed_requests = 4096
+reseed_seconds = 300
+[[source]]
+name = "hwrng"
+path = "/dev/hwrng"
+credited_bits_per_byte = 0
+[gateway]
+listen = ["127.0.0.1:8478"]
+dialect = "otc"
+`,
+    'entropyd.toml',
+  );
+  t.strictSame(config.listen, [
+    { path: '/run/entropyd/entropyd.sock', mode: 0o660 },
+    { path: '/srv/container.sock' },
+  ]);
+  t.equal(config.profile, 'strict');
+  t.strictSame(config.source, [{ name: 'hwrng', path: '/dev/hwrng', credited_bits_per_byte: 0 }]);
+  t.strictSame(config.gateway, { listen: ['127.0.0.1:8478'], dialect: 'otc' });
+  t.strictSame(parseConfigFile('', 'empty.toml'), {});
+});
+
+t.test('a fault is told with its line, its key and what is wanted', async (t) => {
+  const cases: [text: string, message: string][] = [
+    ['a =\n', 'f:2: Unspecified values are invalid'],
+    ['profile = "x"', 'f:1: profile: want "default" or "strict"'],
+    ['\n[limit]\na = 1', 'f:2: limit: unknown key; the nearest is "limits"'],
+    [
+      '[limits]\nmessage_byte = 3',
+      'f:2: limits.message_byte: unknown key; the nearest is "message_bytes"',
+    ],
+    [
+      'limits.mesage_bytes = 3',
+      'f:1: limits.mesage_bytes: unknown key; the nearest is "message_bytes"',
+    ],
+    ['[limits]\n\nmessage_bytes = 0', 'f:3: limits.message_bytes: want 64 to 1048576'],
+    [
+      '[limits]\nmessage_bytes = 64.5',
+      'f:2: limits.message_bytes: want an integer of 64 to 1048576',
+    ],
+    ['limits = 3', 'f:1: limits: want a table'],
+    ['listen = 3', 'f:1: listen: want an array'],
+    ['listen = []', 'f:1: listen: want at least one [[listen]]'],
+    ['[[listen]]\nmode = "0666"', 'f:1: listen[0].path: is missing'],
+    [
+      '[[listen]]\npath = "a"\n[[listen]]\npath = "b"\nmod = "1"',
+      'f:5: listen[1].mod: unknown key; the nearest is "mode"',
+    ],
+    [
+      '[[listen]]\npath = "a"\nmode = "0888"',
+      'f:3: listen[0].mode: want an octal mode such as "0666"',
+    ],
+    [
+      '[[source]]\nname = "x"\npath = "/p"\ncredited_bits_per_byte = 9',
+      'f:4: source[0].credited_bits_per_byte: want 0 to 8',
+    ],
+    [
+      '[[source]]\nname = "a b"\npath = "/p"',
+      'f:2: source[0].name: want 1 to 32 of a-z, 0-9, _ and -',
+    ],
+    ['[generator]\nreseed_seconds = 0', 'f:2: generator.reseed_seconds: want 1 to 4294967295'],
+    ['[gateway]\nlisten = [""]', 'f:2: gateway.listen[0]: want a string that is not empty'],
+  ];
+  for (const [text, message] of cases)
+    t.throws(() => parseConfigFile(text, 'f'), { code: 'ERR_CONFIG', message }, text);
+});
+
+t.test('whatever the text, a configuration or ERR_CONFIG', async (t) => {
+  const lines = fc.array(
+    fc.oneof(
+      fc.string(),
+      fc.constantFrom(
+        '[limits]',
+        '[[listen]]',
+        'path = "a"',
+        'message_bytes = 300',
+        '[gateway',
+        'a.b = 1',
+      ),
+    ),
+  );
+  fc.assert(
+    fc.property(lines, (parts) => {
+      try {
+        parseConfigFile(parts.join('\n'), 'f');
+        return true;
+      } catch (error) {
+        return error instanceof EntropyError && error.code === 'ERR_CONFIG';
+      }
+    }),
+    { numRuns: 1000 },
+  );
+  t.pass('1000 texts');
+});

@@ -1,0 +1,228 @@
+import { once } from 'node:events';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { createGenerator } from '../src/generator.js';
+import { version } from '../src/version.js';
+import {
+  built,
+  environment,
+  freePath,
+  lines,
+  Program,
+  pack,
+  run,
+  startDaemonProgram,
+  startFake,
+  startServer,
+  temporaryFolder,
+  unpackAll,
+} from './support.js';
+
+const mebibyte = 1024 * 1024;
+
+/** How many bytes entropyctl prints, and how it ends. */
+async function printed(
+  t: Parameters<typeof startServer>[0],
+  args: string[],
+): Promise<{ size: number; status: number | null }> {
+  const program = new Program(t, [built('entropyctl'), ...args]);
+  let size = 0;
+  program.child.stdout?.on('data', (data: string) => {
+    size += data.length;
+  });
+  const { status } = await program.ended;
+  return { size, status };
+}
+
+t.test('--help and --version print and succeed', async (t) => {
+  t.match(await run(t, 'entropyctl', ['--help']), { status: 0, stdout: /random(?:.|\n)*health/ });
+  t.match(await run(t, 'entropyctl', ['--version']), { status: 0, stdout: `${version}\n` });
+  t.match(await run(t, 'entropyctl', ['random', '--help']), { status: 0, stdout: /--format/ });
+});
+
+t.test('a usage error is one line and exit code 64', async (t) => {
+  for (const [args, fault] of [
+    [['--bogus'], "unknown option '--bogus'"],
+    [['rnadom', '1'], "unknown command 'rnadom' (Did you mean random?)"],
+    [['random'], "missing required argument 'N'"],
+    [['random', '1', '2'], 'too many arguments'],
+    [['random', '0'], 'N: want a number of bytes from 1 on'],
+    [['random', '32k'], 'N: want a number of bytes from 1 on'],
+    [
+      ['random', '32', '--format', 'xml'],
+      /Allowed choices are raw, hex, base64, uuid, aws, gen-random\./,
+    ],
+    [['random', '17', '--format', 'uuid'], 'N: uuid takes a multiple of 16 bytes: 17'],
+    [['random', '1025', '--format', 'aws'], 'N: this format takes 1 to 1024 bytes: 1025'],
+    [['random', '2K', '--format', 'gen-random'], 'N: this format takes 1 to 1024 bytes: 2048'],
+    [['health', 'x'], 'too many arguments'],
+    [['health', '--socket'], "option '--socket <path>' argument missing"],
+  ] as const) {
+    const { status, stdout, stderr } = await run(t, 'entropyctl', args);
+    t.equal(status, 64, args.join(' '));
+    t.equal(stdout, '');
+    t.equal(lines(stderr).length, 1, stderr);
+    t.match(stderr, /^entropyctl: /);
+    t.match(stderr, fault);
+  }
+  t.match(await run(t, 'entropyctl', []), { status: 64, stdout: '', stderr: /Usage: entropyctl/ });
+});
+
+t.test('random prints exactly what was asked for, in every format', async (t) => {
+  const { path } = await startServer(t);
+  for (const [args, pattern] of [
+    [['32', '--format', 'hex'], /^[0-9a-f]{64}\n$/],
+    [['33', '--format', 'base64'], /^[A-Za-z0-9+/]{44}\n$/],
+    [
+      ['32', '--format', 'uuid'],
+      /^([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\n){2}$/,
+    ],
+    [['32', '--format', 'aws'], /^\{"Plaintext":"[A-Za-z0-9+/]{43}="\}\n$/],
+    [['64', '--format', 'gen-random'], /^\{"random_data":"[0-9A-F]{128}"\}\n$/],
+  ] as const) {
+    const { status, stdout, stderr } = await run(t, 'entropyctl', [
+      'random',
+      ...args,
+      '--socket',
+      path,
+    ]);
+    t.strictSame([status, stderr], [0, ''], args.join(' '));
+    t.match(stdout, pattern);
+  }
+  for (const [n, size] of [
+    ['1', 1],
+    ['4K', 4096],
+    ['3M', 3 * mebibyte],
+  ] as const)
+    t.strictSame(
+      await printed(t, ['random', n, '--socket', path]),
+      { size, status: 0 },
+      `${n} is raw where no terminal is`,
+    );
+});
+
+t.test('random finds the socket by the environment', async (t) => {
+  const { path } = await startServer(t);
+  const env = { ...environment, ENTROPYD_SOCKET: path };
+  t.match(await run(t, 'entropyctl', ['random', '4', '--format', 'hex'], { env }), {
+    status: 0,
+    stdout: /^[0-9a-f]{8}\n$/,
+  });
+});
+
+t.test('random writes a file for its owner alone', async (t) => {
+  const { path } = await startServer(t);
+  const output = join(temporaryFolder(), 'output');
+  const args = ['random', '100K', '--socket', path, '--output', output];
+  t.match(await run(t, 'entropyctl', args), { status: 0, stdout: '', stderr: '' });
+  t.match(statSync(output), { size: 102_400 });
+  t.equal(statSync(output).mode & 0o777, 0o600);
+});
+
+t.test('random streams: it does not hold in memory what it prints', async (t) => {
+  const daemon = await startDaemonProgram(t);
+  const program = new Program(t, [
+    built('entropyctl'),
+    ...['random', '256M', '--socket', daemon.path],
+  ]);
+  let size = 0;
+  let peakKiB = 0;
+  program.child.stdout?.on('data', (data: string) => {
+    size += data.length;
+    if (size < 250 * mebibyte || peakKiB > 0) return;
+    const status = readFileSync(`/proc/${program.child.pid}/status`, 'utf8');
+    peakKiB = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]);
+  });
+  t.match(await program.ended, { status: 0 });
+  t.equal(size, 256 * mebibyte);
+  t.ok(peakKiB > 0 && peakKiB < 200 * 1024, `${peakKiB} KiB`);
+  t.match(await daemon.kill('SIGTERM'), { status: 0 });
+});
+
+t.test('a reader that has enough ends it as SIGPIPE would', async (t) => {
+  const { path } = await startServer(t);
+  const program = new Program(t, [built('entropyctl'), 'random', '1G', '--socket', path]);
+  await once(program.child.stdout as NodeJS.ReadableStream, 'data');
+  program.child.stdout?.destroy();
+  t.match(await program.ended.then(({ status, stderr }) => ({ status, stderr })), {
+    status: 141,
+    stderr: '',
+  });
+});
+
+t.test('a missing daemon is one line with the path and what to do, and exit code 1', async (t) => {
+  const path = freePath();
+  for (const args of [
+    ['random', '32'],
+    ['random', '32', '--format', 'aws'],
+    ['random', '32', '--format', 'gen-random'],
+  ])
+    t.match(await run(t, 'entropyctl', [...args, '--socket', path]), {
+      status: 1,
+      stdout: '',
+      stderr: `entropyctl: no daemon on ${path} (ENOENT); start one with: entropyd --socket ${path}\n`,
+    });
+});
+
+t.test('a file that cannot be written is one line and exit code 1', async (t) => {
+  const { path } = await startServer(t);
+  for (const [output, said] of [
+    [
+      join(temporaryFolder(), 'none', 'file'),
+      /^entropyctl: ENOENT: no such file or directory, open /,
+    ],
+    [temporaryFolder(), /^entropyctl: EISDIR: /],
+    ['/dev/full', /^entropyctl: ENOSPC: /],
+  ] as const) {
+    const args = ['random', '1M', '--socket', path, '--output', output];
+    const { status, stderr } = await run(t, 'entropyctl', args);
+    t.equal(status, 1, output);
+    t.equal(lines(stderr).length, 1, stderr);
+    t.match(stderr, said);
+  }
+});
+
+t.test('health is one line, and an exit code by the monitoring convention', async (t) => {
+  const daemon = await startDaemonProgram(t);
+  const fallback = await startServer(t, createGenerator({}, { reason: 'not built' }));
+  const gone = freePath();
+  const garbage = await startFake(t, (socket) =>
+    socket.on('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')),
+  );
+  const foreign = await startFake(t, (socket) =>
+    socket.on('data', (data) => {
+      for (const [, id] of unpackAll(data)) socket.write(pack([1, id, null, { state: 'fine' }]));
+    }),
+  );
+  for (const [path, status, line] of [
+    [daemon.path, 0, /^OK - operational.*; sources passing: .+$/],
+    [fallback.path, 1, /^WARNING - fallback \(node:crypto instead of the addon: not built\); /],
+    [
+      gone,
+      2,
+      `CRITICAL - no daemon on ${gone} (ENOENT); start one with: entropyd --socket ${gone}`,
+    ],
+    [garbage.path, 3, /^UNKNOWN - not a valid message/],
+    [foreign.path, 3, /^UNKNOWN - fine/],
+  ] as const) {
+    const ended = await run(t, 'entropyctl', ['health', '--socket', path]);
+    t.equal(ended.status, status, ended.stdout);
+    t.equal(ended.stderr, '');
+    t.equal(lines(ended.stdout).length, 1);
+    t.match(lines(ended.stdout)[0], line);
+  }
+  const json = await run(t, 'entropyctl', ['health', '--json', '--socket', daemon.path]);
+  t.match(JSON.parse(json.stdout), { state: 'operational', healthy: true, sources: Array });
+  t.match(await daemon.kill('SIGTERM'), { status: 0 });
+});
+
+t.test('the source is what was built', async (t) => {
+  const { argv, exitCode } = process;
+  const logged = t.capture(console, 'log');
+  process.argv = ['node', 'entropyctl', 'health', '--socket', freePath()];
+  await import('../src/entropyctl.js');
+  t.equal(process.exitCode, 2);
+  Object.assign(process, { argv, exitCode });
+  t.match(logged(), [{ args: [/^CRITICAL - no daemon on /] }]);
+});

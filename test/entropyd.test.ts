@@ -1,0 +1,280 @@
+import { once } from 'node:events';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { type AddressInfo, createServer, connect as netConnect } from 'node:net';
+import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import t from 'tap';
+import { connect } from '../src/client.js';
+import { version } from '../src/version.js';
+import {
+  built,
+  collect,
+  environment,
+  freePath,
+  lines,
+  message,
+  open,
+  Program,
+  run,
+  startDaemonProgram,
+  temporaryFolder,
+  unpackAll,
+  untilAnswers,
+} from './support.js';
+
+/** What a program says besides its log. */
+function plain(stderr: string): string[] {
+  return lines(stderr).filter((line) => !line.startsWith('{'));
+}
+
+t.test('--help and --version print and succeed', async (t) => {
+  const help = await run(t, 'entropyd', ['--help']);
+  t.match(help, { status: 0, stderr: '' });
+  t.match(help.stdout, /--socket <path>(?:.|\n)*--http <address>(?:.|\n)*--profile <name>/);
+  t.match(await run(t, 'entropyd', ['--version']), { status: 0, stdout: `${version}\n` });
+  t.match(await run(t, 'entropyd', ['gateway', '--help']), { status: 0, stdout: /--listen/ });
+});
+
+t.test('a usage error is one line and exit code 64', async (t) => {
+  for (const [args, fault] of [
+    [['--bogus'], "unknown option '--bogus'"],
+    [['bogus'], /bogus|too many arguments/],
+    [['--profile', 'none'], /argument 'none' is invalid\. Allowed choices are default, strict\./],
+    [['--socket'], "option '--socket <path>' argument missing"],
+    [['gateway', '--dialect', 'x'], /Allowed choices are otc, hwc\./],
+    [['quickstart', '--listen', 'unix:/s'], 'the quick start takes HOST:PORT only'],
+  ] as const) {
+    const { status, stdout, stderr } = await run(t, 'entropyd', args);
+    t.equal(status, 64, args.join(' '));
+    t.equal(stdout, '');
+    t.equal(lines(stderr).length, 1);
+    t.match(stderr, /^entropyd: /);
+    t.match(stderr, fault);
+  }
+});
+
+t.test('SIGTERM and SIGINT end it with 0, and its socket goes with it', async (t) => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const daemon = await startDaemonProgram(t);
+    t.ok(statSync(daemon.path).isSocket());
+    const { status, stdout, stderr } = await daemon.kill(signal);
+    t.strictSame([status, stdout], [0, ''], signal);
+    t.strictSame(plain(stderr), [], 'nothing but the log');
+    t.match(stderr, /"entropyd ended"/);
+    t.notOk(existsSync(daemon.path));
+  }
+});
+
+t.test('SIGTERM answers what was read', async (t) => {
+  const daemon = await startDaemonProgram(t);
+  const socket = await open(t, daemon.path);
+  socket.pause();
+  const size = 1_048_576;
+  socket.write(Buffer.concat([0, 1, 2, 3].map((id) => message(id, 'random', [size]))));
+  await setTimeout(200);
+  const ended = daemon.kill('SIGTERM');
+  await setTimeout(200);
+  t.equal(daemon.child.exitCode, null, 'it waits for its reader');
+  const answers = unpackAll(await collect(socket.resume()));
+  t.strictSame(
+    answers.map(([, id, error, bytes]) => [id, error, (bytes as Uint8Array).length]),
+    [0, 1, 2, 3].map((id) => [id, null, size]),
+  );
+  t.match(await ended, { status: 0 });
+});
+
+t.test('a second signal, whichever, ends it at once', async (t) => {
+  for (const second of ['SIGTERM', 'SIGINT'] as const) {
+    const daemon = await startDaemonProgram(t);
+    const socket = await open(t, daemon.path);
+    socket.pause();
+    for (let id = 0; id < 4; id++) socket.write(message(id, 'random', [1_048_576]));
+    await setTimeout(200);
+    daemon.child.kill('SIGTERM');
+    await setTimeout(200);
+    t.equal(daemon.child.exitCode, null);
+    t.match(await daemon.kill(second), { status: null, signal: second });
+  }
+});
+
+t.test('the socket of a daemon that was killed is replaced', async (t) => {
+  const killed = await startDaemonProgram(t);
+  t.match(await killed.kill('SIGKILL'), { signal: 'SIGKILL' });
+  t.ok(existsSync(killed.path), 'it is left behind');
+  const next = new Program(t, [built('entropyd'), '--socket', killed.path]);
+  await untilAnswers(killed.path);
+  t.match(await next.kill('SIGTERM'), { status: 0 });
+});
+
+t.test('a live socket is not replaced: one clear line, exit code 1', async (t) => {
+  const daemon = await startDaemonProgram(t);
+  const { status, stderr } = await run(t, 'entropyd', ['--socket', daemon.path]);
+  t.equal(status, 1);
+  t.equal(
+    stderr,
+    `entropyd: cannot listen on unix:${daemon.path}: another process answers there\n`,
+  );
+  await untilAnswers(daemon.path);
+  t.match(await daemon.kill('SIGTERM'), { status: 0 }, 'the first one goes on');
+});
+
+t.test('where the socket cannot be: one clear line, exit code 1', async (t) => {
+  const long = join(temporaryFolder(), 'x'.repeat(110));
+  for (const [path, said] of [
+    [long, `socket path: at most 107 bytes: ${long}`],
+    // A folder that nobody can make or write to, root included.
+    ['/sys/entropyd/s', /^entropyd: cannot make the socket's folder: E(PERM|ACCES|ROFS): /],
+    ['/proc/s', /^entropyd: cannot listen on \/proc\/s: /],
+    ['/dev/null/s', /^entropyd: cannot make the socket's folder: E(EXIST|NOTDIR): /],
+    [temporaryFolder(), /: a file that is no socket is in the way$/m],
+  ] as const) {
+    const { status, stdout, stderr } = await run(t, 'entropyd', ['--socket', path]);
+    t.equal(status, 1, path);
+    t.equal(stdout, '');
+    t.equal(lines(stderr).length, 1, stderr);
+    t.match(stderr, said);
+  }
+});
+
+t.test('a port that is taken: one clear line, exit code 1', async (t) => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  t.teardown(() => taken.close());
+  await once(taken, 'listening');
+  const address = `127.0.0.1:${(taken.address() as AddressInfo).port}`;
+  const socket = freePath();
+  for (const args of [
+    ['--socket', socket, '--http', address],
+    ['gateway', '--socket', socket, '--listen', '127.0.0.1:0', '--listen', address],
+    ['quickstart', '--socket', socket, '--listen', address],
+  ]) {
+    const { status, stderr } = await run(t, 'entropyd', args);
+    t.equal(status, 1, args.join(' '));
+    t.strictSame(plain(stderr), [
+      `entropyd: cannot listen on ${address}: already in use; --listen chooses another`,
+    ]);
+    t.notOk(existsSync(socket));
+  }
+});
+
+t.test('the socket may come from the environment; its folder is made', async (t) => {
+  const path = join(temporaryFolder(), 'made', 's');
+  const daemon = new Program(t, [built('entropyd')], {
+    env: { ...environment, ENTROPYD_SOCKET: path },
+  });
+  await untilAnswers(path);
+  t.equal(statSync(dirname(path)).mode & 0o022, 0, 'nobody else may write to it');
+  t.match(await daemon.kill('SIGTERM'), { status: 0 });
+});
+
+t.test('the process leaves no core dump and nobody may trace it', async (t) => {
+  const daemon = await startDaemonProgram(t);
+  const limits = readFileSync(`/proc/${daemon.child.pid}/limits`, 'utf8');
+  t.match(limits, /^Max core file size +0 +0 +bytes/m);
+  t.match(await daemon.kill('SIGTERM'), { status: 0 });
+});
+
+t.test('profile strict has no credit for getrandom(2)', async (t) => {
+  const daemon = await startDaemonProgram(t, ['--profile', 'strict']);
+  const client = connect({ socketPath: daemon.path });
+  t.teardown(() => client.close());
+  const { state, sources } = await client.health();
+  const kernel = sources.find(({ name }) => name === 'getrandom');
+  t.equal(kernel?.creditedBitsPerByte, 0);
+  const hardware = sources.some(
+    ({ state: now, creditedBitsPerByte }) => now === 'passing' && creditedBitsPerByte > 0,
+  );
+  t.equal(state, hardware ? 'operational' : 'error');
+  t.match(await daemon.kill('SIGTERM'), { status: 0 });
+});
+
+t.test('more connections than descriptors: it goes on when some are closed', async (t) => {
+  const path = freePath();
+  const limit = 'ulimit -n 64 && exec "$0" "$@"';
+  const daemon = new Program(t, [process.execPath, built('entropyd'), '--socket', path], {
+    script: limit,
+  });
+  await daemon.says('entropyd listening');
+  const sockets = Array.from({ length: 200 }, () => netConnect(path).on('error', () => {}));
+  await setTimeout(300);
+  for (const socket of sockets) socket.destroy();
+  await untilAnswers(path);
+  t.match(await daemon.kill('SIGTERM'), { status: 0 });
+});
+
+t.test('the gateway is a process of its own, on several addresses', async (t) => {
+  const daemon = await startDaemonProgram(t);
+  const unix = freePath();
+  const gateway = new Program(t, [
+    built('entropyd'),
+    'gateway',
+    '--socket',
+    daemon.path,
+    '--listen',
+    '127.0.0.1:0',
+    '--listen',
+    `unix:${unix}`,
+    '--dialect',
+    'hwc',
+  ]);
+  const said = await gateway.says('gateway listening');
+  const { addresses } = JSON.parse(lines(said)[0] ?? '');
+  t.equal(addresses[1], `unix:${unix}`);
+  const answer = await fetch(`http://${addresses[0]}/v1.0/project/kms/gen-random`, {
+    method: 'POST',
+    body: '{"random_data_length":"8"}',
+  });
+  t.match(await answer.json(), { random_data: /^[0-9A-F]{2}$/ });
+  t.match(await gateway.kill('SIGTERM'), { status: 0 });
+  t.notOk(existsSync(unix));
+  t.match(await daemon.kill('SIGTERM'), { status: 0 });
+});
+
+t.test('--http runs the gateway in the daemon', async (t) => {
+  const daemon = await startDaemonProgram(t, ['--http', '127.0.0.1:0']);
+  const said = await daemon.says('gateway listening');
+  const [, address] = /"addresses":\["([^"]+)"\]/.exec(said) ?? [];
+  const page = await fetch(`http://${address}/healthz`);
+  t.match(await page.json(), { state: 'operational' });
+  t.match(await daemon.kill('SIGTERM'), { status: 0 });
+});
+
+t.test('the quick start prints an answer of each API, serves, and ends with 0', async (t) => {
+  const socket = join(temporaryFolder(), 'quick', 's');
+  const program = new Program(t, [
+    built('entropyd'),
+    'quickstart',
+    '--socket',
+    socket,
+    '--listen',
+    '127.0.0.1:0',
+  ]);
+  let printed = '';
+  program.child.stdout?.on('data', (data) => {
+    printed += data;
+  });
+  const deadline = performance.now() + 20_000;
+  while (!printed.includes('Serving until Ctrl-C.') && performance.now() < deadline)
+    await setTimeout(10);
+  t.match(printed, /GenerateRandom: +\{"Plaintext":"[A-Za-z0-9+/]{43}="\}/);
+  t.match(printed, /gen-random: +\{"random_data":"[0-9A-F]{128}"\}/);
+  await untilAnswers(socket);
+  t.match(await program.kill('SIGINT'), { status: 0 });
+  t.notOk(existsSync(socket));
+});
+
+t.test('the source is what was built', async (t) => {
+  const { argv, exitCode } = process;
+  const logged = t.capture(console, 'error');
+  process.argv = [
+    'node',
+    'entropyd',
+    'gateway',
+    ...['--listen', '0.0.0.0:0', '--listen', '127.0.0.1:0'],
+    ...['--page-host', 'a.example', '--socket', freePath()],
+  ];
+  await import('../src/entropyd.js');
+  t.equal(process.exitCode, 1);
+  Object.assign(process, { argv, exitCode });
+  t.match(logged(), [{ args: [/^entropyd: refusing to listen on 0\.0\.0\.0:\d+: /] }]);
+  process.emit('SIGTERM', 'SIGTERM');
+});

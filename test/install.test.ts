@@ -1,0 +1,113 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { connect } from '../src/client.js';
+import { built, environment, freePath, lines, Program, temporaryFolder } from './support.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const copy = join(temporaryFolder(), 'entropyd');
+
+/** The package as it is installed, without an addon. */
+t.before(() => {
+  built('entropyd');
+  mkdirSync(copy);
+  for (const name of ['package.json', 'binding.gyp', 'native', 'dist'])
+    cpSync(join(root, name), join(copy, name), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+});
+
+/** No compiler works, and the headers are not looked for on the network. */
+const noCompiler = {
+  ...process.env,
+  CC: '/bin/false',
+  CXX: '/bin/false',
+  npm_config_nodedir: dirname(dirname(process.execPath)),
+};
+
+t.test(
+  'without a compiler the installation succeeds and says in one line what follows',
+  async (t) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['native/install.cjs'], {
+      cwd: copy,
+      env: noCompiler,
+      encoding: 'utf8',
+      timeout: 90_000,
+    });
+    t.equal(status, 0);
+    const said = lines(`${stdout}${stderr}`).filter((line) => line.startsWith('entropyd: '));
+    t.equal(said.length, 1);
+    t.match(
+      said[0],
+      /^entropyd: no native addon \(node-gyp-build ended with \d+\); the generator will be node:crypto$/,
+    );
+    t.notOk(existsSync(join(copy, 'build', 'Release', 'entropyd.node')));
+  },
+);
+
+t.test('where not even the build tool is there, it says so as well', async (t) => {
+  const bare = join(temporaryFolder(), 'bare');
+  mkdirSync(bare);
+  cpSync(join(root, 'native', 'install.cjs'), join(bare, 'native', 'install.cjs'));
+  const { status, stderr } = spawnSync(process.execPath, ['native/install.cjs'], {
+    cwd: bare,
+    env: noCompiler,
+    encoding: 'utf8',
+    timeout: 90_000,
+  });
+  t.equal(status, 0);
+  t.match(stderr, /^entropyd: no native addon \(Cannot find module 'node-gyp-build/);
+});
+
+t.test('the daemon then says fallback, and why, wherever it reports its state', async (t) => {
+  const path = freePath();
+  const daemon = new Program(t, [join(copy, 'dist', 'entropyd.js'), '--socket', path]);
+  const log = await daemon.says('generator fallback');
+  const reason = /^node:crypto instead of the addon: No native build was found/;
+  const record = lines(log)
+    .map((line) => JSON.parse(line))
+    .find(({ state }) => state === 'fallback');
+  t.match(record, { level: 'warn', reason });
+
+  const client = connect({ socketPath: path });
+  t.teardown(() => client.close());
+  t.equal((await client.random(32)).length, 32, 'and serves');
+  t.match(await client.health(), { state: 'fallback', healthy: false, reason, sources: [] });
+  t.match(await client.status(), { state: 'fallback', healthy: false, reason });
+  const metrics = lines(await client.metrics());
+  t.ok(metrics.includes('entropyd_state{state="fallback"} 1'));
+  t.ok(metrics.includes('entropyd_state{state="operational"} 0'));
+  await t.rejects(client.random(32, { predictionResistance: true }), { code: 'ERR_ENTROPY' });
+
+  const health = new Program(t, [join(copy, 'dist', 'entropyctl.js'), 'health', '--socket', path]);
+  t.match(await health.ended, {
+    status: 1,
+    stdout: /^WARNING - fallback \(node:crypto instead of the addon: [^\n]+\n$/,
+  });
+  t.match(await daemon.kill('SIGTERM'), { status: 0 });
+});
+
+t.test('profile strict refuses: one line, exit code 1, no socket', async (t) => {
+  const path = freePath();
+  const daemon = new Program(t, [
+    join(copy, 'dist', 'entropyd.js'),
+    ...['--socket', path, '--profile', 'strict'],
+  ]);
+  const { status, stderr } = await daemon.ended;
+  t.equal(status, 1);
+  t.equal(lines(stderr).length, 1);
+  t.match(stderr, /^entropyd: profile strict refuses the fallback: No native build was found/);
+  t.notOk(existsSync(path));
+});
+
+t.test('the library falls back alike', async (t) => {
+  const script = `import { createGenerator } from './dist/generator.js';
+    const generator = createGenerator();
+    console.log(generator.status().state, generator.status().reason);`;
+  const program = new Program(t, ['--input-type=module', '-e', script], {
+    cwd: copy,
+    env: environment,
+  });
+  t.match(await program.ended, { status: 0, stdout: /^fallback node:crypto instead/ });
+});

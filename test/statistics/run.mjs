@@ -1,0 +1,166 @@
+/**
+ * A fixed statistical run of the generator's output, and of the CPU's sources through their health
+ * tests. `run.mjs [quick]`; ends with 1 if a bound is broken.
+ *
+ * Fixed beforehand, for the full run:
+ *
+ * | what | of | values |
+ * |---|---|---|
+ * | ent: chi-square, mean, Monte Carlo pi, serial correlation | 256 MiB | 4 |
+ * | rngtest: blocks of 20,000 bits that fail FIPS 140-2 | 256 MiB | 1 |
+ * | dieharder -d 0 1 2 3 4 8 9 10 11 12 13 15 16 100 101 102, defaults | what they ask for | 47 |
+ *
+ * Each of the 52 values has a false-alarm probability of at most 1.6e-6: the z-scores of ent stay
+ * within 4.8 sigma, two-sided; rngtest's failures below the Poisson quantile; dieharder's p-values
+ * above it (a p-value near 1 is no failure). All together: 52 * 1.6e-6 = 8.3e-5 (Bonferroni), nothing
+ * is repeated. Dieharder's tests are those that it calls good and that end within half a minute.
+ *
+ * RDRAND and RDSEED, 1 GiB each: no alarm. A false one has probability 2^-10 a GiB (2^30 bytes, 2^-40
+ * each, in the repetition count test at 8 true bits): one alarm is answered by a second GiB, which
+ * must be without, 2^-20 in all.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { createCipheriv } from 'node:crypto';
+import { createRequire } from 'node:module';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
+const quick = process.argv[2] === 'quick';
+const mebibyte = 2 ** 20;
+const streamSize = (quick ? 16 : 256) * mebibyte;
+const sourceMebibytes = quick ? 32 : 1024;
+const dieharderTests = quick
+  ? [0, 8, 15, 100]
+  : [0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 15, 16, 100, 101, 102];
+
+const alpha = 1.6e-6;
+const sigmas = 4.8;
+const chunkSize = 65_536;
+
+const require = createRequire(import.meta.url);
+const addon = require('../../build/Release/entropyd.node');
+const { countAlarms } = require('../native/build/Release/entropyd_test.node');
+
+let failed = 0;
+function row(what, value, bound, ok) {
+  if (!ok) failed++;
+  console.log(
+    `${what.padEnd(34)} ${String(value).padStart(14)}  ${bound.padEnd(22)} ${ok ? 'ok' : 'FAILED'}`,
+  );
+}
+
+/** Runs a program on what `next` yields, `size` bytes or all that it reads. */
+async function run(program, args, next, size = Number.POSITIVE_INFINITY) {
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  let out = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (out += text));
+  const closed = new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
+  function* chunks() {
+    for (let at = 0; at < size; at += chunkSize) yield next();
+  }
+  // A program that has read enough closes its end.
+  await pipeline(Readable.from(chunks()), child.stdin).catch((error) => {
+    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  });
+  await closed;
+  return out;
+}
+
+async function ent(name, next) {
+  const lines = (await run('ent', ['-t'], next, streamSize)).trim().split('\n');
+  const [, n, , chi, mean, pi, serial] = (lines[1] ?? '').split(',').map(Number);
+  const df = 255;
+  const hit = Math.PI / 4; // a point, six bytes, lies in the circle
+  const values = [
+    // Wilson and Hilferty: the cube root of chi-square over df is nearly normal.
+    ['chi-square', chi, ((chi / df) ** (1 / 3) - 1 + 2 / (9 * df)) / Math.sqrt(2 / (9 * df))],
+    ['mean', mean, (mean - 127.5) / Math.sqrt((256 ** 2 - 1) / 12 / n)],
+    ['Monte Carlo pi', pi, (pi - Math.PI) / (4 * Math.sqrt((hit * (1 - hit)) / Math.floor(n / 6)))],
+    ['serial correlation', serial, serial * Math.sqrt(n)],
+  ];
+  for (const [test, value, z] of values)
+    row(`${name} ${test}`, value, `z ${z.toFixed(2)}, within ${sigmas}`, Math.abs(z) <= sigmas);
+}
+
+/** Smallest k with P(X > k) <= alpha, X Poisson of this mean. */
+function poissonBound(mean) {
+  let mass = Math.exp(-mean);
+  let below = mass;
+  let k = 0;
+  while (1 - below > alpha) {
+    mass *= mean / ++k;
+    below += mass;
+  }
+  return k;
+}
+
+async function rngtest(next) {
+  const out = await run('rngtest', [], next, streamSize);
+  const count = (what) => Number(new RegExp(`FIPS 140-2 ${what}: (\\d+)`).exec(out)?.[1]);
+  const blocks = count('successes') + count('failures');
+  // Chance of a true block to fail, at most: 1.04e-4 monobit (binomial), 0.99e-4 poker (chi-square,
+  // 15 degrees of freedom), 2.98e-4 long run (2 * 19,975 / 2^27), 3.5e-4 runs (126 in 429,496 blocks
+  // of the kernel's generator, upper end of 95 %).
+  const bound = poissonBound(blocks * 8.5e-4);
+  row(
+    `rngtest, ${blocks} blocks`,
+    count('failures'),
+    `at most ${bound}`,
+    count('failures') <= bound,
+  );
+}
+
+async function dieharder(test, next) {
+  const format = ['test_name', 'ntuple', 'pvalues'].flatMap((field) => ['-D', field]);
+  const out = await run('dieharder', ['-g', '200', '-d', `${test}`, ...format, '-c', ','], next);
+  const values = out
+    .trim()
+    .split('\n')
+    .map((line) => line.split(','));
+  for (const [name = '', tuple, p] of values)
+    row(`${name.trim()} ${tuple?.trim()}`, p, `at least ${alpha}`, Number(p) >= alpha);
+  return values.length;
+}
+
+function source(name) {
+  let alarms = countAlarms(name, sourceMebibytes);
+  if (alarms === null) return console.log(`${name}: this CPU does not have it`);
+  if (alarms === 1) alarms += countAlarms(name, sourceMebibytes);
+  row(`${name}, ${sourceMebibytes} MiB`, alarms, 'at most 1 (see policy)', alarms <= 1);
+}
+
+for (const program of ['ent', 'rngtest', 'dieharder'])
+  if (spawnSync(program, ['-?']).error) throw new Error(`${program} is not installed`);
+
+const options = { profile: 'default', reseedRequests: 4096, reseedSeconds: 300, devices: [] };
+const generator = new addon.Generator(
+  options,
+  () => {},
+  () => {},
+);
+const output = () => {
+  const chunk = Buffer.allocUnsafeSlow(chunkSize);
+  if (generator.generate(chunk, 0, chunkSize, false) !== 0) throw new Error('no output');
+  return chunk;
+};
+const cipher = createCipheriv('aes-256-ctr', Buffer.alloc(32), Buffer.alloc(16));
+const zeros = Buffer.alloc(chunkSize);
+
+console.log(`-- the generator's output${quick ? ', quick: no run by the policy' : ''}`);
+await ent('ent', output);
+await rngtest(output);
+let values = 0;
+for (const test of dieharderTests) values += await dieharder(test, output);
+if (!quick) row('dieharder, p-values', values, 'exactly 47', values === 47);
+generator.close();
+
+console.log('-- health tests of the sources: alarms');
+source('rdrand');
+source('rdseed');
+
+console.log('-- AES-CTR under a key of zeros: no entropy at all');
+await ent('ent', () => cipher.update(zeros));
+console.log(
+  `\n${failed} of the bounds broken. To pass them is no proof of entropy: the last stream passes too.`,
+);
+process.exitCode = failed > 0 ? 1 : 0;
