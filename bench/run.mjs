@@ -8,8 +8,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { benchGenerator } from './generator.mjs';
 import { compare } from './measure.mjs';
 import { startPeers } from './peers.mjs';
+import { benchStartup } from './startup.mjs';
 
 /** Wanted ratios at 32 bytes: connections, in flight, of the C echo, of Redis. */
 const goals = [
@@ -34,9 +36,14 @@ for (const name of ['echo', 'load'])
     fileURLToPath(new URL(`native/${name}.c`, import.meta.url)),
   ]);
 
+benchGenerator(rounds);
+benchStartup(rounds);
+
 const peers = await startPeers(folder, core);
 try {
-  console.log(`32-byte random on a Unix socket; one core; medians of ${rounds} interleaved rounds`);
+  console.log(
+    `\n32-byte random on a Unix socket; one core; medians of ${rounds} interleaved rounds`,
+  );
   console.log('conn x in flight | server    | requests/s | CPU ns/request | of C echo | of Redis');
   for (const [connections, inFlight, ofEcho, ofRedis] of goals) {
     const results = await compare(folder, core, peers, {

@@ -1,5 +1,6 @@
 /** The generator behind one interface: the addon's, or node:crypto where there is no addon. */
 import { randomFillSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { generatorDefaults } from './config.js';
 import { EntropyError } from './errors.js';
 import {
@@ -162,6 +163,8 @@ class NativeBackedGenerator implements Generator {
 
   status(): GeneratorStatus {
     const snapshot = this.#native.snapshot();
+    for (const source of snapshot.sources)
+      if (source.path === hwrngPath) source.rngCurrent = rngCurrent();
     return { ...snapshot, healthy: snapshot.state === 'operational' };
   }
 
@@ -233,6 +236,17 @@ class FallbackGenerator implements Generator {
   }
 
   close(): void {}
+}
+
+const hwrngPath = '/dev/hwrng';
+
+/** The kernel's choice among its drivers (hw_random in its documentation); empty where it has none. */
+function rngCurrent(): string {
+  try {
+    return readFileSync('/sys/class/misc/hw_random/rng_current', 'utf8').trim();
+  } catch {
+    return '';
+  }
 }
 
 const maxUint32 = 2 ** 32 - 1;

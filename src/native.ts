@@ -7,6 +7,8 @@ export interface SourceReport {
   name: string;
   /** Devices only. */
   path?: string;
+  /** What the kernel has behind /dev/hwrng, by its own name. */
+  rngCurrent?: string;
   state: 'absent' | 'testing' | 'passing' | 'lost' | 'failed';
   /** The min-entropy that the health tests assume, bits per byte. */
   testedBitsPerByte: number;

@@ -363,7 +363,7 @@ t.test('calls with prediction resistance take turns, also behind one that fails'
   change();
   await t.rejects(first, { code: 'ERR_ENTROPY' });
   await second;
-  t.strictSame(calls, ['poll', 'generate true', 'beginFresh', 'generate true']);
+  t.strictSame(calls, ['poll', 'generate true', 'wipe', 'beginFresh', 'generate true']);
 });
 
 t.test('close wakes those who wait for a slow source', async (t) => {

@@ -1,5 +1,6 @@
 // The product's generator, DRBG and health tests under the tests' control.
 #include <napi.h>
+#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -387,6 +388,46 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   std::unique_ptr<entropyd::Generator> generator_;
 };
 
+// --- benchmark ---------------------------------------------------------------------------------
+
+template <typename Function>
+double NsPerCall(unsigned calls, Function&& call) {
+  const uint64_t start = entropyd::NowNs();
+  for (unsigned i = 0; i < calls; ++i) call();
+  return static_cast<double>(entropyd::NowNs() - start) / calls;
+}
+
+// (calls) -> nanoseconds a call of what the product's generate is compared with; one core, in C++
+Napi::Value Benchmark(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const uint32_t calls = info[0].ToNumber();
+  std::vector<uint8_t> out(entropyd::kMaxGenerate);
+  const std::span<uint8_t> small(out.data(), 32);
+
+  // Bare EVP: the same DRBG without additional input and without the generator around it.
+  Script script;
+  entropyd::Drbg bare(script);
+  script.next.assign(48, 1);
+  bare.Instantiate({});
+
+  std::vector<std::unique_ptr<entropyd::NoiseSource>> sources;
+  for (const auto make : entropyd::kBuiltInSources) sources.push_back(make());
+  entropyd::Generator generator({}, std::move(sources),
+                                {.on_transition = [](entropyd::State, const std::string&) {},
+                                 .on_source_change = [] {},
+                                 .clock = entropyd::BootTimeNs});
+
+  Napi::Object result = Napi::Object::New(env);
+  const auto row = [&](const char* name, double ns) { result[name] = Napi::Number::New(env, ns); };
+  row("bare32", NsPerCall(calls, [&] { bare.Generate(small, {}, false); }));
+  row("generate32", NsPerCall(calls, [&] { generator.Generate(small, false); }));
+  row("fresh32", NsPerCall(calls / 10, [&] { generator.Generate(small, true); }));
+  row("getrandom32", NsPerCall(calls, [&] { (void)!getrandom(small.data(), small.size(), 0); }));
+  row("generate64K", NsPerCall(calls / 50, [&] { generator.Generate(out, false); }));
+  row("getrandom64K", NsPerCall(calls / 500, [&] { (void)!getrandom(out.data(), out.size(), 0); }));
+  return result;
+}
+
 // (seconds): moves the clock on
 void AdvanceClock(const Napi::CallbackInfo& info) {
   now_ns += static_cast<uint64_t>(info[0].ToNumber().DoubleValue() * 1e9);
@@ -404,6 +445,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["knownAnswerTest"] = Napi::Function::New<KnownAnswerTest>(env);
   exports["decide"] = Napi::Function::New<Decide>(env);
   exports["Generator"] = GeneratorWrap::Class(env);
+  exports["benchmark"] = Napi::Function::New<Benchmark>(env);
   exports["advanceClock"] = Napi::Function::New<AdvanceClock>(env);
   return exports;
 }
