@@ -192,7 +192,11 @@ t.test('a daemon that answers none in time is given up: the next call connects a
   t.equal(connections, 2);
 });
 
-t.test('timeouts of any length are waited for', async (t) => {
+t.test('timeouts of any length are waited for, asleep', async (t) => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => void warnings.push(warning);
+  process.on('warning', onWarning);
+  t.teardown(() => process.off('warning', onWarning));
   const { path } = await startFake(t, (socket) =>
     socket.on('data', async (data) => {
       await setTimeout(20);
@@ -202,6 +206,7 @@ t.test('timeouts of any length are waited for', async (t) => {
   const to = channel(t, path);
   for (const timeoutMs of [2 ** 31, 1e15, Number.POSITIVE_INFINITY])
     t.equal(((await random(to, 3, timeoutMs)) as Uint8Array).length, 3, `${timeoutMs} ms`);
+  t.strictSame(warnings, [], 'no timer overflowed');
 });
 
 t.test('a call that is cancelled ends once, with the reason given', async (t) => {

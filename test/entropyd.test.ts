@@ -1,5 +1,6 @@
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, connect as netConnect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -260,6 +261,59 @@ t.test('the quick start prints an answer of each API, serves, and ends with 0', 
   await untilAnswers(socket);
   t.match(await program.kill('SIGINT'), { status: 0 });
   t.notOk(existsSync(socket));
+});
+
+t.test('SIGHUP reseeds, and the connections stay', async (t) => {
+  const daemon = await startDaemonProgram(t);
+  const client = connect({ socketPath: daemon.path });
+  const { reseeds, pid, connectionsTotal } = await client.status();
+  daemon.child.kill('SIGHUP');
+  for (let tries = 0; tries < 100 && (await client.status()).reseeds === reseeds; tries++)
+    await setTimeout(20);
+  t.match(await client.status(), { reseeds: reseeds + 1, pid, connectionsTotal });
+  await client.close();
+  const { status, stderr } = await daemon.kill('SIGTERM');
+  t.equal(status, 0);
+  t.match(stderr, /"generator reseeded"/);
+});
+
+t.test('a configuration with a fault is refused whole, with file and line', async (t) => {
+  const path = join(temporaryFolder(), 'c.toml');
+  writeFileSync(path, 'profile = "default"\n[limits]\nmessage_byte = 3\n');
+  t.match(await run(t, 'entropyd', ['--config', path, '--socket', freePath()]), {
+    status: 1,
+    stdout: '',
+    stderr: `entropyd: ${path}:3: limits.message_byte: unknown key; the nearest is "message_bytes"\n`,
+  });
+});
+
+t.test('an operator’s device: a FIFO is tested, credited, and seeds under strict', async (t) => {
+  const folder = temporaryFolder();
+  const fifo = join(folder, 'fifo');
+  const path = join(folder, 'c.toml');
+  execFileSync('mkfifo', [fifo]);
+  const feeder = spawn('sh', ['-c', `exec cat /dev/urandom > ${fifo}`]);
+  t.teardown(() => feeder.kill());
+  writeFileSync(
+    path,
+    `profile = "strict"
+[[source]]
+name = "quantum"
+path = "${fifo}"
+credited_bits_per_byte = 8
+`,
+  );
+  const daemon = await startDaemonProgram(t, ['--config', path]);
+  const client = connect({ socketPath: daemon.path });
+  const quantum = async () =>
+    (await client.health()).sources.find(({ name }) => name === 'quantum');
+  for (let tries = 0; tries < 100 && (await quantum())?.state !== 'passing'; tries++)
+    await setTimeout(20);
+  t.match(await quantum(), { path: fifo, state: 'passing', creditedBitsPerByte: 8, alarms: 0 });
+  await client.random(32);
+  t.equal((await client.health()).state, 'operational');
+  await client.close();
+  t.equal((await daemon.kill('SIGTERM')).status, 0);
 });
 
 t.test('the source is what was built', async (t) => {

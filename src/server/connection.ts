@@ -21,9 +21,13 @@ export interface ConnectionContext extends ServiceContext {
 const chunksPerTurn = 4;
 
 /** Methods, and msgpackr with them, are loaded by the first message that needs them. */
-const loadGeneral = () => import('./general.js');
+type General = typeof import('./general.js');
+let general: Promise<General> | undefined;
+function loadGeneral(): Promise<General> {
+  general ??= import('./general.js');
+  return general;
+}
 
-type General = Awaited<ReturnType<typeof loadGeneral>>;
 type Outcome = Awaited<ReturnType<General['handle']>>;
 
 /** Where the answers of a run begin in the buffer; used within one call, so one for all. */

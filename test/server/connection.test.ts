@@ -383,6 +383,23 @@ t.test('a client that wants much does not hold up the others', async (t) => {
   }
 });
 
+t.test('messages that need no answer do not hold up the others either', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  const notifications = Buffer.concat(Array(8000).fill(pack([2, 'x', []])));
+  const socket = await open(t, path);
+  let turns = 0;
+  let running = true;
+  const count = () => {
+    turns++;
+    if (running) globalThis.setImmediate(count);
+  };
+  count();
+  socket.write(Buffer.concat([notifications, message(1, 'random', [4])]));
+  t.strictSame(await takeAnswers(socket, 1), [[1, 1, null, wire(4)]]);
+  running = false;
+  t.ok(turns > 500, `${turns} turns of the event loop`);
+});
+
 t.test('a client may go at every byte of a message', async (t) => {
   const { path, context } = await startServer(t);
   for (const whole of [
