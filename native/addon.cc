@@ -40,7 +40,7 @@ Napi::Object ToObject(Napi::Env env, const entropyd::SourceSnapshot& source) {
 // fit. The memory is the array's: it must not be detached meanwhile.
 bool GetRange(const Napi::CallbackInfo& info, std::span<uint8_t>& range) {
   // Plain Node-API: this is on the way of every request, and each call costs some 10 ns.
-  const napi_env env = info.Env();
+  napi_env env = info.Env();
   napi_typedarray_type type{};
   size_t size = 0;
   void* data = nullptr;

@@ -64,7 +64,7 @@ struct Gatherer::Shared {
   }
   // An owner that has ended is not told: a thread that it left in a read may outlive what
   // on_change calls.
-  void Tell() {
+  void Tell() const {
     if (!stop) on_change();
   }
 

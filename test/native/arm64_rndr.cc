@@ -2,8 +2,8 @@
 // tests.
 //   arm64_rndr present|absent
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
+#include <iostream>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -24,7 +24,7 @@ namespace {
 constexpr size_t kSampleBytes = 32768;
 
 bool Expect(bool condition, const char* what) {
-  std::printf("%s: %s\n", condition ? "ok" : "not ok", what);
+  std::cout << (condition ? "ok: " : "not ok: ") << what << '\n';
   return condition;
 }
 
@@ -36,7 +36,8 @@ bool Absent() {
   ok &= Expect(tested.report().state == entropyd::SourceState::kAbsent, "state absent");
   std::vector<uint8_t> samples(64, 0xff);
   ok &= Expect(!tested.Read(samples), "nothing is read");
-  return ok & Expect(samples == std::vector<uint8_t>(64, 0), "zeros are left");
+  ok &= Expect(samples == std::vector<uint8_t>(64, 0), "zeros are left");
+  return ok;
 }
 
 bool Present() {
@@ -56,7 +57,8 @@ bool Present() {
   ok &= Expect(tests.Insert(samples).severity == entropyd::Severity::kNone, "no alarm");
   entropyd::TestedSource tested(entropyd::MakeRndrrs());
   tested.Start();
-  return ok & Expect(tested.passing(), "the startup test passes");
+  ok &= Expect(tested.passing(), "the startup test passes");
+  return ok;
 }
 
 }  // namespace
@@ -65,6 +67,6 @@ int main(int count, char** arguments) {
   const std::string_view wanted = count > 1 ? arguments[1] : "";
   if (wanted == "absent") return Absent() ? 0 : 1;
   if (wanted == "present") return Present() ? 0 : 1;
-  std::fputs("usage: arm64_rndr present|absent\n", stderr);
+  std::cerr << "usage: arm64_rndr present|absent\n";
   return 64;
 }

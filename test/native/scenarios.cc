@@ -6,11 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <iostream>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -34,8 +35,8 @@ constexpr unsigned kDeviceRounds = 200;
 
 void Expect(bool condition, const char* what) {
   if (condition) return;
-  std::fprintf(stderr, "not so: %s\n", what);
-  std::exit(1);
+  std::cerr << "not so: " << what << '\n';
+  std::abort();
 }
 
 Switch NewSwitch(Fault fault = Fault::kNone) { return std::make_shared<std::atomic<Fault>>(fault); }
@@ -84,9 +85,7 @@ void Until(const char* what, const std::function<bool()>& condition) {
 }
 
 bool AllZero(const std::vector<uint8_t>& bytes) {
-  for (const uint8_t byte : bytes)
-    if (byte != 0) return false;
-  return true;
+  return std::ranges::all_of(bytes, [](uint8_t byte) { return byte == 0; });
 }
 
 // Generates; bytes come with kOk alone.
@@ -196,6 +195,7 @@ void Forks() {
 // The real sources of this host, and a device that is read for ever.
 void RealSources() {
   std::vector<std::unique_ptr<entropyd::NoiseSource>> sources;
+  sources.reserve(entropyd::kBuiltInSources.size() + 2);
   for (const auto make : entropyd::kBuiltInSources) sources.push_back(make());
   sources.push_back(entropyd::MakeDevice("urandom", "/dev/urandom", 1));
   sources.push_back(entropyd::MakeDevice("none", "/nonexistent", 8));
@@ -210,7 +210,7 @@ void RealSources() {
 // What the sanitizers must not overlook.
 void Misbehave(std::string_view fault) {
   if (fault == "leak") {
-    std::printf("%p is lost\n", static_cast<void*>(new int[16]));
+    std::cout << new int[16] << " is lost\n";  // NOLINT
   } else if (fault == "overflow") {
     // One byte more than the health tests are given: they read whole words.
     const std::vector<uint8_t> samples(9, 1);
@@ -235,5 +235,5 @@ int main(int count, char** arguments) {
   EndDuringRead();
   Forks();
   RealSources();
-  std::puts("every scenario ended as expected");
+  std::cout << "every scenario ended as expected\n";
 }

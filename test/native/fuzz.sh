@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Fuzzes the sources' reading and testing under libFuzzer with the address and undefined behaviour
+# sanitizers; what it finds is left in test/native/build/fuzz.
+#   fuzz.sh [SECONDS]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+seconds=${1:-60}
+build=test/native/build/fuzz
+headers=${NODE_HEADERS:-$(node -p 'path.resolve(process.execPath, "../../include/node")')}
+mkdir -p "$build/corpus"
+clang++-14 -std=c++20 -O2 -g -fno-omit-frame-pointer -Wall -Wextra -Werror \
+  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Inative -isystem "$headers" \
+  test/native/fuzz_sources.cc native/{health_tests,tested_source,secure_memory}.cc \
+  native/sources/device.cc -o "$build/fuzz_sources"
+"$build/fuzz_sources" -max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=1024 \
+  -print_final_stats=1 -verbosity=1 -print_funcs=0 -artifact_prefix="$build/" "$build/corpus" 2>&1 |
+  tee "$build/log" | grep -vE '^(INFO|#[0-9])' | tail -n 40

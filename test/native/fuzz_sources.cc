@@ -1,0 +1,422 @@
+// libFuzzer on what reads the outside world: device, health tests, tested source; arbitrary bytes
+// in arbitrary pieces. A naive model of each stands beside it, and every difference aborts.
+#include <fuzzer/FuzzedDataProvider.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "health_tests.h"
+#include "noise_source.h"
+#include "tested_source.h"
+
+// Stands in for OpenSSL's: nothing else of it is linked.
+extern "C" void OPENSSL_cleanse(void* bytes, size_t size) {
+  auto* at = static_cast<volatile uint8_t*>(bytes);
+  while (size-- > 0) *at++ = 0;
+}
+
+namespace {
+
+using entropyd::HealthTests;
+using entropyd::ReadStatus;
+using entropyd::SampleKind;
+using entropyd::Severity;
+using entropyd::SourceState;
+using entropyd::TestedSource;
+using entropyd::Verdict;
+using Bytes = std::vector<uint8_t>;
+
+constexpr size_t kWord = sizeof(uint64_t);
+constexpr unsigned kMaxStreamLog2 = 16;  // bytes: more than the 4096 words that are remembered
+
+void Require(bool condition, const char* what) {
+  if (condition) return;
+  std::cerr << "violated: " << what << '\n';
+  std::abort();
+}
+
+bool AllZero(const Bytes& bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
+}
+
+// --- streams -----------------------------------------------------------------------------------
+
+// Vigna's splitmix64, which passes the health tests: what the fuzzer lays over it is the fault.
+Bytes Stream(FuzzedDataProvider& input) {
+  const size_t most = size_t{1} << input.ConsumeIntegralInRange<unsigned>(3, kMaxStreamLog2);
+  Bytes stream(input.ConsumeIntegralInRange<size_t>(0, most / kWord) * kWord);
+  auto state = input.ConsumeIntegral<uint64_t>();
+  for (size_t at = 0; at < stream.size(); at += kWord) {
+    uint64_t z = state += 0x9e3779b97f4a7c15U;
+    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+    z ^= z >> 31U;
+    std::memcpy(stream.data() + at, &z, kWord);
+  }
+  // Each fault: bytes of a pattern, with a distance between them, from a place on.
+  const auto faults = stream.empty() ? 0 : input.ConsumeIntegralInRange<unsigned>(0, 8);
+  for (unsigned fault = 0; fault < faults; ++fault) {
+    const auto from = input.ConsumeIntegralInRange<size_t>(0, stream.size() - 1);
+    const auto step = input.ConsumeIntegralInRange<size_t>(1, 600);
+    auto left = input.ConsumeIntegralInRange<size_t>(1, 1200);
+    const std::string pattern = input.ConsumeRandomLengthString(16);
+    const auto copied_from = input.ConsumeIntegralInRange<size_t>(0, from / kWord) * kWord;
+    for (size_t at = from, i = 0; at < stream.size() && left > 0; at += step, ++i, --left)
+      stream[at] = pattern.empty() ? stream[copied_from + i % (from - copied_from + 1)]
+                                   : static_cast<uint8_t>(pattern[i % pattern.size()]);
+  }
+  return stream;
+}
+
+// --- health tests ------------------------------------------------------------------------------
+
+// The tests as their definitions read, on a whole stream: the first alarm, and the worst.
+Verdict Model(const Bytes& stream, SampleKind kind) {
+  constexpr unsigned kRct = 6, kRctPermanent = 10, kApt = 22, kAptPermanent = 32, kWindow = 512;
+  constexpr size_t kRecent = 4096, kLaneWindow = 1024;
+  Verdict verdict;
+  const auto raise = [&verdict](Severity severity, const char* test, uint64_t at) {
+    if (verdict.severity == Severity::kNone) verdict = {severity, test, at};
+    verdict.severity = std::max(verdict.severity, severity);
+  };
+  const auto word_at = [&stream](size_t index) {
+    uint64_t word = 0;
+    std::memcpy(&word, stream.data() + index * kWord, kWord);
+    return word;
+  };
+  const auto lanes_biased = [&](size_t end) {
+    int total = 0;
+    bool biased = false;
+    for (unsigned lane = 0; lane < 64; ++lane) {
+      int ones = 0;
+      for (size_t index = end - kLaneWindow; index < end; ++index)
+        ones += static_cast<int>(word_at(index) >> lane & 1);
+      biased |= std::abs(ones - 512) > 112;
+      total += ones;
+    }
+    return biased || std::abs(total - 32768) > 896;
+  };
+  std::deque<uint64_t> recent;
+  std::unordered_multiset<uint64_t> seen;  // the same words
+  unsigned run = 0;
+  unsigned count = 0;
+  for (size_t at = 0; at < stream.size(); ++at) {
+    if (kind == SampleKind::kWord64 && at % kWord == 0 && verdict.severity == Severity::kNone) {
+      const uint64_t word = word_at(at / kWord);
+      const uint64_t end = at + kWord;
+      if (word == 0 || word == ~uint64_t{0}) raise(Severity::kIntermittent, "constant word", end);
+      if (!recent.empty() && recent.back() == word)
+        raise(Severity::kIntermittent, "equal words", end);
+      if (seen.contains(word)) raise(Severity::kIntermittent, "repeated word", end);
+      if (end / kWord % kLaneWindow == 0 && lanes_biased(end / kWord))
+        raise(Severity::kIntermittent, "bit lanes", end);
+      recent.push_back(word);
+      seen.insert(word);
+      if (recent.size() > kRecent) {
+        seen.erase(seen.find(recent.front()));
+        recent.pop_front();
+      }
+    }
+    run = at > 0 && stream[at] == stream[at - 1] ? run + 1 : 1;
+    if (run >= kRct)
+      raise(run >= kRctPermanent ? Severity::kPermanent : Severity::kIntermittent,
+            "repetition count", at + 1);
+    if (at % kWindow == 0) count = 0;
+    if (stream[at] != stream[at - at % kWindow]) continue;
+    if (++count >= kApt)
+      raise(count >= kAptPermanent ? Severity::kPermanent : Severity::kIntermittent,
+            "adaptive proportion", at + 1);
+  }
+  return verdict;
+}
+
+void HealthTestsAgree(FuzzedDataProvider& input) {
+  const SampleKind kind = input.ConsumeBool() ? SampleKind::kWord64 : SampleKind::kByte;
+  const Bytes stream = Stream(input);
+  const Verdict expected = Model(stream, kind);
+  const size_t unit = kind == SampleKind::kWord64 ? kWord : 1;
+  HealthTests tests(kind);
+  for (unsigned turn = 0; turn < 2; ++turn) {  // the second one after Reset()
+    Verdict verdict;
+    for (size_t at = 0; at < stream.size();) {
+      const size_t units = (stream.size() - at) / unit;
+      const size_t size = unit * (turn == 0 ? units
+                                            : input.ConsumeIntegralInRange<size_t>(
+                                                  1, std::min<size_t>(units, 300)));
+      const Verdict part = tests.Insert(std::span(stream).subspan(at, size));
+      if (verdict.severity == Severity::kNone) {
+        verdict.test = part.test;
+        verdict.at = part.at;
+      }
+      verdict.severity = std::max(verdict.severity, part.severity);
+      at += size;
+    }
+    Require(verdict.severity == expected.severity, "the worst alarm is the model's");
+    Require(std::string_view(verdict.test) == expected.test, "the first alarm is the model's");
+    Require(verdict.at == expected.at, "it is raised where the model raises it");
+    tests.Reset();
+  }
+}
+
+// --- device ------------------------------------------------------------------------------------
+
+class Pipe {
+ public:
+  Pipe() { Require(pipe(ends_.data()) == 0, "a pipe"); }
+  ~Pipe() {
+    CloseWriter();
+    close(ends_[0]);
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  std::string path() const { return "/proc/self/fd/" + std::to_string(ends_[0]); }
+  void Write(std::span<const uint8_t> bytes) {
+    Require(bytes.empty() || write(ends_[1], bytes.data(), bytes.size()) == std::ssize(bytes),
+            "the pipe has room");
+  }
+  void CloseWriter() {
+    if (ends_[1] >= 0) close(ends_[1]);
+    ends_[1] = -1;
+  }
+  bool open() const { return ends_[1] >= 0; }
+
+ private:
+  std::array<int, 2> ends_{};
+};
+
+constexpr size_t kPipeRoom = 65536;
+
+// A read yields exactly the next bytes of the stream, or zeros.
+void DeviceAccounts(FuzzedDataProvider& input) {
+  Pipe pipe;
+  const auto device = entropyd::MakeDevice("device", pipe.path(), 0);
+  Require(device->Open(), "the device opens");
+  std::deque<uint8_t> waiting;  // written, and not given out
+  Bytes span;                   // of the read that is under way
+  bool under_way = false;
+  ptrdiff_t unread = 0;  // the last so many of `waiting` are in the pipe, the others in the span
+  uint64_t retries = 0;
+  uint8_t next = 0;
+  while (input.remaining_bytes() > 0) {
+    switch (input.ConsumeIntegralInRange(0, 7)) {
+      case 0:
+        pipe.CloseWriter();
+        break;
+      case 1:
+        if (!pipe.open()) break;
+        Require(device->Open(), "it opens anew");
+        waiting.erase(waiting.begin(), waiting.begin() + std::ssize(waiting) - unread);
+        under_way = false;
+        break;
+      case 2:
+      case 3: {
+        Bytes piece(input.ConsumeIntegralInRange<size_t>(0, 200));
+        for (uint8_t& byte : piece) byte = next++ | 1U;
+        if (!pipe.open() || waiting.size() + piece.size() > kPipeRoom / 2) break;
+        pipe.Write(piece);
+        waiting.insert(waiting.end(), piece.begin(), piece.end());
+        unread += std::ssize(piece);
+        break;
+      }
+      default:
+        if (!under_way) span.assign(input.ConsumeIntegralInRange<size_t>(1, 24) * kWord, 0xff);
+        const ReadStatus status = device->Read(span);
+        const bool enough = waiting.size() >= span.size();
+        Require(status == (enough        ? ReadStatus::kOk
+                           : pipe.open() ? ReadStatus::kTryAgain
+                                         : ReadStatus::kFailed),
+                "the status tells what the pipe holds");
+        under_way = status == ReadStatus::kTryAgain;
+        if (enough) {
+          Require(std::equal(span.begin(), span.end(), waiting.begin()), "the bytes in order");
+          waiting.erase(waiting.begin(), waiting.begin() + std::ssize(span));
+          unread = std::ssize(waiting);
+        } else if (status == ReadStatus::kFailed) {
+          Require(AllZero(span), "zeros after a failure");
+          Require(device->error() == "end of file", "the failure's name");
+          waiting.clear();
+          unread = 0;
+        } else {
+          ++retries;
+          unread = 0;
+        }
+        Require(device->retries() == retries, "retries are counted");
+    }
+  }
+}
+
+// --- tested source -----------------------------------------------------------------------------
+
+// Gives out a stream, with the hesitations that the fuzzer wants, and remembers what it did.
+class Replay final : public entropyd::NoiseSource {
+ public:
+  struct Record {
+    uint64_t bytes = 0;
+    uint64_t reads = 0;
+    uint64_t calls = 0;
+    Bytes last;
+  };
+  Replay(SampleKind kind, bool blocking, FuzzedDataProvider& input, Record& record)
+      : NoiseSource({.name = "replay", .sample = kind, .blocking = blocking}),
+        input_(input),
+        record_(record),
+        stream_(Stream(input)) {}
+  bool Open() noexcept override { return input_.ConsumeIntegralInRange(0, 15) != 1; }
+  ReadStatus Read(std::span<uint8_t> samples) noexcept override {
+    ++record_.calls;
+    const int chance = input_.ConsumeIntegralInRange(0, 255);
+    if (chance == 1 || stream_.empty()) {
+      error_ = "replayed failure";
+      std::fill(samples.begin(), samples.end(), uint8_t{0});
+      return ReadStatus::kFailed;
+    }
+    if (chance == 2) {
+      ++retries_;
+      std::fill(samples.begin(), samples.end(), uint8_t{0xaa});  // half a read
+      return ReadStatus::kTryAgain;
+    }
+    for (uint8_t& sample : samples) sample = stream_[at_++ % stream_.size()];
+    record_.bytes += samples.size();
+    ++record_.reads;
+    record_.last.assign(samples.begin(), samples.end());
+    return ReadStatus::kOk;
+  }
+
+ private:
+  FuzzedDataProvider& input_;
+  Record& record_;
+  const Bytes stream_;
+  size_t at_ = 0;
+};
+
+// Faults that need no memory of what came before: no read may pass them.
+bool PlainlyFaulty(const Bytes& bytes, SampleKind kind) {
+  unsigned run = 1;
+  for (size_t at = 1; at < bytes.size(); ++at) {
+    run = bytes[at] == bytes[at - 1] ? run + 1 : 1;
+    if (run >= 6) return true;
+  }
+  if (kind == SampleKind::kByte) return false;
+  std::vector<uint64_t> words(bytes.size() / kWord);
+  std::memcpy(words.data(), bytes.data(), bytes.size());
+  std::sort(words.begin(), words.end());
+  return words.front() == 0 || words.back() == ~uint64_t{0} ||
+         std::adjacent_find(words.begin(), words.end()) != words.end();
+}
+
+void TestedSourceHolds(FuzzedDataProvider& input) {
+  const SampleKind kind = input.ConsumeBool() ? SampleKind::kWord64 : SampleKind::kByte;
+  const bool blocking = input.ConsumeBool();
+  Replay::Record record;
+  TestedSource source(std::make_unique<Replay>(kind, blocking, input, record),
+                      [](unsigned waits) { return waits < 2; });
+  source.Start();
+  for (unsigned step = 0; step < 40 && input.remaining_bytes() > 0; ++step) {
+    const SourceState before = source.report().state;
+    const uint64_t calls = record.calls;
+    Bytes out(input.ConsumeIntegralInRange<size_t>(1, 48) * kWord, 0xff);
+    bool ok = false;
+    bool read = true;
+    switch (input.ConsumeIntegralInRange(0, 9)) {
+      case 0:
+        source.Start();
+        read = false;
+        break;
+      case 1:
+        ok = source.TestStartup();
+        Require(ok == source.passing(), "a passed startup test is a passing source");
+        read = false;
+        break;
+      default:
+        ok = source.Read(out);
+        Require(ok || AllZero(out), "output is full or zero");
+        Require(!ok || out == record.last, "output is the last samples that were read");
+        Require(!ok || !PlainlyFaulty(out, kind), "no sample passes a failed test");
+        Require(!ok || source.passing(), "bytes come from a passing source alone");
+    }
+    const entropyd::SourceReport& report = source.report();
+    Require(report.bytes == record.bytes, "bytes are counted");
+    Require(report.reads == record.reads, "reads are counted");
+    Require(report.alarms <= report.reads, "an alarm needs samples");
+    Require(report.state != SourceState::kTesting, "no test is left half done");
+    Require(source.reading_since() == 0, "no read is left under way");
+    if (before == SourceState::kFailed)
+      Require(report.state == SourceState::kFailed && calls == record.calls,
+              "failed for good, and not asked again");
+    if (read && before != SourceState::kPassing)
+      Require(!ok && calls == record.calls, "not read unless it passes");
+  }
+}
+
+// --- the whole way -----------------------------------------------------------------------------
+
+struct Outcome {
+  Bytes bytes;
+  std::vector<std::pair<bool, SourceState>> steps;
+  uint64_t read = 0;
+  uint64_t alarms = 0;
+  std::string last_alarm;
+  bool operator==(const Outcome&) const = default;
+};
+
+// A device's stream through its health tests; `piece` says how much comes at a time.
+template <typename Piece>
+Outcome Through(const Bytes& stream, size_t read_size, Piece piece) {
+  Pipe pipe;
+  size_t at = 0;
+  const auto more = [&](unsigned) {
+    const size_t size = std::min<size_t>(piece(), stream.size() - at);
+    pipe.Write(std::span(stream).subspan(at, size));
+    at += size;
+    if (at == stream.size()) pipe.CloseWriter();
+    return true;
+  };
+  TestedSource source(entropyd::MakeDevice("device", pipe.path(), 8), more);
+  Outcome outcome;
+  source.Start();
+  Bytes out(read_size);
+  for (bool ok = source.passing(); ok;) {
+    ok = source.Read(out);
+    Require(ok || AllZero(out), "output is full or zero");
+    if (ok) outcome.bytes.insert(outcome.bytes.end(), out.begin(), out.end());
+    outcome.steps.emplace_back(ok, source.report().state);
+  }
+  const entropyd::SourceReport& report = source.report();
+  outcome.read = report.bytes;
+  outcome.alarms = report.alarms;
+  outcome.last_alarm = report.last_alarm;
+  Require(report.bytes <= stream.size(), "no sample from nowhere");
+  Require(report.bytes % kWord == 0, "whole words");
+  return outcome;
+}
+
+void PiecesDoNotMatter(FuzzedDataProvider& input) {
+  const Bytes stream = Stream(input);
+  const auto read_size = input.ConsumeIntegralInRange<size_t>(1, 48) * kWord;
+  const Outcome whole = Through(stream, read_size, [] { return size_t{4096}; });
+  const Outcome pieces =
+      Through(stream, read_size, [&input] { return input.ConsumeIntegralInRange<size_t>(1, 400); });
+  Require(whole == pieces, "the outcome does not depend on the pieces");
+}
+
+}  // namespace
+
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  FuzzedDataProvider input(data, size);
+  constexpr std::array kTargets = {HealthTestsAgree, DeviceAccounts, TestedSourceHolds,
+                                   PiecesDoNotMatter};
+  input.PickValueInArray(kTargets)(input);
+  return 0;
+}
