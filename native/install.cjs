@@ -7,14 +7,19 @@ const { join } = require('node:path');
 
 const environment = { JOBS: 'max', ...process.env };
 // A checkout has no prebuilt addons and may have a stale build: make it anew.
-if (!existsSync(join(__dirname, '..', 'prebuilds'))) environment.npm_config_build_from_source = 'true';
+if (!existsSync(join(__dirname, '..', 'prebuilds')))
+  environment.npm_config_build_from_source = 'true';
 
 let failure;
 try {
-  const { status, error } = spawnSync(process.execPath, [require.resolve('node-gyp-build/bin.js')], {
-    stdio: 'inherit',
-    env: environment,
-  });
+  const { status, error } = spawnSync(
+    process.execPath,
+    [require.resolve('node-gyp-build/bin.js')],
+    {
+      stdio: 'inherit',
+      env: environment,
+    },
+  );
   failure = error?.message ?? (status === 0 ? undefined : `node-gyp-build ended with ${status}`);
 } catch (error) {
   failure = error.message;

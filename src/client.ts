@@ -162,6 +162,24 @@ export class Client {
     throw new EntropyError('ERR_MESSAGE', 'the daemon sent no text for metrics');
   }
 
+  /**
+   * Health tests of all sources, on demand; for administrators.
+   * @throws EntropyError `ERR_FORBIDDEN`
+   */
+  selftest(options?: CallOptions): Promise<Health & { passed: boolean }> {
+    return this.#map('selftest', options) as Promise<Health & { passed: boolean }>;
+  }
+
+  /**
+   * Reseeds now, which is also the way back from the error state; for administrators.
+   * @throws EntropyError `ERR_FORBIDDEN`, `ERR_HEALTH` where the error state stays
+   */
+  reseed(options?: CallOptions): Promise<Pick<GeneratorStatus, 'state' | 'reason' | 'reseeds'>> {
+    return this.#map('reseed', options) as Promise<
+      Pick<GeneratorStatus, 'state' | 'reason' | 'reseeds'>
+    >;
+  }
+
   /** Ends the connection; calls under way are rejected with `ERR_CLOSED`. */
   async close(): Promise<void> {
     this.#channel.close();

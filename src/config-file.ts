@@ -31,11 +31,13 @@ const schema = v.strictObject({
         v.strictObject({
           path: text,
           mode: v.optional(octalMode),
+          admin: v.optional(v.boolean('want true or false')),
         }),
       ),
       v.minLength(1, 'want at least one [[listen]]'),
     ),
   ),
+  access: v.optional(v.strictObject({ admin_group: v.optional(text) })),
   limits: v.optional(
     v.strictObject({
       message_bytes: v.optional(integer(64, 1_048_576)),

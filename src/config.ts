@@ -13,11 +13,15 @@ export interface ListenConfig {
   path: string;
   /** Of the socket file. */
   mode: number;
+  /** Whether administrators have their methods here: not on sockets that containers see. */
+  admin: boolean;
 }
 
 export interface Config {
   profile: 'default' | 'strict';
   listen: ListenConfig[];
+  /** Members are administrators, besides root and the daemon's own user. */
+  adminGroup: string | undefined;
   /** Largest message that is taken, bytes. */
   messageBytes: number;
   reseedRequests: number;
@@ -83,7 +87,8 @@ export function mergeConfig(
       : file.listen;
   return {
     profile: flags.profile ?? file.profile ?? generatorDefaults.profile,
-    listen: listen.map(({ path, mode = defaultMode }) => ({ path, mode })),
+    listen: listen.map(({ path, mode = defaultMode, admin = true }) => ({ path, mode, admin })),
+    adminGroup: file.access?.admin_group,
     messageBytes: file.limits?.message_bytes ?? 65_536,
     reseedRequests: file.generator?.reseed_requests ?? generatorDefaults.reseedRequests,
     reseedSeconds: file.generator?.reseed_seconds ?? generatorDefaults.reseedSeconds,

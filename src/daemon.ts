@@ -8,8 +8,9 @@ import { startGateway } from './gateway/gateway.js';
 import { createGenerator, type GeneratorState } from './generator.js';
 import { createLogger, type Logger } from './log.js';
 import { Counters } from './metrics.js';
-import { type LoadResult, loadAddon } from './native.js';
+import { type Addon, type LoadResult, loadAddon } from './native.js';
 import { OutputBuffers } from './server/output.js';
+import { type AdminRule, identify } from './server/peer.js';
 import { listen } from './server/server.js';
 import { version } from './version.js';
 
@@ -62,6 +63,14 @@ async function makeFolder(socketPath: string): Promise<void> {
   });
 }
 
+/** @throws EntropyError `ERR_CONFIG` where there is no such group */
+function adminRule(groupName: string | undefined, addon: Addon | undefined): AdminRule {
+  const group = groupName === undefined ? undefined : (addon?.groupId(groupName) ?? undefined);
+  if (groupName !== undefined && addon !== undefined && group === undefined)
+    throw new EntropyError('ERR_CONFIG', `admin_group: this host has no group "${groupName}"`);
+  return { uid: process.geteuid?.() ?? 0, group };
+}
+
 /**
  * Starts the daemon in this process. It listens before it loads what only later requests need.
  * @throws EntropyError `ERR_LISTEN`, `ERR_HEALTH` (profile `strict` without the addon), `ERR_CONFIG`
@@ -71,6 +80,7 @@ export async function startDaemon({ config, http, addon }: DaemonOptions): Promi
   const loaded = addon ?? loadAddon();
   // Before there is a secret in memory.
   loaded.addon?.harden();
+  const rule = adminRule(config.adminGroup, loaded.addon);
   const transitions = new TransitionLog();
   const { profile, reseedRequests, reseedSeconds, devices } = config;
   const onTransition = (state: GeneratorState, reason: string) => transitions.note(state, reason);
@@ -94,7 +104,15 @@ export async function startDaemon({ config, http, addon }: DaemonOptions): Promi
     log?.info('entropyd ended');
   };
   try {
-    for (const listener of config.listen) parts.push(await listen(listener, context));
+    for (const { path, mode, admin } of config.listen)
+      parts.push(
+        await listen(
+          admin
+            ? { path, mode, identify: (socket) => identify(socket, loaded.addon, rule) }
+            : { path, mode },
+          context,
+        ),
+      );
     const logger = await createLogger();
     log = logger;
     const sockets = config.listen.map(({ path }) => path);

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 /** The program `entropyctl`: the administrator's command, a client of the daemon. */
 import { Command, Option } from 'commander';
+import { reseed, selftest } from './commands/administer.js';
 import { health } from './commands/health.js';
 import { parseSize, random } from './commands/random.js';
 import { formats } from './commands/random-formats.js';
 import { prepare, runProgram } from './commands/run.js';
+import { status } from './commands/status.js';
 import { version } from './version.js';
 
 const socketOption = ['--socket <path>', "the daemon's Unix socket"] as const;
@@ -29,5 +31,23 @@ prepare(program.command('health'))
   .option(...socketOption)
   .option('--json', 'the whole answer')
   .action(health);
+
+prepare(program.command('status'))
+  .description('Prints the state, sources, seeds and counters.')
+  .option(...socketOption)
+  .option('--json', 'the whole answer')
+  .option('--watch', 'again every 2 seconds')
+  .action(status);
+
+prepare(program.command('selftest'))
+  .description('Runs the health tests now (administrators); exits 1 if a source fails.')
+  .option(...socketOption)
+  .option('--json', 'the whole answer')
+  .action(selftest);
+
+prepare(program.command('reseed'))
+  .description('Reseeds the generator now (administrators).')
+  .option(...socketOption)
+  .action(reseed);
 
 await runProgram(program, process.argv);

@@ -9,8 +9,11 @@ t.test('every key of the design is taken', async (t) => {
 [[listen]]
 path = "/run/entropyd/entropyd.sock"
 mode = "0660"
+admin = true
 [[listen]]
 path = "/srv/container.sock"
+[access]
+admin_group = "entropyd"
 [limits]
 message_bytes = 65536
 [generator]
@@ -27,7 +30,7 @@ dialect = "otc"
     'entropyd.toml',
   );
   t.strictSame(config.listen, [
-    { path: '/run/entropyd/entropyd.sock', mode: 0o660 },
+    { path: '/run/entropyd/entropyd.sock', mode: 0o660, admin: true },
     { path: '/srv/container.sock' },
   ]);
   t.equal(config.profile, 'strict');

@@ -10,7 +10,8 @@ const hwrng = { name: 'hwrng', path: '/dev/hwrng', creditedBitsPerByte: 0 };
 t.test('without a file and flags the defaults stand', async (t) => {
   t.strictSame(mergeConfig({}, { socket: '/s' }, nowhere), {
     profile: 'default',
-    listen: [{ path: '/s', mode: 0o666 }],
+    listen: [{ path: '/s', mode: 0o666, admin: true }],
+    adminGroup: undefined,
     messageBytes: 65_536,
     reseedRequests: 4_096,
     reseedSeconds: 300,
@@ -23,7 +24,8 @@ t.test('without a file and flags the defaults stand', async (t) => {
 t.test('what a file says stands', async (t) => {
   const file = {
     profile: 'strict',
-    listen: [{ path: '/a', mode: 0o600 }, { path: '/b' }],
+    listen: [{ path: '/a', mode: 0o600, admin: false }, { path: '/b' }],
+    access: { admin_group: 'wheel' },
     limits: { message_bytes: 128 },
     generator: { reseed_requests: 2, reseed_seconds: 3 },
     source: [{ name: 'usb', path: '/dev/usb', credited_bits_per_byte: 4 }],

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync, statSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { createGenerator } from '../src/generator.js';
@@ -226,3 +226,51 @@ t.test('the source is what was built', async (t) => {
   Object.assign(process, { argv, exitCode });
   t.match(logged(), [{ args: [/^CRITICAL - no daemon on /] }]);
 });
+
+t.test('status, selftest and reseed ask the real daemon', async (t) => {
+  const { path } = await startDaemonProgram(t);
+  const ask = (command: string) => run(t, 'entropyctl', [command, '--socket', path]);
+  t.match(await ask('status'), { status: 0, stdout: /^state: operational/m });
+  t.match(await ask('selftest'), { status: 0, stdout: /^getrandom: passing$(?:.|\n)*^passed; /m });
+  t.match(await ask('reseed'), {
+    status: 0,
+    stdout: /^operational.*; seeds since the start: \d+$/m,
+  });
+});
+
+t.test(
+  'two users are told apart by the kernel, and a socket may have no administrators',
+  async (t) => {
+    if (process.getuid?.() !== 0) {
+      t.skip('only root can act as another user');
+      return;
+    }
+    const nobody = 65_534;
+    const folder = temporaryFolder();
+    chmodSync(folder, 0o755);
+    const [config, open, closed] = ['users.toml', 'open.sock', 'closed.sock'].map((name) =>
+      join(folder, name),
+    ) as [string, string, string];
+    writeFileSync(
+      config,
+      `[[listen]]\npath = "${open}"\n[[listen]]\npath = "${closed}"\nadmin = false\n`,
+    );
+    const daemon = new Program(t, [built('entropyd'), '--config', config]);
+    await daemon.says('entropyd listening');
+    for (const [uid, socket, refused] of [
+      [0, open, false],
+      [nobody, open, true],
+      [0, closed, true],
+    ] as const) {
+      const child = new Program(t, [built('entropyctl'), 'reseed', '--socket', socket], { uid });
+      const { status, stdout, stderr } = await child.ended;
+      if (!refused) t.match({ status, stdout }, { status: 0, stdout: /^operational/ });
+      else t.match({ status, stderr }, { status: 1, stderr: /is for administrators/ });
+    }
+    const random = new Program(t, [built('entropyctl'), 'random', '8', '--socket', open], {
+      uid: nobody,
+    });
+    t.equal((await random.ended).status, 0, 'random is for everyone');
+    await daemon.kill('SIGTERM');
+  },
+);

@@ -9,6 +9,7 @@ import { answerHeaderSize, fixed, readRandomRequest, writeAnswerHeader } from '.
 import { MessageScanner, maxRequestElements } from '../scanner.js';
 import type { ServiceContext } from './methods.js';
 import { chunkSize, type OutputBuffers } from './output.js';
+import type { Peer } from './peer.js';
 
 /** What all connections share. */
 export interface ConnectionContext extends ServiceContext {
@@ -38,6 +39,7 @@ const empty = Buffer.alloc(0);
 export class Connection {
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
+  readonly #peer: Peer;
   readonly #scanner: MessageScanner;
   /** The beginning of a message that is still arriving. */
   #partial: Buffer = empty;
@@ -58,9 +60,10 @@ export class Connection {
   /** No more messages are taken: end of input, an invalid message, or shutdown. */
   #ending = false;
 
-  constructor(socket: Socket, context: ConnectionContext) {
+  constructor(socket: Socket, context: ConnectionContext, peer: Peer) {
     this.#socket = socket;
     this.#context = context;
+    this.#peer = peer;
     this.#scanner = new MessageScanner({
       size: context.maxMessageSize,
       elements: maxRequestElements,
@@ -121,7 +124,7 @@ export class Connection {
       next = this.#scanner.scan(bytes, at, end);
       if (next === 0) return 0;
       const message = Uint8Array.prototype.slice.call(bytes, at, next);
-      this.#queue((general) => general.handle(message, this.#context));
+      this.#queue((general) => general.handle(message, this.#context, this.#peer));
     }
     this.#scanner.reset();
     return next;

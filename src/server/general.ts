@@ -2,6 +2,7 @@
 import { decodeRequest } from '../codec.js';
 import { errorCode } from '../errors.js';
 import { answer, randomRequest, refusal, type ServiceContext } from './methods.js';
+import type { Peer } from './peer.js';
 
 /** What becomes of a message, in its turn. */
 export type Outcome =
@@ -15,7 +16,11 @@ export type Outcome =
  * Handles one whole message that the scanner accepted; never rejects.
  * @param message a copy of its own
  */
-export async function handle(message: Uint8Array, context: ServiceContext): Promise<Outcome> {
+export async function handle(
+  message: Uint8Array,
+  context: ServiceContext,
+  peer: Peer,
+): Promise<Outcome> {
   let id = 0;
   try {
     const request = decodeRequest(message);
@@ -24,7 +29,7 @@ export async function handle(message: Uint8Array, context: ServiceContext): Prom
     context.counters.requests++;
     if (request.method === 'random')
       return { kind: 'random', id, ...randomRequest(request.params) };
-    return { kind: 'answer', bytes: await answer(request, context), last: false };
+    return { kind: 'answer', bytes: await answer(request, context, peer), last: false };
   } catch (error) {
     return refuse(id, error, context);
   }

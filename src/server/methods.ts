@@ -5,6 +5,7 @@ import { EntropyError, errorCode } from '../errors.js';
 import type { Generator } from '../generator.js';
 import { type Counters, exposition } from '../metrics.js';
 import { maxRandomSize, protocolVersion, type Request } from '../protocol.js';
+import type { Peer } from './peer.js';
 
 /** What the methods answer from. */
 export interface ServiceContext {
@@ -67,34 +68,54 @@ function status({ generator, counters, version, startedAt }: ServiceContext): un
   };
 }
 
-const methods: Record<string, (context: ServiceContext) => unknown> = {
+function selftest({ generator }: ServiceContext): unknown {
+  const passed = generator.selfTest();
+  const { state, reason, sources } = generator.status();
+  return { passed, state, reason, sources };
+}
+
+function reseed({ generator }: ServiceContext): unknown {
+  generator.reseed();
+  const { state, reason, reseeds } = generator.status();
+  return { state, reason, reseeds };
+}
+
+type Method = (context: ServiceContext) => unknown;
+
+const methods: Record<string, Method> = {
   health,
   status,
   version: ({ version }) => ({ name: 'entropyd', version, protocol: protocolVersion }),
   metrics: ({ counters, generator }) => exposition(counters, generator.status()),
 };
 
-/** Whether `name` is a method besides `random`. */
-function known(name: string): boolean {
-  return Object.hasOwn(methods, name);
-}
+const adminMethods: Record<string, Method> = { selftest, reseed };
 
-async function call(request: Request, context: ServiceContext): Promise<unknown> {
+async function call(request: Request, context: ServiceContext, peer: Peer): Promise<unknown> {
   const { method, params } = request;
-  if (!known(method)) {
+  const table = Object.hasOwn(adminMethods, method) ? adminMethods : methods;
+  if (!Object.hasOwn(table, method))
     throw new EntropyError('ERR_METHOD', `there is no method ${shown(method)}`);
-  }
+  if (table === adminMethods && !peer.admin)
+    throw new EntropyError(
+      'ERR_FORBIDDEN',
+      `${method} is for administrators on a socket of theirs`,
+    );
   if (params.length > 0) throw new EntropyError('ERR_PARAMS', `${method} takes no parameters`);
-  return methods[method]?.(context);
+  return table[method]?.(context);
 }
 
 /**
  * Answers any method but `random`.
  * @returns the encoded answer, an error's where the request is refused; never rejects
  */
-export async function answer(request: Request, context: ServiceContext): Promise<Uint8Array> {
+export async function answer(
+  request: Request,
+  context: ServiceContext,
+  peer: Peer,
+): Promise<Uint8Array> {
   try {
-    return encodeResult(request.id, await call(request, context));
+    return encodeResult(request.id, await call(request, context, peer));
   } catch (error) {
     return refusal(request.id, error, context.counters);
   }

@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { EntropyError } from '../errors.js';
 import { removeStaleSocket } from '../stale-socket.js';
 import { Connection, type ConnectionContext } from './connection.js';
+import { nobody, type Peer } from './peer.js';
 import { adopt, type Receive, staticReadWorks } from './static-read.js';
 
 /** How long close() waits for answers to be read. */
@@ -15,6 +16,8 @@ export interface ListenOptions {
   path: string;
   /** Of the socket file. */
   mode: number;
+  /** Tells administrators; default: there are none. */
+  identify?: (socket: Socket) => Peer;
   /** Whether connections may be read into one buffer; default: what the self-test finds. */
   staticRead?: Promise<boolean>;
 }
@@ -63,7 +66,7 @@ export async function listen(
     const socket = staticRead
       ? adopt(accepted, server, receive)
       : accepted.on('data', (data) => receive(data, data.length));
-    const connection = new Connection(socket, context);
+    const connection = new Connection(socket, context, options.identify?.(socket) ?? nobody);
     connections.set(socket, connection);
     socket.on('close', () => {
       counters.connectionsOpen--;

@@ -12,6 +12,10 @@ clang++-14 -std=c++20 -O2 -g -fno-omit-frame-pointer -Wall -Wextra -Werror \
   -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Inative -isystem "$headers" \
   test/native/fuzz_sources.cc native/{health_tests,tested_source,secure_memory}.cc \
   native/sources/device.cc -o "$build/fuzz_sources"
-"$build/fuzz_sources" -max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=1024 \
+# To begin with inputs long enough to say much.
+for seed in $(seq 200); do
+  [ -e "$build/corpus/seed-$seed" ] || head -c 256 /dev/urandom >"$build/corpus/seed-$seed"
+done
+"$build/fuzz_sources" -max_total_time="$seconds" -max_len=512 -len_control=0 -timeout=20 -rss_limit_mb=1024 \
   -print_final_stats=1 -verbosity=1 -print_funcs=0 -artifact_prefix="$build/" "$build/corpus" 2>&1 |
   tee "$build/log" | grep -vE '^(INFO|#[0-9])' | tail -n 40

@@ -38,7 +38,8 @@ using entropyd::Verdict;
 using Bytes = std::vector<uint8_t>;
 
 constexpr size_t kWord = sizeof(uint64_t);
-constexpr unsigned kMaxStreamLog2 = 16;  // bytes: more than the 4096 words that are remembered
+constexpr unsigned kStreamLog2 = 12;      // bytes
+constexpr unsigned kLongStreamLog2 = 16;  // more than the 4096 words that are remembered
 
 void Require(bool condition, const char* what) {
   if (condition) return;
@@ -52,17 +53,24 @@ bool AllZero(const Bytes& bytes) {
 
 // --- streams -----------------------------------------------------------------------------------
 
-// Vigna's splitmix64, which passes the health tests: what the fuzzer lays over it is the fault.
+// Vigna's splitmix64, which passes the health tests.
+uint64_t Splitmix(uint64_t& state) {
+  uint64_t z = state += 0x9e3779b97f4a7c15U;
+  z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+  return z ^ (z >> 31U);
+}
+
+// Healthy words, and the faults that the fuzzer lays over them.
 Bytes Stream(FuzzedDataProvider& input) {
-  const size_t most = size_t{1} << input.ConsumeIntegralInRange<unsigned>(3, kMaxStreamLog2);
+  // Long ones are slow and seldom tell more.
+  const bool is_long = input.ConsumeIntegralInRange(0, 15) == 15;
+  const size_t most = size_t{1} << (is_long ? kLongStreamLog2 : kStreamLog2);
   Bytes stream(input.ConsumeIntegralInRange<size_t>(0, most / kWord) * kWord);
   auto state = input.ConsumeIntegral<uint64_t>();
   for (size_t at = 0; at < stream.size(); at += kWord) {
-    uint64_t z = state += 0x9e3779b97f4a7c15U;
-    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
-    z ^= z >> 31U;
-    std::memcpy(stream.data() + at, &z, kWord);
+    const uint64_t word = Splitmix(state);
+    std::memcpy(stream.data() + at, &word, kWord);
   }
   // Each fault: bytes of a pattern, with a distance between them, from a place on.
   const auto faults = stream.empty() ? 0 : input.ConsumeIntegralInRange<unsigned>(0, 8);
@@ -258,7 +266,8 @@ void DeviceAccounts(FuzzedDataProvider& input) {
 
 // --- tested source -----------------------------------------------------------------------------
 
-// Gives out a stream, with the hesitations that the fuzzer wants, and remembers what it did.
+// Gives out a stream and healthy words after it, with the hesitations that the fuzzer wants, and
+// remembers what it did.
 class Replay final : public entropyd::NoiseSource {
  public:
   struct Record {
@@ -276,7 +285,7 @@ class Replay final : public entropyd::NoiseSource {
   ReadStatus Read(std::span<uint8_t> samples) noexcept override {
     ++record_.calls;
     const int chance = input_.ConsumeIntegralInRange(0, 255);
-    if (chance == 1 || stream_.empty()) {
+    if (chance == 1) {
       error_ = "replayed failure";
       std::fill(samples.begin(), samples.end(), uint8_t{0});
       return ReadStatus::kFailed;
@@ -286,7 +295,13 @@ class Replay final : public entropyd::NoiseSource {
       std::fill(samples.begin(), samples.end(), uint8_t{0xaa});  // half a read
       return ReadStatus::kTryAgain;
     }
-    for (uint8_t& sample : samples) sample = stream_[at_++ % stream_.size()];
+    for (size_t at = 0; at < samples.size(); at += kWord) {
+      const uint64_t word = Splitmix(state_);
+      std::memcpy(samples.data() + at, &word, kWord);
+    }
+    const size_t size = std::min(samples.size(), stream_.size() - at_);
+    std::copy_n(stream_.data() + at_, size, samples.begin());
+    at_ += size;
     record_.bytes += samples.size();
     ++record_.reads;
     record_.last.assign(samples.begin(), samples.end());
@@ -298,6 +313,7 @@ class Replay final : public entropyd::NoiseSource {
   Record& record_;
   const Bytes stream_;
   size_t at_ = 0;
+  uint64_t state_ = 0;
 };
 
 // Faults that need no memory of what came before: no read may pass them.
@@ -315,6 +331,8 @@ bool PlainlyFaulty(const Bytes& bytes, SampleKind kind) {
          std::adjacent_find(words.begin(), words.end()) != words.end();
 }
 
+constexpr unsigned kSteps = 40;
+
 void TestedSourceHolds(FuzzedDataProvider& input) {
   const SampleKind kind = input.ConsumeBool() ? SampleKind::kWord64 : SampleKind::kByte;
   const bool blocking = input.ConsumeBool();
@@ -322,18 +340,18 @@ void TestedSourceHolds(FuzzedDataProvider& input) {
   TestedSource source(std::make_unique<Replay>(kind, blocking, input, record),
                       [](unsigned waits) { return waits < 2; });
   source.Start();
-  for (unsigned step = 0; step < 40 && input.remaining_bytes() > 0; ++step) {
+  for (unsigned step = 0; step < kSteps; ++step) {
     const SourceState before = source.report().state;
     const uint64_t calls = record.calls;
     Bytes out(input.ConsumeIntegralInRange<size_t>(1, 48) * kWord, 0xff);
     bool ok = false;
     bool read = true;
     switch (input.ConsumeIntegralInRange(0, 9)) {
-      case 0:
+      case 8:
         source.Start();
         read = false;
         break;
-      case 1:
+      case 9:
         ok = source.TestStartup();
         Require(ok == source.passing(), "a passed startup test is a passing source");
         read = false;

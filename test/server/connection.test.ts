@@ -8,6 +8,7 @@ import type { Generator } from '../../src/generator.js';
 import { maxRandomSize } from '../../src/protocol.js';
 import { Connection } from '../../src/server/connection.js';
 import { chunkSize } from '../../src/server/output.js';
+import { nobody } from '../../src/server/peer.js';
 import {
   collect,
   exchange,
@@ -624,7 +625,7 @@ t.test('nothing is taken after the end, even where it was read already', async (
   const generator = fakeGenerator({ fill: () => t.fail('asked for bytes') });
   const context = serverContext(generator);
   const { path } = await startFake(t, (socket) => {
-    const connection = new Connection(socket, context);
+    const connection = new Connection(socket, context, nobody);
     connection.finish();
     const request = message(1, 'random', [5]);
     connection.receive(request, request.length);

@@ -2,6 +2,7 @@ import t from 'tap';
 import { decodeAnswer } from '../../src/codec.js';
 import { EntropyError, type ErrorCode } from '../../src/errors.js';
 import { handle, type Outcome, refuse } from '../../src/server/general.js';
+import { nobody } from '../../src/server/peer.js';
 import { fakeGenerator, message, pack, serverContext } from '../support.js';
 
 function decoded(outcome: Outcome): { last: boolean; id: number; error: unknown } {
@@ -17,7 +18,7 @@ t.test('a random becomes a size: its bytes do not exist yet', async (t) => {
     [[32, { predictionResistance: true }], 32, true],
   ] as const)
     for (const method of ['random', Buffer.from('random')])
-      t.strictSame(await handle(message(8, method, params), context), {
+      t.strictSame(await handle(message(8, method, params), context, nobody), {
         kind: 'random',
         id: 8,
         size,
@@ -30,7 +31,7 @@ t.test('a random becomes a size: its bytes do not exist yet', async (t) => {
 t.test('other methods are answered, and the connection goes on', async (t) => {
   const context = serverContext(fakeGenerator());
   for (const method of ['health', 'status', 'version', 'metrics'])
-    t.strictSame(decoded(await handle(message(3, method, []), context)), {
+    t.strictSame(decoded(await handle(message(3, method, []), context, nobody)), {
       last: false,
       id: 3,
       error: null,
@@ -40,7 +41,7 @@ t.test('other methods are answered, and the connection goes on', async (t) => {
 
 t.test('a notification has no answer and is no request', async (t) => {
   const context = serverContext(fakeGenerator());
-  t.strictSame(await handle(pack([2, 'random', [1]]), context), { kind: 'nothing' });
+  t.strictSame(await handle(pack([2, 'random', [1]]), context, nobody), { kind: 'nothing' });
   t.equal(context.counters.requests, 0);
 });
 
@@ -53,7 +54,7 @@ t.test('a request that is refused keeps its id, and the connection goes on', asy
     ['nothing', [], 'ERR_METHOD'],
     ['health', [1], 'ERR_PARAMS'],
   ] as const)
-    t.match(decoded(await handle(message(77, method, params), context)), {
+    t.match(decoded(await handle(message(77, method, params), context, nobody)), {
       last: false,
       id: 77,
       error: [code, String],
@@ -63,7 +64,7 @@ t.test('a request that is refused keeps its id, and the connection goes on', asy
 t.test('what is no message is answered with id 0, and the connection ends', async (t) => {
   const context = serverContext(fakeGenerator());
   for (const value of [[], [0, 1, 'health'], [0, -1, 'health', []], [1, 1, null, null], [9]])
-    t.match(decoded(await handle(pack(value), context)), {
+    t.match(decoded(await handle(pack(value), context, nobody)), {
       last: true,
       id: 0,
       error: ['ERR_MESSAGE', String],

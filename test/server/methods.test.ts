@@ -4,6 +4,7 @@ import { EntropyError, ServiceError } from '../../src/errors.js';
 import { Counters } from '../../src/metrics.js';
 import { maxRandomSize } from '../../src/protocol.js';
 import { answer, randomRequest, refusal } from '../../src/server/methods.js';
+import { nobody } from '../../src/server/peer.js';
 import { fakeGenerator, serverContext } from '../support.js';
 
 t.test('random takes a size, and a map of options', async (t) => {
@@ -67,7 +68,7 @@ t.test('options other than the known ones are refused', async (t) => {
 t.test('health is the generator’s, without the figures of its DRBG', async (t) => {
   const context = serverContext(fakeGenerator());
   const { id, error, result } = decodeAnswer(
-    await answer({ id: 7, method: 'health', params: [] }, context),
+    await answer({ id: 7, method: 'health', params: [] }, context, nobody),
   );
   t.strictSame([id, error], [7, null]);
   t.strictSame(result, { state: 'operational', healthy: true, reason: '', sources: [] });
@@ -78,7 +79,9 @@ t.test('status is everything', async (t) => {
   Object.assign(context.counters, { connectionsOpen: 2, connections: 3, requests: 4 });
   context.counters.randomBytes = 2 ** 40;
   context.counters.error('ERR_BUSY');
-  const { result } = decodeAnswer(await answer({ id: 0, method: 'status', params: [] }, context));
+  const { result } = decodeAnswer(
+    await answer({ id: 0, method: 'status', params: [] }, context, nobody),
+  );
   t.strictSame(result, {
     ...context.generator.status(),
     version: '1.2.3',
@@ -98,6 +101,7 @@ t.test('version names program and protocol', async (t) => {
   const bytes = await answer(
     { id: 1, method: 'version', params: [] },
     serverContext(fakeGenerator()),
+    nobody,
   );
   t.strictSame(decodeAnswer(bytes).result, { name: 'entropyd', version: '1.2.3', protocol: 1 });
 });
@@ -106,6 +110,7 @@ t.test('metrics is Prometheus’ text format', async (t) => {
   const bytes = await answer(
     { id: 1, method: 'metrics', params: [] },
     serverContext(fakeGenerator()),
+    nobody,
   );
   t.match(decodeAnswer(bytes).result, /^entropyd_state\{state="operational"\} 1$/m);
 });
@@ -123,12 +128,42 @@ t.test('what is no method, or takes no parameters, is refused and counted', asyn
     ['health', [1], ['ERR_PARAMS', 'health takes no parameters']],
     ['metrics', [null], ['ERR_PARAMS', 'metrics takes no parameters']],
   ] as const)
-    t.strictSame(decodeAnswer(await answer({ id: 9, method, params: [...params] }, context)), {
-      id: 9,
-      error,
-      result: null,
-    });
+    t.strictSame(
+      decodeAnswer(await answer({ id: 9, method, params: [...params] }, context, nobody)),
+      {
+        id: 9,
+        error,
+        result: null,
+      },
+    );
   t.strictSame(Object.fromEntries(context.counters.errors), { ERR_METHOD: 7, ERR_PARAMS: 2 });
+});
+
+t.test('administrators test and reseed, others are refused', async (t) => {
+  const calls: string[] = [];
+  const context = serverContext(
+    fakeGenerator({
+      selfTest: () => calls.push('selfTest') > 0,
+      reseed: () => void calls.push('reseed'),
+    }),
+  );
+  const ask = async (method: string, admin: boolean) =>
+    decodeAnswer(await answer({ id: 1, method, params: [] }, context, { admin }));
+  for (const method of ['selftest', 'reseed'])
+    t.match((await ask(method, false)).error, ['ERR_FORBIDDEN', new RegExp(`^${method} is for`)]);
+  t.strictSame(calls, [], 'nothing was done for them');
+  t.strictSame((await ask('selftest', true)).result, {
+    passed: true,
+    state: 'operational',
+    reason: '',
+    sources: [],
+  });
+  t.strictSame((await ask('reseed', true)).result, {
+    state: 'operational',
+    reason: '',
+    reseeds: 1,
+  });
+  t.strictSame(calls, ['selfTest', 'reseed']);
 });
 
 t.test('what is not ours is told as an internal error, without its text', async (t) => {
@@ -153,7 +188,7 @@ t.test('what is not ours is told as an internal error, without its text', async 
       },
     }),
   );
-  const bytes = await answer({ id: 4, method: 'health', params: [] }, context);
+  const bytes = await answer({ id: 4, method: 'health', params: [] }, context, nobody);
   t.strictSame(decodeAnswer(bytes).error, ['ERR_INTERNAL', 'internal error']);
 });
 
