@@ -45,6 +45,7 @@ try {
     `\n32-byte random on a Unix socket; one core; medians of ${rounds} interleaved rounds`,
   );
   console.log('conn x in flight | server    | requests/s | CPU ns/request | of C echo | of Redis');
+  let socketNs = 0;
   for (const [connections, inFlight, ofEcho, ofRedis] of goals) {
     const results = await compare(folder, core, peers, {
       connections,
@@ -52,6 +53,7 @@ try {
       rounds,
       milliseconds,
     });
+    if (connections === 1 && inFlight === 1) socketNs = 1e9 / results.at(-1).rate;
     for (const { name, rate, cpuNs, ratioTo } of results) {
       const cell = `${connections}x${inFlight}`.padEnd(16);
       const figures = `${rate.toFixed(0).padStart(10)} | ${cpuNs.toFixed(0).padStart(14)}`;
@@ -65,6 +67,11 @@ try {
       );
     }
   }
+  // What the daemon costs a program that could have called the kernel.
+  console.log(
+    `\n32 bytes over the socket, one at a time: ${socketNs.toFixed(0)} ns; by getrandom(2): ${getrandomNs.toFixed(0)} ns, ` +
+      `${(socketNs / getrandomNs).toFixed(0)} times less`,
+  );
 } finally {
   for (const peer of peers) await peer.stop();
   rmSync(folder, { recursive: true });
