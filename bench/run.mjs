@@ -36,7 +36,7 @@ for (const name of ['echo', 'load'])
     fileURLToPath(new URL(`native/${name}.c`, import.meta.url)),
   ]);
 
-benchGenerator(rounds);
+const getrandomNs = benchGenerator(rounds);
 benchStartup(rounds);
 
 const peers = await startPeers(folder, core);
