@@ -22,8 +22,8 @@
 
 // Stands in for OpenSSL's: nothing else of it is linked.
 extern "C" void OPENSSL_cleanse(void* bytes, size_t size) {
-  auto* at = static_cast<volatile uint8_t*>(bytes);
-  while (size-- > 0) *at++ = 0;
+  std::memset(bytes, 0, size);
+  asm volatile("" : : "r"(bytes) : "memory");
 }
 
 namespace {
@@ -72,17 +72,31 @@ Bytes Stream(FuzzedDataProvider& input) {
     const uint64_t word = Splitmix(state);
     std::memcpy(stream.data() + at, &word, kWord);
   }
-  // Each fault: bytes of a pattern, with a distance between them, from a place on.
-  const auto faults = stream.empty() ? 0 : input.ConsumeIntegralInRange<unsigned>(0, 8);
+  const auto words = stream.size() / kWord;
+  const auto faults = words == 0 ? 0 : input.ConsumeIntegralInRange<unsigned>(0, 6);
   for (unsigned fault = 0; fault < faults; ++fault) {
-    const auto from = input.ConsumeIntegralInRange<size_t>(0, stream.size() - 1);
-    const auto step = input.ConsumeIntegralInRange<size_t>(1, 600);
-    auto left = input.ConsumeIntegralInRange<size_t>(1, 1200);
-    const std::string pattern = input.ConsumeRandomLengthString(16);
-    const auto copied_from = input.ConsumeIntegralInRange<size_t>(0, from / kWord) * kWord;
-    for (size_t at = from, i = 0; at < stream.size() && left > 0; at += step, ++i, --left)
-      stream[at] = pattern.empty() ? stream[copied_from + i % (from - copied_from + 1)]
-                                   : static_cast<uint8_t>(pattern[i % pattern.size()]);
+    const auto from = input.ConsumeIntegralInRange<size_t>(0, words - 1) * kWord;
+    const auto value = input.ConsumeIntegral<uint8_t>();
+    const auto length = input.ConsumeIntegralInRange<size_t>(1, 40);
+    const auto at = std::span(stream).subspan(from);
+    switch (input.ConsumeIntegralInRange(0, 4)) {
+      case 0:  // a run
+        std::fill_n(at.begin() + value % kWord, std::min(length, at.size() - value % kWord), value);
+        break;
+      case 1:  // constant words
+        std::fill_n(at.begin(), kWord, static_cast<uint8_t>(value % 2 == 0 ? 0 : 0xff));
+        break;
+      case 2:  // words that were there before
+        std::copy_n(stream.begin() + std::ssize(stream) * value / 256 / kWord * kWord, kWord,
+                    at.begin());
+        break;
+      case 3:  // one value too often
+        for (size_t i = 0; i < at.size() && i / length < 40; i += length) at[i] = value;
+        break;
+      default:  // a bit that is stuck
+        for (size_t i = 0; i < at.size() && i / kWord < length * 30; i += kWord)
+          at[i + value % kWord] |= static_cast<uint8_t>(1U << length % kWord);
+    }
   }
   return stream;
 }
@@ -335,7 +349,7 @@ constexpr unsigned kSteps = 40;
 
 void TestedSourceHolds(FuzzedDataProvider& input) {
   const SampleKind kind = input.ConsumeBool() ? SampleKind::kWord64 : SampleKind::kByte;
-  const bool blocking = input.ConsumeBool();
+  const bool blocking = input.ConsumeIntegralInRange(0, 15) != 15;  // a short startup test
   Replay::Record record;
   TestedSource source(std::make_unique<Replay>(kind, blocking, input, record),
                       [](unsigned waits) { return waits < 2; });

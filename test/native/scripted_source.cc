@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 namespace entropyd::test {
@@ -27,9 +29,13 @@ constexpr std::array<std::pair<std::string_view, Fault>, 23> kNames = {
 
 constexpr useconds_t kBlockPollMicroseconds = 10'000;
 
+void FillRandom(std::span<uint8_t> bytes) noexcept {
+  if (getrandom(bytes.data(), bytes.size(), 0) != std::ssize(bytes)) std::abort();
+}
+
 uint64_t Random64() noexcept {
   uint64_t word = 0;
-  (void)!getrandom(&word, sizeof word, 0);
+  FillRandom({reinterpret_cast<uint8_t*>(&word), sizeof word});
   return word;
 }
 
@@ -86,7 +92,7 @@ uint64_t ScriptedSource::Word(Fault fault) noexcept {
       // A bit is 1 if a random byte is below 141: 141 / 256 = 0.551.
       uint64_t word = 0;
       std::array<uint8_t, 64> bytes{};
-      (void)!getrandom(bytes.data(), bytes.size(), 0);
+      FillRandom(bytes);
       for (const uint8_t byte : bytes) word = word << 1U | (byte < 141 ? 1 : 0);
       return word;
     }
