@@ -336,7 +336,7 @@ Result Generator::Reseed() noexcept {
   BeginFresh();
   const size_t seed_size = CollectSeed(kReseedBits, false);
   if (seed_size > 0) return ReseedFrom(seed_size);
-  if (state_ == State::kError) return Result::kHealth;
+  if (!instantiated_) return Refusal();
   reseed_due_ = true;  // a device's samples are on their way
   return Result::kPending;
 }

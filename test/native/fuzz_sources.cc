@@ -81,14 +81,16 @@ Bytes Stream(FuzzedDataProvider& input) {
     const auto at = std::span(stream).subspan(from);
     switch (input.ConsumeIntegralInRange(0, 4)) {
       case 0:  // a run
-        std::fill_n(at.begin() + value % kWord, std::min(length, at.size() - value % kWord), value);
+        std::ranges::fill(at.subspan(value % kWord, std::min(length, at.size() - value % kWord)),
+                          value);
         break;
       case 1:  // constant words
         std::fill_n(at.begin(), kWord, static_cast<uint8_t>(value % 2 == 0 ? 0 : 0xff));
         break;
       case 2:  // words that were there before
-        std::copy_n(stream.begin() + std::ssize(stream) * value / 256 / kWord * kWord, kWord,
-                    at.begin());
+        std::ranges::copy(
+            std::span(stream).subspan(stream.size() * value / 256 / kWord * kWord, kWord),
+            at.begin());
         break;
       case 3:  // one value too often
         for (size_t i = 0; i < at.size() && i / length < 40; i += length) at[i] = value;
@@ -173,9 +175,10 @@ void HealthTestsAgree(FuzzedDataProvider& input) {
     Verdict verdict;
     for (size_t at = 0; at < stream.size();) {
       const size_t units = (stream.size() - at) / unit;
-      const size_t size = unit * (turn == 0 ? units
-                                            : input.ConsumeIntegralInRange<size_t>(
-                                                  1, std::min<size_t>(units, 300)));
+      const size_t most = input.ConsumeBool() ? 300 : 3;
+      const size_t size =
+          unit *
+          (turn == 0 ? units : input.ConsumeIntegralInRange<size_t>(1, std::min(units, most)));
       const Verdict part = tests.Insert(std::span(stream).subspan(at, size));
       if (verdict.severity == Severity::kNone) {
         verdict.test = part.test;

@@ -162,6 +162,45 @@ t.test('from an error a reseed returns if a source has not failed permanently', 
   t.equal(bytes(generator).length, 32);
 });
 
+t.test('seeding lasts until the first seed is there, not only until a source passes', async (t) => {
+  // 384 bytes at one credited bit a byte, after 1024 of the startup test.
+  const device = { ...hwrng, credit: 1, fault: 'slow' };
+  const generator = new addon.Generator({ ...strict, sources: [device, kernel] });
+  await until(() => {
+    generator.poll();
+    const { state, sources } = generator.snapshot();
+    const served = typeof generator.generate(32) !== 'number';
+    t.equal(served, state === 'operational', `${state}, device ${sources.hwrng?.state}`);
+    return served;
+  });
+  t.strictSame(generator.snapshot().transitions, [
+    'seeding: startup test of the credited source',
+    'seeding: the first seed is being gathered',
+    'operational',
+  ]);
+});
+
+t.test(
+  'strict: nothing is served while the only credited source left is in its startup test',
+  async (t) => {
+    const held = { ...hwrng, name: 'held', credit: 8, fault: 'block' };
+    const generator = new addon.Generator({ ...strict, sources: [rdseed, held, kernel] });
+    t.equal(bytes(generator).length, 32);
+    generator.setFault('rdseed', 'carry0');
+    t.equal(generator.reseed(), result.notSeeded);
+    t.equal(generator.snapshot().state, 'seeding');
+    t.equal(generator.generate(32), result.notSeeded);
+    generator.setFault('held', 'none');
+  },
+);
+
+t.test('a failed RDRAND is reported by the reseed that read it', async (t) => {
+  const generator = new addon.Generator({ sources: host });
+  generator.setFault('rdrand', 'zeros');
+  t.equal(generator.reseed(), result.ok);
+  t.equal(last(generator), 'degraded: rdrand failed');
+});
+
 t.test('an intermittent alarm discards, repeats the startup test and goes on', async (t) => {
   const generator = new addon.Generator({ sources: host });
   // 128 bytes of seed hold 16 words: 'twice' is seen at the second.
