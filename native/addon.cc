@@ -30,7 +30,7 @@ Napi::Object ToObject(Napi::Env env, const entropyd::SourceSnapshot& source) {
   object["alarms"] = Napi::Number::New(env, static_cast<double>(report.alarms));
   const double seconds = static_cast<double>(report.read_ns) / 1e9;
   object["bytesPerSecond"] =
-      Napi::Number::New(env, seconds > 0 ? static_cast<double>(report.bytes) / seconds : 0);
+      Napi::Number::New(env, seconds > 0 ? static_cast<double>(report.timed_bytes) / seconds : 0);
   object["lastAlarm"] = report.last_alarm;
   object["lastError"] = report.last_error;
   return object;

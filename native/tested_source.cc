@@ -57,6 +57,7 @@ bool TestedSource::ReadRaw(std::span<uint8_t> samples) noexcept {
     return false;
   }
   report_.read_ns += NowNs() - start;
+  report_.timed_bytes += samples.size();
   report_.bytes += samples.size();
   ++report_.reads;
   return true;

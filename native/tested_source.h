@@ -31,7 +31,9 @@ struct SourceReport {
   uint64_t reads = 0;
   uint64_t retries = 0;
   uint64_t alarms = 0;
-  uint64_t read_ns = 0;    // spent in reading, for the rate
+  // The rate: bytes whose reading was timed, and how long it took. ReadUntested() does without.
+  uint64_t timed_bytes = 0;
+  uint64_t read_ns = 0;
   std::string last_alarm;  // the name of the test
   std::string last_error;
 };

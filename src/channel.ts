@@ -43,9 +43,10 @@ interface Pending extends Call {
   settled: boolean;
 }
 
-/** After a loss: this often at most, waiting 25, 50, 100 ... ms with jitter in between. */
-const maxReconnects = 6;
+/** After a loss: this often at most, waiting 25, 50, 100 ... 800 ms with jitter in between. */
+const maxReconnects = 12;
 const firstBackoffMs = 25;
+const maxBackoffMs = 800;
 
 /** Answers of other methods than `random`: noise is the largest, status has the most elements. */
 const answerLimits = { size: 4 * 1024 * 1024, elements: 4096 };
@@ -276,7 +277,8 @@ export class Channel {
       return;
     }
     this.#reconnects++;
-    const pause = firstBackoffMs * 2 ** (this.#reconnects - 1) * (0.5 + Math.random() / 2);
+    const backoff = Math.min(firstBackoffMs * 2 ** (this.#reconnects - 1), maxBackoffMs);
+    const pause = backoff * (0.5 + Math.random() / 2);
     this.#backoff = setTimeout(() => {
       this.#backoff = undefined;
       this.#flush();

@@ -144,3 +144,14 @@ t.test('close does not wait longer than 5 s for a client that does not read', as
   socket.destroy();
   await gone;
 });
+
+t.test('connections are served alike with and without the static buffer', async (t) => {
+  for (const works of [true, false]) {
+    const path = freePath();
+    const staticRead = Promise.resolve(works);
+    const server = await listen({ path, mode: 0o600, staticRead }, serverContext(fakeGenerator()));
+    const [answer] = unpackAll(await exchange(t, path, message(1, 'random', [3])));
+    t.match(answer, [1, 1, null, Buffer.alloc(3, 0xaa)], `${works}`);
+    await server.close();
+  }
+});
