@@ -162,7 +162,10 @@ t.test('closes idle and silent connections at once and removes its socket file',
   await once(silent, 'connect');
   const agent = new Agent({ keepAlive: true });
   t.teardown(() => agent.destroy());
-  const idle = exchange({ port }, 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  const kept = connect({ port });
+  await once(kept, 'connect');
+  const idle = text(kept);
+  kept.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await call({ port, path: '/healthz', headers: { host: 'localhost' } });
   const started = performance.now();
   await Promise.all([gateway.close(), gateway.close()]);
