@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { EntropyError } from '../../src/errors.js';
 import { type GatewayOptions, startGateway } from '../../src/gateway/gateway.js';
-import { call, exchange, failingSource, fakeSource, memoryLog } from './support.js';
+import { call, failingSource, fakeSource, memoryLog } from './support.js';
 
 // One directory for all: below a test's own name a path can pass the 107 bytes that a socket may have.
 const dir = t.testdir();
