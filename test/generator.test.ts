@@ -31,6 +31,10 @@ function deferred(): { promise: Promise<void>; resolve: () => void } {
   return { promise, resolve };
 }
 
+// A generator keeps no process alive: until the last test has ended, this does.
+const alive = setInterval(() => {}, 60_000);
+t.teardown(() => clearInterval(alive));
+
 /** Whether this host has a CPU source that is credited. */
 function hasHardware(generator: Generator): boolean {
   return generator
