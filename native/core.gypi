@@ -15,6 +15,7 @@
       "<(native)/gatherer.cc",
       "<(native)/state.cc",
       "<(native)/seed_provider.cc",
+      "<(native)/openssl_context.cc",
       "<(native)/drbg.cc",
       "<(native)/generator.cc"
     ]

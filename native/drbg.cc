@@ -4,7 +4,6 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <openssl/provider.h>
 
 #include <algorithm>
 #include <array>
@@ -18,21 +17,13 @@ constexpr unsigned kStrength = 256;
 
 }  // namespace
 
-void Drbg::Free::operator()(OSSL_LIB_CTX* library) const noexcept { OSSL_LIB_CTX_free(library); }
-void Drbg::Free::operator()(OSSL_PROVIDER* provider) const noexcept {
-  OSSL_PROVIDER_unload(provider);
-}
 void Drbg::Free::operator()(EVP_RAND_CTX* rand) const noexcept { EVP_RAND_CTX_free(rand); }
 
-Drbg::Drbg(SeedSupplier& supplier) noexcept : library_(OSSL_LIB_CTX_new()) {
-  // A library context of our own: nothing that the program does to OpenSSL's settings reaches it.
-  if (!library_) return;
-  default_provider_.reset(OSSL_PROVIDER_load(library_.get(), "default"));
-  seed_provider_.reset(LoadSeedProvider(library_.get()));
-  if (!default_provider_ || !seed_provider_) return;
-  seed_source_.reset(NewSeedSource(library_.get(), supplier));
+Drbg::Drbg(const OpensslContext& openssl, SeedSupplier& supplier) noexcept {
+  if (openssl.get() == nullptr) return;
+  seed_source_.reset(NewSeedSource(openssl.get(), supplier));
   if (!seed_source_) return;
-  EVP_RAND* ctr = EVP_RAND_fetch(library_.get(), "CTR-DRBG", nullptr);
+  EVP_RAND* ctr = EVP_RAND_fetch(openssl.get(), "CTR-DRBG", nullptr);
   if (ctr == nullptr) return;
   drbg_.reset(EVP_RAND_CTX_new(ctr, seed_source_.get()));
   EVP_RAND_free(ctr);
@@ -141,9 +132,9 @@ class ScriptedSeed final : public SeedSupplier {
 const KnownAnswer kPowerOnAnswer = {kSeed,       kPersonalization, kReseed, kReseedInput,
                                     kFirstInput, kSecondInput,     kOutput};
 
-bool KnownAnswerTest(const KnownAnswer& answer) noexcept {
+bool KnownAnswerTest(const OpensslContext& openssl, const KnownAnswer& answer) noexcept {
   ScriptedSeed seed(answer);
-  Drbg drbg(seed);
+  Drbg drbg(openssl, seed);
   std::array<uint8_t, 64> out{};
   return answer.output.size() == out.size() && drbg.Instantiate(answer.personalization) &&
          drbg.Reseed(answer.reseed_input, false) && drbg.Generate(out, answer.first_input, false) &&

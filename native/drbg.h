@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 
+#include "openssl_context.h"
 #include "seed_provider.h"
 
 namespace entropyd {
@@ -17,8 +18,8 @@ inline constexpr size_t kMaxGenerate = 65536;
 
 class Drbg {
  public:
-  // `supplier` outlives the DRBG.
-  explicit Drbg(SeedSupplier& supplier) noexcept;
+  // Both outlive the DRBG. Without `openssl` nothing succeeds.
+  Drbg(const OpensslContext& openssl, SeedSupplier& supplier) noexcept;
 
   // 9.1. Clears a latched failure: the only way back.
   bool Instantiate(std::span<const uint8_t> personalization) noexcept;
@@ -35,15 +36,9 @@ class Drbg {
   bool Latch(bool ok) noexcept;
 
   struct Free {
-    void operator()(OSSL_LIB_CTX* library) const noexcept;
-    void operator()(OSSL_PROVIDER* provider) const noexcept;
     void operator()(EVP_RAND_CTX* rand) const noexcept;
   };
-  // Freed in the opposite order: a child before its parent, both before their providers. The
-  // library's end does not unload what was loaded.
-  std::unique_ptr<OSSL_LIB_CTX, Free> library_;
-  std::unique_ptr<OSSL_PROVIDER, Free> default_provider_;
-  std::unique_ptr<OSSL_PROVIDER, Free> seed_provider_;
+  // Freed in the opposite order: a child before its parent.
   std::unique_ptr<EVP_RAND_CTX, Free> seed_source_;
   std::unique_ptr<EVP_RAND_CTX, Free> drbg_;
   bool ready_ = false;
@@ -62,6 +57,6 @@ struct KnownAnswer {
 extern const KnownAnswer kPowerOnAnswer;
 
 // The health test of the DRBG itself (SP 800-90A 11.3), run before its first use.
-bool KnownAnswerTest(const KnownAnswer& answer) noexcept;
+bool KnownAnswerTest(const OpensslContext& openssl, const KnownAnswer& answer) noexcept;
 
 }  // namespace entropyd

@@ -54,7 +54,7 @@ Generator::Generator(const GeneratorOptions& options,
         return size;
       }()),
       uncredited_(sources.size() * kUncreditedSize + kKernelSeedSize),
-      drbg_(*this) {
+      drbg_(openssl_, *this) {
   for (auto& source : sources) {
     Input input;
     input.traits = source->traits();
@@ -68,7 +68,7 @@ Generator::Generator(const GeneratorOptions& options,
     }
     inputs_.push_back(std::move(input));
   }
-  if (KnownAnswerTest(answer_))
+  if (KnownAnswerTest(openssl_, answer_))
     Poll();
   else
     Enter(State::kError, "known-answer test of the DRBG failed");
@@ -296,16 +296,12 @@ Result Generator::GenerateChunk(std::span<uint8_t> out, bool prediction_resistan
 }
 
 Result Generator::Generate(std::span<uint8_t> out, bool prediction_resistance) noexcept {
-  for (size_t at = 0; at < out.size();) {
-    const std::span<uint8_t> chunk = out.subspan(at, std::min(kMaxGenerate, out.size() - at));
-    const Result result = instantiated_ ? GenerateChunk(chunk, prediction_resistance) : Refusal();
-    if (result != Result::kOk) {
-      Wipe(out);
-      return result;
-    }
-    at += chunk.size();
-  }
-  return Result::kOk;
+  Result result = instantiated_ ? Result::kOk : Refusal();
+  for (size_t at = 0; result == Result::kOk && at < out.size(); at += kMaxGenerate)
+    result = GenerateChunk(out.subspan(at, std::min(kMaxGenerate, out.size() - at)),
+                           prediction_resistance);
+  if (result != Result::kOk) Wipe(out);
+  return result;
 }
 
 void Generator::BeginFresh() noexcept {
@@ -323,7 +319,7 @@ void Generator::Poll() noexcept {
 
 Result Generator::Reseed() noexcept {
   if (state_ == State::kError) {
-    if (!KnownAnswerTest(answer_)) return Result::kHealth;
+    if (!KnownAnswerTest(openssl_, answer_)) return Result::kHealth;
     for (Input& input : inputs_)
       if (input.direct) input.direct->Start();
     state_ = State::kSeeding;
@@ -350,7 +346,7 @@ bool Generator::SelfTest() noexcept {
       passed &= input.direct->TestStartup();
     }
   }
-  if (!KnownAnswerTest(answer_)) {
+  if (!KnownAnswerTest(openssl_, answer_)) {
     Enter(State::kError, "known-answer test of the DRBG failed");
     passed = false;
   }

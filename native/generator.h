@@ -121,6 +121,7 @@ class Generator final : private SeedSupplier {
   size_t seed_ready_ = 0;  // bytes of seed_ that wait for the DRBG to ask
   SecureBuffer uncredited_;
   ForkSentinel fork_;
+  const OpensslContext openssl_;
   Drbg drbg_;
 
   State state_ = State::kSeeding;

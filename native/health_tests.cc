@@ -126,11 +126,19 @@ bool WordTests::SeenRecently(uint64_t fingerprint) noexcept {
 }
 
 bool WordTests::LanesBiased(uint64_t word) noexcept {
-  for (unsigned lane = 0; lane < kLanes; ++lane) ones_[lane] += (word >> lane) & 1;
+  uint64_t carry = word;
+  for (size_t plane = 0; carry != 0; ++plane) {
+    const uint64_t overflow = ones_[plane] & carry;
+    ones_[plane] ^= carry;
+    carry = overflow;
+  }
   if ((words_ + 1) % kLaneWindow != 0) return false;
   bool biased = false;
   int total = 0;
-  for (const uint16_t ones : ones_) {
+  for (unsigned lane = 0; lane < kLanes; ++lane) {
+    int ones = 0;
+    for (unsigned plane = 0; plane < kPlanes; ++plane)
+      ones |= static_cast<int>((ones_[plane] >> lane) & 1) << plane;
     total += ones;
     if (std::abs(ones - kLaneMean) > kLaneLimit) biased = true;
   }

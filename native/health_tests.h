@@ -90,6 +90,7 @@ class WordTests {
   static constexpr unsigned kRecent = 4096;  // words; a longer cycle is not detected
   static constexpr unsigned kLaneWindow = 1024;
   static constexpr unsigned kLanes = 64;
+  static constexpr unsigned kPlanes = 11;  // a lane's count reaches kLaneWindow = 2^10
 
   // Fingerprints (SipHash under a key of this process), never the words themselves, in a ring
   // with a chain for each bucket. Index 0 ends a chain: entry i stands at ring_[i - 1].
@@ -107,7 +108,9 @@ class WordTests {
   SecureBuffer memory_;
   uint64_t words_ = 0;
   uint64_t last_ = 0;  // fingerprint
-  std::array<uint16_t, kLanes> ones_{};
+  // The lanes' counts bit-sliced: bit j of lane i's count is bit i of plane j, so that a word is
+  // added to all lanes at once.
+  std::array<uint64_t, kPlanes> ones_{};
 };
 
 // All tests that apply to a source's samples. Samples pass through and are not kept.

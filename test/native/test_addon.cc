@@ -185,7 +185,8 @@ class DrbgWrap : public Napi::ObjectWrap<DrbgWrap> {
   }
 
   Script script_;
-  entropyd::Drbg drbg_{script_};
+  entropyd::OpensslContext openssl_;
+  entropyd::Drbg drbg_{openssl_, script_};
 };
 
 // (flip) -> whether the power-on test passes, with one bit of its answer flipped if asked to
@@ -195,7 +196,7 @@ Napi::Value KnownAnswerTest(const Napi::CallbackInfo& info) {
   if (info[0].ToBoolean()) seed[0] ^= 1;
   entropyd::KnownAnswer answer = entropyd::kPowerOnAnswer;
   answer.seed = seed;
-  return Napi::Boolean::New(info.Env(), entropyd::KnownAnswerTest(answer));
+  return Napi::Boolean::New(info.Env(), entropyd::KnownAnswerTest({}, answer));
 }
 
 // --- states ------------------------------------------------------------------------------------
@@ -412,7 +413,8 @@ Napi::Value Benchmark(const Napi::CallbackInfo& info) {
 
   // Bare EVP: the same DRBG without additional input and without the generator around it.
   Script script;
-  entropyd::Drbg bare(script);
+  const entropyd::OpensslContext openssl;
+  entropyd::Drbg bare(openssl, script);
   script.next.assign(48, 1);
   bare.Instantiate({});
 
@@ -424,9 +426,14 @@ Napi::Value Benchmark(const Napi::CallbackInfo& info) {
                                  .on_source_change = [] {},
                                  .clock = entropyd::BootTimeNs});
 
+  const std::unique_ptr<entropyd::NoiseSource> rdrand = entropyd::MakeRdrand();
+
   Napi::Object result = Napi::Object::New(env);
   const auto row = [&](const char* name, double ns) { result[name] = Napi::Number::New(env, ns); };
   row("bare32", NsPerCall(calls, [&] { bare.Generate(small, {}, false); }));
+  const std::array<uint8_t, 32> input{};
+  row("bareInput32", NsPerCall(calls, [&] { bare.Generate(small, input, false); }));
+  row("rdrand32", NsPerCall(calls, [&] { rdrand->Read(small); }));
   row("generate32", NsPerCall(calls, [&] { generator.Generate(small, false); }));
   row("fresh32", NsPerCall(calls / 10, [&] { generator.Generate(small, true); }));
   row("getrandom32", NsPerCall(calls, [&] { ReadKernel(small); }));
