@@ -239,6 +239,15 @@ Napi::Value Wipe(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// (bytes, offset, length, fd)
+Napi::Value SendAndWipe(const Napi::CallbackInfo& info) {
+  std::span<uint8_t> range;
+  int32_t fd = -1;
+  if (!GetRange(info, range)) return info.Env().Undefined();
+  if (napi_get_value_int32(info.Env(), info[3], &fd) != napi_ok) fd = -1;
+  return Napi::Number::New(info.Env(), static_cast<double>(entropyd::SendAndWipe(fd, range)));
+}
+
 Napi::Value PeerCredentials(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const int fd = info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : -1;
@@ -268,6 +277,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["Generator"] = GeneratorWrap::Class(env);
   exports["allocate"] = Napi::Function::New<Allocate>(env);
   exports["wipe"] = Napi::Function::New<Wipe>(env);
+  exports["sendAndWipe"] = Napi::Function::New<SendAndWipe>(env);
   exports["peerCredentials"] = Napi::Function::New<PeerCredentials>(env);
   exports["groupId"] = Napi::Function::New<GroupId>(env);
   exports["harden"] = Napi::Function::New<Harden>(env);

@@ -4,7 +4,9 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,10 @@ std::optional<PeerCredentials> GetPeerCredentials(int fd);
 
 // The id of a group by its name, through NSS (getgrnam_r(3)). Empty where there is none.
 std::optional<gid_t> GetGroupId(const std::string& name);
+
+// Sends what the socket takes without waiting, and wipes that: how much it was, 0 also where the
+// socket has failed, which its owner will be told by its next write.
+size_t SendAndWipe(int fd, std::span<uint8_t> bytes) noexcept;
 
 // No core dumps (RLIMIT_CORE 0) and no ptrace by other processes of the user (PR_SET_DUMPABLE 0).
 // For programs; a library must not call it. False if the kernel refused either.

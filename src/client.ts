@@ -2,6 +2,7 @@
 import { randomUUID as localUuid } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { type Call, Channel } from './channel.js';
+import type { Limits } from './config.js';
 import { EntropyError } from './errors.js';
 import * as awsKms from './formats/aws-kms.js';
 import * as genRandom from './formats/gen-random.js';
@@ -54,6 +55,8 @@ export interface DaemonStatus extends GeneratorStatus {
   requests: number;
   randomBytes: number;
   errors: Record<string, number>;
+  /** Of the configuration. */
+  limits: Limits;
 }
 
 const defaultTimeoutMs = 5_000;

@@ -41,6 +41,9 @@ const schema = v.strictObject({
   limits: v.optional(
     v.strictObject({
       message_bytes: v.optional(integer(64, 1_048_576)),
+      connections: v.optional(integer(1, 1_000_000)),
+      connections_per_user: v.optional(integer(1, 1_000_000)),
+      bytes_per_second_per_user: v.optional(integer(0, uint32)),
     }),
   ),
   generator: v.optional(

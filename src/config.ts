@@ -22,13 +22,23 @@ export interface Config {
   listen: ListenConfig[];
   /** Members are administrators, besides root and the daemon's own user. */
   adminGroup: string | undefined;
-  /** Largest message that is taken, bytes. */
-  messageBytes: number;
+  limits: Limits;
   reseedRequests: number;
   reseedSeconds: number;
   /** Noise sources besides the CPU's and the kernel's. */
   devices: DeviceOptions[];
   gateway: { listen: string[]; dialect: 'otc' | 'hwc' };
+}
+
+/** What clients may use. */
+export interface Limits {
+  /** Of one message, bytes. */
+  messageBytes: number;
+  /** In all; some more are kept for administrators. */
+  connections: number;
+  connectionsPerUser: number;
+  /** Random bytes; 0: no limit. */
+  bytesPerSecondPerUser: number;
 }
 
 /** What the command line may override. */
@@ -89,7 +99,12 @@ export function mergeConfig(
     profile: flags.profile ?? file.profile ?? generatorDefaults.profile,
     listen: listen.map(({ path, mode = defaultMode, admin = true }) => ({ path, mode, admin })),
     adminGroup: file.access?.admin_group,
-    messageBytes: file.limits?.message_bytes ?? 65_536,
+    limits: {
+      messageBytes: file.limits?.message_bytes ?? 65_536,
+      connections: file.limits?.connections ?? 4_096,
+      connectionsPerUser: file.limits?.connections_per_user ?? 1_024,
+      bytesPerSecondPerUser: file.limits?.bytes_per_second_per_user ?? 0,
+    },
     reseedRequests: file.generator?.reseed_requests ?? generatorDefaults.reseedRequests,
     reseedSeconds: file.generator?.reseed_seconds ?? generatorDefaults.reseedSeconds,
     devices: devices(file.source ?? []),

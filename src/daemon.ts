@@ -1,6 +1,5 @@
 /** The daemon: generator, socket and, where asked for, the gateway, as one thing that ends cleanly. */
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { connect } from './client.js';
 import type { Config } from './config.js';
 import { EntropyError, errorCode } from './errors.js';
@@ -9,9 +8,10 @@ import { createGenerator, type GeneratorState } from './generator.js';
 import { createLogger, type Logger } from './log.js';
 import { Counters } from './metrics.js';
 import { type Addon, type LoadResult, loadAddon } from './native.js';
-import { OutputBuffers } from './server/output.js';
-import { type AdminRule, identify } from './server/peer.js';
-import { listen } from './server/server.js';
+import { Listeners } from './server/listeners.js';
+import { OutputChunks } from './server/output.js';
+import type { AdminRule } from './server/peer.js';
+import { Users } from './server/users.js';
 import { version } from './version.js';
 
 export interface DaemonOptions {
@@ -26,10 +26,12 @@ export interface Daemon {
   /** Of the gateway, where there is one. */
   addresses: readonly string[];
   /**
-   * Reseeds, which is also the way back from the error state: for SIGHUP, which a udev rule sends
-   * when a virtual machine was cloned. Logs the outcome.
+   * Takes over a new configuration, and reseeds, which is also the way back from the error state:
+   * for SIGHUP, which a udev rule sends when a virtual machine was cloned. Connections stay; what is
+   * at fault is logged and changes nothing.
+   * @param load gives the configuration
    */
-  reseed(): void;
+  reload(load: () => Promise<Config>): Promise<void>;
   /** Answers what has been read (at most 5 s), then ends everything. */
   close(): Promise<void>;
 }
@@ -54,15 +56,6 @@ class TransitionLog {
   }
 }
 
-/** The socket's folder may be new, and is then the daemon's alone to write to. */
-async function makeFolder(socketPath: string): Promise<void> {
-  await mkdir(dirname(socketPath), { recursive: true, mode: 0o755 }).catch((cause: Error) => {
-    throw new EntropyError('ERR_LISTEN', `cannot make the socket's folder: ${cause.message}`, {
-      cause,
-    });
-  });
-}
-
 /** @throws EntropyError `ERR_CONFIG` where there is no such group */
 function adminRule(groupName: string | undefined, addon: Addon | undefined): AdminRule {
   const group = groupName === undefined ? undefined : (addon?.groupId(groupName) ?? undefined);
@@ -71,16 +64,29 @@ function adminRule(groupName: string | undefined, addon: Addon | undefined): Adm
   return { uid: process.geteuid?.() ?? 0, group };
 }
 
+/** What a reload cannot change, by the names of the file. */
+function needingRestart(before: Config, after: Config): string[] {
+  const fixed = (config: Config) => ({
+    profile: config.profile,
+    'generator.reseed_requests': config.reseedRequests,
+    'generator.reseed_seconds': config.reseedSeconds,
+    source: config.devices,
+    gateway: config.gateway,
+  });
+  const [old, wanted] = [fixed(before), fixed(after)];
+  const names = Object.keys(old) as (keyof typeof old)[];
+  return names.filter((name) => !isDeepStrictEqual(old[name], wanted[name]));
+}
+
 /**
  * Starts the daemon in this process. It listens before it loads what only later requests need.
  * @throws EntropyError `ERR_LISTEN`, `ERR_HEALTH` (profile `strict` without the addon), `ERR_CONFIG`
  */
 export async function startDaemon({ config, http, addon }: DaemonOptions): Promise<Daemon> {
-  for (const { path } of config.listen) await makeFolder(path);
   const loaded = addon ?? loadAddon();
   // Before there is a secret in memory.
   loaded.addon?.harden();
-  const rule = adminRule(config.adminGroup, loaded.addon);
+  let rule = adminRule(config.adminGroup, loaded.addon);
   const transitions = new TransitionLog();
   const { profile, reseedRequests, reseedSeconds, devices } = config;
   const onTransition = (state: GeneratorState, reason: string) => transitions.note(state, reason);
@@ -88,55 +94,73 @@ export async function startDaemon({ config, http, addon }: DaemonOptions): Promi
     { profile, reseedRequests, reseedSeconds, devices, onTransition },
     loaded,
   );
-  const context = {
-    generator,
-    counters: new Counters(),
-    version,
-    startedAt: Date.now(),
-    outputs: new OutputBuffers(generator),
-    maxMessageSize: config.messageBytes,
-  };
+  const limits = { ...config.limits };
+  const listeners = new Listeners({
+    addon: loaded.addon,
+    adminRule: () => rule,
+    context: {
+      generator,
+      counters: new Counters(),
+      limits,
+      users: new Users(limits),
+      version,
+      startedAt: Date.now(),
+      outputs: new OutputChunks(generator),
+    },
+  });
   // In reverse: the generator is last to end.
-  const parts: { close(): Promise<void> | void }[] = [generator];
+  const parts: { close(): Promise<void> | void }[] = [generator, listeners];
   let log: Logger | undefined;
   const close = async () => {
     for (const part of parts.splice(0).reverse()) await part.close();
     log?.info('entropyd ended');
   };
   try {
-    for (const { path, mode, admin } of config.listen)
-      parts.push(
-        await listen(
-          admin
-            ? { path, mode, identify: (socket) => identify(socket, loaded.addon, rule) }
-            : { path, mode },
-          context,
-        ),
-      );
+    await listeners.set(config.listen);
     const logger = await createLogger();
     log = logger;
-    const sockets = config.listen.map(({ path }) => path);
-    logger.info({ sockets, pid: process.pid, version }, 'entropyd listening');
+    logger.info({ sockets: listeners.paths, pid: process.pid, version }, 'entropyd listening');
     transitions.start(logger);
 
     let addresses: readonly string[] = [];
     if (http !== undefined) {
-      const client = connect({ socketPath: sockets[0] as string });
+      const client = connect({ socketPath: listeners.paths[0] as string });
       parts.push(client);
       const { dialect } = config.gateway;
       const gateway = await startGateway({ listen: [http], client, dialect, log: logger });
       parts.push(gateway);
       addresses = gateway.addresses;
     }
+
+    const logged = async (what: string, action: () => Promise<void> | void) => {
+      try {
+        await action();
+      } catch (error) {
+        logger.error({ code: errorCode(error) }, `${what}: ${(error as Error).message}`);
+      }
+    };
+    const adopt = async (next: Config) => {
+      const nextRule = adminRule(next.adminGroup, loaded.addon);
+      await listeners.set(next.listen);
+      rule = nextRule;
+      Object.assign(limits, next.limits);
+      const later = needingRestart(config, next);
+      if (later.length > 0) logger.warn({ later }, `after a restart only: ${later.join(', ')}`);
+      logger.info({ sockets: listeners.paths }, 'configuration reloaded');
+    };
+    let reloads = Promise.resolve();
     return {
       addresses,
-      reseed() {
-        try {
-          generator.reseed();
-          logger.info('generator reseeded');
-        } catch (error) {
-          logger.error({ code: errorCode(error) }, `no reseed: ${(error as Error).message}`);
-        }
+      reload(load) {
+        // One after the other.
+        reloads = reloads.then(async () => {
+          await logged('configuration kept', async () => adopt(await load()));
+          await logged('no reseed', () => {
+            generator.reseed();
+            logger.info('generator reseeded');
+          });
+        });
+        return reloads;
       },
       close,
     };

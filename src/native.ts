@@ -89,6 +89,12 @@ export interface Addon {
   /** Zeros in pages of their own: locked, undumpable, wiped when collected; 1 B to 16 MiB. */
   allocate(size: number): Uint8Array<ArrayBuffer>;
   wipe(target: Uint8Array, offset: number, length: number): void;
+  /**
+   * Sends what a socket takes of a range without waiting, and wipes that.
+   * @param fd an open socket of the caller's
+   * @returns bytes sent; 0 also where the socket has failed, as its next write will tell
+   */
+  sendAndWipe(source: Uint8Array, offset: number, length: number, fd: number): number;
   /** Null where `fd` is no connected Unix socket. */
   peerCredentials(fd: number): PeerCredentials | null;
   /** The id of a group by its name; null where there is none. */

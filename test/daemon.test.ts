@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { connect } from '../src/client.js';
-import { mergeConfig } from '../src/config.js';
+import { type Config, mergeConfig } from '../src/config.js';
 import type { DaemonOptions, startDaemon } from '../src/daemon.js';
 import { type Addon, type LoadResult, loadAddon } from '../src/native.js';
 import { leaveStaleSocket } from './gateway/support.js';
@@ -263,15 +263,122 @@ t.test('by default it takes the addon of this package', async (t) => {
   await daemon.close();
 });
 
-t.test('a reseed on the operator’s word is done at once and logged', async (t) => {
+t.test(
+  'a reload reseeds, keeps connections and takes the new limits and sockets over',
+  async (t) => {
+    const given = options();
+    const daemon = await start(given);
+    const client = connect({ socketPath: given.socketPath });
+    const { reseeds, limits } = await client.status();
+    const second = freePath();
+    const next = {
+      ...given.config,
+      listen: [{ path: second, mode: 0o600, admin: false }],
+      limits: { ...limits, connectionsPerUser: 7, bytesPerSecondPerUser: 1_000_000 },
+    };
+    records.length = 0;
+    await daemon.reload(async () => next);
+    t.match(records, [
+      { level: 'info', msg: 'configuration reloaded', sockets: [second] },
+      { level: 'info', msg: 'generator reseeded' },
+    ]);
+    const after = await client.status();
+    t.equal(after.connectionsTotal, 1, 'on the connection that was there');
+    t.strictSame([after.reseeds, after.limits], [reseeds + 1, next.limits]);
+    t.notOk(existsSync(given.socketPath), 'nobody new comes there');
+    t.equal(statSync(second).mode & 0o777, 0o600);
+    const other = connect({ socketPath: second });
+    await t.rejects(other.reseed(), { code: 'ERR_FORBIDDEN' });
+    next.listen = [{ path: second, mode: 0o660, admin: true }];
+    await daemon.reload(async () => next);
+    t.equal(statSync(second).mode & 0o777, 0o660);
+    const administrator = connect({ socketPath: second });
+    t.match(await administrator.reseed(), { state: 'operational' });
+    await administrator.close();
+    await other.close();
+    await client.close();
+    await daemon.close();
+    t.notOk(existsSync(second));
+  },
+);
+
+t.test(
+  'a configuration at fault changes nothing, and the reseed is done all the same',
+  async (t) => {
+    const given = options();
+    const daemon = await start(given);
+    const client = connect({ socketPath: given.socketPath });
+    const { reseeds, limits } = await client.status();
+    const changed = { ...given.config, limits: { ...limits, connections: 1 } };
+    const fresh = freePath();
+    for (const [load, message] of [
+      [
+        () => Promise.reject(new Error('entropyd.toml:3: x: unknown key')),
+        /toml:3: x: unknown key/,
+      ],
+      [async () => ({ ...changed, adminGroup: 'no such group' }), /no group "no such group"/],
+      [
+        async () => ({
+          ...changed,
+          listen: [fresh, '/dev/null/s'].map((path) => ({ path, mode: 0o666, admin: true })),
+        }),
+        /cannot make the socket/,
+      ],
+    ] as const) {
+      records.length = 0;
+      await daemon.reload(load as () => Promise<Config>);
+      t.match(records, [
+        { level: 'error', msg: /^configuration kept: / },
+        { level: 'info', msg: 'generator reseeded' },
+      ]);
+      t.match(records[0], { msg: message });
+    }
+    t.notOk(existsSync(fresh), 'what it had begun is undone');
+    const after = await client.status();
+    t.strictSame([after.reseeds, after.limits], [reseeds + 3, limits]);
+    await client.close();
+    await daemon.close();
+  },
+);
+
+t.test('a reload says what only a restart changes', async (t) => {
   const given = options();
   const daemon = await start(given);
   records.length = 0;
-  const client = connect({ socketPath: given.socketPath });
-  const { reseeds } = await client.status();
-  daemon.reseed();
-  t.equal((await client.status()).reseeds, reseeds + 1);
-  t.match(records, [{ level: 'info', msg: 'generator reseeded' }]);
-  await client.close();
+  await daemon.reload(async () => ({
+    ...given.config,
+    profile: 'strict',
+    devices: [],
+    reseedSeconds: 1,
+  }));
+  t.match(records[0], {
+    level: 'warn',
+    msg: 'after a restart only: profile, generator.reseed_seconds, source',
+  });
+  await daemon.close();
+});
+
+t.test('a reseed that fails is logged with its reason', async (t) => {
+  class Generator {
+    constructor(_: unknown, onTransition: (state: string, reason: string) => void) {
+      onTransition('error', 'rdseed failed');
+    }
+    poll() {}
+    reseed() {
+      return 2;
+    }
+    close() {}
+  }
+  const given = options({
+    addon: { addon: { ...(gentle().addon as Addon), Generator } as unknown as Addon },
+  });
+  const daemon = await start(given);
+  records.length = 0;
+  await daemon.reload(async () => given.config);
+  t.match(records[1], {
+    level: 'error',
+    code: 'ERR_HEALTH',
+    msg: 'no reseed: the generator is in its error state: rdseed failed',
+  });
   await daemon.close();
 });

@@ -10,11 +10,14 @@ import { fileURLToPath } from 'node:url';
 import { Packr } from 'msgpackr';
 import root, { type Test } from 'tap';
 import { connect } from '../src/client.js';
+import type { Limits } from '../src/config.js';
 import { createGenerator, type Generator } from '../src/generator.js';
 import { Counters } from '../src/metrics.js';
+import { loadAddon } from '../src/native.js';
 import type { ConnectionContext } from '../src/server/connection.js';
-import { OutputBuffers } from '../src/server/output.js';
-import { listen } from '../src/server/server.js';
+import { OutputChunks } from '../src/server/output.js';
+import { type ListenOptions, listen } from '../src/server/server.js';
+import { Users } from '../src/server/users.js';
 
 /** Longest that a program may take to start or to end, on a slow and busy machine. */
 export const programMs = 30_000;
@@ -95,26 +98,42 @@ export function fakeGenerator(overrides: Partial<Generator> = {}): Generator {
   };
 }
 
-export function serverContext(generator: Generator): ConnectionContext {
+export function serverContext(
+  generator: Generator,
+  changed: Partial<Limits> = {},
+): ConnectionContext {
+  const limits = {
+    messageBytes: maxMessageSize,
+    connections: 4_096,
+    connectionsPerUser: 1_024,
+    bytesPerSecondPerUser: 0,
+    ...changed,
+  };
   return {
     generator,
     counters: new Counters(),
+    limits,
+    users: new Users(limits),
     version: '1.2.3',
     startedAt: Date.now(),
-    outputs: new OutputBuffers(generator),
-    maxMessageSize,
+    outputs: new OutputChunks(generator),
   };
 }
+
+/** Whether connections are read and written as the documentation of node:net has it. */
+const plain = process.env.ENTROPYD_TEST_PLAIN_READ !== undefined;
 
 /** A server in this process until the test ends; by default with the real generator. */
 export async function startServer(
   t: Test,
   generator: Generator = createGenerator({ devices: [] }),
+  { limits, ...options }: Partial<ListenOptions> & { limits?: Partial<Limits> } = {},
 ): Promise<{ path: string; context: ConnectionContext; close(): Promise<void> }> {
   const path = freePath();
-  const context = serverContext(generator);
-  const staticRead = Promise.resolve(process.env.ENTROPYD_TEST_PLAIN_READ === undefined);
-  const server = await listen({ path, mode: 0o666, staticRead }, context);
+  const context = serverContext(generator, limits);
+  const fast = plain ? {} : { addon: loadAddon().addon };
+  const staticRead = Promise.resolve(!plain);
+  const server = await listen({ path, mode: 0o666, staticRead, ...fast, ...options }, context);
   t.teardown(async () => {
     await server.close();
     generator.close();

@@ -1,25 +1,47 @@
 /**
  * One client: answers in the order of the requests, one generate and one write for all that a read
  * brought, and at most one chunk that the kernel has not taken. Random bytes exist from generate to
- * write only: requests wait as sizes.
+ * write only: what waits, waits as the client sent it. Longer than most files, because it is one
+ * state machine.
  */
 import type { Socket } from 'node:net';
 import { EntropyError } from '../errors.js';
-import { answerHeaderSize, fixed, readRandomRequest, writeAnswerHeader } from '../protocol.js';
+import { answerHeaderSize, writeAnswerHeader } from '../protocol.js';
 import { MessageScanner, maxRequestElements } from '../scanner.js';
+import { Input } from './input.js';
 import type { ServiceContext } from './methods.js';
-import { chunkSize, type OutputBuffers } from './output.js';
+import { type Chunk, chunkSize, type OutputChunks } from './output.js';
 import type { Peer } from './peer.js';
+import { run } from './random-run.js';
+import type { User, Users } from './users.js';
 
 /** What all connections share. */
 export interface ConnectionContext extends ServiceContext {
-  outputs: OutputBuffers;
-  /** Of one message, bytes. */
-  maxMessageSize: number;
+  outputs: OutputChunks;
+  users: Users;
+}
+
+/** What tells one connection from another. */
+export interface ConnectionOptions {
+  socket: Socket;
+  peer: Peer;
+  user: User;
+  /**
+   * Sends and wipes what the kernel takes at once of a range: how much that was, from 0 up. Nothing
+   * is called on a socket that was destroyed, whose descriptor may be another's by then.
+   */
+  sendNow?: (bytes: Uint8Array, offset: number, size: number) => number;
 }
 
 /** Chunks of one connection in a row before the others get their turn. */
 const chunksPerTurn = 4;
+
+/** For a message to arrive whole, and for the kernel to take a chunk. */
+const messageTimeoutMs = 10_000;
+const stallTimeoutMs = 60_000;
+
+/** Until a large answer asks again for a chunk where none was to be had. */
+const busyPauseMs = 10;
 
 /** Methods, and msgpackr with them, are loaded by the first message that needs them. */
 type General = typeof import('./general.js');
@@ -31,144 +53,111 @@ function loadGeneral(): Promise<General> {
 
 type Outcome = Awaited<ReturnType<General['handle']>>;
 
-/** Where the answers of a run begin in the buffer; used within one call, so one for all. */
-const answerStarts = new Uint32Array(chunkSize / answerHeaderSize(1));
-
 const empty = Buffer.alloc(0);
+const noInput = new Input(0);
 
 export class Connection {
   readonly #socket: Socket;
+  readonly #sendNow: ConnectionOptions['sendNow'];
   readonly #context: ConnectionContext;
   readonly #peer: Peer;
+  readonly #user: User;
   readonly #scanner: MessageScanner;
-  /** The beginning of a message that is still arriving. */
-  #partial: Buffer = empty;
 
-  // The requests that wait, from #head on: id and size of a `random`. Size 0 stands for any other
-  // message; what finds its outcome is in #others under its index, and runs in its turn.
-  #ids: number[] = [];
-  #sizes: number[] = [];
-  #head = 0;
-  readonly #others = new Map<number, (general: General) => Outcome | Promise<Outcome>>();
-  /** Of the head, once it is found. */
-  #outcome: Outcome | undefined;
+  /** What has come and is not taken: [#at, #end), the reader's own during `receive`. */
+  #input = noInput;
+  #at = 0;
+  #end = 0;
+  /** Since when a message is incomplete, and a chunk is not taken, by `performance.now()`; or 0. */
+  #incompleteSince = 0;
+  #stalledSince = 0;
 
-  /** The head's header and some of its bytes have left. */
-  #begun = false;
-  /** A write, a turn or a generate is outstanding, and its end calls #serve again. */
+  /** Bytes of a begun answer that are not generated yet. */
+  #left = 0;
+  /** An answer with prediction resistance, and how much of it is not generated yet. */
+  #fresh: { id: number; size: number; left: number } | undefined;
+
+  /** A write, a turn, a generate or a method is outstanding, and its end calls #resume. */
   #waiting = false;
-  /** No more messages are taken: end of input, an invalid message, or shutdown. */
+  /** No more is read: behind what has come, the connection ends. */
   #ending = false;
+  /** The client's side has ended. */
+  #ended = false;
 
-  constructor(socket: Socket, context: ConnectionContext, peer: Peer) {
+  constructor({ socket, peer, user, sendNow }: ConnectionOptions, context: ConnectionContext) {
     this.#socket = socket;
+    this.#sendNow = sendNow;
     this.#context = context;
     this.#peer = peer;
+    this.#user = user;
     this.#scanner = new MessageScanner({
-      size: context.maxMessageSize,
+      size: context.limits.messageBytes,
       elements: maxRequestElements,
     });
-    socket.on('end', () => this.#end());
+    socket.on('end', () => {
+      this.#ended = true;
+      this.finish();
+    });
     // A client that went away needs no answer; 'close' follows.
     socket.on('error', () => {});
   }
 
-  /** Takes no more messages, answers those that were read, then ends the connection. */
+  /** Takes no more messages, answers those that have come, then ends the connection. */
   finish(): void {
     this.#ending = true;
-    this.#partial = empty;
     this.#serve();
   }
 
-  /** The client's side has ended; a message that it cut short is no valid one. */
-  #end(): void {
-    if (this.#partial.length > 0)
-      this.#reject(new EntropyError('ERR_MESSAGE', 'not a valid message: cut short'));
-    this.finish();
+  /** Ends what has taken too long; to be called about once a second. */
+  sweep(now: number): void {
+    if (this.#stalledSince > 0 && now - this.#stalledSince > stallTimeoutMs) this.#socket.destroy();
+    if (this.#incompleteSince === 0 || now - this.#incompleteSince <= messageTimeoutMs) return;
+    this.#reject(invalid(`it has ${messageTimeoutMs / 1000} s to arrive whole`));
   }
 
-  /** Takes what a read brought: [0, size) of `data`, which the caller may overwrite afterwards. */
-  receive(data: Buffer, size: number): void {
+  /** Takes what a read brought: [0, size) of `input`, which the caller may overwrite afterwards. */
+  receive(input: Input, size: number): void {
     if (this.#ending) return;
     const start = performance.now();
-    let bytes = data;
-    let end = size;
-    if (this.#partial.length > 0) {
-      bytes = Buffer.concat([this.#partial, data.subarray(0, size)]);
-      end = bytes.length;
-      this.#partial = empty;
+    if (this.#at === this.#end) {
+      this.#input = input;
+      this.#end = size;
+    } else {
+      const before = this.#input.bytes.subarray(this.#at, this.#end);
+      this.#input = Input.of(before, input.bytes.subarray(0, size));
+      this.#end += size - this.#at;
     }
-    let at = 0;
-    try {
-      while (at < end) {
-        const next = this.#message(bytes, at, end);
-        if (next === 0) break;
-        at = next;
-      }
-      if (at < end) this.#partial = Buffer.from(bytes.subarray(at, end));
-    } catch (error) {
-      this.#reject(error);
-    }
+    this.#at = 0;
     this.#serve();
+    if (this.#at === this.#end) this.#input = noInput;
+    else if (this.#input === input) {
+      this.#input = Input.of(input.bytes.subarray(this.#at, this.#end));
+      this.#end -= this.#at;
+      this.#at = 0;
+    }
     this.#context.counters.served((performance.now() - start) / 1000);
   }
 
-  /** Takes the message at `at`: where it ends, or 0 if it is not whole at `end`. */
-  #message(bytes: Buffer, at: number, end: number): number {
-    let next = readRandomRequest(bytes, at, end);
-    if (next > 0) {
-      this.#context.counters.requests++;
-      this.#ids.push(fixed.id);
-      this.#sizes.push(fixed.size);
-    } else {
-      next = this.#scanner.scan(bytes, at, end);
-      if (next === 0) return 0;
-      const message = Uint8Array.prototype.slice.call(bytes, at, next);
-      this.#queue((general) => general.handle(message, this.#context, this.#peer));
-    }
-    this.#scanner.reset();
-    return next;
-  }
-
-  /** Queues a message of any shape but the fixed one. */
-  #queue(find: (general: General) => Outcome | Promise<Outcome>): void {
-    this.#sizes.push(0);
-    this.#others.set(this.#ids.push(0) - 1, find);
-  }
-
-  /** What came is not a message: the last answer says so. */
-  #reject(error: unknown): void {
-    this.#ending = true;
-    this.#partial = empty;
-    this.#queue((general) => general.refuse(0, error, this.#context));
-  }
-
   /**
-   * Sends what can be sent now.
+   * Answers what can be answered now.
    * @param chunks sent in this turn already
    */
   #serve(chunks = 0): void {
-    for (; !this.#waiting && this.#head < this.#ids.length; chunks++) {
-      if (chunks === chunksPerTurn) {
+    for (let sent = chunks; !this.#waiting; sent++) {
+      if (sent === chunksPerTurn) {
         this.#waiting = true;
         setImmediate(() => this.#resume());
-      } else if ((this.#sizes[this.#head] as number) > 0) {
-        this.#sendRun();
-      } else if (this.#outcome === undefined) {
-        this.#find(chunks + 1);
-      } else {
-        this.#sendOutcome(this.#outcome);
-      }
+      } else if (this.#left > 0) this.#continueAnswer();
+      else if (this.#fresh !== undefined) this.#sendFresh(this.#fresh);
+      else if (this.#at === this.#end || !this.#take(sent + 1)) break;
     }
-    if (this.#head < this.#ids.length) {
-      this.#socket.pause();
-      return;
+    if (this.#waiting) this.#socket.pause();
+    else if (this.#ending) this.#finishNow();
+    else {
+      if (this.#at < this.#end && this.#incompleteSince === 0)
+        this.#incompleteSince = performance.now();
+      if (this.#socket.isPaused()) this.#socket.resume();
     }
-    this.#ids.length = 0;
-    this.#sizes.length = 0;
-    this.#head = 0;
-    if (this.#ending) this.#socket.destroySoon();
-    else if (this.#socket.isPaused()) this.#socket.resume();
   }
 
   #resume(chunks = 0): void {
@@ -176,150 +165,209 @@ export class Connection {
     if (!this.#socket.destroyed) this.#serve(chunks);
   }
 
+  /** All is answered. A message that the client cut short is no valid one. */
+  #finishNow(): void {
+    if (this.#ended && this.#at < this.#end) this.#reject(invalid('cut short'));
+    else this.#socket.destroySoon();
+  }
+
   /**
-   * Finds the outcome of the head, whose turn it is. Earlier would be too early: a read may bring
-   * thousands of messages whose answers nobody takes.
+   * Takes what comes next: a run of requests of the fixed shape, or one message of any other.
    * @param chunks sent in this turn with it: promises alone would not let the others have theirs
+   * @returns false where it is not whole yet
    */
-  #find(chunks: number): void {
-    const find = this.#others.get(this.#head) as (general: General) => Outcome | Promise<Outcome>;
-    this.#others.delete(this.#head);
+  #take(chunks: number): boolean {
+    const { view, bytes } = this.#input;
+    run.collect(view, this.#at, this.#end, this.#user.allowance());
+    if (run.count > 0) {
+      this.#startMessage();
+      this.#context.counters.requests += run.count;
+      this.#sendRun();
+      return true;
+    }
+    let next = 0;
+    try {
+      next = this.#scanner.scan(bytes, this.#at, this.#end);
+    } catch (error) {
+      this.#reject(error);
+      return true;
+    }
+    if (next === 0) return false;
+    const message = Uint8Array.prototype.slice.call(bytes, this.#at, next);
+    this.#at = next;
+    this.#startMessage();
+    this.#settle((methods) => methods.handle(message, this.#context, this.#peer), chunks);
+    return true;
+  }
+
+  #startMessage(): void {
+    this.#scanner.reset();
+    this.#incompleteSince = 0;
+  }
+
+  /** What came is not a message: the last answer says so. */
+  #reject(error: unknown): void {
+    this.#ending = true;
+    this.#at = this.#end;
+    this.#incompleteSince = 0;
+    this.#refuse(0, error);
+  }
+
+  #refuse(id: number, error: unknown): void {
+    this.#settle((methods) => methods.refuse(id, error, this.#context));
+  }
+
+  /** Waits for an outcome and acts on it. */
+  #settle(find: (methods: General) => Outcome | Promise<Outcome>, chunks = 0): void {
     this.#waiting = true;
     void loadGeneral()
       .then(find)
       .then((outcome) => {
-        this.#outcome = outcome;
-        this.#resume(chunks);
+        this.#waiting = false;
+        if (this.#socket.destroyed) return;
+        this.#act(outcome);
+        if (!this.#waiting) this.#serve(chunks);
       });
   }
 
-  #sendOutcome(outcome: Outcome): void {
-    if (outcome.kind === 'random') {
-      if (outcome.predictionResistance) {
-        this.#sendFresh(outcome);
-        return;
+  #act(outcome: Outcome): void {
+    if (outcome.kind === 'answer') {
+      if (outcome.last) {
+        this.#ending = true;
+        this.#at = this.#end;
       }
-      this.#ids[this.#head] = outcome.id;
-      this.#sizes[this.#head] = outcome.size;
-      this.#outcome = undefined;
-      return;
+      this.#write(outcome.bytes);
+    } else if (outcome.kind === 'random') {
+      const { id, size, predictionResistance } = outcome;
+      if (this.#user.allowance() <= 0) this.#refuse(id, this.#user.refusal());
+      else if (predictionResistance) {
+        this.#user.spend(size);
+        this.#fresh = { id, size, left: size };
+      } else {
+        run.single(id, size, this.#at);
+        this.#sendRun();
+      }
     }
-    this.#outcome = undefined;
-    this.#head++;
-    if (outcome.kind === 'nothing') return;
-    this.#write(outcome.bytes);
-    if (!outcome.last) return;
-    this.#ending = true;
-    this.#ids.length = this.#head;
-    this.#sizes.length = this.#head;
-    this.#others.clear();
   }
 
-  /**
-   * Sends answers of consecutive `random` requests, as many as fit into a chunk: one generate over
-   * all of it, then the headers written over their places, then one write.
-   */
+  /** Sends the answers of `run`: one generate over all, then the headers, then one write. */
   #sendRun(): void {
     const { outputs, generator, counters } = this.#context;
-    const first = this.#head;
-    const out = outputs.take();
-    if (out === undefined) {
-      this.#refuse(first, first + 1, busy());
+    const chunk = outputs.take(this.#user);
+    if (chunk === undefined) {
+      this.#refuseFirst(busy());
       return;
-    }
-    const firstHeader = this.#begun ? first + 1 : first;
-    let next = first;
-    let used = 0;
-    let headers = 0;
-    let left = 0; // of the last answer, for the chunks to come
-    for (; next < this.#sizes.length && left === 0; next++) {
-      const size = this.#sizes[next] as number;
-      const header = next < firstHeader ? 0 : answerHeaderSize(size);
-      // A header is never torn: at least one byte of its answer goes with it.
-      if (size === 0 || used + header >= chunkSize) break;
-      answerStarts[next - first] = used;
-      left = Math.max(0, used + header + size - chunkSize);
-      used += header + size - left;
-      headers += header;
     }
     try {
-      generator.fill(out, 0, used);
+      generator.fill(chunk.bytes, 0, run.size);
     } catch (error) {
-      outputs.release(out, used);
-      this.#refuse(first, next, error);
+      outputs.give(chunk, this.#user);
+      this.#refuseFirst(error);
       return;
     }
-    for (let i = firstHeader; i < next; i++)
-      writeAnswerHeader(
-        out,
-        answerStarts[i - first] as number,
-        this.#ids[i] as number,
-        this.#sizes[i] as number,
-      );
-    counters.randomBytes += used - headers;
-    this.#begun = left > 0;
-    this.#head = left > 0 ? next - 1 : next;
-    if (left > 0) this.#sizes[this.#head] = left;
-    this.#send(out, used);
+    run.writeHeaders(chunk.view);
+    this.#at = run.end;
+    this.#left = run.left;
+    counters.randomBytes += run.payload;
+    this.#user.spend(run.payload + run.left);
+    this.#send(chunk, run.size);
   }
 
-  /** Sends one chunk of an answer with prediction resistance. */
-  #sendFresh(request: Outcome & { kind: 'random' }): void {
+  /** The others of the run come up again. */
+  #refuseFirst(error: unknown): void {
+    this.#at = run.firstEnd;
+    this.#context.counters.requests -= run.count - 1;
+    this.#refuse(run.firstId, error);
+  }
+
+  /** The next chunk of an answer that one does not hold. */
+  #continueAnswer(): void {
     const { outputs, generator, counters } = this.#context;
-    this.#ids[this.#head] = request.id;
-    const out = outputs.take();
-    if (out === undefined) {
-      this.#refuse(this.#head, this.#head + 1, busy());
+    const chunk = outputs.take(this.#user);
+    if (chunk === undefined) {
+      this.#tryLater();
       return;
     }
-    const header = this.#begun ? 0 : answerHeaderSize(request.size);
-    const size = Math.min(request.size, chunkSize - header);
-    const used = header + size;
+    const size = Math.min(this.#left, chunkSize);
+    try {
+      generator.fill(chunk.bytes, 0, size);
+    } catch {
+      outputs.give(chunk, this.#user);
+      this.#abandon();
+      return;
+    }
+    this.#left -= size;
+    counters.randomBytes += size;
+    this.#send(chunk, size);
+  }
+
+  /** The next chunk of an answer with prediction resistance. */
+  #sendFresh(request: { id: number; size: number; left: number }): void {
+    const { outputs, generator, counters } = this.#context;
+    const user = this.#user;
+    const begun = request.left < request.size;
+    const chunk = outputs.take(user);
+    if (chunk === undefined || !user.beginFresh()) {
+      if (chunk !== undefined) outputs.give(chunk, user);
+      if (begun) this.#tryLater();
+      else this.#failFresh(request, busy());
+      return;
+    }
+    const header = begun ? 0 : answerHeaderSize(request.size);
+    const size = Math.min(request.left, chunkSize - header);
     this.#waiting = true;
-    generator.fillFresh(out, header, size).then(
+    generator.fillFresh(chunk.bytes, header, size).then(
       () => {
-        if (header > 0) writeAnswerHeader(out, 0, request.id, request.size);
+        user.endFresh();
+        if (!begun) writeAnswerHeader(chunk.view, 0, request.id, request.size);
+        request.left -= size;
+        if (request.left === 0) this.#fresh = undefined;
         counters.randomBytes += size;
-        request.size -= size;
-        this.#begun = request.size > 0;
-        if (!this.#begun) {
-          this.#outcome = undefined;
-          this.#head++;
-        }
-        this.#send(out, used);
-        if (this.#socket.writableLength === 0) this.#resume();
+        this.#waiting = false;
+        this.#send(chunk, header + size);
+        if (!this.#waiting) this.#resume();
       },
       (error: unknown) => {
-        outputs.release(out, used);
-        this.#refuse(this.#head, this.#head + 1, error);
-        this.#resume();
+        user.endFresh();
+        outputs.give(chunk, user);
+        if (begun) this.#abandon();
+        else this.#failFresh(request, error);
       },
     );
   }
 
-  /** Answers requests of the queue with an error. Within a large answer there is no way to say so. */
-  #refuse(from: number, to: number, error: unknown): void {
-    if (this.#begun) {
-      this.#socket.destroy();
-      this.#waiting = true;
-      return;
-    }
-    this.#outcome = undefined;
-    for (let index = from; index < to; index++) {
-      const id = this.#ids[index] as number;
-      this.#sizes[index] = 0;
-      this.#others.set(index, (general) => general.refuse(id, error, this.#context));
-    }
+  #failFresh({ id }: { id: number }, error: unknown): void {
+    this.#fresh = undefined;
+    this.#refuse(id, error);
   }
 
-  /** Sends a lent buffer and gives it back when the kernel has all of it. */
-  #send(out: Buffer, used: number): void {
-    const { outputs } = this.#context;
-    this.#write(out.subarray(0, used), () => outputs.release(out, used));
+  /** Within an answer there is no way to say that it fails. */
+  #abandon(): void {
+    this.#waiting = true;
+    this.#socket.destroy();
+  }
+
+  #tryLater(): void {
+    this.#waiting = true;
+    setTimeout(() => this.#resume(), busyPauseMs);
+  }
+
+  /** Sends a chunk that was taken, and gives it back when the kernel has all of it. */
+  #send(chunk: Chunk, size: number): void {
+    const { outputs, generator } = this.#context;
+    const sent = this.#socket.destroyed ? 0 : (this.#sendNow?.(chunk.bytes, 0, size) ?? 0);
+    if (sent === size) {
+      outputs.give(chunk, this.#user);
+      return;
+    }
+    this.#write(chunk.bytes.subarray(sent, size), () => {
+      generator.wipe(chunk.bytes, sent, size - sent);
+      outputs.give(chunk, this.#user);
+    });
   }
 
   /**
-   * Writes, and holds the queue until the kernel has taken everything.
+   * Writes, and waits until the kernel has taken everything.
    * @param taken called then, or when the connection is lost
    */
   #write(bytes: Uint8Array, taken: () => void = () => {}): void {
@@ -330,14 +378,20 @@ export class Connection {
       return;
     }
     this.#waiting = true;
+    this.#stalledSince = performance.now();
     // An empty write ends behind it; a callback of the first would cost every write its price.
     this.#socket.write(empty, () => {
+      this.#stalledSince = 0;
       taken();
       this.#resume();
     });
   }
 }
 
+function invalid(reason: string): EntropyError {
+  return new EntropyError('ERR_MESSAGE', `not a valid message: ${reason}`);
+}
+
 function busy(): EntropyError {
-  return new EntropyError('ERR_BUSY', 'too many answers wait to be read; try again later');
+  return new EntropyError('ERR_BUSY', 'too much waits to be read or for entropy; try again later');
 }

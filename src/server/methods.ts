@@ -1,16 +1,19 @@
 /** What the daemon answers to every method but the fixed form of `random`. */
 
 import { encodeError, encodeResult } from '../codec.js';
+import type { Limits } from '../config.js';
 import { EntropyError, errorCode } from '../errors.js';
 import type { Generator } from '../generator.js';
 import { type Counters, exposition } from '../metrics.js';
 import { maxRandomSize, protocolVersion, type Request } from '../protocol.js';
+
 import type { Peer } from './peer.js';
 
 /** What the methods answer from. */
 export interface ServiceContext {
   generator: Generator;
   counters: Counters;
+  limits: Limits;
   /** The package's version. */
   version: string;
   /** By `Date.now()`. */
@@ -52,7 +55,7 @@ function health({ generator }: ServiceContext): unknown {
   return { state, healthy, reason, sources };
 }
 
-function status({ generator, counters, version, startedAt }: ServiceContext): unknown {
+function status({ generator, counters, limits, version, startedAt }: ServiceContext): unknown {
   return {
     ...generator.status(),
     version,
@@ -65,6 +68,7 @@ function status({ generator, counters, version, startedAt }: ServiceContext): un
     requests: counters.requests,
     randomBytes: counters.randomBytes,
     errors: Object.fromEntries(counters.errors),
+    limits,
   };
 }
 

@@ -1,29 +1,40 @@
-/** The listener on a Unix socket: binds, accepts, keeps track of connections, closes. */
+/** The listener on a Unix socket: binds, accepts within the limits, sweeps, closes. */
 import { once } from 'node:events';
 import { chmod } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { EntropyError } from '../errors.js';
+import type { Addon } from '../native.js';
 import { removeStaleSocket } from '../stale-socket.js';
 import { Connection, type ConnectionContext } from './connection.js';
-import { nobody, type Peer } from './peer.js';
-import { adopt, type Receive, staticReadWorks } from './static-read.js';
+import { descriptor } from './descriptor.js';
+import { type AdminRule, identify } from './peer.js';
+import { adopt, type Receive, readPlainly, staticReadWorks } from './static-read.js';
 
 /** How long close() waits for answers to be read. */
 const closeGraceMs = 5_000;
+
+const sweepIntervalMs = 1_000;
+
+/** Connections beyond the limit that are kept for administrators. */
+const reservedConnections = 16;
 
 export interface ListenOptions {
   path: string;
   /** Of the socket file. */
   mode: number;
-  /** Tells administrators; default: there are none. */
-  identify?: (socket: Socket) => Peer;
+  /** Tells users apart, and sends without detours; without it all are one user. */
+  addon?: Addon | undefined;
+  /** Who has the administrators' methods here, asked at every connection; default: nobody. */
+  adminRule?: () => AdminRule | undefined;
   /** Whether connections may be read into one buffer; default: what the self-test finds. */
   staticRead?: Promise<boolean>;
 }
 
 export interface SocketServer {
-  /** Takes no more requests, answers those that were read (at most 5 s), removes the socket file. */
+  /** Takes no more connections and removes the socket file; those that are there stay. */
+  stop(): void;
+  /** Takes no more requests, answers those that were read (at most 5 s), ends all connections. */
   close(): Promise<void>;
 }
 
@@ -46,6 +57,14 @@ function listenError(path: string, error: NodeJS.ErrnoException): EntropyError {
   return new EntropyError('ERR_LISTEN', `cannot listen on ${path}: ${reason}`, { cause: error });
 }
 
+/** What a connection over the limits is told before it is closed, with id 0: it has asked nothing. */
+async function turnAway(socket: Socket, { counters }: ConnectionContext): Promise<void> {
+  const { refusal } = await import('./methods.js');
+  const error = new EntropyError('ERR_BUSY', 'too many connections; try again later');
+  socket.end(refusal(0, error, counters));
+  socket.destroySoon();
+}
+
 /**
  * Listens on a Unix socket. A socket file that nobody answers on is replaced, a live one is not.
  * @throws EntropyError `ERR_LISTEN`
@@ -54,22 +73,40 @@ export async function listen(
   options: ListenOptions,
   context: ConnectionContext,
 ): Promise<SocketServer> {
-  const { path, mode } = options;
-  const { counters } = context;
+  const { path, mode, addon, adminRule } = options;
+  const { counters, limits, users } = context;
   const connections = new Map<Socket, Connection>();
   let staticRead = false;
   // Half-open: a client may end its side and still wants its answers.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (accepted) => {
+    accepted.on('error', () => {});
+    const peer = identify(accepted, addon, adminRule?.());
+    const room = limits.connections + (peer.admin ? reservedConnections : 0);
+    const user = counters.connectionsOpen < room ? users.enter(peer.uid) : undefined;
+    if (user === undefined) {
+      void turnAway(accepted, context);
+      return;
+    }
     counters.connections++;
     counters.connectionsOpen++;
-    const receive: Receive = (bytes, size) => connection.receive(bytes, size);
-    const socket = staticRead
-      ? adopt(accepted, server, receive)
-      : accepted.on('data', (data) => receive(data, data.length));
-    const connection = new Connection(socket, context, options.identify?.(socket) ?? nobody);
+    const receive: Receive = (input, size) => connection.receive(input, size);
+    const socket = staticRead ? adopt(accepted, server, receive) : readPlainly(accepted, receive);
+    const fd = descriptor(socket);
+    const connection = new Connection(
+      addon === undefined || fd === undefined
+        ? { socket, peer, user }
+        : {
+            socket,
+            peer,
+            user,
+            sendNow: (bytes, offset, size) => addon.sendAndWipe(bytes, offset, size, fd),
+          },
+      context,
+    );
     connections.set(socket, connection);
     socket.on('close', () => {
       counters.connectionsOpen--;
+      users.leave(user);
       connections.delete(socket);
     });
     socket.resume();
@@ -89,15 +126,26 @@ export async function listen(
     server.close();
     throw error instanceof EntropyError ? error : listenError(path, error as NodeJS.ErrnoException);
   }
+  const sweep = setInterval(() => {
+    const now = performance.now();
+    for (const connection of connections.values()) connection.sweep(now);
+    users.sweep();
+  }, sweepIntervalMs).unref();
+  const closed = new Promise((resolve) => server.once('close', resolve));
+  const stop = () => {
+    if (server.listening) server.close();
+  };
   return {
+    stop,
     async close() {
-      const closed = new Promise((resolve) => server.close(resolve));
+      stop();
       for (const connection of connections.values()) connection.finish();
       const deadline = setTimeout(() => {
         for (const socket of connections.keys()) socket.destroy();
       }, closeGraceMs);
       await closed;
       clearTimeout(deadline);
+      clearInterval(sweep);
     },
   };
 }

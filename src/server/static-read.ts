@@ -15,12 +15,13 @@ import {
   type SocketConstructorOpts,
 } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
+import { Input } from './input.js';
 
 /** What libuv reads at most at a time. */
 const bufferSize = 64 * 1024;
 
-/** Takes what a read brought: [0, size) of `bytes`, which the next read overwrites. */
-export type Receive = (bytes: Buffer, size: number) => void;
+/** Takes what a read brought: [0, size) of `input`, which the next read overwrites. */
+export type Receive = (input: Input, size: number) => void;
 
 /** The undocumented fields: the connection itself, and the server that counts it. */
 interface Internals {
@@ -28,7 +29,19 @@ interface Internals {
   _server: Server | null;
 }
 
-const buffer = Buffer.allocUnsafeSlow(bufferSize);
+const shared = new Input(bufferSize);
+
+/**
+ * Reads a connection the documented way, through the same buffer.
+ * @param receive called for every read
+ */
+export function readPlainly(socket: Socket, receive: Receive): Socket {
+  return socket.on('data', (data) => {
+    const input = data.length <= bufferSize ? shared : new Input(data.length);
+    input.bytes.set(data);
+    receive(input, data.length);
+  });
+}
 
 /**
  * Takes over a connection that a server accepted with `pauseOnConnect`.
@@ -44,9 +57,9 @@ export function adopt(accepted: Socket, server: Server, receive: Receive): Socke
     writable: true,
     allowHalfOpen: true,
     onread: {
-      buffer,
+      buffer: shared.bytes.subarray(0, bufferSize),
       callback(size) {
-        receive(buffer, size);
+        receive(shared, size);
         return true;
       },
     },
@@ -73,7 +86,7 @@ async function liveOnce(server: Server, signal: AbortSignal): Promise<void> {
   try {
     const [accepted] = (await once(server, 'connection', { signal })) as [Socket];
     let received = '';
-    const adopted = adopt(accepted, server, (bytes, size) => {
+    const adopted = adopt(accepted, server, ({ bytes }, size) => {
       received += bytes.toString('latin1', 0, size);
       adopted.write(ping);
     });

@@ -1,8 +1,11 @@
 import t, { type Test } from 'tap';
 import { reseed, selftest } from '../../src/commands/administer.js';
 import type { Health } from '../../src/generator.js';
+import { loadAddon } from '../../src/native.js';
 import { listen } from '../../src/server/server.js';
 import { fakeGenerator, freePath, serverContext } from '../support.js';
+
+const { addon } = loadAddon();
 
 type Source = Health['sources'][number];
 const source = (name: string, state: Source['state']) => ({ name, state }) as Source;
@@ -15,7 +18,7 @@ async function printed(
 ): Promise<string> {
   const path = freePath();
   const server = await listen(
-    { path, mode: 0o600, identify: () => ({ admin: true }) },
+    { path, mode: 0o600, addon, adminRule: () => ({ uid: process.geteuid?.() ?? 0, group: 0 }) },
     serverContext(fakeGenerator(overrides)),
   );
   const lines = t.capture(console, 'log');

@@ -21,6 +21,7 @@ const full: DaemonStatus = {
   requests: 8,
   randomBytes: 9,
   errors: { ERR_LENGTH: 2 },
+  limits: { messageBytes: 1, connections: 2, connectionsPerUser: 3, bytesPerSecondPerUser: 4 },
   sources: [
     {
       name: 'hwrng',

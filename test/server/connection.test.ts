@@ -6,9 +6,11 @@ import t, { type Test } from 'tap';
 import { EntropyError } from '../../src/errors.js';
 import type { Generator } from '../../src/generator.js';
 import { maxRandomSize } from '../../src/protocol.js';
-import { Connection } from '../../src/server/connection.js';
-import { chunkSize } from '../../src/server/output.js';
+import { Connection, type ConnectionContext } from '../../src/server/connection.js';
+import { Input } from '../../src/server/input.js';
+import { type Chunk, chunkSize, maxChunks } from '../../src/server/output.js';
 import { nobody } from '../../src/server/peer.js';
+import { maxChunksPerUser, maxFreshPerUser, User } from '../../src/server/users.js';
 import {
   collect,
   exchange,
@@ -27,6 +29,7 @@ import {
 
 const wire = (size: number, byte = 0xaa): Buffer => Buffer.alloc(size, byte);
 const fresh = { predictionResistance: true };
+const plain = process.env.ENTROPYD_TEST_PLAIN_READ !== undefined;
 
 /** Waits, with an end, for what the server does on its own. */
 async function until(condition: () => boolean): Promise<void> {
@@ -415,18 +418,8 @@ t.test('a client may go at every byte of a message', async (t) => {
     }
   t.ok(await serves(t, path));
   await until(() => context.counters.connectionsOpen === 0);
-  const lent = countLent(context.outputs);
-  t.equal(lent, 0, 'every buffer is back');
+  t.equal(context.outputs.lent, 0, 'every chunk is back');
 });
-
-/** How many buffers are lent: as many as are missing from the 512 that there are. */
-function countLent(outputs: { take(): Buffer | undefined; release(b: Buffer, n: number): void }) {
-  const taken: Buffer[] = [];
-  for (let buffer = outputs.take(); buffer !== undefined; buffer = outputs.take())
-    taken.push(buffer);
-  for (const buffer of taken) outputs.release(buffer, 0);
-  return 512 - taken.length;
-}
 
 t.test('a client may go in the middle of a large answer', async (t) => {
   const { path, context } = await startServer(t, fakeGenerator());
@@ -438,7 +431,7 @@ t.test('a client may go in the middle of a large answer', async (t) => {
       socket.destroy();
     }
   await until(() => context.counters.connectionsOpen === 0);
-  t.equal(countLent(context.outputs), 0);
+  t.equal(context.outputs.lent, 0);
   t.ok(await serves(t, path));
 });
 
@@ -580,16 +573,30 @@ t.test('a failure within a large answer ends the connection, and no byte is made
     t.equal(bytes.length, chunkSize, `${name}: one chunk`);
     t.ok(bytes.subarray(13).every((byte) => byte === 0xaa));
     await until(() => context.counters.connectionsOpen === 0);
-    t.equal(countLent(context.outputs), 0, `${name}: every buffer is back`);
+    t.equal(context.outputs.lent, 0, `${name}: every chunk is back`);
   }
 });
 
-t.test('where no buffer is left, requests are told to come again', async (t) => {
-  const { path, context } = await startServer(t, fakeGenerator());
-  const lent: Buffer[] = [];
-  for (let buffer = context.outputs.take(); buffer; buffer = context.outputs.take())
-    lent.push(buffer);
-  const busy = ['ERR_BUSY', 'too many answers wait to be read; try again later'];
+/** Takes all the chunks there are. */
+function takeAll({ outputs }: ConnectionContext): { giveBack(): void } {
+  const lent: [Chunk, User][] = [];
+  while (outputs.lent < maxChunks) {
+    const user = new User({ connectionsPerUser: 1, bytesPerSecondPerUser: 0 }, () => 0);
+    for (let i = 0; i < maxChunksPerUser; i++) lent.push([outputs.take(user) as Chunk, user]);
+  }
+  return {
+    giveBack() {
+      for (const [chunk, user] of lent) outputs.give(chunk, user);
+    },
+  };
+}
+
+const busy = ['ERR_BUSY', 'too much waits to be read or for entropy; try again later'];
+
+t.test('where no chunk is left, requests are told to come again', async (t) => {
+  const memory = new Uint8Array(chunkSize);
+  const { path, context } = await startServer(t, fakeGenerator({ allocate: () => memory }));
+  const all = takeAll(context);
   const requests = [
     message(1, 'random', [5]),
     message(2, 'random', [5, fresh]),
@@ -602,33 +609,166 @@ t.test('where no buffer is left, requests are told to come again', async (t) => 
     [1, 3, null, {}],
     [1, 4, busy, null],
   ]);
-  for (const buffer of lent) context.outputs.release(buffer, 0);
+  all.giveBack();
   t.ok(await serves(t, path));
 });
 
-t.test('where no buffer is left within a large answer, the connection ends', async (t) => {
-  for (const options of [[], [fresh]]) {
+t.test('where no chunk is left within a large answer, it waits for one', async (t) => {
+  for (const [options, byte] of [
+    [[], 0xaa],
+    [[fresh], 0xbb],
+  ] as const) {
     const { path, context } = await startServer(t, fakeGenerator());
     const { outputs } = context;
-    const first = outputs.take() as Buffer;
-    outputs.release(first, 0);
-    let lent = 0;
-    t.intercept(outputs, 'take', { value: () => (++lent === 1 ? first : undefined) });
-    t.intercept(outputs, 'release', { value: () => {} });
-    const bytes = await exchange(t, path, message(1, 'random', [maxRandomSize, ...options]));
-    t.equal(bytes.length, chunkSize);
-    await until(() => context.counters.connectionsOpen === 0);
+    const take = outputs.take.bind(outputs);
+    let calls = 0;
+    t.intercept(outputs, 'take', {
+      value: (user: User) => (++calls > 1 && calls < 5 ? undefined : take(user)),
+    });
+    const answers = unpackAll(
+      await exchange(t, path, message(1, 'random', [maxRandomSize, ...options])),
+    );
+    t.ok(wire(maxRandomSize, byte).equals(answers[0]?.[3] as Uint8Array));
+    t.ok(calls > 5, 'it was turned away, and came again');
+    t.equal(outputs.lent, 0);
   }
+});
+
+t.test('one user’s unread answers leave room for another’s', async (t) => {
+  const memory = new Uint8Array(chunkSize);
+  const { path, context } = await startServer(t, fakeGenerator({ allocate: () => memory }));
+  // The user of this process holds all its share.
+  const user = context.users.enter(process.geteuid?.() ?? -1) as User;
+  while (user.takeChunk());
+  const [answer] = unpackAll(await exchange(t, path, message(1, 'random', [5])));
+  t.match(answer, plain ? [1, 1, null, wire(5)] : [1, 1, busy, null], 'the user is told so');
+  t.ok(context.outputs.take(context.users.enter(77) as User), 'another is served');
+  user.giveChunk();
+  t.ok(await serves(t, path));
+});
+
+t.test('a message has 10 s to arrive whole, whatever was answered before', async (t) => {
+  let now = 0;
+  t.intercept(performance, 'now', { value: () => now });
+  for (const [whole, why] of [
+    [message(1, 'random', [5]), 'the fixed shape'],
+    [message(1, 'health', []), 'any other'],
+  ] as const) {
+    const context = serverContext(fakeGenerator());
+    const connections: Connection[] = [];
+    const { path } = await startFake(t, (socket) => {
+      const user = context.users.enter(0) as User;
+      const connection = new Connection({ socket, peer: nobody, user }, context);
+      socket.on('data', (data) => connection.receive(Input.of(data), data.length));
+      connections.push(connection);
+    });
+    const socket = await open(t, path);
+    const sweep = () => {
+      for (const connection of connections) connection.sweep(now);
+    };
+    const half = whole.subarray(0, whole.length - 1);
+    now = 1000;
+    socket.write(Buffer.concat([message(2, 'random', [1]), half]));
+    await takeAnswers(socket, 1);
+    now = 11_000;
+    sweep();
+    socket.write(whole.subarray(-1));
+    await takeAnswers(socket, 1);
+    now = 30_000;
+    sweep();
+    socket.write(half.subarray(0, 3));
+    await setTimeout(20);
+    now = 39_000;
+    socket.write(half.subarray(3));
+    await setTimeout(20);
+    const collected = collect(socket);
+    now = 40_001;
+    sweep();
+    t.strictSame(
+      unpackAll(await collected),
+      [[1, 0, ['ERR_MESSAGE', 'not a valid message: it has 10 s to arrive whole'], null]],
+      why,
+    );
+  }
+});
+
+t.test('an answer that nobody takes for a minute ends its connection', async (t) => {
+  const { path, context } = await startServer(t, fakeGenerator());
+  const user = context.users.enter(5) as User;
+  let connection: Connection | undefined;
+  const fake = await startFake(t, (accepted) => {
+    connection = new Connection({ socket: accepted, peer: nobody, user }, context);
+    accepted.on('data', (data) => connection?.receive(Input.of(data), data.length));
+  });
+  const socket = await open(t, fake.path);
+  socket.pause();
+  socket.write(message(1, 'random', [maxRandomSize]));
+  await until(() => context.outputs.lent === 1);
+  connection?.sweep(performance.now() + 59_000);
+  await setImmediate();
+  t.equal(context.outputs.lent, 1);
+  connection?.sweep(performance.now() + 61_000);
+  await until(() => context.outputs.lent === 0);
+  t.ok(await serves(t, path));
+});
+
+t.test('bytes a second hold for a user, in whatever shape they are asked for', async (t) => {
+  const { path } = await startServer(t, fakeGenerator(), {
+    limits: { bytesPerSecondPerUser: 1000 },
+  });
+  const tooMuch = ['ERR_RATE', 'more than 1000 bytes a second for this user'];
+  const answers = unpackAll(
+    await exchange(
+      t,
+      path,
+      message(1, 'random', [500]),
+      message(2, 'random', [300_000]),
+      message(3, 'random', [1]),
+      message(4, 'random', [1, fresh]),
+      message(5, Buffer.from('random'), [1]),
+      message(6, 'version', []),
+    ),
+  );
+  t.match(answers, [
+    [1, 1, null, wire(500)],
+    [1, 2, null, wire(300_000)],
+    [1, 3, tooMuch, null],
+    [1, 4, tooMuch, null],
+    [1, 5, tooMuch, null],
+    [1, 6, null, { name: 'entropyd' }],
+  ]);
+});
+
+t.test('of one user, so many requests with prediction resistance may wait', async (t) => {
+  const waiting: (() => void)[] = [];
+  const { path, context } = await startServer(
+    t,
+    fakeGenerator({ fillFresh: () => new Promise((resolve) => waiting.push(resolve)) }),
+  );
+  const sockets = await Promise.all(Array.from({ length: maxFreshPerUser }, () => open(t, path)));
+  for (const socket of sockets) socket.write(message(1, 'random', [5, fresh]));
+  await until(() => waiting.length === maxFreshPerUser);
+  const answers = unpackAll(await exchange(t, path, message(2, 'random', [5, fresh])));
+  t.strictSame(answers, [[1, 2, busy, null]]);
+  t.ok(await serves(t, path), 'without it they are served');
+  for (const resolve of waiting.splice(0)) resolve();
+  await takeAnswers(sockets[0] as Socket, 1);
+  const [last] = sockets;
+  last?.write(message(3, 'random', [5, fresh]));
+  await until(() => waiting.length === 1);
+  waiting[0]?.();
+  await until(() => context.outputs.lent === 0);
 });
 
 t.test('nothing is taken after the end, even where it was read already', async (t) => {
   const generator = fakeGenerator({ fill: () => t.fail('asked for bytes') });
   const context = serverContext(generator);
   const { path } = await startFake(t, (socket) => {
-    const connection = new Connection(socket, context, nobody);
+    const user = context.users.enter(0) as User;
+    const connection = new Connection({ socket, peer: nobody, user }, context);
     connection.finish();
     const request = message(1, 'random', [5]);
-    connection.receive(request, request.length);
+    connection.receive(Input.of(request), request.length);
   });
   const socket = await open(t, path);
   t.strictSame(await collect(socket), Buffer.alloc(0));
@@ -670,9 +810,9 @@ t.test('a connection that is lost while fresh bytes are gathered frees its buffe
   socket.destroy();
   await once(socket, 'close');
   await setTimeout(5);
-  t.equal(countLent(context.outputs), 1);
+  t.equal(context.outputs.lent, 1);
   finish();
   await setImmediate();
-  t.equal(countLent(context.outputs), 0);
+  t.equal(context.outputs.lent, 0);
   await until(() => context.counters.connectionsOpen === 0);
 });

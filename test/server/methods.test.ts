@@ -94,6 +94,7 @@ t.test('status is everything', async (t) => {
     requests: 4,
     randomBytes: 2 ** 40,
     errors: { ERR_BUSY: 1 },
+    limits: context.limits,
   });
 });
 
@@ -148,7 +149,7 @@ t.test('administrators test and reseed, others are refused', async (t) => {
     }),
   );
   const ask = async (method: string, admin: boolean) =>
-    decodeAnswer(await answer({ id: 1, method, params: [] }, context, { admin }));
+    decodeAnswer(await answer({ id: 1, method, params: [] }, context, { uid: 1, admin }));
   for (const method of ['selftest', 'reseed'])
     t.match((await ask(method, false)).error, ['ERR_FORBIDDEN', new RegExp(`^${method} is for`)]);
   t.strictSame(calls, [], 'nothing was done for them');

@@ -27,11 +27,12 @@ t.test('who it is comes from the kernel; where it cannot tell, nobody', async (t
   const client = connect(path);
   const [accepted] = (await once(server, 'connection')) as [Socket];
   const own = { uid: process.geteuid?.() ?? -1, group: undefined };
-  t.strictSame(identify(accepted, addon, own), { admin: true });
+  t.strictSame(identify(accepted, addon, own), { uid: own.uid, admin: true });
+  t.strictSame(identify(accepted, addon, undefined), { uid: own.uid, admin: false }, 'no rule');
   t.equal(identify(accepted, undefined, own), nobody, 'no addon');
   t.equal(identify({} as Socket, addon, own), nobody, 'no handle');
   const silent = { ...addon, peerCredentials: () => null };
-  t.strictSame(identify(accepted, silent, own), { admin: false }, 'no credentials');
+  t.equal(identify(accepted, silent, own), nobody, 'no credentials');
   client.destroy();
   accepted.destroy();
   await new Promise((resolve) => server.close(resolve));

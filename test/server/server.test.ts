@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { loadAddon } from '../../src/native.js';
 import { listen } from '../../src/server/server.js';
 import { leaveStaleSocket } from '../gateway/support.js';
 import {
@@ -14,6 +15,7 @@ import {
   open,
   serverContext,
   startServer,
+  takeAnswers,
   temporaryFolder,
   unpackAll,
 } from '../support.js';
@@ -154,4 +156,59 @@ t.test('connections are served alike with and without the static buffer', async 
     t.match(answer, [1, 1, null, Buffer.alloc(3, 0xaa)], `${works}`);
     await server.close();
   }
+});
+
+t.test(
+  'over the limit a connection is told so and ended; administrators have some more',
+  async (t) => {
+    const euid = process.geteuid?.() ?? 0;
+    let admins: { uid: number; group: undefined } | undefined;
+    const { path, context } = await startServer(t, fakeGenerator(), {
+      addon: loadAddon().addon,
+      adminRule: () => admins,
+      limits: { connections: 3 },
+    });
+    const sockets = await Promise.all([1, 2, 3].map(() => open(t, path)));
+    while (context.counters.connectionsOpen < 3) await setTimeout(1);
+    const refused = [[1, 0, ['ERR_BUSY', 'too many connections; try again later'], null]];
+    t.strictSame(unpackAll(await collect(await open(t, path))), refused);
+    admins = { uid: euid, group: undefined };
+    const reserved = await Promise.all(Array.from({ length: 16 }, () => open(t, path)));
+    while (context.counters.connectionsOpen < 19) await setTimeout(1);
+    t.strictSame(unpackAll(await collect(await open(t, path))), refused, 'no more than 16');
+    for (const socket of [...sockets, ...reserved]) socket.destroy();
+    while (context.counters.connectionsOpen > 0) await setTimeout(1);
+    t.match(unpackAll(await exchange(t, path, message(1, 'version', []))), [[1, 1, null, {}]]);
+    t.equal(context.counters.errors.get('ERR_BUSY'), 2);
+  },
+);
+
+t.test('a user has so many connections', async (t) => {
+  const { path } = await startServer(t, fakeGenerator(), { limits: { connectionsPerUser: 2 } });
+  await Promise.all([open(t, path), open(t, path)]);
+  const [answer] = unpackAll(await collect(await open(t, path)));
+  t.match(answer, [1, 0, ['ERR_BUSY', String], null]);
+});
+
+t.test('a listener that stopped still serves who is there', async (t) => {
+  const path = freePath();
+  const server = await listen({ path, mode: 0o666 }, serverContext(fakeGenerator()));
+  const socket = await open(t, path);
+  server.stop();
+  t.notOk(existsSync(path));
+  socket.write(message(1, 'random', [2]));
+  t.strictSame(await takeAnswers(socket, 1), [[1, 1, null, Buffer.alloc(2, 0xaa)]]);
+  const ended = collect(socket);
+  await server.close();
+  await ended;
+});
+
+t.test('half a message ends after its time, on a server that is left alone', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  const socket = await open(t, path);
+  const collected = collect(socket);
+  socket.write(message(1, 'random', [2]).subarray(0, 5));
+  await setTimeout(100);
+  t.intercept(performance, 'now', { value: () => 1e12 });
+  t.match(unpackAll(await collected), [[1, 0, ['ERR_MESSAGE', /10 s to arrive whole/], null]]);
 });

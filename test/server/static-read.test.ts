@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import * as net from 'node:net';
 import t from 'tap';
+import type { Input } from '../../src/server/input.js';
 import { adopt, staticReadWorks } from '../../src/server/static-read.js';
 
 t.test('the self-test sees it work on this Node', async (t) => {
@@ -35,14 +36,14 @@ t.test('all connections share one buffer, and pause() and resume() hold', async 
   const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const buffers = new Set<Buffer>();
+  const buffers = new Set<Input>();
   const texts: string[] = [];
   const open = async () => {
     const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1');
     const [accepted] = (await once(server, 'connection')) as [net.Socket];
-    const socket = adopt(accepted, server, (bytes, size) => {
-      buffers.add(bytes);
-      texts.push(bytes.toString('latin1', 0, size));
+    const socket = adopt(accepted, server, (input, size) => {
+      buffers.add(input);
+      texts.push(input.bytes.toString('latin1', 0, size));
     });
     return { client, socket };
   };

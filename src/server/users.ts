@@ -1,0 +1,114 @@
+/** What each user of the host has in use, so that none can use up what is everybody's. */
+import type { Limits } from '../config.js';
+import { EntropyError } from '../errors.js';
+
+/** Read at every use, so that a reload changes them for all: a lower one refuses what is new. */
+export type UserLimits = Pick<Limits, 'connectionsPerUser' | 'bytesPerSecondPerUser'>;
+
+/** Chunks of output that one user's unread answers may hold: a quarter of all. */
+export const maxChunksPerUser = 128;
+
+/** Requests with prediction resistance of one user that may wait for entropy. */
+export const maxFreshPerUser = 64;
+
+/** Milliseconds, as `performance.now()`. */
+export type Clock = () => number;
+
+export class User {
+  readonly #limits: UserLimits;
+  readonly #clock: Clock;
+  connections = 0;
+  #chunks = 0;
+  #fresh = 0;
+  /** Bytes that may be asked for at `#filledAt`, up to a second's; below 0 they are owed. */
+  #allowance: number;
+  #filledAt: number;
+
+  constructor(limits: UserLimits, clock: Clock) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#allowance = limits.bytesPerSecondPerUser;
+    this.#filledAt = clock();
+  }
+
+  /** False at the user's share. What is taken is given back. */
+  takeChunk(): boolean {
+    if (this.#chunks >= maxChunksPerUser) return false;
+    this.#chunks++;
+    return true;
+  }
+
+  giveChunk(): void {
+    this.#chunks--;
+  }
+
+  /** False at the limit, and `endFresh` does not follow. */
+  beginFresh(): boolean {
+    if (this.#fresh >= maxFreshPerUser) return false;
+    this.#fresh++;
+    return true;
+  }
+
+  endFresh(): void {
+    this.#fresh--;
+  }
+
+  /**
+   * Bytes that may be asked for now. A request of any size is granted while there are any, and what
+   * it takes beyond them is owed, so that the rate holds and no size is out of reach.
+   */
+  allowance(): number {
+    const rate = this.#limits.bytesPerSecondPerUser;
+    if (rate === 0) return Number.POSITIVE_INFINITY;
+    const now = this.#clock();
+    const filled = this.#allowance + ((now - this.#filledAt) / 1000) * rate;
+    this.#allowance = Math.min(rate, filled);
+    this.#filledAt = now;
+    return this.#allowance;
+  }
+
+  spend(size: number): void {
+    if (this.#limits.bytesPerSecondPerUser > 0) this.#allowance -= size;
+  }
+
+  /** Whether nothing here would be missed: a new connection must not renew the allowance. */
+  get idle(): boolean {
+    return this.connections === 0 && this.allowance() >= this.#limits.bytesPerSecondPerUser;
+  }
+
+  /** Of a request that `allowance` leaves no room for. */
+  refusal(): EntropyError {
+    const rate = this.#limits.bytesPerSecondPerUser;
+    return new EntropyError('ERR_RATE', `more than ${rate} bytes a second for this user`);
+  }
+}
+
+/** The users that are connected. */
+export class Users {
+  readonly #limits: UserLimits;
+  readonly #clock: Clock;
+  readonly #users = new Map<number, User>();
+
+  constructor(limits: UserLimits, clock: Clock = () => performance.now()) {
+    this.#limits = limits;
+    this.#clock = clock;
+  }
+
+  /** The user of a new connection; undefined at the limit. `leave` follows. */
+  enter(uid: number): User | undefined {
+    const user = this.#users.get(uid) ?? new User(this.#limits, this.#clock);
+    if (user.connections >= this.#limits.connectionsPerUser) return undefined;
+    user.connections++;
+    this.#users.set(uid, user);
+    return user;
+  }
+
+  leave(user: User): void {
+    user.connections--;
+  }
+
+  /** Forgets users who are idle; to be called now and then. */
+  sweep(): void {
+    for (const [uid, user] of this.#users) if (user.idle) this.#users.delete(uid);
+  }
+}

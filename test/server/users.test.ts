@@ -1,0 +1,88 @@
+import t from 'tap';
+import { maxChunksPerUser, maxFreshPerUser, User, Users } from '../../src/server/users.js';
+
+const unlimited = { connectionsPerUser: 2, bytesPerSecondPerUser: 0 };
+
+t.test('a user has so many connections, whoever else is there', async (t) => {
+  const users = new Users(unlimited);
+  const one = users.enter(1000) as User;
+  t.equal(users.enter(1000), one);
+  t.equal(users.enter(1000), undefined);
+  t.ok(users.enter(1001), 'another has room');
+  users.leave(one);
+  t.equal(users.enter(1000), one, 'one that ended makes room');
+});
+
+t.test('a limit that changes holds from then on', async (t) => {
+  const limits = { connectionsPerUser: 1, bytesPerSecondPerUser: 0 };
+  const users = new Users(limits);
+  users.enter(0);
+  t.equal(users.enter(0), undefined);
+  limits.connectionsPerUser = 2;
+  const user = users.enter(0) as User;
+  t.ok(user);
+  limits.bytesPerSecondPerUser = 10;
+  t.equal(user.allowance() > 0, true, 'what was taken before is not owed');
+});
+
+t.test('what is taken is given back: chunks, and places for fresh bytes', async (t) => {
+  const user = new User(unlimited, () => 0);
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < maxChunksPerUser; i++) t.ok(user.takeChunk());
+    t.notOk(user.takeChunk());
+    for (let i = 0; i < maxChunksPerUser; i++) user.giveChunk();
+    for (let i = 0; i < maxFreshPerUser; i++) t.ok(user.beginFresh());
+    t.notOk(user.beginFresh());
+    for (let i = 0; i < maxFreshPerUser; i++) user.endFresh();
+  }
+});
+
+t.test('without a limit there is always room', async (t) => {
+  const user = new User(unlimited, () => 0);
+  user.spend(1e12);
+  t.equal(user.allowance(), Number.POSITIVE_INFINITY);
+});
+
+t.test('bytes a second hold on average, and no size is out of reach', async (t) => {
+  let now = 0;
+  const user = new User({ connectionsPerUser: 1, bytesPerSecondPerUser: 1000 }, () => now);
+  for (const [at, allowance, spent, why] of [
+    [0, 1000, 400, 'a second’s worth is there at once'],
+    [0, 600, 600, 'and is used up'],
+    [0, 0, 0, 'then there is none'],
+    [500, 500, 0, 'half a second brings half of it'],
+    [10_000, 1000, 5000, 'never more than a second’s, but a request may owe'],
+    [13_000, -1000, 0, 'what is owed'],
+    [14_001, 1, 0, 'is worked off'],
+  ] as const) {
+    now = at;
+    t.equal(Math.round(user.allowance()), allowance, why);
+    user.spend(spent);
+  }
+  t.match(user.refusal(), {
+    code: 'ERR_RATE',
+    message: 'more than 1000 bytes a second for this user',
+  });
+});
+
+t.test('who comes back at once still owes; who is idle is forgotten', async (t) => {
+  let now = 0;
+  const limits = { connectionsPerUser: 9, bytesPerSecondPerUser: 1000 };
+  const users = new Users(limits, () => now);
+  const user = users.enter(5) as User;
+  user.spend(1500);
+  users.leave(user);
+  users.sweep();
+  t.equal(users.enter(5), user);
+  users.leave(user);
+  now = 1499;
+  users.sweep();
+  t.equal(users.enter(5), user, 'not all is worked off yet');
+  now = 3000;
+  users.sweep();
+  t.equal(users.enter(5), user, 'connected');
+  users.leave(user);
+  users.leave(user);
+  users.sweep();
+  t.not(users.enter(5), user);
+});
