@@ -1,60 +1,49 @@
-/** One measurement of one server, and the medians of interleaved rounds. */
+/** Medians of interleaved rounds, and the load that a socket is measured with. */
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { compile } from './native.mjs';
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
 
-export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1];
-}
+/** Of one measurement with load. */
+const milliseconds = 300;
 
-/** Requests a second, CPU nanoseconds of the server a request, and the batches' p99. */
-async function measure(folder, core, peer, connections, inFlight, milliseconds) {
-  const cpuBefore = peer.cpuNs();
-  const { stdout } = await run('taskset', [
-    '-c',
-    String(core),
-    join(folder, 'load'),
-    peer.path,
-    peer.request,
-    String(peer.answerSize),
-    String(connections),
-    String(inFlight),
-    String(milliseconds),
-  ]);
-  const { requests, ns, p99 } = JSON.parse(stdout);
-  return {
-    rate: (requests / ns) * 1e9,
-    cpuNs: (peer.cpuNs() - cpuBefore) / requests,
-    p99,
-  };
+/**
+ * Measures everything in turn, round after round, so that a machine whose speed drifts treats all
+ * alike.
+ * @param measures functions by name
+ * @returns a function: the median over all rounds of what it is told to take from a round's results.
+ *   A ratio is taken within each round.
+ */
+export async function interleave(rounds, measures) {
+  const results = [];
+  for (let round = 0; round < rounds; round++) {
+    const result = {};
+    for (const [name, measure] of Object.entries(measures)) result[name] = await measure();
+    results.push(result);
+  }
+  return (take) => results.map(take).sort((a, b) => a - b)[rounds >> 1];
 }
 
 /**
- * Measures every server in turn, round after round, so that a machine whose speed drifts treats
- * them alike.
- * @returns for each server the medians; the ratios to the other servers are medians of ratios
+ * Runs a program on the core of the servers: a wake-up across cores costs more than a request.
+ * @returns what it printed
  */
-export async function compare(
-  folder,
-  core,
-  peers,
-  { connections, inFlight, rounds, milliseconds },
-) {
-  const samples = peers.map(() => []);
-  for (let round = 0; round < rounds; round++)
-    for (const [i, peer] of peers.entries())
-      samples[i].push(await measure(folder, core, peer, connections, inFlight, milliseconds));
-  return peers.map((peer, i) => ({
-    name: peer.name,
-    rate: median(samples[i].map(({ rate }) => rate)),
-    cpuNs: median(samples[i].map(({ cpuNs }) => cpuNs)),
-    p99: median(samples[i].map(({ p99 }) => p99)),
-    ratioTo: (other) => {
-      const j = peers.findIndex(({ name }) => name === other);
-      return median(samples[i].map(({ rate }, round) => rate / samples[j][round].rate));
-    },
-  }));
+export function runPinned({ core }, command, ...args) {
+  return execute('taskset', ['-c', String(core), command, ...args.map(String)], {
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+}
+
+/** @returns requests a second, and CPU nanoseconds of the server a request */
+export async function load(bench, server, request, { connections = 1, inFlight = 1 } = {}) {
+  const program = compile(bench, 'load');
+  const { hex, answerSize } = request;
+  const before = server.cpuNs();
+  const { stdout } = await runPinned(
+    bench,
+    ...[program, server.path, hex, answerSize, connections, inFlight, milliseconds],
+  );
+  const { requests, ns } = JSON.parse(stdout);
+  return { rate: (requests / ns) * 1e9, cpuNs: (server.cpuNs() - before) / requests };
 }

@@ -1,95 +1,78 @@
-/** The servers that are compared, each in a process of its own on a private Unix socket. */
-import { spawn } from 'node:child_process';
+/** What is compared: command lines of the servers for a socket's path, and the requests they take. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
-import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { compile } from './native.mjs';
+import { connectTo, exchange } from './servers.mjs';
 
-const daemonProgram = fileURLToPath(new URL('../dist/entropyd.js', import.meta.url));
+const file = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-/** `[0, 1, "random", [32]]` and the size of its answer with a header of 10 bytes. */
-const randomRequest = '940001a672616e646f6d9120';
-const randomAnswerSize = 42;
+export const entropyd = (_, path) => [
+  process.execPath,
+  file('../dist/entropyd.js'),
+  '--socket',
+  path,
+];
 
-/** GET of a value of 32 bytes under the key `k`. */
-const redisRequest = Buffer.from('*2\r\n$3\r\nGET\r\n$1\r\nk\r\n').toString('hex');
-const redisAnswerSize = '$32\r\n'.length + 32 + '\r\n'.length;
+/** The daemon's server alone. @param way `both` short cuts, the static `read` buffer, or `none` */
+export const server = (way) => (_, path) => [
+  process.execPath,
+  file('programs/server.mjs'),
+  path,
+  way,
+];
 
-function connectTo(path) {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path, () => resolve(socket));
-    socket.once('error', reject);
-  });
+export const echo = (bench, path) => [compile(bench, 'echo'), path];
+
+export const cBulk = (bench, path) => [compile(bench, 'bulk', '-lcrypto'), path];
+
+/** Node and a socket, nothing else; it answers whatever comes with a byte. */
+export const bareNode = (_, path) => [
+  process.execPath,
+  '-e',
+  `require('node:net').createServer((socket) => socket.on('data', () => socket.write('x')))
+    .listen(process.argv[1])`,
+  path,
+];
+
+export const redis = ({ folder }, path) => [
+  ...['redis-server', '--unixsocket', path, '--dir', folder, '--port', '0'],
+  ...['--save', '', '--appendonly', 'no', '--loglevel', 'warning'],
+];
+
+const redisValueSize = 32;
+
+/** Puts the value where `redisGet` finds it. */
+export async function storeValue({ path }) {
+  const socket = await connectTo(path);
+  const head = Buffer.from(`*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$${redisValueSize}\r\n`);
+  await exchange(socket, Buffer.concat([head, randomBytes(redisValueSize), Buffer.from('\r\n')]));
+  socket.destroy();
 }
 
-/** CPU time that a process has used, nanoseconds. */
-function cpuNs(pid) {
-  return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ', 1)[0]);
+export const redisGet = {
+  hex: Buffer.from('*2\r\n$3\r\nGET\r\n$1\r\nk\r\n').toString('hex'),
+  answerSize: `$${redisValueSize}\r\n`.length + redisValueSize + '\r\n'.length,
+};
+
+const hex = (value, size) => value.toString(16).padStart(2 * size, '0');
+
+/** An unsigned integer of MessagePack. */
+function packed(value) {
+  if (value < 0x80) return hex(value, 1);
+  return value < 0x10000 ? `cd${hex(value, 2)}` : `ce${hex(value, 4)}`;
 }
 
-async function start(name, path, command, args, load) {
-  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-  for (let tries = 0; ; tries++) {
-    try {
-      (await connectTo(path)).destroy();
-      break;
-    } catch (error) {
-      if (tries === 100 || child.exitCode !== null)
-        throw new Error(`${name} did not start`, { cause: error });
-      await setTimeout(50);
-    }
-  }
-  return {
-    name,
-    path,
-    ...load,
-    cpuNs: () => cpuNs(child.pid),
-    stop: () =>
-      new Promise((resolve) => {
-        child.once('exit', resolve);
-        child.kill('SIGTERM');
-      }),
-  };
-}
+/** `[0, 1, "random", [size]]`; the answer's header is 8 bytes and bin 8, bin 16 or bin 32. */
+export const random = (size) => ({
+  hex: `940001a672616e646f6d91${packed(size)}`,
+  answerSize: 8 + (size < 0x100 ? 2 : size < 0x10000 ? 3 : 5) + size,
+});
 
-/**
- * Starts entropyd, the C echo and Redis.
- * @param folder where the sockets and the compiled programs are
- * @param core all servers run on this processor
- */
-export async function startPeers(folder, core) {
-  const pin = (command, ...args) => ['taskset', ['-c', String(core), command, ...args]];
-  const at = (name) => join(folder, `${name}.sock`);
-  const redisOptions = ['--port', '0', '--save', '', '--appendonly', 'no', '--loglevel', 'warning'];
-  const peers = [
-    await start('C echo', at('echo'), ...pin(join(folder, 'echo'), at('echo')), {
-      request: randomRequest,
-      answerSize: randomRequest.length / 2,
-    }),
-    await start(
-      'Redis GET',
-      at('redis'),
-      ...pin('redis-server', '--unixsocket', at('redis'), '--dir', folder, ...redisOptions),
-      { request: redisRequest, answerSize: redisAnswerSize },
-    ),
-    await start(
-      'entropyd',
-      at('entropyd'),
-      ...pin(process.execPath, daemonProgram, '--socket', at('entropyd')),
-      { request: randomRequest, answerSize: randomAnswerSize },
-    ),
-  ];
-  const redis = await connectTo(at('redis'));
-  redis.write(
-    Buffer.concat([
-      Buffer.from('*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$32\r\n'),
-      randomBytes(32),
-      Buffer.from('\r\n'),
-    ]),
-  );
-  await new Promise((resolve) => redis.once('data', resolve));
-  redis.destroy();
-  return peers;
-}
+/** `[0, 1, "random", [32, {"predictionResistance": true}]]` */
+export const freshRandom = {
+  hex: `940001a672616e646f6d922081b4${Buffer.from('predictionResistance').toString('hex')}c3`,
+  answerSize: random(32).answerSize,
+};
+
+/** What `cBulk` takes. */
+export const cBulkRequest = (size) => ({ hex: hex(size, 4), answerSize: size });

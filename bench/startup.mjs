@@ -1,31 +1,54 @@
-/** From the start of a process to the moment it listens: bare Node, and with the generator. */
+/** From the start of a process to the moment it listens, and to its first byte: beside bare Node. */
 import { spawnSync } from 'node:child_process';
-import { median } from './measure.mjs';
+import { interleave } from './measure.mjs';
+import { bareNode, entropyd, random } from './peers.mjs';
+import { exchange, spawnServer } from './servers.mjs';
+import { atMost, figure } from './table.mjs';
+
+const root = new URL('..', import.meta.url).pathname;
 
 const listen = `require('node:net').createServer().listen(0, '127.0.0.1', function () {
   process.stdout.write(String(performance.now()), () => process.exit()); });`;
-const generator = `const addon = require('node-gyp-build')(${JSON.stringify(new URL('..', import.meta.url).pathname)});
+const generator = `const addon = require('node-gyp-build')(${JSON.stringify(root)});
 new addon.Generator({ profile: 'default', reseedRequests: 4096, reseedSeconds: 300,
   devices: [{ name: 'hwrng', path: '/dev/hwrng', creditedBitsPerByte: 0 }] }, () => {}, () => {});`;
 
-function milliseconds(program) {
-  const { stdout } = spawnSync(process.execPath, ['-e', program], {
-    cwd: new URL('..', import.meta.url).pathname,
-  });
+function untilListeningMs(program) {
+  const { stdout } = spawnSync(process.execPath, ['-e', program], { cwd: root });
   return Number(stdout);
 }
 
-/** Prints the medians and the difference. */
-export function benchStartup(rounds) {
-  const bare = [];
-  const seeded = [];
-  for (let round = 0; round < 2 * rounds; round++) {
-    bare.push(milliseconds(listen));
-    seeded.push(milliseconds(generator + listen));
+async function firstByteMs(bench, program, answerSize) {
+  const start = performance.now();
+  const server = spawnServer(bench, 'startup', program);
+  try {
+    const socket = await server.connect();
+    const request = Buffer.from(random(1).hex, 'hex');
+    // An answer of another size says that there is no seed yet.
+    while ((await exchange(socket, request)).length !== answerSize);
+    const elapsed = performance.now() - start;
+    socket.destroy();
+    return elapsed;
+  } finally {
+    await server.stop();
   }
-  const added = median(seeded.map((value, round) => value - bare[round]));
+}
+
+export default async function benchStartup(bench) {
+  const median = await interleave(2 * bench.rounds, {
+    bare: () => untilListeningMs(listen),
+    seeded: () => untilListeningMs(generator + listen),
+    bareByte: () => firstByteMs(bench, bareNode, 1),
+    byte: () => firstByteMs(bench, entropyd, random(1).answerSize),
+  });
+  const added = median(({ bare, seeded }) => seeded - bare);
+  const slower = median(({ bareByte, byte }) => byte / bareByte);
   console.log(
-    `\nStart until listening: bare Node ${median(bare).toFixed(1)} ms; the generator adds ${added.toFixed(1)} ms ` +
-      `(${added <= 10 ? 'goal' : 'short of'} at most 10)`,
+    `\nStart until listening: bare Node ${figure(median(({ bare }) => bare))} ms; ` +
+      `the generator adds ${atMost(added, 10)} ms`,
+  );
+  console.log(
+    `Start until the first byte: bare Node ${figure(median(({ bareByte }) => bareByte))} ms; ` +
+      `entropyd ${figure(median(({ byte }) => byte))} ms, ${atMost(slower, 1.5)} times as long`,
   );
 }

@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 sources=$(git ls-files 'native/*.cc' 'test/native/*.cc' 'bench/*.c' 'bench/*.cc')
-headers=$(git ls-files 'native/*.h' 'test/native/*.h')
+headers=$(git ls-files 'native/*.h' 'test/native/*.h' 'bench/*.h')
 # shellcheck disable=SC2086
 clang-format-14 --dry-run --Werror $sources $headers
 node_headers=${NODE_HEADERS:-$(node -p 'path.resolve(process.execPath, "../../include/node")')}

@@ -1,9 +1,8 @@
 /** The daemon: generator, socket and, where asked for, the gateway, as one thing that ends cleanly. */
+import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { connect } from './client.js';
 import type { Config } from './config.js';
 import { EntropyError, errorCode } from './errors.js';
-import { startGateway } from './gateway/gateway.js';
 import { createGenerator, type GeneratorState } from './generator.js';
 import { createLogger, type Logger } from './log.js';
 import { Counters } from './metrics.js';
@@ -35,6 +34,8 @@ export interface Daemon {
   /** Answers what has been read (at most 5 s), then ends everything. */
   close(): Promise<void>;
 }
+
+const firstRequestsMs = 5;
 
 /** Logs transitions; the ones before the logger is loaded come right after it. */
 class TransitionLog {
@@ -117,6 +118,8 @@ export async function startDaemon({ config, http, addon }: DaemonOptions): Promi
   };
   try {
     await listeners.set(config.listen);
+    // Who waits for the socket is answered before the log's library is loaded, which takes longer.
+    await setTimeout(firstRequestsMs);
     const logger = await createLogger();
     log = logger;
     logger.info({ sockets: listeners.paths, pid: process.pid, version }, 'entropyd listening');
@@ -124,6 +127,10 @@ export async function startDaemon({ config, http, addon }: DaemonOptions): Promi
 
     let addresses: readonly string[] = [];
     if (http !== undefined) {
+      const [{ connect }, { startGateway }] = await Promise.all([
+        import('./client.js'),
+        import('./gateway/gateway.js'),
+      ]);
       const client = connect({ socketPath: listeners.paths[0] as string });
       parts.push(client);
       const { dialect } = config.gateway;

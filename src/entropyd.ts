@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 /** The program `entropyd`: the daemon, the gateway and the quick start. */
 import { Command, Option } from 'commander';
-import { gateway } from './commands/gateway.js';
 import { quickstart, quickstartAddress, quickstartSocket } from './commands/quickstart.js';
 import { prepare, runProgram } from './commands/run.js';
 import { serve } from './commands/serve.js';
@@ -35,7 +34,10 @@ prepare(program.command('gateway'))
   )
   .option('--node-sdk-errors', "gen-random errors that Huawei's SDK for Node.js can read")
   .option('--page-host <name>', 'serve the pages under this host name too', collect)
-  .action((options) => gateway({ listen: [defaultGatewayAddress], pageHost: [], ...options }));
+  .action(async (options) => {
+    const { gateway } = await import('./commands/gateway.js');
+    await gateway({ listen: [defaultGatewayAddress], pageHost: [], ...options });
+  });
 
 prepare(program.command('quickstart'))
   .description('Starts daemon and gateway, shows one answer of each API, and keeps serving.')

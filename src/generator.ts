@@ -1,6 +1,6 @@
 /** The generator behind one interface: the addon's, or node:crypto where there is no addon. */
-import { randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { generatorDefaults } from './config.js';
 import { EntropyError } from './errors.js';
 import {
@@ -189,6 +189,8 @@ class NativeBackedGenerator implements Generator {
 /** node:crypto under the same interface, and honest about it in every report. */
 class FallbackGenerator implements Generator {
   readonly #reason: string;
+  // Loaded here: the addon's daemon needs none of it, and is up some milliseconds and MiB earlier.
+  readonly #crypto: typeof import('node:crypto') = createRequire(import.meta.url)('node:crypto');
 
   constructor(reason: string, onTransition: Transition) {
     this.#reason = `node:crypto instead of the addon: ${reason}`;
@@ -196,7 +198,7 @@ class FallbackGenerator implements Generator {
   }
 
   fill(target: Uint8Array, offset: number, length: number): void {
-    randomFillSync(target, offset, length);
+    this.#crypto.randomFillSync(target, offset, length);
   }
 
   async fillFresh(target: Uint8Array, offset: number, length: number): Promise<void> {

@@ -1,0 +1,33 @@
+/** The daemon's server on SOCKET, as the second argument says: with short cuts past node:net. */
+import { createGenerator } from '../../dist/generator.js';
+import { Counters } from '../../dist/metrics.js';
+import { loadAddon } from '../../dist/native.js';
+import { OutputChunks } from '../../dist/server/output.js';
+import { listen } from '../../dist/server/server.js';
+import { Users } from '../../dist/server/users.js';
+
+const [path, way] = process.argv.slice(2);
+const generator = createGenerator({ devices: [] });
+const limits = {
+  messageBytes: 65_536,
+  connections: 4_096,
+  connectionsPerUser: 4_096,
+  bytesPerSecondPerUser: 0,
+};
+await listen(
+  {
+    path,
+    mode: 0o600,
+    addon: way === 'both' ? loadAddon().addon : undefined,
+    staticRead: Promise.resolve(way !== 'none'),
+  },
+  {
+    generator,
+    counters: new Counters(),
+    limits,
+    users: new Users(limits),
+    version: 'bench',
+    startedAt: Date.now(),
+    outputs: new OutputChunks(generator),
+  },
+);

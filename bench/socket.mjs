@@ -1,0 +1,70 @@
+/** 32 bytes over the socket, beside a C epoll echo and Redis. */
+import { native } from './generator.mjs';
+import { interleave, load } from './measure.mjs';
+import { echo, entropyd, random, redis, redisGet, storeValue } from './peers.mjs';
+import { withServers } from './servers.mjs';
+import { atLeast, figure, printTable } from './table.mjs';
+
+/** Connections, in flight, and the ratios wanted: of the C echo, of Redis. */
+const goals = [
+  [1, 1, 0.65, 0.8],
+  [1, 16, 0.6, 1.1],
+  [1, 64, 0.55, 1.6],
+  [1, 256, 0.45, 3],
+  [32, 1, 0.53, 0.6],
+];
+
+/** The answer of an echo is its request. */
+const echoRequest = { hex: random(32).hex, answerSize: random(32).hex.length / 2 };
+
+async function measure(bench, servers) {
+  await storeValue(servers.redis);
+  const rows = [];
+  let oneByOneNs = 0;
+  for (const [connections, inFlight, ofEcho, ofRedis] of goals) {
+    const shape = { connections, inFlight };
+    const median = await interleave(bench.rounds, {
+      echo: () => load(bench, servers.echo, echoRequest, shape),
+      redis: () => load(bench, servers.redis, redisGet, shape),
+      entropyd: () => load(bench, servers.entropyd, random(32), shape),
+    });
+    if (connections * inFlight === 1) oneByOneNs = median(({ entropyd }) => 1e9 / entropyd.rate);
+    for (const [key, name] of [
+      ['echo', 'C echo'],
+      ['redis', 'Redis GET'],
+      ['entropyd', 'entropyd'],
+    ]) {
+      const ratio = (other, wanted) => {
+        const value = median((result) => result[key].rate / result[other].rate);
+        return key === 'entropyd' ? atLeast(value, wanted) : figure(value);
+      };
+      rows.push([
+        `${connections}x${inFlight}`,
+        name,
+        median((result) => result[key].rate),
+        median((result) => result[key].cpuNs),
+        ratio('echo', ofEcho),
+        ratio('redis', ofRedis),
+      ]);
+    }
+  }
+  printTable(
+    '32-byte random on a Unix socket',
+    ['conn x in flight', 'server', 'requests/s', 'CPU ns/request', 'of C echo', 'of Redis'],
+    rows,
+  );
+  return oneByOneNs;
+}
+
+export default async function benchSocket(bench) {
+  const socketNs = await withServers(bench, { echo, redis, entropyd }, (servers) =>
+    measure(bench, servers),
+  );
+  // What the daemon costs a program that could have called the kernel.
+  const median = await interleave(bench.rounds, { native });
+  const kernelNs = median((result) => result.native.getrandom32);
+  console.log(
+    `32 bytes over the socket, one at a time: ${figure(socketNs)} ns; by getrandom(2): ` +
+      `${figure(kernelNs)} ns, ${figure(socketNs / kernelNs)} times less`,
+  );
+}
