@@ -90,6 +90,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
                         InstanceMethod<&GeneratorWrap::Reseed>("reseed"),
                         InstanceMethod<&GeneratorWrap::Poll>("poll"),
                         InstanceMethod<&GeneratorWrap::SelfTest>("selfTest"),
+                        InstanceMethod<&GeneratorWrap::ReadNoise>("readNoise"),
                         InstanceMethod<&GeneratorWrap::Snapshot>("snapshot"),
                         InstanceMethod<&GeneratorWrap::Close>("close")});
   }
@@ -189,6 +190,14 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     const bool passed = generator_->SelfTest();
     Tell();
     return Napi::Boolean::New(info.Env(), passed);
+  }
+  // (target, offset, length, source)
+  Napi::Value ReadNoise(const Napi::CallbackInfo& info) {
+    std::span<uint8_t> samples;
+    if (!Open(info.Env()) || !GetRange(info, samples)) return info.Env().Undefined();
+    const bool read = generator_->ReadNoise(info[3].ToString(), samples);
+    Tell();
+    return Napi::Boolean::New(info.Env(), read);
   }
   Napi::Value Snapshot(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();

@@ -355,6 +355,18 @@ bool Generator::SelfTest() noexcept {
   return passed;
 }
 
+bool Generator::ReadNoise(const std::string& source, std::span<uint8_t> samples) noexcept {
+  Wipe(samples);
+  for (Input& input : inputs_) {
+    if (input.traits.name != source || !input.direct) continue;
+    if (input.direct->report().state == SourceState::kAbsent) return false;
+    const bool read = input.direct->ReadUntested(samples);
+    Update();  // it may have stopped to answer
+    return read;
+  }
+  return false;
+}
+
 GeneratorSnapshot Generator::Snapshot() const {
   GeneratorSnapshot snapshot{
       .state = state_,

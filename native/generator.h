@@ -82,6 +82,9 @@ class Generator final : private SeedSupplier {
   // The health tests on demand (SP 800-90B 4.3); true if every source that is there passes.
   // Blocking sources repeat theirs on their threads: Poll() sees the result.
   bool SelfTest() noexcept;
+  // Raw samples of a source that is read where it is wanted, for assessment (SP 800-90B 3.1); they
+  // reach no seed. Zeros and false where the source does not answer, is a device or not there.
+  bool ReadNoise(const std::string& source, std::span<uint8_t> samples) noexcept;
   State state() const noexcept { return state_; }
   GeneratorSnapshot Snapshot() const;
 

@@ -1,7 +1,9 @@
 /** The generator behind one interface: the addon's, or node:crypto where there is no addon. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { setImmediate } from 'node:timers/promises';
 import { generatorDefaults } from './config.js';
+import { readDevice } from './device-noise.js';
 import { EntropyError } from './errors.js';
 import {
   type Addon,
@@ -68,11 +70,23 @@ export interface Generator {
   reseed(): void;
   /** The health tests on demand; true if every source that is there passed. */
   selfTest(): boolean;
+  /**
+   * Raw samples of one source, for assessment (SP 800-90B 3.1); they reach no seed.
+   * @param source its name, as in `status`
+   * @param size bytes, from 1 up
+   * @returns a new array
+   * @throws EntropyError `ERR_PARAMS` for no such source, `ERR_ENTROPY` where it does not answer
+   */
+  noise(source: string, size: number): Promise<Uint8Array>;
   close(): void;
 }
 
 // One generate of the DRBG: each has a reseed of its own, and a slow source delivers for one at a time.
 const maxGenerate = 65_536;
+
+// Of raw samples, bytes: what a CPU source gives at a time, and what is read in one turn.
+const wordSize = 8;
+const noisePiece = 65_536;
 
 // A read of a device that the kernel holds is noticed by looking, at this interval.
 const pollIntervalMs = 5_000;
@@ -179,11 +193,34 @@ class NativeBackedGenerator implements Generator {
     return this.#native.selfTest();
   }
 
+  async noise(source: string, size: number): Promise<Uint8Array> {
+    const { sources } = this.#native.snapshot();
+    const found = sources.find(({ name }) => name === source);
+    if (found === undefined) throw noSource(sources.map(({ name }) => name));
+    if (found.path !== undefined) return readDevice(found.path, size);
+    // In whole words, a piece a turn: 64 KiB of RDSEED take milliseconds.
+    const samples = new Uint8Array(Math.ceil(size / wordSize) * wordSize);
+    for (let at = 0; at < samples.length; at += noisePiece) {
+      await setImmediate();
+      const length = Math.min(noisePiece, samples.length - at);
+      if (!this.#native.readNoise(samples, at, length, source)) {
+        samples.fill(0);
+        throw new EntropyError('ERR_ENTROPY', `${source} is not there or does not answer`);
+      }
+    }
+    return samples.subarray(0, size);
+  }
+
   close(): void {
     clearInterval(this.#timer);
     this.#native.close();
     for (const resume of this.#waiting.splice(0)) resume();
   }
+}
+
+function noSource(names: readonly string[]): EntropyError {
+  const there = names.length === 0 ? 'there are none' : `there are ${names.join(', ')}`;
+  return new EntropyError('ERR_PARAMS', `no such noise source; ${there}`);
 }
 
 /** node:crypto under the same interface, and honest about it in every report. */
@@ -235,6 +272,10 @@ class FallbackGenerator implements Generator {
 
   selfTest(): boolean {
     return false;
+  }
+
+  async noise(): Promise<Uint8Array> {
+    throw noSource([]);
   }
 
   close(): void {}

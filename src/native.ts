@@ -68,6 +68,11 @@ export interface NativeGenerator {
   poll(): void;
   /** True if all sources that are there passed. */
   selfTest(): boolean;
+  /**
+   * Raw samples of a source that is no device, for assessment; a multiple of 8.
+   * @returns false, and zeros, where it is not there or does not answer
+   */
+  readNoise(target: Uint8Array, offset: number, length: number, source: string): boolean;
   snapshot(): NativeSnapshot;
   /** Ends its threads and erases its state; every later call but `poll` throws. */
   close(): void;

@@ -417,6 +417,38 @@ t.test('without the addon it is the fallback, in every report', async (t) => {
   t.doesNotThrow(() => createGenerator({}, { reason: 'x' }), 'nobody need listen');
 });
 
+t.test('raw samples come from the source that is named, and reach no seed', async (t) => {
+  const path = join(temporaryFolder(), 'samples');
+  writeFileSync(path, Uint8Array.of(1, 2, 3));
+  const devices = [{ name: 'file', path, creditedBitsPerByte: 0 }];
+  const generator = native(t, { devices });
+  const { reseeds } = generator.status();
+  t.strictSame(await generator.noise('file', 3), Uint8Array.of(1, 2, 3));
+  for (const size of [1, 13, 200_000]) {
+    const samples = await generator.noise('getrandom', size);
+    t.equal(samples.length, size);
+    if (size > 1)
+      t.ok(
+        samples.some((byte) => byte !== 0),
+        'zeros: a probability of 2^-104',
+      );
+  }
+  t.equal(generator.status().reseeds, reseeds);
+  await t.rejects(generator.noise('rndr', 8), {
+    code: 'ERR_PARAMS',
+    message: /^no such noise source; there are .*rdseed.*getrandom, file$/,
+  });
+  const absent = generator.status().sources.find(({ state }) => state === 'absent');
+  await t.rejects(generator.noise(absent?.name as string, 8), {
+    code: 'ERR_ENTROPY',
+    message: `${absent?.name} is not there or does not answer`,
+  });
+  await t.rejects(createGenerator({}, { reason: 'x' }).noise('getrandom', 8), {
+    code: 'ERR_PARAMS',
+    message: 'no such noise source; there are none',
+  });
+});
+
 t.test('the fallback fills, wipes and allocates alike', async (t) => {
   const generator = createGenerator({}, { reason: 'not built' });
   const target = new Uint8Array(96).fill(7);

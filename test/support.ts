@@ -93,6 +93,7 @@ export function fakeGenerator(overrides: Partial<Generator> = {}): Generator {
     status: () => ({ ...status, sources: [] }),
     reseed() {},
     selfTest: () => true,
+    noise: async (_, size) => new Uint8Array(size).fill(0xcc),
     close() {},
     ...overrides,
   };

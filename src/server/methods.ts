@@ -31,13 +31,18 @@ function shown(name: string): string {
   return JSON.stringify(name.slice(0, 32));
 }
 
+function checkedSize(size: unknown): number {
+  if (Number.isInteger(size) && (size as number) >= 1 && (size as number) <= maxRandomSize)
+    return size as number;
+  throw new EntropyError('ERR_LENGTH', `size: want an integer of 1 to ${maxRandomSize} bytes`);
+}
+
 /** Checks `[n]` or `[n, {predictionResistance}]`. */
 export function randomRequest(params: readonly unknown[]): RandomRequest {
   const [size, options = {}] = params;
   if (params.length === 0)
     throw new EntropyError('ERR_LENGTH', `size is missing: want 1 to ${maxRandomSize} bytes`);
-  if (!Number.isInteger(size) || (size as number) < 1 || (size as number) > maxRandomSize)
-    throw new EntropyError('ERR_LENGTH', `size: want an integer of 1 to ${maxRandomSize} bytes`);
+  const wanted = checkedSize(size);
   if (params.length > 2) throw new EntropyError('ERR_PARAMS', 'random takes [size] or [size, map]');
   if (options === null || typeof options !== 'object' || Array.isArray(options))
     throw new EntropyError('ERR_PARAMS', 'options: want a map');
@@ -47,7 +52,7 @@ export function randomRequest(params: readonly unknown[]): RandomRequest {
     throw new EntropyError('ERR_PARAMS', `options: ${shown(name)} is not known`);
   if (typeof predictionResistance !== 'boolean')
     throw new EntropyError('ERR_PARAMS', 'predictionResistance: want true or false');
-  return { size: size as number, predictionResistance };
+  return { size: wanted, predictionResistance };
 }
 
 function health({ generator }: ServiceContext): unknown {
@@ -84,7 +89,15 @@ function reseed({ generator }: ServiceContext): unknown {
   return { state, reason, reseeds };
 }
 
-type Method = (context: ServiceContext) => unknown;
+/** Raw samples for assessment: `[source, n]`. */
+async function noise({ generator }: ServiceContext, params: readonly unknown[]): Promise<unknown> {
+  const [source, size] = params;
+  if (params.length !== 2 || typeof source !== 'string')
+    throw new EntropyError('ERR_PARAMS', 'noise takes [source, size]');
+  return generator.noise(source, checkedSize(size));
+}
+
+type Method = (context: ServiceContext, params: readonly unknown[]) => unknown;
 
 const methods: Record<string, Method> = {
   health,
@@ -93,7 +106,9 @@ const methods: Record<string, Method> = {
   metrics: ({ counters, generator }) => exposition(counters, generator.status()),
 };
 
-const adminMethods: Record<string, Method> = { selftest, reseed };
+const adminMethods: Record<string, Method> = { selftest, reseed, noise };
+
+const withParameters = new Set(['noise']);
 
 async function call(request: Request, context: ServiceContext, peer: Peer): Promise<unknown> {
   const { method, params } = request;
@@ -105,8 +120,9 @@ async function call(request: Request, context: ServiceContext, peer: Peer): Prom
       'ERR_FORBIDDEN',
       `${method} is for administrators on a socket of theirs`,
     );
-  if (params.length > 0) throw new EntropyError('ERR_PARAMS', `${method} takes no parameters`);
-  return table[method]?.(context);
+  if (params.length > 0 && !withParameters.has(method))
+    throw new EntropyError('ERR_PARAMS', `${method} takes no parameters`);
+  return table[method]?.(context, params);
 }
 
 /**

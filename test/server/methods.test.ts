@@ -197,3 +197,21 @@ t.test('what is ours is told as it is', async (t) => {
   const bytes = refusal(5, new EntropyError('ERR_HEALTH', 'rdseed failed'), new Counters());
   t.strictSame(decodeAnswer(bytes).error, ['ERR_HEALTH', 'rdseed failed']);
 });
+
+t.test('raw samples are for administrators, by source and size', async (t) => {
+  const context = serverContext(fakeGenerator());
+  const ask = async (params: unknown[], admin = true) =>
+    decodeAnswer(await answer({ id: 1, method: 'noise', params }, context, { uid: 1, admin }));
+  t.strictSame((await ask(['rdseed', 5])).result, Buffer.alloc(5, 0xcc));
+  t.match((await ask(['rdseed', 5], false)).error, ['ERR_FORBIDDEN', String]);
+  for (const [params, code] of [
+    [[], 'ERR_PARAMS'],
+    [['rdseed'], 'ERR_PARAMS'],
+    [[5, 'rdseed'], 'ERR_PARAMS'],
+    [['rdseed', 5, 5], 'ERR_PARAMS'],
+    [['rdseed', 0], 'ERR_LENGTH'],
+    [['rdseed', 1_048_577], 'ERR_LENGTH'],
+    [['rdseed', '5'], 'ERR_LENGTH'],
+  ] as const)
+    t.match((await ask([...params])).error, [code, String], JSON.stringify(params));
+});
