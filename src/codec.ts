@@ -13,7 +13,7 @@ const packr = new Packr({
   encodeUndefinedAsNil: true,
   int64AsType: 'auto',
 });
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const maxId = 2 ** 32 - 1;
 

@@ -27,6 +27,8 @@ t.test('a request is decoded with its id, method and parameters', async (t) => {
 t.test('a method may come as bin', async (t) => {
   t.match(decodeRequest(message(1, Buffer.from('health'), [])), { method: 'health' });
   t.throws(() => decodeRequest(message(1, Buffer.from([0xff]), [])), invalid, 'not UTF-8');
+  const marked = Buffer.from('\ufeffhealth');
+  t.match(decodeRequest(message(1, marked, [])), { method: '\ufeffhealth' }, 'as it is');
 });
 
 t.test('binaries are copies: the bytes they came in are reused', async (t) => {

@@ -44,7 +44,12 @@ export function randomRequest(params: readonly unknown[]): RandomRequest {
     throw new EntropyError('ERR_LENGTH', `size is missing: want 1 to ${maxRandomSize} bytes`);
   const wanted = checkedSize(size);
   if (params.length > 2) throw new EntropyError('ERR_PARAMS', 'random takes [size] or [size, map]');
-  if (options === null || typeof options !== 'object' || Array.isArray(options))
+  if (
+    options === null ||
+    typeof options !== 'object' ||
+    Array.isArray(options) ||
+    ArrayBuffer.isView(options)
+  )
     throw new EntropyError('ERR_PARAMS', 'options: want a map');
   const { predictionResistance = false, ...unknown } = options as Record<string, unknown>;
   const name = Object.keys(unknown)[0];

@@ -56,6 +56,7 @@ t.test('options other than the known ones are refused', async (t) => {
     [[1, true], 'options: want a map'],
     [[1, []], 'options: want a map'],
     [[1, 'x'], 'options: want a map'],
+    [[1, Buffer.alloc(0)], 'options: want a map'],
     [[1, { fresh: true }], 'options: "fresh" is not known'],
     [[1, { predictionResistance: true, x: 1 }], 'options: "x" is not known'],
     [[1, { ['k'.repeat(1000)]: 1 }], `options: "${'k'.repeat(32)}" is not known`],

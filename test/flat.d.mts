@@ -1,0 +1,2 @@
+export const maxGrowthBytes: number;
+export function growth(samples: readonly number[]): number;

@@ -1,0 +1,57 @@
+/** Damage to a stream of bytes. */
+
+/** Where a damaged byte becomes a type: of each kind one, and those that are not accepted. */
+const types = [
+  0x00, 0x7f, 0x80, 0x8f, 0x90, 0x91, 0x94, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc3, 0xc4, 0xc6, 0xc7,
+  0xca, 0xcb, 0xcc, 0xce, 0xcf, 0xd0, 0xd3, 0xd4, 0xd8, 0xd9, 0xdb, 0xdc, 0xdd, 0xde, 0xdf, 0xe0,
+  0xff,
+];
+
+/** Longest range that is inserted, removed or repeated. */
+const maxRange = 64;
+
+const splice = (bytes, from, to, inserted) =>
+  Buffer.concat([bytes.subarray(0, from), inserted, bytes.subarray(to)]);
+
+function range(bytes, prng) {
+  const from = prng.below(bytes.length);
+  return [from, Math.min(bytes.length, from + prng.between(1, maxRange))];
+}
+
+const mutations = [
+  function flipBits(bytes, prng) {
+    for (let left = prng.between(1, 3); left > 0; left--)
+      bytes[prng.below(bytes.length)] ^= 1 << prng.below(8);
+    return bytes;
+  },
+  function changeType(bytes, prng) {
+    bytes[prng.below(bytes.length)] = prng.pick(types);
+    return bytes;
+  },
+  function truncate(bytes, prng) {
+    return bytes.subarray(0, prng.below(bytes.length));
+  },
+  function remove(bytes, prng) {
+    return splice(bytes, ...range(bytes, prng), Buffer.alloc(0));
+  },
+  function insert(bytes, prng) {
+    const at = prng.below(bytes.length);
+    return splice(bytes, at, at, prng.bytes(prng.between(1, maxRange)));
+  },
+  function repeat(bytes, prng) {
+    const [from, to] = range(bytes, prng);
+    return splice(bytes, from, from, bytes.subarray(from, to));
+  },
+  function nest(bytes, prng) {
+    const at = prng.below(bytes.length);
+    return splice(bytes, at, at, Buffer.alloc(prng.between(1, 200), prng.pick([0x91, 0x81, 0xdc])));
+  },
+];
+
+/** @param bytes may be changed in place */
+export function mutate(bytes, prng) {
+  let damaged = bytes;
+  for (let left = prng.between(1, 3); left > 0 && damaged.length > 0; left--)
+    damaged = prng.pick(mutations)(damaged, prng);
+  return damaged;
+}
