@@ -1,41 +1,30 @@
 /** The client library: random bytes from the daemon, also in both KMS formats, without HTTP. */
 import { randomUUID as localUuid } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
-import { type Call, Channel } from './channel.js';
+import type { Readable } from 'node:stream';
+import { Caller } from './caller.js';
+import { Channel } from './channel.js';
+import {
+  type CallOptions,
+  type ClientOptions,
+  checkedMaxPending,
+  checkedSize,
+  checkedTimeout,
+  type RandomOptions,
+  type StreamOptions,
+} from './client-options.js';
 import type { Limits } from './config.js';
 import { EntropyError } from './errors.js';
 import * as awsKms from './formats/aws-kms.js';
 import * as genRandom from './formats/gen-random.js';
 import type { GeneratorStatus, Health } from './generator.js';
 import { maxRandomSize } from './protocol.js';
+import { randomInt } from './random-int.js';
+import { fillPieces } from './random-pieces.js';
+import { RandomStream } from './random-stream.js';
+import { randomUuid } from './random-uuid.js';
 import { clientSocket } from './socket-path.js';
 
-export interface ClientOptions {
-  /** Default: `ENTROPYD_SOCKET`, /run/entropyd/entropyd.sock, the user's runtime folder. */
-  socketPath?: string;
-  /** Time for each call, milliseconds above 0; default 5000. */
-  timeoutMs?: number;
-  /** Ends every call of this client. */
-  signal?: AbortSignal;
-  /**
-   * XOR what arrives with bytes of this process's own generator, so that a compromised or
-   * impersonated daemon cannot tell what `random` returns. Default true.
-   */
-  mixLocal?: boolean;
-  /** Lengths that `genRandom` takes; default `otc`. */
-  dialect?: genRandom.Dialect;
-}
-
-export interface CallOptions {
-  /** Milliseconds above 0; default: the client's. */
-  timeoutMs?: number;
-  signal?: AbortSignal;
-}
-
-export interface RandomOptions extends CallOptions {
-  /** Reseed from live entropy before generating; never degrades. Default false. */
-  predictionResistance?: boolean;
-}
+export type { CallOptions, ClientOptions, RandomOptions, StreamOptions };
 
 /** What the AWS SDK for JavaScript returns for GenerateRandom. */
 export interface GenerateRandomOutput {
@@ -61,41 +50,86 @@ export interface DaemonStatus extends GeneratorStatus {
 
 const defaultTimeoutMs = 5_000;
 
-function checkedTimeout(timeoutMs: number): number {
-  if (timeoutMs > 0) return timeoutMs;
-  throw new EntropyError('ERR_PARAMS', 'timeoutMs: want a number of milliseconds above 0');
-}
+/** Calls: what a burst may need, and an end to a loop that never waits. */
+const defaultMaxPending = 65_536;
+
+/** Of `random`, bytes: what fits a signed 32-bit size, as of a Buffer's in many interfaces. */
+const maxSize = 2 ** 31 - 1;
+
+/** Requests of one `random` beyond a request's size. */
+const maxPiecesUnderWay = 4;
+
+const noOptions = {};
 
 /** Made by `connect`. */
 export class Client {
   readonly #channel: Channel;
-  readonly #timeoutMs: number;
-  readonly #signal: AbortSignal | undefined;
+  readonly #caller: Caller;
   readonly #dialect: genRandom.Dialect;
+  readonly #piecesUnderWay: number;
 
   constructor(options: ClientOptions) {
-    this.#timeoutMs = checkedTimeout(options.timeoutMs ?? defaultTimeoutMs);
-    this.#signal = options.signal;
+    const timeoutMs = checkedTimeout(options.timeoutMs ?? defaultTimeoutMs);
+    const maxPending = checkedMaxPending(options.maxPending ?? defaultMaxPending);
+    this.#channel = new Channel({
+      path: clientSocket(options.socketPath),
+      mixLocal: options.mixLocal ?? true,
+      maxPending,
+    });
+    this.#caller = new Caller(this.#channel, timeoutMs, options.signal);
     this.#dialect = options.dialect ?? 'otc';
-    this.#channel = new Channel(clientSocket(options.socketPath), options.mixLocal ?? true);
+    this.#piecesUnderWay = Math.min(maxPiecesUnderWay, maxPending);
   }
 
   /**
    * Random bytes from the daemon's generator.
-   * @param size bytes, 1 to 1,048,576
+   * @param size bytes, 1 to 2,147,483,647; above 1,048,576 in several requests, for all of which the
+   *   time and the signal hold
    * @returns a new array of exactly `size` bytes, owned by the caller
    * @throws EntropyError `ERR_LENGTH`, `ERR_NOT_SEEDED`, `ERR_HEALTH`, `ERR_ENTROPY`, `ERR_BUSY`,
    *   `ERR_RATE`, `ERR_CONNECT`, `ERR_TIMEOUT`, `ERR_CLOSED`
    */
-  random(size: number, options: RandomOptions = {}): Promise<Uint8Array> {
-    if (!Number.isInteger(size) || size < 1 || size > maxRandomSize)
-      return Promise.reject(
-        new EntropyError('ERR_LENGTH', `size: want an integer of 1 to ${maxRandomSize} bytes`),
-      );
-    return this.#send(options, {
-      target: new Uint8Array(size),
-      predictionResistance: options.predictionResistance ?? false,
-    }) as Promise<Uint8Array>;
+  random(size: number, options: RandomOptions = noOptions): Promise<Uint8Array> {
+    // The way of most calls, without another promise.
+    if (Number.isInteger(size) && size >= 1 && size <= maxRandomSize)
+      return this.#caller.fill(new Uint8Array(size), options);
+    return this.#randomPieces(size, options);
+  }
+
+  /**
+   * An integer of 0 <= n < `max`, or `min` <= n < `max`, each with the same probability.
+   * @param max a safe integer above `min`, at most 2^48 above it
+   * @throws EntropyError `ERR_PARAMS`, and those of `random`
+   */
+  randomInt(max: number, options?: RandomOptions): Promise<number>;
+  randomInt(min: number, max: number, options?: RandomOptions): Promise<number>;
+  async randomInt(
+    first: number,
+    second: number | RandomOptions = noOptions,
+    third: RandomOptions = noOptions,
+  ): Promise<number> {
+    const [min, max, options] =
+      typeof second === 'object' ? [0, first, second] : [first, second, third];
+    return randomInt(min, max, this.#caller.filler(options));
+  }
+
+  /**
+   * A UUID of version 4 (RFC 9562), lower case.
+   * @throws EntropyError as `random`
+   */
+  async randomUUID(options: RandomOptions = noOptions): Promise<string> {
+    return randomUuid(this.#caller.filler(options));
+  }
+
+  /**
+   * Random bytes without end, or `size` of them. A chunk is asked for when it is read, and one ahead;
+   * `destroy()` ends the request under way.
+   * @returns a stream that is destroyed with the error of `random` where one fails
+   * @throws EntropyError `ERR_LENGTH`
+   */
+  stream(options: StreamOptions = noOptions): Readable {
+    const draw = (size: number, chunk: RandomOptions) => this.random(size, chunk);
+    return new RandomStream(draw, options, this.#caller.signals(options));
   }
 
   /**
@@ -160,7 +194,7 @@ export class Client {
 
   /** Prometheus text format. */
   async metrics(options?: CallOptions): Promise<string> {
-    const page = await this.#call('metrics', options);
+    const page = await this.#caller.call('metrics', options ?? noOptions);
     if (typeof page === 'string') return page;
     throw new EntropyError('ERR_MESSAGE', 'the daemon sent no text for metrics');
   }
@@ -183,6 +217,19 @@ export class Client {
     >;
   }
 
+  /**
+   * Raw samples of one noise source, for assessment; for administrators. They are no random bytes.
+   * @param source its name, as `status` has it
+   * @param size bytes, 1 to 1,048,576
+   * @throws EntropyError `ERR_FORBIDDEN`, `ERR_LENGTH`, `ERR_PARAMS` for no such source, `ERR_ENTROPY`
+   *   where it does not answer
+   */
+  async noise(source: string, size: number, options: CallOptions = noOptions): Promise<Uint8Array> {
+    const samples = await this.#caller.call('noise', options, [source, size]);
+    if (samples instanceof Uint8Array && samples.length === size) return samples;
+    throw new EntropyError('ERR_MESSAGE', 'the daemon sent something else for noise');
+  }
+
   /** Ends the connection; calls under way are rejected with `ERR_CLOSED`. */
   async close(): Promise<void> {
     this.#channel.close();
@@ -193,45 +240,15 @@ export class Client {
   }
 
   async #map(method: string, options?: CallOptions): Promise<object> {
-    const map = await this.#call(method, options);
+    const map = await this.#caller.call(method, options ?? noOptions);
     if (typeof map === 'object' && map !== null && !Array.isArray(map)) return map;
     throw new EntropyError('ERR_MESSAGE', `the daemon sent no map for ${method}`);
   }
 
-  #call(method: string, options?: CallOptions): Promise<unknown> {
-    return this.#send(options ?? {}, { method, params: [] });
-  }
-
-  #send(
-    options: CallOptions,
-    request: Pick<Call, 'target' | 'method' | 'params' | 'predictionResistance'>,
-  ): Promise<unknown> {
-    const signals = [this.#signal, options.signal].filter((signal) => signal !== undefined);
-    for (const signal of signals) if (signal.aborted) return Promise.reject(signal.reason);
-    return new Promise((resolve, reject) => {
-      const timeoutMs = checkedTimeout(options.timeoutMs ?? this.#timeoutMs);
-      const end = () => {
-        for (const signal of signals) signal.removeEventListener('abort', abort);
-      };
-      const abort = ({ target }: Event) => cancel((target as AbortSignal).reason);
-      for (const signal of signals) {
-        // More than ten calls may wait at once, and that is no leak.
-        setMaxListeners(0, signal);
-        signal.addEventListener('abort', abort);
-      }
-      const cancel = this.#channel.send({
-        ...request,
-        deadline: performance.now() + timeoutMs,
-        resolve: (result) => {
-          end();
-          resolve(result);
-        },
-        reject: (error) => {
-          end();
-          reject(error);
-        },
-      });
-    });
+  async #randomPieces(size: number, options: RandomOptions): Promise<Uint8Array> {
+    const target = new Uint8Array(checkedSize('size', size, maxSize));
+    await fillPieces(target, this.#caller.filler(options), this.#piecesUnderWay);
+    return target;
   }
 }
 

@@ -3,6 +3,7 @@
 import { Command, Option } from 'commander';
 import { reseed, selftest } from './commands/administer.js';
 import { health } from './commands/health.js';
+import { noise } from './commands/noise.js';
 import { parseSize, random } from './commands/random.js';
 import { formats } from './commands/random-formats.js';
 import { prepare, runProgram } from './commands/run.js';
@@ -49,5 +50,13 @@ prepare(program.command('reseed'))
   .description('Reseeds the generator now (administrators).')
   .option(...socketOption)
   .action(reseed);
+
+prepare(program.command('noise'))
+  .description('Prints raw samples of a noise source, for assessment (administrators).')
+  .argument('<source>', 'its name, as in status')
+  .argument('<N>', 'samples of a byte; K, M and G are powers of 1024', parseSize)
+  .option(...socketOption)
+  .option('--output <file>', 'write to a file; a new one only its owner may read')
+  .action(noise);
 
 await runProgram(program, process.argv);

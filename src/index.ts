@@ -7,6 +7,7 @@ export {
   type DaemonStatus,
   type GenerateRandomOutput,
   type RandomOptions,
+  type StreamOptions,
 } from './client.js';
 export { EntropyError, type ErrorCode, ServiceError } from './errors.js';
 export type { Dialect } from './formats/gen-random.js';

@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { type Call, Channel } from '../src/channel.js';
+import type { CallRequest } from '../src/call.js';
+import { Channel, type ChannelOptions } from '../src/channel.js';
 import { EntropyError } from '../src/errors.js';
-import { freePath, pack, startFake, unpackAll } from './support.js';
+import { freePath, makeCall, pack, startFake, unpackAll } from './support.js';
 
 /** Long enough for a slow machine, short enough to be seen as a failure. */
 const patienceMs = 20_000;
@@ -30,20 +31,18 @@ function answering(reply: Reply): (socket: Socket) => void {
     });
 }
 
-function channel(t: Test, path: string, mixLocal = false): Channel {
-  const made = new Channel(path, mixLocal);
+function channel(t: Test, path: string, options: Partial<ChannelOptions> = {}): Channel {
+  const made = new Channel({ path, mixLocal: false, maxPending: 10_000, ...options });
   t.teardown(() => made.close());
   return made;
 }
 
 type Sent = Promise<unknown> & { cancel(error: Error): void };
 
-function send(to: Channel, call: Partial<Call>, timeoutMs = patienceMs): Sent {
-  let cancel: (error: Error) => void = () => {};
-  const promise = new Promise((resolve, reject) => {
-    cancel = to.send({ deadline: performance.now() + timeoutMs, resolve, reject, ...call });
-  });
-  return Object.assign(promise, { cancel });
+function send(to: Channel, request: Partial<CallRequest>, timeoutMs = patienceMs): Sent {
+  const { promise, call } = makeCall({ timeoutMs, ...request });
+  to.send(call);
+  return Object.assign(promise, { cancel: (error: Error) => call.fail(error) });
 }
 
 const random = (to: Channel, size: number, timeoutMs?: number): Sent =>
@@ -89,7 +88,7 @@ t.test('a random’s bytes are in its target, any other result is passed on', as
     method: 'noise',
     params: ['rdseed', 8],
   });
-  t.strictSame(await send(to, { method: 'x' }), { method: 'x', params: [] });
+  t.strictSame(await send(to, { method: 'x', params: [] }), { method: 'x', params: [] });
 });
 
 t.test('prediction resistance is asked for with the options', async (t) => {
@@ -101,7 +100,7 @@ t.test('prediction resistance is asked for with the options', async (t) => {
     }),
   );
   const target = new Uint8Array(5);
-  await send(channel(t, path), { target, predictionResistance: true });
+  await send(channel(t, path), { target, params: [5, { predictionResistance: true }] });
   t.strictSame(Buffer.from(target), wire(5));
 });
 
@@ -133,12 +132,12 @@ t.test('an answer of another kind may be larger than a read', async (t) => {
     t,
     answering(([, id]) => [1, id, null, text]),
   );
-  t.equal(await health(channel(t, path, true)), text);
+  t.equal(await health(channel(t, path, { mixLocal: true })), text);
 });
 
 t.test('with mixLocal no byte arrives as it was sent, and each answer is mixed anew', async (t) => {
   const { path } = await startFake(t, answering(honest));
-  const to = channel(t, path, true);
+  const to = channel(t, path, { mixLocal: true });
   const seen = new Set<string>();
   const block = 32;
   for (const size of [block, block, 70_000, 1_048_576]) {
@@ -159,11 +158,7 @@ t.test('a call whose time is up is rejected, and its late answer dropped', async
   );
   const to = channel(t, path);
   const target = new Uint8Array(4);
-  const late = [
-    send(to, { target, deadline: performance.now() + 50 }),
-    health(to, 50),
-    random(to, 70_000, 50),
-  ];
+  const late = [send(to, { target }, 50), health(to, 50), random(to, 70_000, 50)];
   const patient = random(to, 5);
   for (const call of late)
     await t.rejects(call, { code: 'ERR_TIMEOUT', message: `no answer in time on ${path}` });
@@ -281,6 +276,55 @@ t.test('a call of whose answer something has come is not asked again', async (t)
   });
   await t.rejects(random(channel(t, path), 100), { code: 'ERR_CLOSED' });
   t.equal(connections, 1);
+});
+
+t.test('wherever a connection ends, each call is settled once, whole or refused', async (t) => {
+  // 0: another method. What has come of its answer is asked again, as is a random's header.
+  const sizes = [3, 0, 300, 0, 2];
+  const answers = sizes.map((size, id) => {
+    const answer = pack(honest([0, id, size > 0 ? 'random' : 'health', [size]]));
+    return { answer, header: size > 0 ? answer.length - size : Number.POSITIVE_INFINITY };
+  });
+  const whole = Buffer.concat(answers.map(({ answer }) => answer));
+
+  const outcomesAt = async (cut: number): Promise<string[][]> => {
+    const { path } = await startFake(t, (socket, connections) => {
+      if (connections > 1) return answering(honest)(socket);
+      let requests = 0;
+      socket.on('data', (data) => {
+        requests += unpackAll(data).length;
+        if (requests === sizes.length) socket.end(whole.subarray(0, cut));
+      });
+    });
+    const to = channel(t, path);
+    const outcomes = sizes.map((size) => {
+      const settled: string[] = [];
+      const request =
+        size > 0 ? { target: new Uint8Array(size) } : { method: 'health', params: [] };
+      const resolve = (result: unknown) =>
+        settled.push(size > 0 && wire(size).equals(result as Uint8Array) ? 'bytes' : typeof result);
+      const reject = (reason: EntropyError) => settled.push(reason.code);
+      to.send(makeCall({ ...request, resolve, reject }).call);
+      return settled;
+    });
+    while (outcomes.some((settled) => settled.length === 0)) await setTimeout(1);
+    await setTimeout(5);
+    return outcomes;
+  };
+
+  const cuts = Array.from({ length: whole.length + 1 }, (_, cut) => cut);
+  await Promise.all(
+    cuts.map(async (cut) => {
+      let start = 0;
+      const wanted = answers.map(({ answer, header }, i) => {
+        const came = cut - start;
+        start += answer.length;
+        if (came >= header && came < answer.length) return ['ERR_CLOSED'];
+        return [sizes[i] === 0 ? 'object' : 'bytes'];
+      });
+      t.strictSame(await outcomesAt(cut), wanted, `cut at ${cut} of ${whole.length}`);
+    }),
+  );
 });
 
 t.test('a daemon that is back within a second is found; one that is not, is missing', async (t) => {
@@ -433,6 +477,66 @@ t.test('a missing daemon is said with the path tried and how to start one', asyn
         cause: { code: 'ENOENT' },
       },
     });
+});
+
+t.test('a call beyond maxPending is refused at once, and no other is lost', async (t) => {
+  const requests: unknown[][] = [];
+  const { path, sockets } = await startFake(
+    t,
+    answering((request) => void requests.push(request)),
+  );
+  const busy = {
+    code: 'ERR_BUSY',
+    message: '3 calls of this client wait for answers, as many as maxPending allows',
+  };
+  const to = channel(t, path, { maxPending: 3 });
+  const waiting = [random(to, 4), health(to), random(to, 5)];
+  await t.rejects(random(to, 6), busy, 'of the same tick');
+  while (requests.length < 3) await setTimeout(1);
+  await t.rejects(health(to), busy, 'later');
+  waiting[0]?.cancel(new Error('enough'));
+  await t.rejects(waiting[0] as Sent, { message: 'enough' });
+  await t.rejects(health(to), busy, 'an answer that is to be dropped is waited for too');
+  const [socket] = sockets;
+  socket?.write(pack(honest(requests[0] ?? [])));
+  socket?.write(pack(honest(requests[1] ?? [])));
+  await waiting[1];
+  const next = random(to, 7);
+  while (requests.length < 4) await setTimeout(1);
+  for (const request of requests.slice(2)) socket?.write(pack(honest(request)));
+  t.strictSame(Buffer.from((await waiting[2]) as Uint8Array), wire(5));
+  t.strictSame(Buffer.from((await next) as Uint8Array), wire(7), 'there is room again');
+});
+
+t.test('calls that end before they are sent are not sent, nor counted', async (t) => {
+  const seen: unknown[] = [];
+  const { path } = await startFake(
+    t,
+    answering((request) => {
+      seen.push(request[3]);
+      return honest(request);
+    }),
+  );
+  const to = channel(t, path, { maxPending: 2 });
+  for (const size of [1, 2]) {
+    for (let i = 0; i < 5; i++) {
+      const call = random(to, 9);
+      call.cancel(new Error('enough'));
+      await t.rejects(call, { message: 'enough' });
+    }
+    await random(to, size);
+  }
+  t.strictSame(seen, [[1], [2]]);
+});
+
+t.test('a call’s time begins when its tick ends', async (t) => {
+  const { path } = await startFake(t, answering(honest));
+  const to = channel(t, path);
+  await random(to, 1);
+  const call = random(to, 4, 250);
+  const start = performance.now();
+  while (performance.now() - start < 300);
+  t.equal(((await call) as Uint8Array).length, 4);
 });
 
 t.test('close rejects what is under way, and everything later', async (t) => {

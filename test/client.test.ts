@@ -10,6 +10,7 @@ import {
   freePath,
   Program,
   pack,
+  programMs,
   startDaemonProgram,
   startFake,
   startServer,
@@ -45,12 +46,192 @@ t.test('random gives as many bytes as were asked for, a new array each time', as
 
 t.test('sizes out of range are refused without a daemon', async (t) => {
   const from = client(t, freePath());
-  for (const size of [0, -1, 1.5, Number.NaN, maxRandomSize + 1, Number.POSITIVE_INFINITY, '32'])
+  for (const size of [0, -1, 1.5, Number.NaN, 2 ** 31, Number.POSITIVE_INFINITY, '32'])
     await t.rejects(
       from.random(size as number),
-      { code: 'ERR_LENGTH', message: `size: want an integer of 1 to ${maxRandomSize} bytes` },
+      { code: 'ERR_LENGTH', message: 'size: want an integer of 1 to 2147483647 bytes' },
       `${size}`,
     );
+  for (const options of [{ size: 0 }, { chunkSize: maxRandomSize + 1 }])
+    t.throws(() => from.stream(options), { code: 'ERR_LENGTH' });
+});
+
+/** A daemon that answers `random` as told, a turn later; `most` of the requests waited at once. */
+async function scripted(
+  t: Test,
+  answer: (size: number, request: number) => Uint8Array | [code: string, message: string],
+): Promise<{ path: string; requests(): number; most(): number }> {
+  let requests = 0;
+  let most = 0;
+  const { path } = await startFake(t, (socket) => {
+    let waiting = 0;
+    socket.on('data', (data) => {
+      for (const [, id, , params] of unpackAll(data)) {
+        most = Math.max(most, ++waiting);
+        const result = answer((params as number[])[0] as number, ++requests);
+        const isError = Array.isArray(result);
+        setImmediate(() => {
+          waiting--;
+          socket.write(pack([1, id, isError ? result : null, isError ? null : result]));
+        });
+      }
+    });
+  });
+  return { path, requests: () => requests, most: () => most };
+}
+
+t.test('more than one request gives comes in several, four of them at a time', async (t) => {
+  const { path } = await startServer(t);
+  for (const size of [maxRandomSize + 1, 5 * maxRandomSize]) {
+    const bytes = await client(t, path).random(size);
+    t.equal(bytes.length, size);
+    t.equal(bytes.buffer.byteLength, size);
+    // False alarm: 32 zero bytes in a row somewhere, 2^-233.
+    t.notOk(Buffer.from(bytes.buffer).includes(Buffer.alloc(32)), 'all of it is filled');
+  }
+  const size = 6 * maxRandomSize + 7;
+  for (const [options, atOnce] of [
+    [{}, 4],
+    [{ maxPending: 4 }, 4],
+    [{ maxPending: 1 }, 1],
+  ] as const) {
+    const daemon = await scripted(t, (size) => new Uint8Array(size).fill(0xaa));
+    const bytes = await client(t, daemon.path, { mixLocal: false, ...options }).random(size);
+    t.equal(Buffer.compare(bytes, Buffer.alloc(size, 0xaa)), 0);
+    t.equal(daemon.requests(), 7);
+    t.ok(daemon.most() <= atOnce, `${daemon.most()} at once`);
+  }
+});
+
+t.test('a piece that fails fails the whole', async (t) => {
+  const daemon = await scripted(t, (size, request) =>
+    request === 3 ? ['ERR_HEALTH', 'x'] : new Uint8Array(size),
+  );
+  const from = client(t, daemon.path);
+  await t.rejects(from.random(20 * maxRandomSize), { code: 'ERR_HEALTH' });
+  t.ok(daemon.requests() < 20);
+  t.equal((await from.random(5)).length, 5);
+});
+
+t.test('time and signal hold for all pieces together', async (t) => {
+  // A piece takes 20 ms: none of them is late by itself.
+  const { path } = await startFake(t, (socket) => {
+    let before = Promise.resolve();
+    socket.on('data', (data) => {
+      for (const [, id, , params] of unpackAll(data))
+        before = before.then(async () => {
+          await setTimeout(20);
+          socket.write(pack([1, id, null, new Uint8Array((params as number[])[0] as number)]));
+        });
+    });
+  });
+  const from = client(t, path);
+  const size = 2 ** 28;
+  const start = performance.now();
+  await t.rejects(from.random(size, { timeoutMs: 200 }), { code: 'ERR_TIMEOUT' });
+  const took = performance.now() - start;
+  t.ok(took >= 199 && took < 4000, `${took} ms`);
+  const reason = new Error('no longer needed');
+  const controller = new AbortController();
+  const pending = from.random(size, { signal: controller.signal });
+  await setTimeout(50);
+  controller.abort(reason);
+  await t.rejects(pending, reason);
+  await t.rejects(from.random(size, { timeoutMs: -1 }), { code: 'ERR_PARAMS' });
+});
+
+t.test('randomInt takes what node:crypto’s takes, and options', async (t) => {
+  const { path } = await startServer(t);
+  const from = client(t, path);
+  for (const [args, least, most] of [
+    [[1], 0, 0],
+    [[6], 0, 5],
+    [[6, {}], 0, 5],
+    [[6, undefined], 0, 5],
+    [[-3, 3], -3, 2],
+    [[5, 6, { timeoutMs: 4000 }], 5, 5],
+    [[2 ** 48], 0, 2 ** 48 - 1],
+  ] as [[number, number], number, number][])
+    for (let i = 0; i < 10; i++) {
+      const n = await from.randomInt(...args);
+      t.ok(Number.isInteger(n) && n >= least && n <= most, `${n} of ${JSON.stringify(args)}`);
+    }
+  for (const args of [[0], [5, 5], [1.5], [2 ** 48 + 1], ['6'], [undefined], [0, '6']])
+    await t.rejects(from.randomInt(...(args as [number, number])), { code: 'ERR_PARAMS' });
+});
+
+t.test('randomInt draws again what would be biased, in the time of one call', async (t) => {
+  // 2^48 mod 10 = 6: the last six candidates would favour 0 to 5.
+  const script = [2 ** 48 - 1, 2 ** 48 - 6, 2 ** 48 - 7];
+  const daemon = await scripted(t, (_, request) => {
+    const bytes = Buffer.alloc(6);
+    bytes.writeUIntBE(script[request - 1] ?? 2 ** 48 - 1, 0, 6);
+    return bytes;
+  });
+  const from = client(t, daemon.path, { mixLocal: false });
+  t.equal(await from.randomInt(10), 9);
+  t.equal(daemon.requests(), 3);
+  await t.rejects(from.randomInt(0, 10, { timeoutMs: 50 }), { code: 'ERR_TIMEOUT' });
+});
+
+t.test('randomUUID gives a version 4 of RFC 9562, of the daemon’s bytes', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  const plain = client(t, path, { mixLocal: false });
+  t.equal(await plain.randomUUID(), 'aaaaaaaa-aaaa-4aaa-aaaa-aaaaaaaaaaaa');
+  const fresh = await plain.randomUUID({ predictionResistance: true });
+  t.equal(fresh, 'bbbbbbbb-bbbb-4bbb-bbbb-bbbbbbbbbbbb');
+  const mixed = await client(t, path).randomUUID();
+  t.match(mixed, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+});
+
+t.test('a stream gives the daemon’s bytes, and is destroyed with its errors', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  const from = client(t, path, { mixLocal: false });
+  const size = 200_000;
+  const bytes = Buffer.concat(await from.stream({ size, predictionResistance: true }).toArray());
+  t.equal(Buffer.compare(bytes, Buffer.alloc(size, 0xbb)), 0);
+  for await (const chunk of from.stream()) {
+    t.equal(chunk.length, 65_536);
+    break;
+  }
+  await t.rejects(client(t, freePath()).stream({ size: 1 }).toArray(), {
+    name: 'EntropyError',
+    code: 'ERR_CONNECT',
+  });
+  const reason = new Error('no longer needed');
+  const [ours, theirs] = [new AbortController(), new AbortController()];
+  const quiet = client(t, await silent(t), { signal: ours.signal });
+  for (const [controller, options] of [
+    [theirs, { signal: theirs.signal }],
+    [ours, {}],
+  ] as const) {
+    const reading = quiet.stream(options).toArray();
+    controller.abort(reason);
+    await t.rejects(reading, reason);
+    t.equal(getEventListeners(controller.signal, 'abort').length, 0);
+  }
+});
+
+t.test('calls beyond maxPending are refused at once, all others are answered', async (t) => {
+  const { path } = await startServer(t);
+  const refused = async (from: Client, calls: number) => {
+    const all = await Promise.allSettled(Array.from({ length: calls }, () => from.random(1)));
+    return all.flatMap((outcome, i) =>
+      outcome.status === 'rejected' ? [[i, outcome.reason.code, outcome.reason.message]] : [],
+    );
+  };
+  const few = client(t, path, { maxPending: 3 });
+  const busy = '3 calls of this client wait for answers, as many as maxPending allows';
+  for (let round = 0; round < 2; round++)
+    t.strictSame(await refused(few, 5), [
+      [3, 'ERR_BUSY', busy],
+      [4, 'ERR_BUSY', busy],
+    ]);
+  t.match(await refused(client(t, path), 65_538), [
+    [65_536, 'ERR_BUSY'],
+    [65_537, 'ERR_BUSY'],
+  ]);
+  t.throws(() => connect({ socketPath: path, maxPending: 0 }), { code: 'ERR_PARAMS' });
 });
 
 t.test('with mixLocal, the default, what the daemon sent is not what random returns', async (t) => {
@@ -169,6 +350,18 @@ t.test('health, status, version and metrics are the daemon’s', async (t) => {
   });
   t.strictSame(await from.version(), { name: 'entropyd', version: '1.2.3', protocol: 1 });
   t.match(await from.metrics(), /^entropyd_state\{state="fallback"\} 1$/m);
+});
+
+t.test('selftest and reseed are asked for by their names', async (t) => {
+  const { path } = await startFake(t, (socket) =>
+    socket.on('data', (data) => {
+      for (const [, id, method, params] of unpackAll(data))
+        socket.write(pack([1, id, null, { method, params }]));
+    }),
+  );
+  const from = client(t, path);
+  for (const method of ['selftest', 'reseed'] as const)
+    t.strictSame(await from[method](), { method, params: [] });
 });
 
 t.test('an answer of the wrong kind is refused', async (t) => {
@@ -291,7 +484,7 @@ t.test('a client finds the daemon again after it was restarted', async (t) => {
 t.test('calls under way while the daemon restarts are answered by the next', async (t) => {
   const path = freePath();
   const first = await startFake(t, (socket) => socket.on('data', () => first.close()), path);
-  const from = client(t, path);
+  const from = client(t, path, { timeoutMs: programMs });
   const calls = [from.random(32), from.health(), from.random(100_000)];
   await once(first.server, 'close');
   const second = new Program(t, [built('entropyd'), '--socket', path]);
@@ -336,6 +529,23 @@ t.test('a client keeps a process alive while it waits, and no longer', async (t)
       `const signal = AbortSignal.timeout(20);
        console.log(await client.random(9, { signal }).catch((e) => e.name));`,
       '0: TimeoutError',
+    ],
+    [
+      'aborted before the call was sent',
+      path,
+      `await client.random(9);
+       const controller = new AbortController();
+       const call = client.random(9, { signal: controller.signal });
+       controller.abort();
+       console.log(await call.catch((e) => e.name));`,
+      '0: AbortError',
+    ],
+    [
+      'a stream that nobody reads on',
+      path,
+      `for await (const bytes of client.stream()) { console.log(bytes.length); break; }
+       client.stream().once('readable', () => console.log('readable'));`,
+      '0: 65536\nreadable',
     ],
     [
       'without a daemon',

@@ -9,6 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Packr } from 'msgpackr';
 import root, { type Test } from 'tap';
+import { Call, type CallRequest } from '../src/call.js';
 import { connect } from '../src/client.js';
 import type { Limits } from '../src/config.js';
 import { createGenerator, type Generator } from '../src/generator.js';
@@ -164,6 +165,24 @@ export async function startFake(
   };
   t.teardown(close);
   return { path, server, sockets, close };
+}
+
+/** A call, by default of a plain `random`, and the promise that it settles. */
+export function makeCall(request: Partial<CallRequest>): { call: Call; promise: Promise<unknown> } {
+  let call: Call | undefined;
+  const promise = new Promise((resolve, reject) => {
+    call = new Call({
+      method: 'random',
+      params: undefined,
+      target: undefined,
+      timeoutMs: programMs,
+      signals: [],
+      resolve,
+      reject,
+      ...request,
+    });
+  });
+  return { call: call as Call, promise };
 }
 
 /** A connection until the test ends. */

@@ -1,5 +1,6 @@
 /** The formats that `entropyctl random` prints: what sizes each takes, and how bytes become text. */
 import type { Client, RandomOptions } from '../client.js';
+import { encodeUuid, uuidSize } from '../formats/uuid.js';
 import { UsageError } from './run.js';
 
 export interface OutputFormat {
@@ -20,16 +21,10 @@ function toBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** RFC 9562 version 4: 122 random bits. */
-function toUuid(bytes: Uint8Array): string {
-  const hex = toBuffer(bytes).toString('hex');
-  const variant = (((bytes[8] as number) & 0x3f) | 0x80).toString(16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(18, 20)}-${hex.slice(20)}\n`;
-}
-
 function encodeUuids(bytes: Uint8Array): string {
   let text = '';
-  for (let at = 0; at < bytes.length; at += 16) text += toUuid(bytes.subarray(at, at + 16));
+  for (let at = 0; at < bytes.length; at += uuidSize)
+    text += `${encodeUuid(bytes.subarray(at, at + uuidSize))}\n`;
   return text;
 }
 
@@ -47,7 +42,8 @@ export const formats = {
   base64: { check: anySize, encode: (bytes) => toBuffer(bytes).toString('base64'), end: '\n' },
   uuid: {
     check(size) {
-      if (size % 16 !== 0) throw new UsageError(`N: uuid takes a multiple of 16 bytes: ${size}`);
+      if (size % uuidSize !== 0)
+        throw new UsageError(`N: uuid takes a multiple of 16 bytes: ${size}`);
     },
     encode: encodeUuids,
     end: '',

@@ -1,17 +1,14 @@
 /** `entropyctl random`: random bytes on standard output or into a file, in any of the formats. */
-import { open } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
 import type { SingleBar } from 'cli-progress';
-import { type Client, connect, type RandomOptions } from '../client.js';
+import type { Client, RandomOptions } from '../client.js';
+import { type OutputOptions, printTo, write } from './output.js';
 import { type FormatName, formats, type OutputFormat } from './random-formats.js';
 import { UsageError } from './run.js';
 
-export interface RandomCommandOptions {
-  socket?: string;
+export interface RandomCommandOptions extends OutputOptions {
   format?: FormatName;
   predictionResistance?: boolean;
-  output?: string;
 }
 
 const mebibyte = 1024 * 1024;
@@ -24,9 +21,6 @@ const requestsAhead = 3;
 
 /** Below this a progress bar would only flicker. */
 const progressFrom = 64 * mebibyte;
-
-/** What a shell reports of a program that SIGPIPE ended; Node ignores the signal itself. */
-const brokenPipeExitCode = 128 + 13;
 
 /**
  * Reads a number of bytes: digits and K, M or G for powers of 1024.
@@ -42,32 +36,17 @@ export function parseSize(text: string): number {
 
 /** Prints `size` bytes; holds no more of them in memory than are under way. */
 export async function random(size: number, options: RandomCommandOptions): Promise<void> {
-  const { socket, output, predictionResistance = false } = options;
-  const name = options.format ?? (output === undefined && process.stdout.isTTY ? 'hex' : 'raw');
+  const { predictionResistance = false } = options;
+  const onTerminal = options.output === undefined && process.stdout.isTTY;
+  const name = options.format ?? (onTerminal ? 'hex' : 'raw');
   const format: OutputFormat = formats[name];
   format.check(size);
-  const out =
-    output === undefined ? process.stdout : (await open(output, 'w', 0o600)).createWriteStream();
-  const client = connect({
-    dialect: 'hwc',
-    ...(socket === undefined ? {} : { socketPath: socket }),
-  });
-  // Failures come through the writes' callbacks; without a listener the event would be thrown.
-  out.on('error', () => {});
-  try {
+  await printTo(options, async (out, client) => {
     if (format.answer !== undefined)
       await write(out, await format.answer(client, size, { predictionResistance }));
     else await writeChunks(out, format, request(client, size, { predictionResistance }), size);
     await write(out, format.end);
-    if (output !== undefined) await finished(out.end());
-  } catch (error) {
-    // The reader has what it wanted, as in `entropyctl random 1G | head -c 16`.
-    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
-    process.exitCode = brokenPipeExitCode;
-  } finally {
-    if (output !== undefined) out.destroy();
-    await client.close();
-  }
+  });
 }
 
 /** Requests chunk after chunk, some of them ahead of the one that is being written. */
@@ -106,13 +85,6 @@ async function writeChunks(
   } finally {
     progress?.stop();
   }
-}
-
-/** Resolves when the stream has passed the data on. */
-function write(out: Writable, data: string | Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    out.write(data, (error) => (error ? reject(error) : resolve()));
-  });
 }
 
 async function progressBar(size: number): Promise<SingleBar> {

@@ -1,10 +1,13 @@
-/** Two clients beside all others: one that asks again and again, one whose message takes forever. */
+/** Two clients beside all others: one that asks again and again, one whose messages take seconds. */
 import { setTimeout } from 'node:timers/promises';
 import { Conversation } from './conversation.mjs';
 import { judge } from './oracle.mjs';
 
 /** Between two questions. */
 const pauseMs = 2;
+
+/** A message may take 10 s to arrive whole. */
+const slowMs = 3_000;
 
 /** `[0, 5, "random", [16]]` */
 const question = Buffer.from('940005a672616e646f6d9110', 'hex');
@@ -17,12 +20,19 @@ const cut = 5;
  */
 export async function startWitness(path) {
   const [answer] = judge(question).expected;
-  const patient = await Conversation.open(path, [answer]);
-  patient.write(question.subarray(0, cut));
   let running = true;
   let failed = false;
-  const asking = ask(path, answer, () => running);
-  asking.catch(() => {
+  const isRunning = () => running;
+  const watching = Promise.all([
+    ask(path, answer, isRunning, (conversation) => conversation.write(question)),
+    ask(path, answer, isRunning, async (conversation) => {
+      conversation.write(question.subarray(0, cut));
+      const end = performance.now() + slowMs;
+      while (running && performance.now() < end) await setTimeout(pauseMs);
+      conversation.write(question.subarray(cut));
+    }),
+  ]);
+  watching.catch(() => {
     failed = true;
   });
   return {
@@ -31,28 +41,23 @@ export async function startWitness(path) {
     },
     async stop() {
       running = false;
-      try {
-        const questions = await asking;
-        patient.write(question.subarray(cut));
-        await patient.answered(1);
-        return questions;
-      } finally {
-        patient.close();
-      }
+      const [questions] = await watching;
+      return questions;
     },
   };
 }
 
-async function ask(path, answer, isRunning) {
+/** Asks in one way, over and over. */
+async function ask(path, answer, isRunning, write) {
   const expected = [];
   const conversation = await Conversation.open(path, expected);
   try {
-    while (isRunning()) {
+    do {
       expected.push(answer);
-      conversation.write(question);
+      await write(conversation);
       await conversation.answered(expected.length);
       await setTimeout(pauseMs);
-    }
+    } while (isRunning());
     return expected.length;
   } finally {
     conversation.close();

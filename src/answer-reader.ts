@@ -1,0 +1,166 @@
+/** What a connection brings, as results of a client's calls: bytes mixed with local ones, or messages. */
+import { randomFillSync } from 'node:crypto';
+import type { Call } from './call.js';
+import { EntropyError, type ErrorCode } from './errors.js';
+import { type Answer, fixed, readAnswerHeader } from './protocol.js';
+import { MessageScanner } from './scanner.js';
+
+/** Answers of other methods than `random`: noise is the largest, status has the most elements. */
+const answerLimits = { size: 4 * 1024 * 1024, elements: 4096 };
+
+// libuv reads 64 KiB at a time.
+const readSize = 64 * 1024;
+
+/** Reads one connection at a time; `reset` before the next. */
+export class AnswerReader {
+  readonly #scanner = new MessageScanner(answerLimits);
+  // Local bytes for the answers of one read: never of the shared slab, wiped after use.
+  #local: Uint8Array | undefined;
+  /** What has come of a message that is not whole yet. */
+  #partial: Uint8Array = new Uint8Array(0);
+
+  /** @param mixLocal XOR what arrives with bytes of this process's generator */
+  constructor(mixLocal: boolean) {
+    if (mixLocal) this.#local = new Uint8Array(readSize);
+  }
+
+  /** Forgets the connection. */
+  reset(): void {
+    this.#partial = new Uint8Array(0);
+    this.#scanner.reset();
+  }
+
+  /**
+   * Takes what one read brought, and settles the calls that it answers.
+   * @param calls in the order of their requests; the first `written` of them have been sent
+   * @returns how many calls, from the first on, are done with
+   * @throws EntropyError `ERR_MESSAGE`, `ERR_TOO_LARGE` where it is no answer to these calls
+   */
+  read(data: Uint8Array, calls: readonly Call[], written: number): number {
+    let bytes = data;
+    if (this.#partial.length > 0) {
+      bytes = Buffer.concat([this.#partial, data]);
+      this.#partial = new Uint8Array(0);
+    }
+    // One draw for the whole read: an answer's byte at i is mixed with the local byte at i.
+    const local = this.#draw(bytes.length);
+    try {
+      return this.#take(bytes, local, calls, written);
+    } finally {
+      local?.fill(0, 0, bytes.length);
+    }
+  }
+
+  #draw(size: number): Uint8Array | undefined {
+    if (this.#local === undefined) return undefined;
+    if (this.#local.length < size) this.#local = new Uint8Array(size);
+    return randomFillSync(this.#local, 0, size);
+  }
+
+  #take(
+    bytes: Uint8Array,
+    local: Uint8Array | undefined,
+    calls: readonly Call[],
+    written: number,
+  ): number {
+    const end = bytes.length;
+    let at = 0;
+    let done = 0;
+    while (at < end) {
+      if (done === written) throw unexpected('an answer to no request');
+      const call = calls[done] as Call;
+      if (call.filled < 0) {
+        const body = call.size === 0 ? 0 : readAnswerHeader(bytes, at, end);
+        if (body === 0) {
+          at = this.#takeMessage(bytes, at, call);
+          if (at === 0) break;
+          done++;
+          continue;
+        }
+        if (fixed.id !== call.id || fixed.size !== call.size)
+          throw unexpected('an answer that does not fit its request');
+        this.#scanner.reset();
+        call.filled = 0;
+        at = body;
+      }
+      const { target } = call;
+      const size = Math.min(call.size - call.filled, end - at);
+      if (target !== undefined) copy(bytes, at, size, target, call.filled, local);
+      at += size;
+      call.filled += size;
+      if (call.filled < call.size) break;
+      done++;
+      call.succeed(target);
+    }
+    return done;
+  }
+
+  /** Takes an answer of any other shape: its end, or 0 and a copy of what is there of it. */
+  #takeMessage(bytes: Uint8Array, at: number, call: Call): number {
+    const end = this.#scanner.scan(bytes, at, bytes.length);
+    if (end === 0) {
+      this.#partial = sliced(bytes, at, bytes.length);
+      return 0;
+    }
+    this.#scanner.reset();
+    void settle(call, sliced(bytes, at, end));
+    return end;
+  }
+}
+
+/** Settles a call with a whole message, as soon as the codec is there. */
+async function settle(call: Call, message: Uint8Array): Promise<void> {
+  try {
+    const { decodeAnswer } = await import('./codec.js');
+    call.succeed(resultOf(decodeAnswer(message), call));
+  } catch (error) {
+    call.fail(error);
+  }
+}
+
+/** @throws EntropyError the daemon's, or `ERR_MESSAGE` where it is not this call's answer */
+function resultOf({ id, error, result }: Answer, call: Call): unknown {
+  // Id 0 with an error may answer a message that the daemon could not read.
+  const fits = id === call.id || (id === 0 && error !== null);
+  if (fits && isFailure(error)) throw new EntropyError(...error);
+  // Bytes come in the fixed shape only.
+  if (!fits || error !== null || call.size > 0)
+    throw unexpected('an answer that does not fit its request');
+  return result;
+}
+
+/** Codes that only a later daemon knows pass. */
+function isFailure(error: unknown): error is [code: ErrorCode, message: string] {
+  return (
+    Array.isArray(error) &&
+    error.length === 2 &&
+    typeof error[0] === 'string' &&
+    typeof error[1] === 'string'
+  );
+}
+
+/** A copy: a Buffer's own `slice` is none. */
+function sliced(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes, start, end);
+}
+
+function unexpected(what: string): EntropyError {
+  return new EntropyError('ERR_MESSAGE', `the daemon sent ${what}`);
+}
+
+/** Copies answer bytes into their target, XORed with this process's own where there are any. */
+function copy(
+  from: Uint8Array,
+  at: number,
+  size: number,
+  to: Uint8Array,
+  offset: number,
+  local: Uint8Array | undefined,
+): void {
+  if (local === undefined) {
+    to.set(from.subarray(at, at + size), offset);
+    return;
+  }
+  for (let i = 0; i < size; i++)
+    to[offset + i] = (from[at + i] as number) ^ (local[at + i] as number);
+}

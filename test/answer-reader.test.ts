@@ -1,0 +1,151 @@
+import t from 'tap';
+import { AnswerReader } from '../src/answer-reader.js';
+import type { Call } from '../src/call.js';
+import { makeCall, pack } from './support.js';
+
+const wire = (size: number): Buffer => Buffer.alloc(size, 0xaa);
+
+/** Calls with the ids 0, 1 ...: of `random` where a size is given, else of `health`. */
+function calls(...sizes: (number | undefined)[]): { calls: Call[]; results: Promise<unknown>[] } {
+  const made = sizes.map((size, id) => {
+    const { call, promise } = makeCall(
+      size === undefined
+        ? { method: 'health', params: [] }
+        : { method: 'random', target: new Uint8Array(size) },
+    );
+    call.start(id, () => {});
+    promise.catch(() => {});
+    return { call, promise };
+  });
+  return { calls: made.map(({ call }) => call), results: made.map(({ promise }) => promise) };
+}
+
+/** An honest answer to a call. */
+function answer({ id, size }: Call): Buffer {
+  return pack([1, id, null, size > 0 ? wire(size) : { state: 'fine' }]);
+}
+
+t.test('answers may be cut into two reads anywhere', async (t) => {
+  const sizes = [3, undefined, 300, 1, undefined, undefined, 70_000];
+  const whole = Buffer.concat(calls(...sizes).calls.map(answer));
+  const cuts = Array.from({ length: whole.length }, (_, cut) => cut).filter(
+    (cut) => cut < 400 || cut % 5000 === 0 || cut > whole.length - 5,
+  );
+  for (const cut of cuts) {
+    const reader = new AnswerReader(false);
+    const { calls: waiting, results } = calls(...sizes);
+    for (const part of [whole.subarray(0, cut), whole.subarray(cut)]) {
+      const done = reader.read(part, waiting, waiting.length);
+      waiting.splice(0, done);
+    }
+    t.equal(waiting.length, 0, `cut at ${cut}`);
+    const got = await Promise.all(results);
+    t.ok(
+      got.every((result, i) => {
+        const size = sizes[i];
+        return size === undefined
+          ? (result as { state: string }).state === 'fine'
+          : wire(size).equals(result as Uint8Array);
+      }),
+      `cut at ${cut}: as sent`,
+    );
+  }
+});
+
+t.test('answers may come byte by byte', async (t) => {
+  const reader = new AnswerReader(true);
+  const { calls: waiting, results } = calls(3, undefined, 300);
+  for (const byte of Buffer.concat(waiting.map(answer)))
+    waiting.splice(0, reader.read(Buffer.of(byte), waiting, waiting.length));
+  t.equal(waiting.length, 0);
+  t.match(await Promise.all(results), [{ length: 3 }, { state: 'fine' }, { length: 300 }]);
+});
+
+t.test('a read counts the calls that are done with', async (t) => {
+  const reader = new AnswerReader(false);
+  const { calls: waiting } = calls(3, undefined, 4);
+  const [first, second, third] = waiting.map(answer) as [Buffer, Buffer, Buffer];
+  t.equal(reader.read(Buffer.alloc(0), waiting, 3), 0);
+  t.equal(reader.read(Buffer.concat([first, second, third.subarray(0, 9)]), waiting, 3), 2);
+});
+
+t.test('with mixLocal no byte stays as it was sent, and no two are mixed alike', async (t) => {
+  const reader = new AnswerReader(true);
+  const sizes = [64, 64, 200_000];
+  const { calls: waiting, results } = calls(...sizes);
+  t.equal(reader.read(Buffer.concat(waiting.map(answer)), waiting, 3), 3);
+  const blocks = new Set<string>();
+  for (const result of (await Promise.all(results)) as Uint8Array[])
+    for (let at = 0; at + 32 <= result.length; at += 32)
+      blocks.add(Buffer.from(result.subarray(at, at + 32)).toString('hex'));
+  // False alarm: two of 6,254 blocks of 256 bits equal, 2^-231.
+  t.equal(blocks.size, 2 + 2 + 200_000 / 32);
+  t.notOk(blocks.has(wire(32).toString('hex')));
+});
+
+t.test('an answer to a call that ended is read and dropped', async (t) => {
+  const reader = new AnswerReader(false);
+  const { calls: waiting, results } = calls(4, undefined, 5);
+  const [random, health] = waiting as [Call, Call];
+  const { target } = random;
+  random.fail('late');
+  health.fail('late');
+  t.equal(reader.read(Buffer.concat(waiting.map(answer)), waiting, 3), 3);
+  t.strictSame(target, new Uint8Array(4));
+  t.strictSame(Buffer.from((await results[2]) as Uint8Array), wire(5));
+});
+
+t.test('an error answer fails its call', async (t) => {
+  for (const [error, id, code] of [
+    [['ERR_BUSY', 'later'], 1, 'ERR_BUSY'],
+    [['ERR_NEW', 'of a later daemon'], 1, 'ERR_NEW'],
+    [['ERR_MESSAGE', 'a daemon that could not read the id'], 0, 'ERR_MESSAGE'],
+    [['ERR_BUSY', 'for another'], 2, 'ERR_MESSAGE'],
+    [['ERR_BUSY'], 1, 'ERR_MESSAGE'],
+    [['ERR_BUSY', 'x', 'y'], 1, 'ERR_MESSAGE'],
+    [[5, 'x'], 1, 'ERR_MESSAGE'],
+    [['ERR_BUSY', 5], 1, 'ERR_MESSAGE'],
+    ['ERR_BUSY', 1, 'ERR_MESSAGE'],
+  ] as const)
+    for (const size of [8, undefined]) {
+      const { calls: both, results } = calls(1, size);
+      const reader = new AnswerReader(false);
+      t.equal(reader.read(pack([1, id, error, null]), both.slice(1), 1), 1);
+      await t.rejects(results[1] as Promise<unknown>, { code }, JSON.stringify(error));
+    }
+});
+
+t.test('what is no answer to the calls that wait is refused', async (t) => {
+  const wrong = { code: 'ERR_MESSAGE' };
+  for (const [name, bytes, sizes] of [
+    ['no call', pack([1, 0, null, wire(4)]), []],
+    ['another id', pack([1, 1, null, wire(4)]), [4]],
+    ['another size', pack([1, 0, null, wire(5)]), [4]],
+    ['no array', Buffer.of(0xc0), [4]],
+    ['an extension', Buffer.of(0x91, 0xd4, 0x72, 0x40), [undefined]],
+  ] as const) {
+    const { calls: waiting } = calls(...sizes);
+    const reader = new AnswerReader(true);
+    t.throws(() => reader.read(bytes, waiting, waiting.length), wrong, name);
+  }
+  const { calls: unsent } = calls(4);
+  t.throws(() => new AnswerReader(false).read(Buffer.of(0), unsent, 0), wrong, 'not sent yet');
+  const { calls: waiting, results } = calls(4, undefined, undefined);
+  const whole = Buffer.concat([
+    pack([1, 0, null, 'text']),
+    pack([1, 1, null]),
+    pack([1, 7, null, {}]),
+  ]);
+  t.equal(new AnswerReader(false).read(whole, waiting, 3), 3);
+  for (const result of results) await t.rejects(result, wrong, 'whole messages: their own call');
+});
+
+t.test('after a reset nothing is left of the last connection', async (t) => {
+  const reader = new AnswerReader(false);
+  const { calls: waiting, results } = calls(undefined);
+  const bytes = answer(waiting[0] as Call);
+  t.equal(reader.read(bytes.subarray(0, 8), waiting, 1), 0);
+  reader.reset();
+  t.equal(reader.read(bytes, waiting, 1), 1);
+  t.strictSame(await results[0], { state: 'fine' });
+});
