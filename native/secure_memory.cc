@@ -1,7 +1,7 @@
 // Buffers for secrets, on mmap(2), mlock(2) and madvise(2).
 #include "secure_memory.h"
 
-#include <openssl/crypto.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include <cstdlib>
@@ -9,7 +9,9 @@
 
 namespace entropyd {
 
-void Wipe(std::span<uint8_t> bytes) noexcept { OPENSSL_cleanse(bytes.data(), bytes.size()); }
+void Wipe(std::span<uint8_t> bytes) noexcept {
+  if (!bytes.empty()) explicit_bzero(bytes.data(), bytes.size());
+}
 
 SecureBuffer::SecureBuffer(size_t size) noexcept : size_(size) {
   void* pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -39,40 +39,40 @@ class RandomRun {
    * @param allowance bytes that may be asked for; the request that uses it up is the last
    */
   collect(view: DataView, at: number, end: number, allowance: number): void {
-    this.#clear(at);
-    while (this.size < chunkSize - maxAnswerHeaderSize && this.payload < allowance) {
-      const next = readRandomRequest(view, this.end, end);
-      if (next === 0) return;
-      this.#add(fixed.id, fixed.size, next);
+    // In local variables: fields would be loaded and stored for every request.
+    let count = 0;
+    let firstEnd = 0;
+    let next = at;
+    let size = 0;
+    let payload = 0;
+    while (size < chunkSize - maxAnswerHeaderSize && payload < allowance) {
+      const behind = readRandomRequest(view, next, end);
+      if (behind === 0) break;
+      if (count === 0) firstEnd = behind;
+      ids[count] = fixed.id;
+      sizes[count] = fixed.size;
+      count++;
+      next = behind;
+      payload += fixed.size;
+      size += answerHeaderSize(fixed.size) + fixed.size;
     }
+    this.#set(count, firstEnd, next, size, payload);
   }
 
   /** One request that came in another shape and ends at `at`. */
   single(id: number, size: number, at: number): void {
-    this.#clear(at);
-    this.#add(id, size, at);
+    ids[0] = id;
+    sizes[0] = size;
+    this.#set(1, at, at, answerHeaderSize(size) + size, size);
   }
 
-  #clear(at: number): void {
-    this.count = 0;
-    this.end = at;
-    this.size = 0;
-    this.payload = 0;
-    this.left = 0;
-  }
-
-  #add(id: number, size: number, end: number): void {
-    if (this.count === 0) this.firstEnd = end;
-    ids[this.count] = id;
-    sizes[this.count] = size;
-    this.count++;
+  #set(count: number, firstEnd: number, end: number, size: number, payload: number): void {
+    this.count = count;
+    this.firstEnd = firstEnd;
     this.end = end;
-    this.payload += size;
-    this.size += answerHeaderSize(size) + size;
-    if (this.size <= chunkSize) return;
-    this.left = this.size - chunkSize;
-    this.size = chunkSize;
-    this.payload -= this.left;
+    this.left = Math.max(0, size - chunkSize);
+    this.size = size - this.left;
+    this.payload = payload - this.left;
   }
 
   /** Writes the answers' headers into the output, over what was generated there. */

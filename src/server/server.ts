@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chmod } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EntropyError } from '../errors.js';
 import type { Addon } from '../native.js';
 import { removeStaleSocket } from '../stale-socket.js';
@@ -15,6 +16,8 @@ import { adopt, type Receive, readPlainly, staticReadWorks } from './static-read
 const closeGraceMs = 5_000;
 
 const sweepIntervalMs = 1_000;
+
+const selfTestDelayMs = 10;
 
 /** Connections beyond the limit that are kept for administrators. */
 const reservedConnections = 16;
@@ -118,8 +121,8 @@ export async function listen(
       await bind(server, path);
     });
     await chmod(path, mode);
-    // The first connections need not wait for it.
-    void (options.staticRead ?? staticReadWorks()).then((works) => {
+    // The first connections do without, and need not wait for it.
+    void (options.staticRead ?? sleep(selfTestDelayMs).then(staticReadWorks)).then((works) => {
       staticRead = works;
     });
   } catch (error) {
