@@ -33,8 +33,12 @@ export interface ConnectionOptions {
   sendNow?: (bytes: Uint8Array, offset: number, size: number) => number;
 }
 
-/** Chunks of one connection in a row before the others get their turn. */
-const chunksPerTurn = 4;
+/**
+ * What one connection sends or finds in a row before the others get their turn: so many answers or
+ * runs of them, or one that takes long to make. Promises alone would not let them have it.
+ */
+const unitsPerTurn = 4;
+const largeSize = chunkSize / 4;
 
 /** For a message to arrive whole, and for the kernel to take a chunk. */
 const messageTimeoutMs = 10_000;
@@ -77,6 +81,8 @@ export class Connection {
   /** An answer with prediction resistance, and how much of it is not generated yet. */
   #fresh: { id: number; size: number; left: number } | undefined;
 
+  /** Of this turn, units. */
+  #spent = 0;
   /** A write, a turn, a generate or a method is outstanding, and its end calls #resume. */
   #waiting = false;
   /** No more is read: behind what has come, the connection ends. */
@@ -128,6 +134,7 @@ export class Connection {
       this.#end += size - this.#at;
     }
     this.#at = 0;
+    this.#spent = 0;
     this.#serve();
     if (this.#at === this.#end) this.#input = noInput;
     else if (this.#input === input) {
@@ -138,18 +145,16 @@ export class Connection {
     this.#context.counters.served((performance.now() - start) / 1000);
   }
 
-  /**
-   * Answers what can be answered now.
-   * @param chunks sent in this turn already
-   */
-  #serve(chunks = 0): void {
-    for (let sent = chunks; !this.#waiting; sent++) {
-      if (sent === chunksPerTurn) {
+  /** Answers what can be answered now. */
+  #serve(): void {
+    while (!this.#waiting) {
+      if (this.#spent >= unitsPerTurn) {
         this.#waiting = true;
-        setImmediate(() => this.#resume());
+        setImmediate(() => this.#nextTurn());
       } else if (this.#left > 0) this.#continueAnswer();
       else if (this.#fresh !== undefined) this.#sendFresh(this.#fresh);
-      else if (this.#at === this.#end || !this.#take(sent + 1)) break;
+      else if (this.#at === this.#end || !this.#take()) break;
+      this.#spent++;
     }
     if (this.#waiting) this.#socket.pause();
     else if (this.#ending) this.#finishNow();
@@ -160,9 +165,14 @@ export class Connection {
     }
   }
 
-  #resume(chunks = 0): void {
+  #nextTurn(): void {
+    this.#spent = 0;
+    this.#resume();
+  }
+
+  #resume(): void {
     this.#waiting = false;
-    if (!this.#socket.destroyed) this.#serve(chunks);
+    if (!this.#socket.destroyed) this.#serve();
   }
 
   /** All is answered. A message that the client cut short is no valid one. */
@@ -173,10 +183,9 @@ export class Connection {
 
   /**
    * Takes what comes next: a run of requests of the fixed shape, or one message of any other.
-   * @param chunks sent in this turn with it: promises alone would not let the others have theirs
    * @returns false where it is not whole yet
    */
-  #take(chunks: number): boolean {
+  #take(): boolean {
     const { view, bytes } = this.#input;
     run.collect(view, this.#at, this.#end, this.#user.allowance());
     if (run.count > 0) {
@@ -196,7 +205,7 @@ export class Connection {
     const message = Uint8Array.prototype.slice.call(bytes, this.#at, next);
     this.#at = next;
     this.#startMessage();
-    this.#settle((methods) => methods.handle(message, this.#context, this.#peer), chunks);
+    this.#settle((methods) => methods.handle(message, this.#context, this.#peer));
     return true;
   }
 
@@ -218,7 +227,7 @@ export class Connection {
   }
 
   /** Waits for an outcome and acts on it. */
-  #settle(find: (methods: General) => Outcome | Promise<Outcome>, chunks = 0): void {
+  #settle(find: (methods: General) => Outcome | Promise<Outcome>): void {
     this.#waiting = true;
     void loadGeneral()
       .then(find)
@@ -226,7 +235,7 @@ export class Connection {
         this.#waiting = false;
         if (this.#socket.destroyed) return;
         this.#act(outcome);
-        if (!this.#waiting) this.#serve(chunks);
+        if (!this.#waiting) this.#serve();
       });
   }
 
@@ -355,6 +364,7 @@ export class Connection {
   /** Sends a chunk that was taken, and gives it back when the kernel has all of it. */
   #send(chunk: Chunk, size: number): void {
     const { outputs, generator } = this.#context;
+    if (size > largeSize) this.#spent = unitsPerTurn;
     const sent = this.#socket.destroyed ? 0 : (this.#sendNow?.(chunk.bytes, 0, size) ?? 0);
     if (sent === size) {
       outputs.give(chunk, this.#user);
@@ -383,7 +393,7 @@ export class Connection {
     this.#socket.write(empty, () => {
       this.#stalledSince = 0;
       taken();
-      this.#resume();
+      this.#nextTurn();
     });
   }
 }

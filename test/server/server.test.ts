@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -211,4 +212,29 @@ t.test('half a message ends after its time, on a server that is left alone', asy
   await setTimeout(100);
   t.intercept(performance, 'now', { value: () => 1e12 });
   t.match(unpackAll(await collected), [[1, 0, ['ERR_MESSAGE', /10 s to arrive whole/], null]]);
+});
+
+t.test('a thousand connections are served, and all descriptors come back', async (t) => {
+  const descriptors = () => readdirSync('/proc/self/fd').length;
+  const { path, context } = await startServer(t);
+  // What the first connection loads stays open.
+  await exchange(t, path, message(1, 'version', []));
+  while (context.counters.connectionsOpen > 0) await setTimeout(1);
+  const before = descriptors();
+  const sockets: Socket[] = [];
+  for (let id = 0; id < 1000; id++) sockets.push(await open(t, path));
+  const answers = await Promise.all(
+    sockets.map((socket, id) => {
+      const answer = takeAnswers(socket, 1);
+      socket.write(message(id, 'random', [32]));
+      return answer;
+    }),
+  );
+  t.ok(answers.every(([answer], id) => answer?.[1] === id && answer[2] === null));
+  t.equal(context.counters.connectionsOpen, 1000);
+  for (const socket of sockets) socket.destroy();
+  while (context.counters.connectionsOpen > 0) await setTimeout(1);
+  await setTimeout(20);
+  t.ok(descriptors() <= before, `${descriptors()} of ${before}`);
+  t.equal(context.outputs.lent, 0);
 });
