@@ -60,6 +60,13 @@ bool GetRange(const Napi::CallbackInfo& info, std::span<uint8_t>& range) {
   return false;
 }
 
+// A small integer, without the number on the heap that Napi::Number would make.
+Napi::Value Integer(napi_env env, int32_t value) {
+  napi_value integer = nullptr;
+  napi_create_int32(env, value, &integer);
+  return {env, integer};
+}
+
 std::vector<std::unique_ptr<entropyd::NoiseSource>> MakeSources(const Napi::Array& devices) {
   std::vector<std::unique_ptr<entropyd::NoiseSource>> sources;
   sources.reserve(entropyd::kBuiltInSources.size() + devices.Length());
@@ -155,19 +162,26 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   // Calls onTransition() after the native call, never within it: JavaScript may close the generator
   // or detach the array that is being filled.
   void Tell() {
+    if (transitions_.empty()) return;
     for (const auto& [state, reason] : std::exchange(transitions_, {}))
       on_transition_.Call(
           {Napi::String::New(Env(), entropyd::Name(state)), Napi::String::New(Env(), reason)});
   }
 
   static Napi::Value Number(Napi::Env env, entropyd::Result result) {
-    return Napi::Number::New(env, static_cast<int>(result));
+    return Integer(env, static_cast<int32_t>(result));
   }
 
   Napi::Value Generate(const Napi::CallbackInfo& info) {
     std::span<uint8_t> out;
     if (!Open(info.Env()) || !GetRange(info, out)) return info.Env().Undefined();
-    const entropyd::Result result = generator_->Generate(out, info[3].ToBoolean());
+    bool prediction_resistance = false;
+    if (napi_get_value_bool(info.Env(), info[3], &prediction_resistance) != napi_ok) {
+      Napi::TypeError::New(info.Env(), "predictionResistance: expected a boolean")
+          .ThrowAsJavaScriptException();
+      return info.Env().Undefined();
+    }
+    const entropyd::Result result = generator_->Generate(out, prediction_resistance);
     Tell();
     return Number(info.Env(), result);
   }
@@ -254,7 +268,8 @@ Napi::Value SendAndWipe(const Napi::CallbackInfo& info) {
   int32_t fd = -1;
   if (!GetRange(info, range)) return info.Env().Undefined();
   if (napi_get_value_int32(info.Env(), info[3], &fd) != napi_ok) fd = -1;
-  return Napi::Number::New(info.Env(), static_cast<double>(entropyd::SendAndWipe(fd, range)));
+  // What send(2) takes fits: it is part of one buffer of at most 16 MiB.
+  return Integer(info.Env(), static_cast<int32_t>(entropyd::SendAndWipe(fd, range)));
 }
 
 Napi::Value PeerCredentials(const Napi::CallbackInfo& info) {

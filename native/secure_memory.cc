@@ -1,10 +1,10 @@
 // Buffers for secrets, on mmap(2), mlock(2) and madvise(2).
 #include "secure_memory.h"
 
-#include <string.h>
 #include <sys/mman.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 namespace entropyd {

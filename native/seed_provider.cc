@@ -82,8 +82,8 @@ const OSSL_PARAM* GettableParams(void*, void*) {
 
 int GetParams(void* context, OSSL_PARAM params[]) {
   // Asked for at every generate, so it comes first. Constant, so that the DRBG does not follow a
-  // reseed of its parent: the generator decides that. And 0, the value that the DRBG remembers before
-  // its first reseed.
+  // reseed of its parent: the generator decides that. And 0, the value that the DRBG remembers
+  // before its first reseed.
   OSSL_PARAM* param = OSSL_PARAM_locate(params, OSSL_DRBG_PARAM_RESEED_COUNTER);
   if (param != nullptr) return OSSL_PARAM_set_uint(param, 0);
   param = OSSL_PARAM_locate(params, OSSL_RAND_PARAM_STATE);
@@ -91,7 +91,7 @@ int GetParams(void* context, OSSL_PARAM params[]) {
   param = OSSL_PARAM_locate(params, OSSL_RAND_PARAM_STRENGTH);
   if (param != nullptr && OSSL_PARAM_set_uint(param, kStrength) == 0) return 0;
   param = OSSL_PARAM_locate(params, OSSL_RAND_PARAM_MAX_REQUEST);
-  return param == nullptr || OSSL_PARAM_set_size_t(param, std::numeric_limits<int>::max()) != 0;
+  return param == nullptr ? 1 : OSSL_PARAM_set_size_t(param, std::numeric_limits<int>::max());
 }
 
 const OSSL_PARAM* SettableParams(void*, void*) {

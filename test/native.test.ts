@@ -93,6 +93,18 @@ t.test('a snapshot has the declared shape', async (t) => {
   generator.close();
 });
 
+t.test('generate wants a boolean', async (t) => {
+  const generator = new addon.Generator(
+    { profile: 'default', reseedRequests: 10, reseedSeconds: 10, devices: [] },
+    () => {},
+    () => {},
+  );
+  t.throws(() => generator.generate(new Uint8Array(1), 0, 1, undefined as unknown as boolean), {
+    message: 'predictionResistance: expected a boolean',
+  });
+  generator.close();
+});
+
 t.test('a closed generator throws, except that poll and close do nothing', async (t) => {
   const generator = new addon.Generator(
     { profile: 'default', reseedRequests: 10, reseedSeconds: 10, devices: [] },
@@ -204,6 +216,56 @@ t.test('peerCredentials tells who connected, and null of anything but a Unix soc
   const tcpFd = (tcp as unknown as { _handle: { fd: number } })._handle.fd;
   for (const other of [-1, 1 << 20, openSync('/dev/null', 'r'), tcpFd, '1', undefined])
     t.equal(addon.peerCredentials(other as number), null, String(other));
+});
+
+t.test('sendAndWipe sends what the socket takes at once, and wipes that', async (t) => {
+  const path = freePath();
+  const server = createServer({ pauseOnConnect: true }).listen(path);
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  const client = connect(path);
+  t.teardown(() => client.destroy());
+  const [accepted] = (await once(server, 'connection')) as [Socket];
+  t.teardown(() => accepted.destroy());
+  const { fd } = (accepted as unknown as { _handle: { fd: number } })._handle;
+  const bytes = new Uint8Array(8).fill(7);
+  t.equal(addon.sendAndWipe(bytes, 2, 4, fd), 4);
+  t.strictSame([...bytes], [7, 7, 0, 0, 0, 0, 7, 7]);
+  const [data] = (await once(client, 'data')) as [Buffer];
+  t.strictSame(data, Buffer.alloc(4, 7));
+
+  // More than any socket buffer, to a client that does not read.
+  client.pause();
+  const much = new Uint8Array(16 * 1024 * 1024).fill(7);
+  const sent = addon.sendAndWipe(much, 0, much.length, fd);
+  t.ok(sent > 0 && sent < much.length, `${sent} bytes`);
+  t.equal(much.indexOf(7), sent, 'what was not sent is there');
+  t.equal(addon.sendAndWipe(much, sent, 5, fd), 0, 'the buffer is full');
+
+  accepted.destroy();
+  const kept = new Uint8Array(1).fill(7);
+  for (const other of [-1, 1 << 20, openSync('/dev/null', 'r'), '1', undefined])
+    t.equal(addon.sendAndWipe(kept, 0, 1, other as number), 0, String(other));
+  t.equal(kept[0], 7);
+  t.throws(() => addon.sendAndWipe(kept, 0, 2, fd), { name: 'TypeError' });
+});
+
+t.test('readNoise gives samples of a source that is no device', async (t) => {
+  const generator = new addon.Generator(
+    { profile: 'default', reseedRequests: 10, reseedSeconds: 10, devices: [] },
+    () => {},
+    () => {},
+  );
+  const samples = new Uint8Array(40);
+  t.ok(generator.readNoise(samples, 8, 32, 'getrandom'));
+  t.strictSame([...samples.subarray(0, 8)], [0, 0, 0, 0, 0, 0, 0, 0]);
+  t.ok(
+    samples.subarray(8).some((byte) => byte !== 0),
+    'zeros with a probability of 2^-256',
+  );
+  t.notOk(generator.readNoise(samples, 0, 40, 'none'));
+  t.strictSame(samples, new Uint8Array(40), 'and leaves zeros');
+  generator.close();
 });
 
 t.test('harden leaves no core dump and no ptrace to others', async (t) => {
