@@ -20,6 +20,7 @@ t.test('the addon of this package loads, and exports what native.ts declares', a
     'groupId',
     'harden',
     'peerCredentials',
+    'sendAndWipe',
     'wipe',
   ]);
   t.strictSame(Object.getOwnPropertyNames(addon.Generator.prototype).sort(), [
@@ -28,6 +29,7 @@ t.test('the addon of this package loads, and exports what native.ts declares', a
     'constructor',
     'generate',
     'poll',
+    'readNoise',
     'reseed',
     'selfTest',
     'snapshot',
