@@ -85,14 +85,24 @@ async function readSlowly(round) {
   await round.answered();
 }
 
-/** Half a message for a long time; then its rest, the end, or nothing. */
+/** For a message to arrive whole. */
+const messageTimeoutMs = 10_000;
+
+/** Half a message for a long time; then its rest, the end, or nothing; or longer than it may take. */
 async function stayHalf(round) {
   const conversation = await round.open();
   const message = request('random', between(1, 1000));
   const cut = between(1, message.length - 1);
   conversation.write(message.subarray(0, cut));
-  await round.pause(between(100, 20_000));
-  const way = between(0, 2);
+  const way = between(0, 3);
+  if (way === 3) {
+    round.expect(cutShortAnswer);
+    await round.pause(messageTimeoutMs + 2000);
+    await round.answered();
+    await conversation.ended();
+    return;
+  }
+  await round.pause(between(100, messageTimeoutMs - 2000));
   if (way === 0) return;
   if (way === 1) {
     conversation.write(message.subarray(cut));
