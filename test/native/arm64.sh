@@ -4,10 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=test/native/build/arm64
-headers=${NODE_HEADERS:-$(node -p 'path.resolve(process.execPath, "../../include/node")')}
 mkdir -p "$build"
-# OpenSSL's headers alone: node's carry every platform's configuration.
-aarch64-linux-gnu-g++ -std=c++20 -O2 -static -Wall -Wextra -Werror -Inative -isystem "$headers" \
+aarch64-linux-gnu-g++ -std=c++20 -O2 -static -Wall -Wextra -Werror -Inative \
   test/native/arm64_rndr.cc native/sources/{cpu_words,rndr}.cc native/health_tests.cc \
   native/tested_source.cc native/secure_memory.cc -o "$build/arm64_rndr"
 

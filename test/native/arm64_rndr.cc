@@ -12,12 +12,6 @@
 #include "noise_source.h"
 #include "tested_source.h"
 
-// Stands in for OpenSSL's, which the cross-compiler does not have.
-extern "C" void OPENSSL_cleanse(void* bytes, size_t size) {
-  auto* at = static_cast<volatile uint8_t*>(bytes);
-  while (size-- > 0) *at++ = 0;
-}
-
 namespace {
 
 // A startup test's worth, 4096 words: two of them are equal with probability 2^-41.

@@ -6,10 +6,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-60}
 build=test/native/build/fuzz
-headers=${NODE_HEADERS:-$(node -p 'path.resolve(process.execPath, "../../include/node")')}
 mkdir -p "$build/corpus"
 clang++-14 -std=c++20 -O2 -g -fno-omit-frame-pointer -Wall -Wextra -Werror \
-  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Inative -isystem "$headers" \
+  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Inative \
   test/native/fuzz_sources.cc native/{health_tests,tested_source,secure_memory}.cc \
   native/sources/device.cc -o "$build/fuzz_sources"
 # To begin with inputs long enough to say much.

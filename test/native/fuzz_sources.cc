@@ -20,12 +20,6 @@
 #include "noise_source.h"
 #include "tested_source.h"
 
-// Stands in for OpenSSL's: nothing else of it is linked.
-extern "C" void OPENSSL_cleanse(void* bytes, size_t size) {
-  std::memset(bytes, 0, size);
-  asm volatile("" : : "r"(bytes) : "memory");
-}
-
 namespace {
 
 using entropyd::HealthTests;
