@@ -38,18 +38,21 @@ export function createExchanges(router: Router, log: Logger): Exchanges {
   let onIdle = () => {};
 
   async function answerTo(request: IncomingMessage, response: ServerResponse): Promise<Answer> {
-    const { method = '', url = '', headers, httpVersion } = request;
+    const { method = '', url = '', headers, rawHeaders, httpVersion, socket } = request;
     // RFC 9112 3.2. node:http's own check would answer without a body.
     if (httpVersion === '1.1' && headers.host === undefined) return malformedAnswer(400);
     const id = randomUUID();
-    const path = url.replace(/\?.*$/s, '');
+    const queryAt = url.indexOf('?');
+    const path = queryAt < 0 ? url : url.slice(0, queryAt);
+    const query = queryAt < 0 ? '' : url.slice(queryAt + 1);
+    const remote = socket.remoteAddress ?? 'unix';
     const route = router(method, path, headers);
     try {
       if (running > maxRunning) throw new EntropyError('ERR_BUSY', 'too many requests at once');
       const invited = headers.expect?.toLowerCase() === '100-continue';
       const invite = invited ? () => response.writeContinue() : undefined;
       const body = await readBody(request, route.bodyLimitBytes, invite);
-      return await route.answer({ id, method, path, headers, body });
+      return await route.answer({ id, method, path, query, headers, rawHeaders, body, remote });
     } catch (error) {
       const answer = route.refuse(error, id);
       if (answer.status >= 500 && !request.socket.destroyed)

@@ -10,14 +10,20 @@ export interface RandomSource {
   metrics(): Promise<string>;
 }
 
-/** A request whose body has been read. Path and headers as received: signatures cover them. */
+/** A request whose body has been read. Everything as received: signatures cover it. */
 export interface GatewayRequest {
   readonly id: string;
   readonly method: string;
   /** Without the query. */
   readonly path: string;
+  /** Without its question mark; '' where there is none. */
+  readonly query: string;
   readonly headers: IncomingHttpHeaders;
+  /** Name, value, name, value: with repeats, a character a byte (latin1), as node:http gives them. */
+  readonly rawHeaders: readonly string[];
   readonly body: Buffer;
+  /** Who asks: an IP address, or `unix`. */
+  readonly remote: string;
 }
 
 /** A whole answer; its Date, Content-Length and caching headers are added when it is sent. */

@@ -3,7 +3,7 @@ import t from 'tap';
 import { EntropyError } from '../../src/errors.js';
 import { awsRoute } from '../../src/gateway/aws-route.js';
 import type { GatewayRequest } from '../../src/gateway/route.js';
-import { answerOf, failingSource, fakeSource } from './support.js';
+import { answerOf, failingSource, fakeSource, gatewayRequest } from './support.js';
 
 const awsJson = 'application/x-amz-json-1.1';
 const target = 'TrentService.GenerateRandom';
@@ -11,14 +11,7 @@ const awsHeaders = { 'content-type': awsJson, 'x-amz-target': target };
 
 /** A request as an SDK sends it, but for what is given. */
 function awsRequest(body: string, overrides: Partial<GatewayRequest> = {}): GatewayRequest {
-  return {
-    id: 'id-1',
-    method: 'POST',
-    path: '/',
-    headers: awsHeaders,
-    body: Buffer.from(body),
-    ...overrides,
-  };
+  return gatewayRequest({ headers: awsHeaders, body: Buffer.from(body), ...overrides });
 }
 
 const ask = (request: GatewayRequest, source = fakeSource()) => answerOf(awsRoute(source), request);

@@ -13,10 +13,10 @@ function echoRoute(answer?: (request: GatewayRequest) => Promise<Answer>): Route
     bodyLimitBytes: 10,
     answer:
       answer ??
-      (async ({ id, method, path, body }) => ({
+      (async ({ id, method, path, query, remote, body }) => ({
         status: 200,
         headers: { 'x-request-id': id },
-        body: `${method} ${path} ${body}`,
+        body: `${method} ${path} ${query} ${remote} ${body}`,
       })),
     refuse: (error, requestId) => ({
       status: error instanceof EntropyError && error.code === 'ERR_TOO_LARGE' ? 413 : 503,
@@ -26,7 +26,7 @@ function echoRoute(answer?: (request: GatewayRequest) => Promise<Answer>): Route
   };
 }
 
-t.test('hands method, path without query, headers and body to the route', async (t) => {
+t.test('hands method, path, query, address, headers and body to the route', async (t) => {
   const seen: unknown[] = [];
   const { handle } = createExchanges((...args) => {
     seen.push(args);
@@ -34,7 +34,7 @@ t.test('hands method, path without query, headers and body to the route', async 
   }, memoryLog());
   const port = await serve(t, handle);
   const answer = await call({ port, method: 'POST', path: '/a/b?c=/d?e', body: 'body' });
-  t.match(answer, { status: 200, body: 'POST /a/b body' });
+  t.match(answer, { status: 200, body: 'POST /a/b c=/d?e 127.0.0.1 body' });
   t.match(answer.headers['x-request-id'], /^[0-9a-f-]{36}$/);
   t.match(seen, [['POST', '/a/b', { host: /./ }]]);
   const again = await call({ port });

@@ -4,7 +4,7 @@ import { EntropyError } from '../../src/errors.js';
 import type { Dialect } from '../../src/formats/gen-random.js';
 import { genRandomRoute } from '../../src/gateway/gen-random-route.js';
 import type { GatewayRequest } from '../../src/gateway/route.js';
-import { answerOf, failingSource, fakeSource } from './support.js';
+import { answerOf, failingSource, fakeSource, gatewayRequest } from './support.js';
 
 const goodSequence = '919c82d4-8046-4722-9094-35c3c6524cff';
 const goodBody = '{"random_data_length":"512"}';
@@ -12,14 +12,12 @@ const answerHeaders = { 'Content-Type': 'application/json', 'x-request-id': 'id-
 
 /** A request as an SDK sends it, but for what is given. */
 function genRandomRequest(body: string, overrides: Partial<GatewayRequest> = {}): GatewayRequest {
-  return {
-    id: 'id-1',
-    method: 'POST',
+  return gatewayRequest({
     path: '/v1.0/53d1aefc533f4ce9a59c26b01667cbcf/kms/gen-random',
     headers: { 'content-type': 'application/json', 'x-auth-token': 'token' },
     body: Buffer.from(body),
     ...overrides,
-  };
+  });
 }
 
 function ask(request: GatewayRequest, dialect: Dialect = 'otc', client = fakeSource()) {

@@ -1,12 +1,12 @@
 import t from 'tap';
 import { EntropyError } from '../../src/errors.js';
 import { isPage, pagesRoute } from '../../src/gateway/pages.js';
-import { answerOf, failingSource, fakeSource } from './support.js';
+import { answerOf, failingSource, fakeSource, gatewayRequest } from './support.js';
 
 function ask(path: string, client = fakeSource(), host: string | undefined = 'localhost:8478') {
   const route = pagesRoute({ client, dialect: 'otc', pageHosts: ['entropy.example'] });
   const headers = host === undefined ? {} : { host };
-  return answerOf(route, { id: 'id-1', method: 'GET', path, headers, body: Buffer.alloc(0) });
+  return answerOf(route, gatewayRequest({ method: 'GET', path, headers }));
 }
 
 const unhealthy = fakeSource({
@@ -86,8 +86,7 @@ t.test('pages answer only under names of this host', async (t) => {
     for (const path of ['/', '/metrics', '/healthz'])
       t.equal((await ask(path, fakeSource(), host)).status, status, `${path} under ${host}`);
   const route = pagesRoute({ client: fakeSource(), dialect: 'otc' });
-  const request = { id: 'id-1', method: 'GET', path: '/', headers: {}, body: Buffer.alloc(0) };
-  t.equal((await route.answer(request)).status, 403, 'without a Host');
+  t.equal((await route.answer(gatewayRequest({ method: 'GET' }))).status, 403, 'without a Host');
 });
 
 t.test('failures are plain text, and defects stay inside', async (t) => {

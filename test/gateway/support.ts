@@ -79,6 +79,21 @@ export function leaveStaleSocket(path: string): void {
   spawnSync(process.execPath, ['-e', script, path]);
 }
 
+/** A request over a Unix socket with nothing in it, but for what is given. */
+export function gatewayRequest(overrides: Partial<GatewayRequest> = {}): GatewayRequest {
+  return {
+    id: 'id-1',
+    method: 'POST',
+    path: '/',
+    query: '',
+    headers: {},
+    rawHeaders: [],
+    body: Buffer.alloc(0),
+    remote: 'unix',
+    ...overrides,
+  };
+}
+
 /** What a route answers, by the contract of {@link Route}: what it throws it also refuses. */
 export async function answerOf(route: Route, request: GatewayRequest): Promise<Answer> {
   try {
