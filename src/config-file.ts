@@ -6,6 +6,9 @@ import { EntropyError } from './errors.js';
 
 const uint32 = 2 ** 32 - 1;
 
+/** What one write sends at most, and so the least that a user must be able to have unsent. */
+const chunkBytes = 131_072;
+
 const integer = (minimum: number, maximum: number) =>
   v.pipe(
     v.number(`want an integer of ${minimum} to ${maximum}`),
@@ -44,6 +47,11 @@ const schema = v.strictObject({
       connections: v.optional(integer(1, 1_000_000)),
       connections_per_user: v.optional(integer(1, 1_000_000)),
       bytes_per_second_per_user: v.optional(integer(0, uint32)),
+      unsent_bytes: v.optional(integer(chunkBytes, uint32)),
+      unsent_bytes_per_user: v.optional(integer(chunkBytes, uint32)),
+      fresh_requests_per_user: v.optional(integer(1, 65_536)),
+      message_seconds: v.optional(integer(1, 3_600)),
+      stall_seconds: v.optional(integer(1, 3_600)),
     }),
   ),
   generator: v.optional(

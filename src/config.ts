@@ -39,6 +39,14 @@ export interface Limits {
   connectionsPerUser: number;
   /** Random bytes; 0: no limit. */
   bytesPerSecondPerUser: number;
+  /** Answers that the kernel has not taken: of all users, and of one. */
+  unsentBytes: number;
+  unsentBytesPerUser: number;
+  /** Requests with prediction resistance that may wait for entropy. */
+  freshRequestsPerUser: number;
+  /** For a message to arrive whole, and for the kernel to take a piece of an answer. */
+  messageSeconds: number;
+  stallSeconds: number;
 }
 
 /** What the command line may override. */
@@ -48,6 +56,21 @@ export interface ConfigFlags {
   socket?: string;
   profile?: 'default' | 'strict';
 }
+
+const mebibyte = 1024 * 1024;
+
+/** What clients may use unless the operator says otherwise. */
+export const defaultLimits: Limits = {
+  messageBytes: 65_536,
+  connections: 4_096,
+  connectionsPerUser: 1_024,
+  bytesPerSecondPerUser: 0,
+  unsentBytes: 64 * mebibyte,
+  unsentBytesPerUser: 16 * mebibyte,
+  freshRequestsPerUser: 64,
+  messageSeconds: 10,
+  stallSeconds: 60,
+};
 
 /** Everyone may connect, as everyone may read /dev/urandom. */
 const defaultMode = 0o666;
@@ -79,6 +102,21 @@ function devices(sources: NonNullable<FileConfig['source']>): DeviceOptions[] {
   return names.has(hwrng.name) ? named : [hwrng, ...named];
 }
 
+function limits(file: NonNullable<FileConfig['limits']>): Limits {
+  const standard = defaultLimits;
+  return {
+    messageBytes: file.message_bytes ?? standard.messageBytes,
+    connections: file.connections ?? standard.connections,
+    connectionsPerUser: file.connections_per_user ?? standard.connectionsPerUser,
+    bytesPerSecondPerUser: file.bytes_per_second_per_user ?? standard.bytesPerSecondPerUser,
+    unsentBytes: file.unsent_bytes ?? standard.unsentBytes,
+    unsentBytesPerUser: file.unsent_bytes_per_user ?? standard.unsentBytesPerUser,
+    freshRequestsPerUser: file.fresh_requests_per_user ?? standard.freshRequestsPerUser,
+    messageSeconds: file.message_seconds ?? standard.messageSeconds,
+    stallSeconds: file.stall_seconds ?? standard.stallSeconds,
+  };
+}
+
 /**
  * Merges a file and the flags.
  * @param file as checked; `{}` where there is none
@@ -99,12 +137,7 @@ export function mergeConfig(
     profile: flags.profile ?? file.profile ?? generatorDefaults.profile,
     listen: listen.map(({ path, mode = defaultMode, admin = true }) => ({ path, mode, admin })),
     adminGroup: file.access?.admin_group,
-    limits: {
-      messageBytes: file.limits?.message_bytes ?? 65_536,
-      connections: file.limits?.connections ?? 4_096,
-      connectionsPerUser: file.limits?.connections_per_user ?? 1_024,
-      bytesPerSecondPerUser: file.limits?.bytes_per_second_per_user ?? 0,
-    },
+    limits: limits(file.limits ?? {}),
     reseedRequests: file.generator?.reseed_requests ?? generatorDefaults.reseedRequests,
     reseedSeconds: file.generator?.reseed_seconds ?? generatorDefaults.reseedSeconds,
     devices: devices(file.source ?? []),

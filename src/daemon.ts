@@ -106,7 +106,7 @@ export async function startDaemon({ config, http, addon }: DaemonOptions): Promi
       users: new Users(limits),
       version,
       startedAt: Date.now(),
-      outputs: new OutputChunks(generator),
+      outputs: new OutputChunks(generator, limits),
     },
   });
   // In reverse: the generator is last to end.

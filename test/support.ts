@@ -11,7 +11,7 @@ import { Packr } from 'msgpackr';
 import root, { type Test } from 'tap';
 import { Call, type CallRequest } from '../src/call.js';
 import { connect } from '../src/client.js';
-import type { Limits } from '../src/config.js';
+import { defaultLimits, type Limits } from '../src/config.js';
 import { createGenerator, type Generator } from '../src/generator.js';
 import { Counters } from '../src/metrics.js';
 import { loadAddon } from '../src/native.js';
@@ -104,13 +104,7 @@ export function serverContext(
   generator: Generator,
   changed: Partial<Limits> = {},
 ): ConnectionContext {
-  const limits = {
-    messageBytes: maxMessageSize,
-    connections: 4_096,
-    connectionsPerUser: 1_024,
-    bytesPerSecondPerUser: 0,
-    ...changed,
-  };
+  const limits = { ...defaultLimits, ...changed };
   return {
     generator,
     counters: new Counters(),
@@ -118,7 +112,7 @@ export function serverContext(
     users: new Users(limits),
     version: '1.2.3',
     startedAt: Date.now(),
-    outputs: new OutputChunks(generator),
+    outputs: new OutputChunks(generator, limits),
   };
 }
 

@@ -1,4 +1,5 @@
 /** The daemon's server on SOCKET, as the second argument says: with short cuts past node:net. */
+import { defaultLimits } from '../../dist/config.js';
 import { createGenerator } from '../../dist/generator.js';
 import { Counters } from '../../dist/metrics.js';
 import { loadAddon } from '../../dist/native.js';
@@ -8,12 +9,7 @@ import { Users } from '../../dist/server/users.js';
 
 const [path, way] = process.argv.slice(2);
 const generator = createGenerator({ devices: [] });
-const limits = {
-  messageBytes: 65_536,
-  connections: 4_096,
-  connectionsPerUser: 4_096,
-  bytesPerSecondPerUser: 0,
-};
+const limits = { ...defaultLimits, connectionsPerUser: defaultLimits.connections };
 await listen(
   {
     path,
@@ -28,6 +24,6 @@ await listen(
     users: new Users(limits),
     version: 'bench',
     startedAt: Date.now(),
-    outputs: new OutputChunks(generator),
+    outputs: new OutputChunks(generator, limits),
   },
 );

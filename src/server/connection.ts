@@ -40,10 +40,6 @@ export interface ConnectionOptions {
 const unitsPerTurn = 4;
 const largeSize = chunkSize / 4;
 
-/** For a message to arrive whole, and for the kernel to take a chunk. */
-const messageTimeoutMs = 10_000;
-const stallTimeoutMs = 60_000;
-
 /** Until a large answer asks again for a chunk where none was to be had. */
 const busyPauseMs = 10;
 
@@ -116,9 +112,10 @@ export class Connection {
 
   /** Ends what has taken too long; to be called about once a second. */
   sweep(now: number): void {
-    if (this.#stalledSince > 0 && now - this.#stalledSince > stallTimeoutMs) this.#socket.destroy();
-    if (this.#incompleteSince === 0 || now - this.#incompleteSince <= messageTimeoutMs) return;
-    this.#reject(invalid(`it has ${messageTimeoutMs / 1000} s to arrive whole`));
+    const { messageSeconds, stallSeconds } = this.#context.limits;
+    if (passed(this.#stalledSince, now, stallSeconds)) this.#socket.destroy();
+    if (passed(this.#incompleteSince, now, messageSeconds))
+      this.#reject(invalid(`it has ${messageSeconds} s to arrive whole`));
   }
 
   /** Takes what a read brought: [0, size) of `input`, which the caller may overwrite afterwards. */
@@ -396,6 +393,11 @@ export class Connection {
       this.#nextTurn();
     });
   }
+}
+
+/** Whether so long has passed since a time that is 0 where nothing has begun; both in ms. */
+function passed(since: number, now: number, seconds: number): boolean {
+  return since > 0 && now - since > seconds * 1000;
 }
 
 function invalid(reason: string): EntropyError {

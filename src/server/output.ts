@@ -1,12 +1,10 @@
 /** The buffers that answers are built in: locked memory, one for all writes that go out at once. */
+import type { Limits } from '../config.js';
 import type { Generator } from '../generator.js';
 import type { User } from './users.js';
 
 /** Bytes that one write sends at most; larger writes were measured slower. */
 export const chunkSize = 128 * 1024;
-
-/** Chunks that the kernel has not taken yet, over all connections: 64 MiB. */
-export const maxChunks = (64 * 1024 * 1024) / chunkSize;
 
 /** A buffer of `chunkSize`. */
 export interface Chunk {
@@ -20,12 +18,15 @@ export interface Chunk {
  */
 export class OutputChunks {
   readonly #generator: Generator;
+  readonly #limits: Pick<Limits, 'unsentBytes'>;
   readonly #free: Chunk[] = [];
-  /** Chunks that are not back. */
+  /** Bytes of the chunks that are not back. */
   lent = 0;
 
-  constructor(generator: Generator) {
+  /** @param limits read at every use, so that a reload changes it */
+  constructor(generator: Generator, limits: Pick<Limits, 'unsentBytes'>) {
     this.#generator = generator;
+    this.#limits = limits;
   }
 
   /**
@@ -33,8 +34,9 @@ export class OutputChunks {
    * user's share of it.
    */
   take(user: User): Chunk | undefined {
-    if (this.lent === maxChunks || !user.takeChunk()) return undefined;
-    this.lent++;
+    if (this.lent + chunkSize > this.#limits.unsentBytes || !user.takeRoom(chunkSize))
+      return undefined;
+    this.lent += chunkSize;
     const chunk = this.#free.pop();
     if (chunk !== undefined) return chunk;
     const bytes = Buffer.from(this.#generator.allocate(chunkSize).buffer);
@@ -43,8 +45,8 @@ export class OutputChunks {
 
   /** Takes a chunk back that `user` took and whose random bytes have been wiped. */
   give(chunk: Chunk, user: User): void {
-    this.lent--;
-    user.giveChunk();
+    this.lent -= chunkSize;
+    user.giveRoom(chunkSize);
     if (this.#free.length === 0) this.#free.push(chunk);
   }
 }

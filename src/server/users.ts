@@ -3,13 +3,10 @@ import type { Limits } from '../config.js';
 import { EntropyError } from '../errors.js';
 
 /** Read at every use, so that a reload changes them for all: a lower one refuses what is new. */
-export type UserLimits = Pick<Limits, 'connectionsPerUser' | 'bytesPerSecondPerUser'>;
-
-/** Chunks of output that one user's unread answers may hold: a quarter of all. */
-export const maxChunksPerUser = 128;
-
-/** Requests with prediction resistance of one user that may wait for entropy. */
-export const maxFreshPerUser = 64;
+export type UserLimits = Pick<
+  Limits,
+  'connectionsPerUser' | 'bytesPerSecondPerUser' | 'unsentBytesPerUser' | 'freshRequestsPerUser'
+>;
 
 /** Milliseconds, as `performance.now()`. */
 export type Clock = () => number;
@@ -18,7 +15,7 @@ export class User {
   readonly #limits: UserLimits;
   readonly #clock: Clock;
   connections = 0;
-  #chunks = 0;
+  #unsent = 0;
   #fresh = 0;
   /** Bytes that may be asked for at `#filledAt`, up to a second's; below 0 they are owed. */
   #allowance: number;
@@ -31,20 +28,20 @@ export class User {
     this.#filledAt = clock();
   }
 
-  /** False at the user's share. What is taken is given back. */
-  takeChunk(): boolean {
-    if (this.#chunks >= maxChunksPerUser) return false;
-    this.#chunks++;
+  /** Room for so many bytes of output; false at the user's share. What is taken is given back. */
+  takeRoom(size: number): boolean {
+    if (this.#unsent + size > this.#limits.unsentBytesPerUser) return false;
+    this.#unsent += size;
     return true;
   }
 
-  giveChunk(): void {
-    this.#chunks--;
+  giveRoom(size: number): void {
+    this.#unsent -= size;
   }
 
   /** False at the limit, and `endFresh` does not follow. */
   beginFresh(): boolean {
-    if (this.#fresh >= maxFreshPerUser) return false;
+    if (this.#fresh >= this.#limits.freshRequestsPerUser) return false;
     this.#fresh++;
     return true;
   }

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import type { DaemonStatus } from '../../src/client.js';
 import { describe, status } from '../../src/commands/status.js';
+import { defaultLimits } from '../../src/config.js';
 import { fakeGenerator, freePath, startServer } from '../support.js';
 
 const full: DaemonStatus = {
@@ -21,7 +22,7 @@ const full: DaemonStatus = {
   requests: 8,
   randomBytes: 9,
   errors: { ERR_LENGTH: 2 },
-  limits: { messageBytes: 1, connections: 2, connectionsPerUser: 3, bytesPerSecondPerUser: 4 },
+  limits: { ...defaultLimits, connections: 2 },
   sources: [
     {
       name: 'hwrng',

@@ -6,11 +6,11 @@ import t, { type Test } from 'tap';
 import { EntropyError } from '../../src/errors.js';
 import type { Generator } from '../../src/generator.js';
 import { maxRandomSize } from '../../src/protocol.js';
-import { Connection, type ConnectionContext } from '../../src/server/connection.js';
+import { Connection } from '../../src/server/connection.js';
 import { Input } from '../../src/server/input.js';
-import { type Chunk, chunkSize, maxChunks } from '../../src/server/output.js';
+import { chunkSize } from '../../src/server/output.js';
 import { nobody } from '../../src/server/peer.js';
-import { maxChunksPerUser, maxFreshPerUser, User } from '../../src/server/users.js';
+import type { User } from '../../src/server/users.js';
 import {
   collect,
   exchange,
@@ -577,26 +577,12 @@ t.test('a failure within a large answer ends the connection, and no byte is made
   }
 });
 
-/** Takes all the chunks there are. */
-function takeAll({ outputs }: ConnectionContext): { giveBack(): void } {
-  const lent: [Chunk, User][] = [];
-  while (outputs.lent < maxChunks) {
-    const user = new User({ connectionsPerUser: 1, bytesPerSecondPerUser: 0 }, () => 0);
-    for (let i = 0; i < maxChunksPerUser; i++) lent.push([outputs.take(user) as Chunk, user]);
-  }
-  return {
-    giveBack() {
-      for (const [chunk, user] of lent) outputs.give(chunk, user);
-    },
-  };
-}
-
 const busy = ['ERR_BUSY', 'too much waits to be read or for entropy; try again later'];
 
 t.test('where no chunk is left, requests are told to come again', async (t) => {
   const memory = new Uint8Array(chunkSize);
   const { path, context } = await startServer(t, fakeGenerator({ allocate: () => memory }));
-  const all = takeAll(context);
+  context.limits.unsentBytes = 0;
   const requests = [
     message(1, 'random', [5]),
     message(2, 'random', [5, fresh]),
@@ -609,7 +595,7 @@ t.test('where no chunk is left, requests are told to come again', async (t) => {
     [1, 3, null, {}],
     [1, 4, busy, null],
   ]);
-  all.giveBack();
+  context.limits.unsentBytes = chunkSize;
   t.ok(await serves(t, path));
 });
 
@@ -639,11 +625,11 @@ t.test('one user’s unread answers leave room for another’s', async (t) => {
   const { path, context } = await startServer(t, fakeGenerator({ allocate: () => memory }));
   // The user of this process holds all its share.
   const user = context.users.enter(process.geteuid?.() ?? -1) as User;
-  while (user.takeChunk());
+  while (user.takeRoom(chunkSize));
   const [answer] = unpackAll(await exchange(t, path, message(1, 'random', [5])));
   t.match(answer, plain ? [1, 1, null, wire(5)] : [1, 1, busy, null], 'the user is told so');
   t.ok(context.outputs.take(context.users.enter(77) as User), 'another is served');
-  user.giveChunk();
+  user.giveRoom(chunkSize);
   t.ok(await serves(t, path));
 });
 
@@ -703,10 +689,10 @@ t.test('an answer that nobody takes for a minute ends its connection', async (t)
   const socket = await open(t, fake.path);
   socket.pause();
   socket.write(message(1, 'random', [maxRandomSize]));
-  await until(() => context.outputs.lent === 1);
+  await until(() => context.outputs.lent === chunkSize);
   connection?.sweep(performance.now() + 59_000);
   await setImmediate();
-  t.equal(context.outputs.lent, 1);
+  t.equal(context.outputs.lent, chunkSize);
   connection?.sweep(performance.now() + 61_000);
   await until(() => context.outputs.lent === 0);
   t.ok(await serves(t, path));
@@ -744,10 +730,11 @@ t.test('of one user, so many requests with prediction resistance may wait', asyn
   const { path, context } = await startServer(
     t,
     fakeGenerator({ fillFresh: () => new Promise((resolve) => waiting.push(resolve)) }),
+    { limits: { freshRequestsPerUser: 3 } },
   );
-  const sockets = await Promise.all(Array.from({ length: maxFreshPerUser }, () => open(t, path)));
+  const sockets = await Promise.all(Array.from({ length: 3 }, () => open(t, path)));
   for (const socket of sockets) socket.write(message(1, 'random', [5, fresh]));
-  await until(() => waiting.length === maxFreshPerUser);
+  await until(() => waiting.length === sockets.length);
   const answers = unpackAll(await exchange(t, path, message(2, 'random', [5, fresh])));
   t.strictSame(answers, [[1, 2, busy, null]]);
   t.ok(await serves(t, path), 'without it they are served');
@@ -810,7 +797,7 @@ t.test('a connection that is lost while fresh bytes are gathered frees its buffe
   socket.destroy();
   await once(socket, 'close');
   await setTimeout(5);
-  t.equal(context.outputs.lent, 1);
+  t.equal(context.outputs.lent, chunkSize);
   finish();
   await setImmediate();
   t.equal(context.outputs.lent, 0);

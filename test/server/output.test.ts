@@ -1,12 +1,13 @@
 import t from 'tap';
-import { type Chunk, chunkSize, maxChunks, OutputChunks } from '../../src/server/output.js';
-import { maxChunksPerUser, User } from '../../src/server/users.js';
+import { defaultLimits } from '../../src/config.js';
+import { type Chunk, chunkSize, OutputChunks } from '../../src/server/output.js';
+import { User } from '../../src/server/users.js';
 import { fakeGenerator } from '../support.js';
 
-const newUser = () => new User({ connectionsPerUser: 1, bytesPerSecondPerUser: 0 }, () => 0);
+const newUser = () => new User(defaultLimits, () => 0);
 
 t.test('a chunk has its size, and is the same again once it is back', async (t) => {
-  const outputs = new OutputChunks(fakeGenerator());
+  const outputs = new OutputChunks(fakeGenerator(), defaultLimits);
   const user = newUser();
   const first = outputs.take(user) as Chunk;
   t.equal(first.bytes.length, chunkSize);
@@ -19,22 +20,35 @@ t.test('a chunk has its size, and is the same again once it is back', async (t) 
 });
 
 t.test('at most 64 MiB are lent, and a quarter of that to one user', async (t) => {
-  t.equal(maxChunks * chunkSize, 64 * 1024 * 1024);
-  t.equal(maxChunksPerUser, maxChunks / 4);
+  const perUser = 128;
   const bytes = new Uint8Array(chunkSize);
-  const outputs = new OutputChunks(fakeGenerator({ allocate: () => bytes }));
+  const outputs = new OutputChunks(fakeGenerator({ allocate: () => bytes }), defaultLimits);
   const users = [newUser(), newUser(), newUser(), newUser()] as const;
   const last = new Map<User, Chunk>();
   for (const user of users) {
-    for (let i = 0; i < maxChunksPerUser; i++) last.set(user, outputs.take(user) as Chunk);
+    for (let i = 0; i < perUser; i++) last.set(user, outputs.take(user) as Chunk);
     t.equal(outputs.take(user), undefined, 'of this user');
   }
   const another = newUser();
   t.equal(outputs.take(another), undefined, 'of all');
-  t.equal(outputs.lent, maxChunks);
+  t.equal(outputs.lent, 64 * 1024 * 1024);
   outputs.give(last.get(users[0]) as Chunk, users[0]);
   t.ok(outputs.take(another), 'one that came back is lent again');
   t.equal(outputs.take(users[0]), undefined);
+});
+
+t.test('a limit that changes holds from then on', async (t) => {
+  const limits = { ...defaultLimits, unsentBytes: chunkSize };
+  const outputs = new OutputChunks(fakeGenerator(), limits);
+  const user = new User(limits, () => 0);
+  outputs.take(user);
+  t.equal(outputs.take(user), undefined);
+  limits.unsentBytes = 3 * chunkSize - 1;
+  t.ok(outputs.take(user));
+  t.equal(outputs.take(user), undefined, 'a chunk has room as a whole');
+  limits.unsentBytes = 9 * chunkSize;
+  limits.unsentBytesPerUser = 2 * chunkSize;
+  t.equal(outputs.take(user), undefined, 'of this user');
 });
 
 t.test('one free chunk is kept, the others are left to the collector', async (t) => {
@@ -46,6 +60,7 @@ t.test('one free chunk is kept, the others are left to the collector', async (t)
         return new Uint8Array(size);
       },
     }),
+    defaultLimits,
   );
   const user = newUser();
   const lent = [outputs.take(user), outputs.take(user), outputs.take(user)] as Chunk[];

@@ -1,7 +1,8 @@
 import t from 'tap';
-import { maxChunksPerUser, maxFreshPerUser, User, Users } from '../../src/server/users.js';
+import { defaultLimits } from '../../src/config.js';
+import { User, Users } from '../../src/server/users.js';
 
-const unlimited = { connectionsPerUser: 2, bytesPerSecondPerUser: 0 };
+const unlimited = { ...defaultLimits, connectionsPerUser: 2 };
 
 t.test('a user has so many connections, whoever else is there', async (t) => {
   const users = new Users(unlimited);
@@ -14,7 +15,7 @@ t.test('a user has so many connections, whoever else is there', async (t) => {
 });
 
 t.test('a limit that changes holds from then on', async (t) => {
-  const limits = { connectionsPerUser: 1, bytesPerSecondPerUser: 0 };
+  const limits = { ...defaultLimits, connectionsPerUser: 1 };
   const users = new Users(limits);
   users.enter(0);
   t.equal(users.enter(0), undefined);
@@ -25,15 +26,20 @@ t.test('a limit that changes holds from then on', async (t) => {
   t.equal(user.allowance() > 0, true, 'what was taken before is not owed');
 });
 
-t.test('what is taken is given back: chunks, and places for fresh bytes', async (t) => {
-  const user = new User(unlimited, () => 0);
+t.test('what is taken is given back: room for output, and places for fresh bytes', async (t) => {
+  const limits = { ...defaultLimits, unsentBytesPerUser: 100, freshRequestsPerUser: 2 };
+  const user = new User(limits, () => 0);
   for (let round = 0; round < 2; round++) {
-    for (let i = 0; i < maxChunksPerUser; i++) t.ok(user.takeChunk());
-    t.notOk(user.takeChunk());
-    for (let i = 0; i < maxChunksPerUser; i++) user.giveChunk();
-    for (let i = 0; i < maxFreshPerUser; i++) t.ok(user.beginFresh());
-    t.notOk(user.beginFresh());
-    for (let i = 0; i < maxFreshPerUser; i++) user.endFresh();
+    t.strictSame(
+      [60, 41, 40, 1].map((size) => user.takeRoom(size)),
+      [true, false, true, false],
+    );
+    for (const size of [60, 40]) user.giveRoom(size);
+    t.strictSame(
+      [1, 2, 3].map(() => user.beginFresh()),
+      [true, true, false],
+    );
+    for (let i = 0; i < 2; i++) user.endFresh();
   }
 });
 
@@ -45,7 +51,7 @@ t.test('without a limit there is always room', async (t) => {
 
 t.test('bytes a second hold on average, and no size is out of reach', async (t) => {
   let now = 0;
-  const user = new User({ connectionsPerUser: 1, bytesPerSecondPerUser: 1000 }, () => now);
+  const user = new User({ ...defaultLimits, bytesPerSecondPerUser: 1000 }, () => now);
   for (const [at, allowance, spent, why] of [
     [0, 1000, 400, 'a second’s worth is there at once'],
     [0, 600, 600, 'and is used up'],
@@ -67,7 +73,7 @@ t.test('bytes a second hold on average, and no size is out of reach', async (t) 
 
 t.test('who comes back at once still owes; who is idle is forgotten', async (t) => {
   let now = 0;
-  const limits = { connectionsPerUser: 9, bytesPerSecondPerUser: 1000 };
+  const limits = { ...defaultLimits, bytesPerSecondPerUser: 1000 };
   const users = new Users(limits, () => now);
   const user = users.enter(5) as User;
   user.spend(1500);
