@@ -10,6 +10,7 @@ import { type Addon, type LoadResult, loadAddon } from './native.js';
 import { Listeners } from './server/listeners.js';
 import { OutputChunks } from './server/output.js';
 import type { AdminRule } from './server/peer.js';
+import { RandomBatch } from './server/random-batch.js';
 import { Users } from './server/users.js';
 import { version } from './version.js';
 
@@ -96,17 +97,19 @@ export async function startDaemon({ config, http, addon }: DaemonOptions): Promi
     loaded,
   );
   const limits = { ...config.limits };
+  const counters = new Counters();
   const listeners = new Listeners({
     addon: loaded.addon,
     adminRule: () => rule,
     context: {
       generator,
-      counters: new Counters(),
+      counters,
       limits,
       users: new Users(limits),
       version,
       startedAt: Date.now(),
       outputs: new OutputChunks(generator, limits),
+      batch: new RandomBatch(generator, counters),
     },
   });
   // In reverse: the generator is last to end.

@@ -17,6 +17,7 @@ import { Counters } from '../src/metrics.js';
 import { loadAddon } from '../src/native.js';
 import type { ConnectionContext } from '../src/server/connection.js';
 import { OutputChunks } from '../src/server/output.js';
+import { RandomBatch } from '../src/server/random-batch.js';
 import { type ListenOptions, listen } from '../src/server/server.js';
 import { Users } from '../src/server/users.js';
 
@@ -105,14 +106,16 @@ export function serverContext(
   changed: Partial<Limits> = {},
 ): ConnectionContext {
   const limits = { ...defaultLimits, ...changed };
+  const counters = new Counters();
   return {
     generator,
-    counters: new Counters(),
+    counters,
     limits,
     users: new Users(limits),
     version: '1.2.3',
     startedAt: Date.now(),
     outputs: new OutputChunks(generator, limits),
+    batch: new RandomBatch(generator, counters),
   };
 }
 

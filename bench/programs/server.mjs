@@ -4,12 +4,14 @@ import { createGenerator } from '../../dist/generator.js';
 import { Counters } from '../../dist/metrics.js';
 import { loadAddon } from '../../dist/native.js';
 import { OutputChunks } from '../../dist/server/output.js';
+import { RandomBatch } from '../../dist/server/random-batch.js';
 import { listen } from '../../dist/server/server.js';
 import { Users } from '../../dist/server/users.js';
 
 const [path, way] = process.argv.slice(2);
 const generator = createGenerator({ devices: [] });
 const limits = { ...defaultLimits, connectionsPerUser: defaultLimits.connections };
+const counters = new Counters();
 await listen(
   {
     path,
@@ -19,11 +21,12 @@ await listen(
   },
   {
     generator,
-    counters: new Counters(),
+    counters,
     limits,
     users: new Users(limits),
     version: 'bench',
     startedAt: Date.now(),
     outputs: new OutputChunks(generator, limits),
+    batch: new RandomBatch(generator, counters),
   },
 );

@@ -12,6 +12,7 @@ import { Input } from './input.js';
 import type { ServiceContext } from './methods.js';
 import { type Chunk, chunkSize, type OutputChunks } from './output.js';
 import type { Peer } from './peer.js';
+import type { Member, RandomBatch } from './random-batch.js';
 import { run } from './random-run.js';
 import type { User, Users } from './users.js';
 
@@ -19,6 +20,7 @@ import type { User, Users } from './users.js';
 export interface ConnectionContext extends ServiceContext {
   outputs: OutputChunks;
   users: Users;
+  batch: RandomBatch;
 }
 
 /** What tells one connection from another. */
@@ -56,7 +58,7 @@ type Outcome = Awaited<ReturnType<General['handle']>>;
 const empty = Buffer.alloc(0);
 const noInput = new Input(0);
 
-export class Connection {
+export class Connection implements Member {
   readonly #socket: Socket;
   readonly #sendNow: ConnectionOptions['sendNow'];
   readonly #context: ConnectionContext;
@@ -79,7 +81,9 @@ export class Connection {
 
   /** Of this turn, units. */
   #spent = 0;
-  /** A write, a turn, a generate or a method is outstanding, and its end calls #resume. */
+  /** The batch has requests of this connection, and will answer them. */
+  #batched = false;
+  /** A batch, a write, a turn, a generate or a method is outstanding, and its end calls #resume. */
   #waiting = false;
   /** No more is read: behind what has come, the connection ends. */
   #ending = false;
@@ -122,6 +126,7 @@ export class Connection {
   receive(input: Input, size: number): void {
     if (this.#ending) return;
     const start = performance.now();
+    this.#context.batch.noteRead(this, start);
     if (this.#at === this.#end) {
       this.#input = input;
       this.#end = size;
@@ -139,7 +144,7 @@ export class Connection {
       this.#end -= this.#at;
       this.#at = 0;
     }
-    this.#context.counters.served((performance.now() - start) / 1000);
+    if (!this.#batched) this.#context.counters.served((performance.now() - start) / 1000);
   }
 
   /** Answers what can be answered now. */
@@ -153,8 +158,10 @@ export class Connection {
       else if (this.#at === this.#end || !this.#take()) break;
       this.#spent++;
     }
-    if (this.#waiting) this.#socket.pause();
-    else if (this.#ending) this.#finishNow();
+    if (this.#waiting) {
+      // The end of this turn is near: it is not worth to pause for, unless more has come already.
+      if (!this.#batched || this.#at < this.#end) this.#socket.pause();
+    } else if (this.#ending) this.#finishNow();
     else {
       if (this.#at < this.#end && this.#incompleteSince === 0)
         this.#incompleteSince = performance.now();
@@ -188,7 +195,14 @@ export class Connection {
     if (run.count > 0) {
       this.#startMessage();
       this.#context.counters.requests += run.count;
-      this.#sendRun();
+      if (this.#sendNow === undefined || run.left > 0 || !this.#context.batch.take(this, run))
+        this.#sendRun();
+      else {
+        this.#at = run.end;
+        this.#user.spend(run.payload);
+        this.#batched = true;
+        this.#waiting = true;
+      }
       return true;
     }
     let next = 0;
@@ -279,6 +293,31 @@ export class Connection {
     this.#send(chunk, run.size);
   }
 
+  sendBatched(bytes: Uint8Array, at: number, size: number): void {
+    this.#batched = false;
+    this.#waiting = false;
+    this.#spent = 0;
+    const sent = this.#sendAtOnce(bytes, at, size);
+    if (sent < size) this.#keepRest(bytes, at + sent, size - sent);
+    this.#serve();
+  }
+
+  /** What the kernel has not taken of a batch goes on from a chunk of this connection's own. */
+  #keepRest(batch: Uint8Array, at: number, size: number): void {
+    const { outputs, generator } = this.#context;
+    const chunk = this.#socket.destroyed ? undefined : outputs.take(this.#user);
+    if (chunk !== undefined) {
+      chunk.bytes.set(batch.subarray(at, at + size));
+      this.#send(chunk, size);
+    } else this.#abandon();
+    generator.wipe(batch, at, size);
+  }
+
+  failBatched(ids: readonly number[], error: unknown): void {
+    this.#batched = false;
+    this.#settle((methods) => methods.refuseAll(ids, error, this.#context));
+  }
+
   /** The others of the run come up again. */
   #refuseFirst(error: unknown): void {
     this.#at = run.firstEnd;
@@ -358,11 +397,15 @@ export class Connection {
     setTimeout(() => this.#resume(), busyPauseMs);
   }
 
+  #sendAtOnce(bytes: Uint8Array, at: number, size: number): number {
+    return this.#socket.destroyed ? 0 : (this.#sendNow?.(bytes, at, size) ?? 0);
+  }
+
   /** Sends a chunk that was taken, and gives it back when the kernel has all of it. */
   #send(chunk: Chunk, size: number): void {
     const { outputs, generator } = this.#context;
     if (size > largeSize) this.#spent = unitsPerTurn;
-    const sent = this.#socket.destroyed ? 0 : (this.#sendNow?.(chunk.bytes, 0, size) ?? 0);
+    const sent = this.#sendAtOnce(chunk.bytes, 0, size);
     if (sent === size) {
       outputs.give(chunk, this.#user);
       return;

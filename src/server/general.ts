@@ -35,6 +35,16 @@ export async function handle(
   }
 }
 
+/** Refuses requests whose bytes could not be had. */
+export function refuseAll(
+  ids: readonly number[],
+  error: unknown,
+  { counters }: ServiceContext,
+): Outcome {
+  const bytes = Buffer.concat(ids.map((id) => refusal(id, error, counters)));
+  return { kind: 'answer', bytes, last: false };
+}
+
 /** Refuses a request; what is not a valid message ends the connection, for its end is not known. */
 export function refuse(id: number, error: unknown, context: ServiceContext): Outcome {
   const code = errorCode(error);

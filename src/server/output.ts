@@ -6,10 +6,15 @@ import type { User } from './users.js';
 /** Bytes that one write sends at most; larger writes were measured slower. */
 export const chunkSize = 128 * 1024;
 
-/** A buffer of `chunkSize`. */
+/** A buffer of locked memory, and a view of it. */
 export interface Chunk {
   bytes: Buffer;
   view: DataView;
+}
+
+export function newChunk(generator: Generator, size: number): Chunk {
+  const bytes = Buffer.from(generator.allocate(size).buffer);
+  return { bytes, view: new DataView(bytes.buffer) };
 }
 
 /**
@@ -30,17 +35,14 @@ export class OutputChunks {
   }
 
   /**
-   * A chunk of zeros or of leftover headers, never of random bytes; undefined at the limit or the
+   * A chunk of `chunkSize`, of zeros or of leftover headers, never of random bytes; undefined at the limit or the
    * user's share of it.
    */
   take(user: User): Chunk | undefined {
     if (this.lent + chunkSize > this.#limits.unsentBytes || !user.takeRoom(chunkSize))
       return undefined;
     this.lent += chunkSize;
-    const chunk = this.#free.pop();
-    if (chunk !== undefined) return chunk;
-    const bytes = Buffer.from(this.#generator.allocate(chunkSize).buffer);
-    return { bytes, view: new DataView(bytes.buffer) };
+    return this.#free.pop() ?? newChunk(this.#generator, chunkSize);
   }
 
   /** Takes a chunk back that `user` took and whose random bytes have been wiped. */

@@ -11,13 +11,12 @@ import {
 } from '../protocol.js';
 import { chunkSize } from './output.js';
 
+/** The smallest answers that begin in one chunk. */
 const capacity = Math.ceil(chunkSize / (answerHeaderSize(1) + 1));
 
-// Of the run's requests. One for all, as is the run: it is used up before anyone else has a turn.
-const ids = new Uint32Array(capacity);
-const sizes = new Uint32Array(capacity);
-
-class RandomRun {
+export class RandomRun {
+  readonly #ids = new Uint32Array(capacity);
+  readonly #sizes = new Uint32Array(capacity);
   /** Requests. */
   count = 0;
   /** Where the input goes on behind the first of them, and behind all. */
@@ -30,7 +29,7 @@ class RandomRun {
   left = 0;
 
   get firstId(): number {
-    return ids[0] as number;
+    return this.#ids[0] as number;
   }
 
   /**
@@ -40,6 +39,8 @@ class RandomRun {
    */
   collect(view: DataView, at: number, end: number, allowance: number): void {
     // In local variables: fields would be loaded and stored for every request.
+    const ids = this.#ids;
+    const sizes = this.#sizes;
     let count = 0;
     let firstEnd = 0;
     let next = at;
@@ -61,8 +62,8 @@ class RandomRun {
 
   /** One request that came in another shape and ends at `at`. */
   single(id: number, size: number, at: number): void {
-    ids[0] = id;
-    sizes[0] = size;
+    this.#ids[0] = id;
+    this.#sizes[0] = size;
     this.#set(1, at, at, answerHeaderSize(size) + size, size);
   }
 
@@ -75,14 +76,49 @@ class RandomRun {
     this.payload = payload - this.left;
   }
 
-  /** Writes the answers' headers into the output, over what was generated there. */
-  writeHeaders(view: DataView): void {
-    let at = 0;
-    for (let i = 0; i < this.count; i++) {
-      const size = sizes[i] as number;
-      at = writeAnswerHeader(view, at, ids[i] as number, size) + size;
+  /**
+   * Adds the requests of another run behind these.
+   * @param run nothing of its last answer is left for later chunks
+   * @param room bytes that all answers may have
+   * @returns false, and nothing is added, where they have more
+   */
+  append(run: RandomRun, room: number): boolean {
+    if (this.size + run.size > room) return false;
+    for (let i = 0; i < run.count; i++) {
+      this.#ids[this.count + i] = run.#ids[i] as number;
+      this.#sizes[this.count + i] = run.#sizes[i] as number;
     }
+    this.count += run.count;
+    this.size += run.size;
+    this.payload += run.payload;
+    return true;
+  }
+
+  clear(): void {
+    this.#set(0, 0, 0, 0, 0);
+  }
+
+  /** The requests [from, to). */
+  ids(from: number, to: number): readonly number[] {
+    return Array.from(this.#ids.subarray(from, to));
+  }
+
+  /**
+   * Writes headers of answers into the output, over what was generated there.
+   * @param at where the answer to request `from` begins
+   * @returns where the answer to request `to` begins
+   */
+  writeHeaders(view: DataView, at = 0, from = 0, to = this.count): number {
+    const ids = this.#ids;
+    const sizes = this.#sizes;
+    let next = at;
+    for (let i = from; i < to; i++) {
+      const size = sizes[i] as number;
+      next = writeAnswerHeader(view, next, ids[i] as number, size) + size;
+    }
+    return next;
   }
 }
 
+/** One for all connections: what it holds is used before anyone else has a turn. */
 export const run = new RandomRun();

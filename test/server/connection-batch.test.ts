@@ -1,0 +1,180 @@
+/** Connections whose requests wait for those of others in the same turn. */
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import fc from 'fast-check';
+import t, { type Test } from 'tap';
+import { EntropyError } from '../../src/errors.js';
+import type { Generator } from '../../src/generator.js';
+import { Connection } from '../../src/server/connection.js';
+import { Input } from '../../src/server/input.js';
+import { nobody } from '../../src/server/peer.js';
+import type { User } from '../../src/server/users.js';
+import {
+  collect,
+  exchange,
+  fakeGenerator,
+  message,
+  open,
+  serverContext,
+  startFake,
+  startServer,
+  unpackAll,
+} from '../support.js';
+
+const fresh = { predictionResistance: true };
+const answer = (id: number, size: number, byte = 0xaa) => [1, id, null, Buffer.alloc(size, byte)];
+
+/** Time stands still, so that every two reads of different connections are of one turn. */
+function stopTime(t: Test): void {
+  t.intercept(performance, 'now', { value: () => 1 });
+}
+
+/** Of bytes that are all the same: comparing long ones as they are takes long. */
+function summary(bytes: unknown): string {
+  const [first, ...others] = new Set(bytes as Uint8Array);
+  return `${(bytes as Uint8Array).length} of ${[first, ...others]}`;
+}
+
+/** Two connections, of which the first is looked at; `room`: what the kernel takes at once. */
+async function pair(t: Test, room: number, generator: Partial<Generator> = {}) {
+  stopTime(t);
+  const memory: Uint8Array[] = [];
+  const context = serverContext(
+    fakeGenerator({
+      allocate(size) {
+        const bytes = new Uint8Array(size);
+        memory.push(bytes);
+        return bytes;
+      },
+      ...generator,
+    }),
+  );
+  const accepted: Socket[] = [];
+  const { path } = await startFake(t, (socket) => accepted.push(socket));
+  const client = await open(t, path);
+  const received = collect(client);
+  await open(t, path);
+  while (accepted.length < 2) await setImmediate();
+  const [connection, other] = accepted.map(
+    (socket) =>
+      new Connection(
+        {
+          socket,
+          peer: nobody,
+          user: context.users.enter(0) as User,
+          sendNow(bytes, at, size) {
+            const taken = Math.min(size, room);
+            socket.write(bytes.slice(at, at + taken));
+            bytes.fill(0, at, at + taken);
+            return taken;
+          },
+        },
+        context,
+      ),
+  ) as [Connection, Connection];
+  const receive = (to: Connection, ...messages: Buffer[]) => {
+    const bytes = Buffer.concat(messages);
+    to.receive(Input.of(bytes), bytes.length);
+  };
+  return {
+    context,
+    client,
+    socket: accepted[0] as Socket,
+    connection,
+    receive: (...messages: Buffer[]) => {
+      receive(other, message(77, 'random', [7]));
+      receive(connection, ...messages);
+    },
+    /** All that was sent to the client, once the connection has ended. */
+    async answers(): Promise<unknown[][]> {
+      connection.finish();
+      return unpackAll(await received);
+    },
+    wiped: () => memory.every((bytes) => bytes.every((byte) => byte === 0)),
+  };
+}
+
+t.test('what the kernel does not take at once follows', async (t) => {
+  for (const room of [0, 1, 13, 14, 100, 1e6]) {
+    const { context, receive, answers, wiped } = await pair(t, room);
+    receive(message(1, 'random', [3]), message(2, 'random', [300]));
+    t.equal(context.counters.randomBytes, 7, 'only the other’s are generated');
+    t.strictSame(await answers(), [answer(1, 3), answer(2, 300)], `${room} at once`);
+    t.ok(wiped(), 'nothing is left');
+    t.equal(context.outputs.lent, 0);
+    t.match(context.counters, { requests: 3, randomBytes: 310 });
+  }
+});
+
+t.test('what comes meanwhile is answered behind', async (t) => {
+  const { receive, connection, answers } = await pair(t, 1e6);
+  receive(message(1, 'random', [3]), message(2, 'random', [4, fresh]));
+  const more = message(3, 'random', [5]);
+  connection.receive(Input.of(more), more.length);
+  await setImmediate();
+  t.strictSame(await answers(), [answer(1, 3), answer(2, 4, 0xbb), answer(3, 5)]);
+});
+
+t.test('each request is told why there are no bytes, and later ones are answered', async (t) => {
+  let failures = 2;
+  const { receive, connection, answers } = await pair(t, 1e6, {
+    fill(target, offset, length) {
+      if (failures-- > 0) throw new EntropyError('ERR_HEALTH', 'broken');
+      target.fill(0xaa, offset, offset + length);
+    },
+  });
+  // The other connection's request before them is answered at once, and is the first to fail.
+  receive(message(1, 'random', [3]), message(2, 'random', [3]));
+  const more = message(3, 'random', [5]);
+  connection.receive(Input.of(more), more.length);
+  await setImmediate();
+  const broken = ['ERR_HEALTH', 'broken'];
+  t.strictSame(await answers(), [[1, 1, broken, null], [1, 2, broken, null], answer(3, 5)]);
+});
+
+t.test('a connection that is lost meanwhile leaves nothing', async (t) => {
+  const { context, receive, socket, wiped } = await pair(t, 1e6);
+  receive(message(1, 'random', [3]));
+  socket.destroy();
+  await setImmediate();
+  t.ok(wiped());
+  t.equal(context.outputs.lent, 0);
+});
+
+t.test('where there is no room for the rest, the connection ends', async (t) => {
+  const { context, client, receive, wiped } = await pair(t, 5);
+  context.limits.unsentBytes = 0;
+  receive(message(1, 'random', [3]));
+  await once(client, 'end');
+  t.ok(wiped());
+});
+
+t.test('many clients at once: each has its own answers, in order', async (t) => {
+  stopTime(t);
+  const { path, context } = await startServer(t, fakeGenerator());
+  const size = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 70_000 }));
+  const request = fc.oneof(
+    { weight: 9, arbitrary: fc.tuple(size) },
+    { weight: 1, arbitrary: fc.tuple(size, fc.constant(fresh)) },
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(request, { maxLength: 8 }), { minLength: 2, maxLength: 12 }),
+      async (clients) => {
+        const all = await Promise.all(
+          clients.map((requests) =>
+            exchange(t, path, ...requests.map((params, id) => message(id, 'random', params))),
+          ),
+        );
+        for (const [i, requests] of clients.entries())
+          t.strictSame(
+            unpackAll(all[i] as Buffer).map(([, id, error, bytes]) => [id, error, summary(bytes)]),
+            requests.map(([n, option], id) => [id, null, `${n} of ${option ? 0xbb : 0xaa}`]),
+          );
+      },
+    ),
+    { numRuns: 60 },
+  );
+  t.equal(context.outputs.lent, 0);
+});
