@@ -5,13 +5,10 @@ import type { Config } from './config.js';
 import { EntropyError, errorCode } from './errors.js';
 import { createGenerator, type GeneratorState } from './generator.js';
 import { createLogger, type Logger } from './log.js';
-import { Counters } from './metrics.js';
 import { type Addon, type LoadResult, loadAddon } from './native.js';
+import { createContext } from './server/context.js';
 import { Listeners } from './server/listeners.js';
-import { OutputChunks } from './server/output.js';
 import type { AdminRule } from './server/peer.js';
-import { RandomBatch } from './server/random-batch.js';
-import { Users } from './server/users.js';
 import { version } from './version.js';
 
 export interface DaemonOptions {
@@ -97,20 +94,10 @@ export async function startDaemon({ config, http, addon }: DaemonOptions): Promi
     loaded,
   );
   const limits = { ...config.limits };
-  const counters = new Counters();
   const listeners = new Listeners({
     addon: loaded.addon,
     adminRule: () => rule,
-    context: {
-      generator,
-      counters,
-      limits,
-      users: new Users(limits),
-      version,
-      startedAt: Date.now(),
-      outputs: new OutputChunks(generator, limits),
-      batch: new RandomBatch(generator, counters),
-    },
+    context: createContext(generator, limits, version),
   });
   // In reverse: the generator is last to end.
   const parts: { close(): Promise<void> | void }[] = [generator, listeners];

@@ -13,13 +13,9 @@ import { Call, type CallRequest } from '../src/call.js';
 import { connect } from '../src/client.js';
 import { defaultLimits, type Limits } from '../src/config.js';
 import { createGenerator, type Generator } from '../src/generator.js';
-import { Counters } from '../src/metrics.js';
 import { loadAddon } from '../src/native.js';
-import type { ConnectionContext } from '../src/server/connection.js';
-import { OutputChunks } from '../src/server/output.js';
-import { RandomBatch } from '../src/server/random-batch.js';
+import { type ConnectionContext, createContext } from '../src/server/context.js';
 import { type ListenOptions, listen } from '../src/server/server.js';
-import { Users } from '../src/server/users.js';
 
 /** Longest that a program may take to start or to end, on a slow and busy machine. */
 export const programMs = 30_000;
@@ -105,18 +101,7 @@ export function serverContext(
   generator: Generator,
   changed: Partial<Limits> = {},
 ): ConnectionContext {
-  const limits = { ...defaultLimits, ...changed };
-  const counters = new Counters();
-  return {
-    generator,
-    counters,
-    limits,
-    users: new Users(limits),
-    version: '1.2.3',
-    startedAt: Date.now(),
-    outputs: new OutputChunks(generator, limits),
-    batch: new RandomBatch(generator, counters),
-  };
+  return createContext(generator, { ...defaultLimits, ...changed }, '1.2.3');
 }
 
 /** Whether connections are read and written as the documentation of node:net has it. */

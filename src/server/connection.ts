@@ -8,20 +8,13 @@ import type { Socket } from 'node:net';
 import { EntropyError } from '../errors.js';
 import { answerHeaderSize, writeAnswerHeader } from '../protocol.js';
 import { MessageScanner, maxRequestElements } from '../scanner.js';
+import type { ConnectionContext } from './context.js';
 import { Input } from './input.js';
-import type { ServiceContext } from './methods.js';
-import { type Chunk, chunkSize, type OutputChunks } from './output.js';
+import { type Chunk, chunkSize } from './output.js';
 import type { Peer } from './peer.js';
-import type { Member, RandomBatch } from './random-batch.js';
+import type { Member } from './random-batch.js';
 import { run } from './random-run.js';
-import type { User, Users } from './users.js';
-
-/** What all connections share. */
-export interface ConnectionContext extends ServiceContext {
-  outputs: OutputChunks;
-  users: Users;
-  batch: RandomBatch;
-}
+import type { User } from './users.js';
 
 /** What tells one connection from another. */
 export interface ConnectionOptions {
@@ -152,7 +145,7 @@ export class Connection implements Member {
     while (!this.#waiting) {
       if (this.#spent >= unitsPerTurn) {
         this.#waiting = true;
-        setImmediate(() => this.#nextTurn());
+        this.#context.turns.wait(() => this.#nextTurn());
       } else if (this.#left > 0) this.#continueAnswer();
       else if (this.#fresh !== undefined) this.#sendFresh(this.#fresh);
       else if (this.#at === this.#end || !this.#take()) break;

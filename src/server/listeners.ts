@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { ListenConfig } from '../config.js';
 import { EntropyError } from '../errors.js';
 import type { Addon } from '../native.js';
-import type { ConnectionContext } from './connection.js';
+import type { ConnectionContext } from './context.js';
 import type { AdminRule } from './peer.js';
 import { listen, type SocketServer } from './server.js';
 

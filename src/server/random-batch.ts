@@ -41,7 +41,7 @@ export class RandomBatch {
   #reader: Member | undefined;
   #readAt = 0;
   #lonely = maxLonely;
-  readonly #answerAll = () => this.#answer();
+  readonly #answerAll = () => this.answerNow();
 
   constructor(generator: Generator, counters: Counters) {
     this.#generator = generator;
@@ -73,6 +73,11 @@ export class RandomBatch {
       setImmediate(this.#answerAll);
     }
     return true;
+  }
+
+  /** Does not wait for the end of the turn. */
+  answerNow(): void {
+    if (this.#members.length > 0 && !this.#answering) this.#answer();
   }
 
   #answer(): void {
