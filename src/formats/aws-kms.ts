@@ -32,6 +32,13 @@ const errors = {
     500,
     'The request was rejected because an internal exception occurred. The request can be retried.', // [D]
   ],
+  MissingAuthenticationTokenException: [400, 'Missing Authentication Token'], // [S]
+  InvalidSignatureException: [
+    400,
+    'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.', // [S]
+  ],
+  UnrecognizedClientException: [400, 'The security token included in the request is invalid.'], // [S]
+  ExpiredTokenException: [400, 'The security token included in the request is expired'], // [G]
   UnsupportedOperationException: [400, 'Recipient is not supported.'], // code [D], text [G]
   CustomKeyStoreNotFoundException: [400, 'Custom key stores are not supported.'], // code [D], text [G]
 } as const satisfies Record<string, readonly [status: number, text: string]>;
@@ -53,6 +60,19 @@ const wrongTypeTexts = {
 export function awsError(code: keyof typeof errors, options?: ErrorOptions): ServiceError {
   const [status, text] = errors[code];
   return new ServiceError(code, status, text, options);
+}
+
+/**
+ * [S] AccessDeniedException: the policy does not allow what is asked for.
+ * @param arn who asks
+ * @param operation such as `GenerateRandom`
+ */
+export function accessDenied(arn: string, operation: string): ServiceError {
+  return new ServiceError(
+    'AccessDeniedException',
+    400,
+    `User: ${arn} is not authorized to perform: kms:${operation} because no identity-based policy allows the kms:${operation} action`,
+  );
 }
 
 /**

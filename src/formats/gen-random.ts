@@ -31,9 +31,17 @@ const errors = {
   'KMS.0204': [400, 'Parameters missing in the request message.'],
   'KMS.0206': [400, 'Invalid sequence number.'],
   'KMS.0215': [405, 'Request method not supported.'],
+  'KMS.0301': [403, 'Invalid or null X-Auth-Token.'],
+  'KMS.0302': [403, 'Invalid X-Auth-Token.'],
+  'KMS.0303': [403, 'X-Auth-Token expired.'],
   'KMS.0308': [400, 'Invalid parameter.'],
+  'KMS.0321': [403, 'URIs in URL and X-Auth-Token do not match.'],
+  'KMS.0326': [403, 'No access permissions.'],
+  'KMS.0330': [403, 'User has no permission.'],
   'KMS.1802': [400, 'random_data_length must be a multiple of 8.'],
   'APIGW.0101': [404, 'The API does not exist or has not been published in the environment'],
+  'APIGW.0301': [401, 'Incorrect IAM authentication information: verify aksk signature fail'],
+  'APIGW.0302': [403, 'The IAM user is not authorized to access the API.'],
   'APIGW.0308': [429, 'The throttling threshold has been reached.'], // [G]
 } as const satisfies Record<string, readonly [status: number, text: string]>;
 
@@ -43,6 +51,13 @@ const outOfRangeTexts = {
   hwc: 'random_data_length must be in the range 8 bits to 8,192 bits.', // [G]
 } as const satisfies Record<Dialect, string>;
 
+/** What else APIGW.0301 says: signed too long ago or ahead; X-Auth-Token is absent; it is none. */
+const authenticationTexts = {
+  expired: 'Incorrect IAM authentication information: calc ak sk signature fail:signature expired',
+  tokenAbsent: 'Incorrect IAM authentication information: x-auth-token not found',
+  tokenInvalid: 'Incorrect IAM authentication information: decrypt token fail',
+} as const;
+
 /**
  * An error of the service or of the API gateway in front of it.
  * @param code the error's number
@@ -51,6 +66,15 @@ const outOfRangeTexts = {
 export function genRandomError(code: keyof typeof errors, options?: ErrorOptions): ServiceError {
   const [status, text] = errors[code];
   return new ServiceError(code, status, text, options);
+}
+
+/**
+ * APIGW.0301 with another text than that of a signature that does not match.
+ * @param fault what is wrong
+ */
+export function authenticationError(fault: keyof typeof authenticationTexts): ServiceError {
+  const [status] = errors['APIGW.0301'];
+  return new ServiceError('APIGW.0301', status, authenticationTexts[fault]);
 }
 
 /**

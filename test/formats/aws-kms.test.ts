@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { EntropyError, type ErrorCode, ServiceError } from '../../src/errors.js';
 import {
+  accessDenied,
   awsError,
   decodeRequest,
   encodeAnswer,
@@ -151,6 +152,37 @@ t.test('names failures of the daemon in terms of the service', async (t) => {
   t.equal(toServiceError(error), error, 'an error of the service stays as it is');
 });
 
+t.test('refuses who cannot be let in with the texts of the service', async (t) => {
+  for (const [error, code, message] of [
+    [
+      awsError('MissingAuthenticationTokenException'),
+      'MissingAuthenticationTokenException',
+      'Missing Authentication Token',
+    ],
+    [
+      awsError('InvalidSignatureException'),
+      'InvalidSignatureException',
+      'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
+    ],
+    [
+      awsError('UnrecognizedClientException'),
+      'UnrecognizedClientException',
+      'The security token included in the request is invalid.',
+    ],
+    [
+      awsError('ExpiredTokenException'),
+      'ExpiredTokenException',
+      'The security token included in the request is expired',
+    ],
+    [
+      accessDenied('arn:aws:iam::000000000000:user/reports', 'GenerateRandom'),
+      'AccessDeniedException',
+      'User: arn:aws:iam::000000000000:user/reports is not authorized to perform: kms:GenerateRandom because no identity-based policy allows the kms:GenerateRandom action',
+    ],
+  ] as const)
+    t.match(error, { name: 'ServiceError', code, status: 400, message }, code);
+});
+
 t.test('writes errors as boto and the SDKs read them', async (t) => {
   for (const [error, body] of [
     [awsError('SerializationException'), { __type: 'SerializationException' }],
@@ -163,8 +195,12 @@ t.test('writes errors as boto and the SDKs read them', async (t) => {
       },
     ],
     [
-      new ServiceError('AccessDeniedException', 400, 'no'),
-      { __type: 'AccessDeniedException', Message: 'no' },
+      accessDenied('arn', 'GenerateRandom'),
+      {
+        __type: 'AccessDeniedException',
+        Message:
+          'User: arn is not authorized to perform: kms:GenerateRandom because no identity-based policy allows the kms:GenerateRandom action',
+      },
     ],
   ] as const)
     t.strictSame(encodeError(error), body, error.code);

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { EntropyError, type ErrorCode, ServiceError } from '../../src/errors.js';
 import {
+  authenticationError,
   type Dialect,
   decodeRequest,
   encodeAnswer,
@@ -147,6 +148,34 @@ t.test('names failures of the daemon in terms of the service', async (t) => {
   t.match(toServiceError(new TypeError('x')), { code: 'KMS.0101', status: 500 });
   const error = genRandomError('KMS.0215');
   t.equal(toServiceError(error), error, 'an error of the service stays as it is');
+});
+
+t.test('refuses who cannot be let in with the texts of the service', async (t) => {
+  const signature = 'Incorrect IAM authentication information: ';
+  for (const [error, code, status, message] of [
+    [genRandomError('KMS.0301'), 'KMS.0301', 403, 'Invalid or null X-Auth-Token.'],
+    [genRandomError('KMS.0302'), 'KMS.0302', 403, 'Invalid X-Auth-Token.'],
+    [genRandomError('KMS.0303'), 'KMS.0303', 403, 'X-Auth-Token expired.'],
+    [genRandomError('KMS.0321'), 'KMS.0321', 403, 'URIs in URL and X-Auth-Token do not match.'],
+    [genRandomError('KMS.0326'), 'KMS.0326', 403, 'No access permissions.'],
+    [genRandomError('KMS.0330'), 'KMS.0330', 403, 'User has no permission.'],
+    [
+      genRandomError('APIGW.0302'),
+      'APIGW.0302',
+      403,
+      'The IAM user is not authorized to access the API.',
+    ],
+    [genRandomError('APIGW.0301'), 'APIGW.0301', 401, `${signature}verify aksk signature fail`],
+    [
+      authenticationError('expired'),
+      'APIGW.0301',
+      401,
+      `${signature}calc ak sk signature fail:signature expired`,
+    ],
+    [authenticationError('tokenAbsent'), 'APIGW.0301', 401, `${signature}x-auth-token not found`],
+    [authenticationError('tokenInvalid'), 'APIGW.0301', 401, `${signature}decrypt token fail`],
+  ] as const)
+    t.match(error, { name: 'ServiceError', code, status, message }, `${code} ${message}`);
 });
 
 t.test(
