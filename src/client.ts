@@ -13,8 +13,13 @@ import {
   type StreamOptions,
 } from './client-options.js';
 import type { Limits } from './config.js';
-import { EntropyError } from './errors.js';
+import { EntropyError, ServiceError } from './errors.js';
 import * as awsKms from './formats/aws-kms.js';
+import {
+  KMSServiceException,
+  type ResponseMetadata,
+  responseMetadata,
+} from './formats/aws-sdk-error.js';
 import * as genRandom from './formats/gen-random.js';
 import type { GeneratorStatus, Health } from './generator.js';
 import { maxRandomSize } from './protocol.js';
@@ -29,7 +34,7 @@ export type { CallOptions, ClientOptions, RandomOptions, StreamOptions };
 /** What the AWS SDK for JavaScript returns for GenerateRandom. */
 export interface GenerateRandomOutput {
   Plaintext: Uint8Array;
-  $metadata: { httpStatusCode: number; requestId: string; attempts: number };
+  $metadata: ResponseMetadata;
 }
 
 /** `status` of the daemon: everything that `health` says, and the counters. */
@@ -136,40 +141,45 @@ export class Client {
    * AWS KMS GenerateRandom.
    * @param input as for the AWS SDK: `NumberOfBytes`, 1 to 1024
    * @returns `Plaintext` is a new array, owned by the caller
-   * @throws ServiceError with the API's error type as code (`ValidationException` ...); the reason
-   *   of a signal as it is
+   * @throws KMSServiceException as the SDK: `name` (and `code`) is the API's error type
+   *   (`ValidationException` ...), with `$fault`, `$metadata` and `$retryable`; the reason of a signal
+   *   as it is
    */
   async generateRandom(
-    input: { NumberOfBytes?: number },
+    input: { NumberOfBytes?: number | undefined },
     options?: RandomOptions,
   ): Promise<GenerateRandomOutput> {
-    const { size } = awsKms.decodeRequest(input);
+    const requestId = localUuid();
     try {
+      const { size } = awsKms.decodeRequest(input);
       return {
         Plaintext: await this.random(size, options),
-        $metadata: { httpStatusCode: 200, requestId: localUuid(), attempts: 1 },
+        $metadata: responseMetadata(200, requestId),
       };
     } catch (error) {
-      throw error instanceof EntropyError ? awsKms.toServiceError(error) : error;
+      if (!isOurs(error)) throw error;
+      throw new KMSServiceException(awsKms.toServiceError(error), requestId);
     }
   }
 
   /**
    * Open Telekom Cloud's and Huawei Cloud's gen-random.
-   * @param input `random_data_length` in bits: 512 (`otc`), or a multiple of 8 up to 8192 (`hwc`)
+   * @param input `random_data_length` in bits: 512 (`otc`), or a multiple of 8 up to 8192 (`hwc`);
+   *   `project_id`, where it is there, must be one that a URL can hold
    * @returns upper-case hex
-   * @throws ServiceError with the API's number as code (`KMS.1801` ...); the reason of a signal as
-   *   it is
+   * @throws ServiceError with the API's number as code (`KMS.1801` ...), the HTTP status, and the
+   *   documented body's `error: { error_code, error_msg }`; the reason of a signal as it is
    */
   async genRandom(
-    input: { random_data_length?: string | number; sequence?: string },
+    input: { random_data_length?: string | number; sequence?: string; project_id?: string },
     options?: RandomOptions,
   ): Promise<{ random_data: string }> {
-    const { size } = genRandom.decodeRequest(input, this.#dialect);
     try {
+      genRandom.checkProjectId(input?.project_id);
+      const { size } = genRandom.decodeRequest(input, this.#dialect);
       return genRandom.encodeAnswer(await this.random(size, options));
     } catch (error) {
-      throw error instanceof EntropyError ? genRandom.toServiceError(error) : error;
+      throw isOurs(error) ? genRandom.toCallerError(error) : error;
     }
   }
 
@@ -250,6 +260,11 @@ export class Client {
     await fillPieces(target, this.#caller.filler(options), this.#piecesUnderWay);
     return target;
   }
+}
+
+/** Not the reason of a signal, which is the caller's. */
+function isOurs(error: unknown): boolean {
+  return error instanceof EntropyError || error instanceof ServiceError;
 }
 
 /**

@@ -2,7 +2,7 @@
 
 /**
  * Codes on the socket and in the client library; docs/protocol.md says when each is sent.
- * The last five never cross the socket: a program or the client library raises them itself.
+ * The last six never cross the socket: a program or the client library raises them itself.
  */
 export type ErrorCode =
   | 'ERR_LENGTH'
@@ -21,7 +21,8 @@ export type ErrorCode =
   | 'ERR_TIMEOUT'
   | 'ERR_CLOSED'
   | 'ERR_CONFIG'
-  | 'ERR_LISTEN';
+  | 'ERR_LISTEN'
+  | 'ERR_UPSTREAM';
 
 /** A failure of the generator, the daemon, the client library or the configuration. */
 export class EntropyError extends Error {

@@ -10,6 +10,7 @@ export {
   type StreamOptions,
 } from './client.js';
 export { EntropyError, type ErrorCode, ServiceError } from './errors.js';
-export type { Dialect } from './formats/gen-random.js';
+export { KMSServiceException, type ResponseMetadata } from './formats/aws-sdk-error.js';
+export type { Dialect, GenRandomError } from './formats/gen-random.js';
 export type { GeneratorState, Health } from './generator.js';
 export type { SourceReport } from './native.js';

@@ -284,15 +284,25 @@ t.test('generateRandom speaks AWS KMS', async (t) => {
       httpStatusCode: 200,
       requestId: /^[0-9a-f-]{36}$/,
       attempts: 1,
+      totalRetryDelay: 0,
     });
   }
-  for (const [input, code] of [
+  for (const [input, name] of [
     [{ NumberOfBytes: 0 }, 'ValidationException'],
     [{ NumberOfBytes: 1025 }, 'ValidationException'],
     [{}, 'ValidationException'],
     [undefined, 'SerializationException'],
+    [{ NumberOfBytes: '1' }, 'SerializationException'],
+    [{ NumberOfBytes: 1, Recipient: {} }, 'UnsupportedOperationException'],
+    [{ NumberOfBytes: 1, CustomKeyStoreId: 'cks-1' }, 'CustomKeyStoreNotFoundException'],
   ] as const)
-    await t.rejects(from.generateRandom(input as object), { name: 'ServiceError', code });
+    await t.rejects(from.generateRandom(input as object), {
+      name,
+      code: name,
+      status: 400,
+      $fault: 'client',
+      $metadata: { httpStatusCode: 400, requestId: /^[0-9a-f-]{36}$/ },
+    });
 });
 
 t.test('genRandom speaks gen-random, in both dialects', async (t) => {
@@ -306,18 +316,36 @@ t.test('genRandom speaks gen-random, in both dialects', async (t) => {
   await t.rejects(otc.genRandom({ random_data_length: '8' }), {
     name: 'ServiceError',
     code: 'KMS.1801',
+    status: 400,
+    error: { error_code: 'KMS.1801', error_msg: 'random_data_length must be 512 bits.' },
   });
   await t.rejects(hwc.genRandom({}), { code: 'KMS.0204' });
+  const length = { random_data_length: 512 };
+  for (const project_id of ['project', '0123456789abcdef0123456789abcdef', null, undefined])
+    await t.resolves(otc.genRandom({ ...length, project_id } as object), `${project_id}`);
+  for (const project_id of ['', 'a/b', 'a?b', 'a b', 7, {}])
+    await t.rejects(
+      otc.genRandom({ ...length, project_id } as object),
+      { code: 'APIGW.0101', status: 404, error: { error_code: 'APIGW.0101' } },
+      `project ${JSON.stringify(project_id)}`,
+    );
 });
 
 t.test('failures of the daemon have the APIs’ names in their methods', async (t) => {
   const missing = client(t, freePath());
   await t.rejects(missing.generateRandom({ NumberOfBytes: 1 }), {
+    name: 'DependencyTimeoutException',
     code: 'DependencyTimeoutException',
+    status: 503,
+    $fault: 'server',
+    $retryable: {},
+    $metadata: { httpStatusCode: 503, attempts: 1 },
     cause: { code: 'ERR_CONNECT' },
   });
   await t.rejects(missing.genRandom({ random_data_length: 512 }), {
     code: 'KMS.0104',
+    status: 503,
+    error: { error_code: 'KMS.0104' },
     cause: { code: 'ERR_CONNECT' },
   });
 });

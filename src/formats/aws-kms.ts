@@ -43,6 +43,13 @@ const errors = {
   CustomKeyStoreNotFoundException: [400, 'Custom key stores are not supported.'], // code [D], text [G]
 } as const satisfies Record<string, readonly [status: number, text: string]>;
 
+/**
+ * DependencyTimeoutException where the endpoint behind the gateway fails: the SDKs retry as with our
+ * own failures, and whoever reads the text can tell them apart. Ours.
+ */
+const upstreamText =
+  'The KMS endpoint behind this gateway did not answer. You can retry the request.';
+
 /** SerializationException for a member of the wrong type: [S] of another live service, [G] for KMS. */
 const wrongTypeTexts = {
   string: 'STRING_VALUE can not be converted to an Integer',
@@ -85,9 +92,7 @@ export function accessDenied(arn: string, operation: string): ServiceError {
  *   `CustomKeyStoreNotFoundException`, `ValidationException`
  */
 export function decodeRequest(input: unknown): { size: number } {
-  if (typeof input !== 'object' || input === null || Array.isArray(input))
-    throw awsError('SerializationException');
-  const { NumberOfBytes, Recipient, CustomKeyStoreId } = input as Record<string, unknown>;
+  const { NumberOfBytes, Recipient, CustomKeyStoreId } = toMembers(input);
   const size = NumberOfBytes == null ? undefined : toInteger(NumberOfBytes);
   if (Recipient != null) throw awsError('UnsupportedOperationException');
   if (CustomKeyStoreId != null) throw awsError('CustomKeyStoreNotFoundException');
@@ -97,6 +102,28 @@ export function decodeRequest(input: unknown): { size: number } {
   if (size > maxNumberOfBytes)
     throw constraintError(size, `less than or equal to ${maxNumberOfBytes}`);
   return { size };
+}
+
+/**
+ * The members of a request of any operation.
+ * @param input what the body held, parsed
+ * @returns `input`
+ * @throws ServiceError `SerializationException` unless it is an object
+ */
+export function toMembers(input: unknown): Record<string, unknown> {
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
+    throw awsError('SerializationException');
+  return input as Record<string, unknown>;
+}
+
+/**
+ * Whether only the cloud's service can answer a GenerateRandom request: bytes of a custom key store,
+ * or bytes encrypted for an attested Recipient.
+ * @param input the request's members; false for whatever is no object
+ */
+export function needsKms(input: unknown): boolean {
+  const { Recipient, CustomKeyStoreId } = Object(input);
+  return Recipient != null || CustomKeyStoreId != null;
 }
 
 /**
@@ -125,6 +152,8 @@ export function toServiceError(error: unknown): ServiceError {
     case 'ERR_TIMEOUT':
     case 'ERR_NOT_SEEDED':
       return awsError('DependencyTimeoutException', { cause: error });
+    case 'ERR_UPSTREAM':
+      return new ServiceError('DependencyTimeoutException', 503, upstreamText, { cause: error });
     case 'ERR_TOO_LARGE':
       return awsError('RequestEntityTooLargeException', { cause: error });
     default:

@@ -19,6 +19,9 @@ const bitsPerByte = 8;
 /** API references, sequence: "36-byte serial number of a request message". */
 const sequenceBytes = 36;
 
+/** One segment of a URL's path: what may stand between /v1.0/ and /kms/gen-random. */
+const projectId = /^[^\s/?]+$/;
+
 /** A decimal integer; a sign makes it a number out of range rather than no number. */
 const decimal = /^-?\d+$/;
 
@@ -100,6 +103,16 @@ export function decodeRequest(input: unknown, dialect: Dialect): { size: number 
 }
 
 /**
+ * Checks the project of a request that has no path: one that no URL can hold is no API.
+ * @param id what the caller gave; null equals absent
+ * @throws ServiceError `APIGW.0101`
+ */
+export function checkProjectId(id: unknown): void {
+  if (id != null && !(typeof id === 'string' && projectId.test(id)))
+    throw genRandomError('APIGW.0101');
+}
+
+/**
  * The body of a successful answer. The sequence is not echoed: the service does not either.
  * @param bytes 1 to 1024 random bytes; stay the caller's
  * @returns the members, to be sent as JSON: hexadecimal digits in upper case, two a byte
@@ -150,6 +163,22 @@ export function encodeError(error: ServiceError, encoding: ErrorEncoding): objec
   if (error.code.startsWith('APIGW.')) return { ...members, request_id: encoding.requestId };
   if (!encoding.nodeSdkErrors) return { error: members };
   return { error: { ...members, code: error.code, message: error.message } };
+}
+
+/** A failure for callers of the client library: with the members of the documented body. */
+export interface GenRandomError extends ServiceError {
+  readonly error: { readonly error_code: string; readonly error_msg: string };
+}
+
+/**
+ * What the client library throws.
+ * @param error anything thrown
+ * @returns what {@link toServiceError} makes of it, with the members `error`
+ */
+export function toCallerError(error: unknown): GenRandomError {
+  const failure = toServiceError(error);
+  const { code, message } = failure;
+  return Object.assign(failure, { error: { error_code: code, error_msg: message } });
 }
 
 function isSequence(value: unknown): boolean {

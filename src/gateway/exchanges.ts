@@ -52,7 +52,18 @@ export function createExchanges(router: Router, log: Logger): Exchanges {
       const invited = headers.expect?.toLowerCase() === '100-continue';
       const invite = invited ? () => response.writeContinue() : undefined;
       const body = await readBody(request, route.bodyLimitBytes, invite);
-      return await route.answer({ id, method, path, query, headers, rawHeaders, body, remote });
+      const whenGone = (listener: () => void) => void response.once('close', listener);
+      return await route.answer({
+        id,
+        method,
+        path,
+        query,
+        headers,
+        rawHeaders,
+        body,
+        remote,
+        whenGone,
+      });
     } catch (error) {
       const answer = route.refuse(error, id);
       if (answer.status >= 500 && !request.socket.destroyed)
@@ -67,7 +78,12 @@ export function createExchanges(router: Router, log: Logger): Exchanges {
   async function run(request: IncomingMessage, response: ServerResponse): Promise<void> {
     running++;
     const answer = await answerTo(request, response);
-    send(request, response, answer, !finishing);
+    try {
+      await send(request, response, answer, !finishing);
+    } catch (error) {
+      if (!isClientGone(error))
+        log.warn({ code: errorCode(error), reason: reasonOf(error) }, 'answer cut off');
+    }
     running--;
     if (running === 0) onIdle();
   }
@@ -82,6 +98,11 @@ export function createExchanges(router: Router, log: Logger): Exchanges {
       });
     },
   };
+}
+
+/** What node:stream says of a stream whose reader closed before its end. */
+function isClientGone(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE';
 }
 
 function reasonOf(error: unknown): string {

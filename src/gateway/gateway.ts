@@ -9,6 +9,7 @@ import { createHttpServer } from './http-server.js';
 import { listen } from './listener.js';
 import type { RandomSource } from './route.js';
 import { createRouter } from './router.js';
+import type { Upstream } from './upstream.js';
 
 /** How long running exchanges may take to finish on close; the daemon allows itself the same. */
 const closeGraceMs = 5000;
@@ -25,6 +26,8 @@ export interface GatewayOptions {
   readonly nodeSdkErrors?: boolean;
   /** Names under which the pages answer, besides localhost and loopback addresses. */
   readonly pageHosts?: readonly string[];
+  /** Answers the KMS operations that are not served here; stays the caller's, also on close. */
+  readonly upstream?: Upstream | undefined;
   readonly log: Logger;
 }
 

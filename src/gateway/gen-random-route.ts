@@ -64,7 +64,7 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
-function answer(status: number, members: object, requestId: string): Answer {
+function answer(status: number, members: object, requestId: string): Answer<string> {
   return {
     status,
     headers: { 'Content-Type': 'application/json', 'x-request-id': requestId },

@@ -14,7 +14,7 @@ const unreadableCode = 'APIGW.0201';
  * @param status HTTP status; its reason phrase is the text
  * @returns a new answer with a request id of its own
  */
-export function malformedAnswer(status: number): Answer {
+export function malformedAnswer(status: number): Answer<string> {
   const requestId = randomUUID();
   const text = STATUS_CODES[status] ?? '';
   return {

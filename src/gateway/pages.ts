@@ -86,6 +86,6 @@ gen-random of Open Telekom Cloud and Huawei Cloud (dialect ${dialect}):
 `;
 }
 
-function page(status: number, contentType: string, body: string): Answer {
+function page(status: number, contentType: string, body: string): Answer<string> {
   return { status, headers: { 'Content-Type': contentType }, body };
 }

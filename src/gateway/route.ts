@@ -1,5 +1,6 @@
 /** What a route is given and what it gives. Routes know requests and the daemon, never sockets. */
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
 
 /** The daemon, as the gateway needs it; the client library's Client is one. */
 export interface RandomSource {
@@ -24,13 +25,16 @@ export interface GatewayRequest {
   readonly body: Buffer;
   /** Who asks: an IP address, or `unix`. */
   readonly remote: string;
+  /** Calls `listener` when the connection is gone, also after the answer. Absent: nobody can go. */
+  readonly whenGone?: (listener: () => void) => void;
 }
 
-/** A whole answer; its Date, Content-Length and caching headers are added when it is sent. */
-export interface Answer {
+/** An answer; its Date, the Content-Length of a text and caching headers are added when it is sent. */
+export interface Answer<Body extends string | Readable = string | Readable> {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  /** A stream is read to its end or destroyed by whoever sends it; its error cuts the connection. */
+  readonly body: Body;
 }
 
 /** One API, or the pages for people. */
@@ -39,5 +43,5 @@ export interface Route {
   /** Rejects with any error, which {@link Route.refuse} then turns into an answer. */
   answer(request: GatewayRequest): Promise<Answer>;
   /** Any error in the shape that this route's clients read. */
-  refuse(error: unknown, requestId: string): Answer;
+  refuse(error: unknown, requestId: string): Answer<string>;
 }

@@ -1,6 +1,6 @@
 /** Which route answers a request. */
 import type { IncomingHttpHeaders } from 'node:http';
-import { awsRoute } from './aws-route.js';
+import { type AwsOptions, awsRoute } from './aws-route.js';
 import { type GenRandomOptions, genRandomRoute } from './gen-random-route.js';
 import { isPage, type PagesOptions, pagesRoute } from './pages.js';
 import type { Route } from './route.js';
@@ -14,8 +14,8 @@ export type Router = (method: string, path: string, headers: IncomingHttpHeaders
  * @param options of all routes
  * @returns the router
  */
-export function createRouter(options: GenRandomOptions & PagesOptions): Router {
-  const aws = awsRoute(options.client);
+export function createRouter(options: AwsOptions & GenRandomOptions & PagesOptions): Router {
+  const aws = awsRoute(options.client, options);
   const genRandom = genRandomRoute(options);
   const pages = pagesRoute(options);
   return (method, path, headers) => {

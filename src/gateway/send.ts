@@ -1,31 +1,62 @@
 /** Sends an answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { malformedAnswer } from './malformed.js';
 import type { Answer } from './route.js';
 
 /** How long a client that is still sending its body may take to read the answer. */
 const lingerMs = 1000;
 
 /**
- * Sends an answer whole. Never a CORS header: web pages are not to read anything here.
+ * Sends an answer. Never a CORS header: web pages are not to read anything here.
  * @param request whose answer it is
  * @param response nothing sent yet
  * @param keepAlive whether the connection may carry another request; it does not when the body was
  *   not read to its end
+ * @returns resolves when a text has been handed over, or a stream has been sent to its end
+ * @throws the stream's error: the connection has been cut, so that nobody takes a part for the whole;
+ *   `ERR_STREAM_PREMATURE_CLOSE` of node:stream when the client went away
  */
-export function send(
+export async function send(
   request: IncomingMessage,
   response: ServerResponse,
   answer: Answer,
   keepAlive: boolean,
+): Promise<void> {
+  const { body } = answer;
+  if (typeof body === 'string') return sendText(request, response, { ...answer, body }, keepAlive);
+  // RFC 9112 6.3: without either length, HTTP/1.0 ends a body by closing, as a cut does.
+  if (request.httpVersion === '1.0' && answer.headers['content-length'] === undefined) {
+    body.destroy();
+    return sendText(request, response, malformedAnswer(505), false);
+  }
+  writeHead(request, response, answer, keepAlive);
+  await pipeline(body, response);
+}
+
+function writeHead(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, headers }: Pick<Answer, 'status' | 'headers'>,
+  keepAlive: boolean,
 ): void {
-  const body = Buffer.from(answer.body);
-  response.writeHead(answer.status, {
-    ...answer.headers,
-    'Content-Length': body.length,
+  response.writeHead(status, {
+    ...headers,
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
     ...(keepAlive && request.complete ? {} : { Connection: 'close' }),
   });
+}
+
+function sendText(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, headers, body: text }: Answer<string>,
+  keepAlive: boolean,
+): void {
+  const body = Buffer.from(text);
+  const all = { ...headers, 'Content-Length': String(body.length) };
+  writeHead(request, response, { status, headers: all }, keepAlive);
   if (request.complete) {
     response.end(body);
     return;

@@ -8,6 +8,7 @@ import {
   encodeAnswer,
   encodeError,
   maxNumberOfBytes,
+  needsKms,
   toServiceError,
 } from '../../src/formats/aws-kms.js';
 
@@ -90,6 +91,28 @@ t.test('never yields a size for Recipient or CustomKeyStoreId', async (t) => {
       );
 });
 
+t.test('knows what only the service can answer', async (t) => {
+  for (const [input, wanted] of [
+    [{ Recipient: {} }, true],
+    [{ NumberOfBytes: 1, CustomKeyStoreId: '' }, true],
+    [{ NumberOfBytes: 1, CustomKeyStoreId: null, Recipient: null }, false],
+    [{}, false],
+    [[], false],
+    [null, false],
+    [undefined, false],
+    ['Recipient', false],
+  ] as const)
+    t.equal(needsKms(input), wanted, JSON.stringify(input));
+});
+
+t.test('tells an upstream that fails from a daemon that does', async (t) => {
+  const [theirs, ours] = (['ERR_UPSTREAM', 'ERR_CONNECT'] as const).map((code) =>
+    toServiceError(new EntropyError(code, 'detail')),
+  );
+  t.match(theirs?.message, /endpoint behind this gateway/);
+  t.not(theirs?.message, ours?.message);
+});
+
 t.test('decodes anything to a size from 1 to 1024 or to an error of the service', async (t) => {
   const codes = [
     'SerializationException',
@@ -135,6 +158,7 @@ t.test('names failures of the daemon in terms of the service', async (t) => {
     ['ERR_CLOSED', 'DependencyTimeoutException', 503],
     ['ERR_TIMEOUT', 'DependencyTimeoutException', 503],
     ['ERR_NOT_SEEDED', 'DependencyTimeoutException', 503],
+    ['ERR_UPSTREAM', 'DependencyTimeoutException', 503],
     ['ERR_HEALTH', 'KMSInternalException', 500],
     ['ERR_ENTROPY', 'KMSInternalException', 500],
     ['ERR_INTERNAL', 'KMSInternalException', 500],

@@ -3,11 +3,13 @@ import t from 'tap';
 import { EntropyError, type ErrorCode, ServiceError } from '../../src/errors.js';
 import {
   authenticationError,
+  checkProjectId,
   type Dialect,
   decodeRequest,
   encodeAnswer,
   encodeError,
   genRandomError,
+  toCallerError,
   toServiceError,
 } from '../../src/formats/gen-random.js';
 
@@ -208,3 +210,23 @@ t.test(
       );
   },
 );
+
+t.test('a project is one segment of a path, where there is one', async (t) => {
+  for (const id of [undefined, null, 'project', '0a1b', 'a.b~c-d_e', '%2F'])
+    t.doesNotThrow(() => checkProjectId(id), `${id}`);
+  for (const id of ['', '/', 'a/b', 'a?b', 'a b', 'a\n', '\u00a0', 1, {}, []])
+    t.throws(() => checkProjectId(id), { code: 'APIGW.0101', status: 404 }, JSON.stringify(id));
+});
+
+t.test('callers of the library get the documented body as a member', async (t) => {
+  const cause = new EntropyError('ERR_CONNECT', 'detail of the host');
+  t.match(toCallerError(cause), {
+    code: 'KMS.0104',
+    status: 503,
+    error: {
+      error_code: 'KMS.0104',
+      error_msg: 'A system exception occurred. Contact technical support.',
+    },
+    cause,
+  });
+});

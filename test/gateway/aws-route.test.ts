@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import t from 'tap';
 import { EntropyError } from '../../src/errors.js';
@@ -140,4 +141,41 @@ t.test('answers any body with JSON, and never with bytes that were not asked for
       }),
     ),
   );
+});
+
+t.test('an upstream gets what is not served here, after the checks', async (t) => {
+  const forwarded: string[] = [];
+  const upstream = {
+    host: 'kms.example',
+    resign: false,
+    async forward({ headers }: GatewayRequest) {
+      forwarded.push(String(headers['x-amz-target']));
+      return { status: 299, headers: {}, body: Readable.from(['theirs']) };
+    },
+    async close() {},
+  };
+  const long = `TrentService.${'a'.repeat(65)}`;
+  for (const [name, body, headers, status] of [
+    ['TrentService.Encrypt', '{}', {}, 299],
+    [target, '{"Recipient":{}}', {}, 299],
+    [target, '{"NumberOfBytes":"x","CustomKeyStoreId":"a"}', {}, 299],
+    [target, '{"NumberOfBytes":1}', {}, 200],
+    [target, '{"NumberOfBytes":1,"Recipient":null}', {}, 200],
+    ['TrentService.Encrypt', '{bad', {}, 400],
+    ['TrentService.Encrypt', 'null', {}, 400],
+    ['TrentService.Encrypt', '{}', { 'content-type': 'text/plain' }, 400],
+    ['TrentService.Encrypt', '{}', { origin: 'null' }, 403],
+    [`${target}, ${target}`, '{}', {}, 400],
+    ['TrentService.', '{}', {}, 400],
+    ['trentservice.Encrypt', '{}', {}, 400],
+    [long, '{}', {}, 400],
+  ] as const) {
+    const before = forwarded.length;
+    const request = awsRequest(body, {
+      headers: { ...awsHeaders, 'x-amz-target': name, ...headers },
+    });
+    const answer = await answerOf(awsRoute(fakeSource(), { upstream }), request);
+    t.equal(answer.status, status, `${name} ${body}`);
+    t.equal(forwarded.length - before, status === 299 ? 1 : 0, `${name} ${body}`);
+  }
 });

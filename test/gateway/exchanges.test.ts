@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { EntropyError } from '../../src/errors.js';
 import { createExchanges } from '../../src/gateway/exchanges.js';
@@ -159,3 +161,43 @@ t.test('finishing waits for what runs, and answers then end their connections', 
   await finish;
   await t.resolves(exchanges.finish(), 'nothing runs any more');
 });
+
+t.test(
+  'a stream is under way until it is sent; what cuts it is logged, a client that goes is not',
+  async (t) => {
+    for (const [name, end, records] of [
+      ['whole', (body: PassThrough) => void body.end(), []],
+      [
+        'cut',
+        (body: PassThrough) => void body.destroy(new EntropyError('ERR_UPSTREAM', 'broke off')),
+        [{ level: 'warn', message: 'answer cut off', code: 'ERR_UPSTREAM', reason: 'broke off' }],
+      ],
+      ['gone', (_: PassThrough, socket: Socket) => void socket.destroy(), []],
+    ] as const) {
+      const log = memoryLog();
+      const body = new PassThrough();
+      body.write('x');
+      let told = 0;
+      const route = echoRoute(async ({ whenGone }) => {
+        whenGone?.(() => told++);
+        return { status: 200, headers: {}, body };
+      });
+      const exchanges = createExchanges(() => route, log);
+      const socket = connect({ port: await serve(t, exchanges.handle) });
+      t.teardown(() => socket.destroy());
+      socket.on('error', () => {}).write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+      await once(socket, 'data');
+      let finished = false;
+      const finish = exchanges.finish().then(() => {
+        finished = true;
+      });
+      await setTimeout(10);
+      t.notOk(finished, `${name}: under way`);
+      end(body, socket);
+      await finish;
+      await setTimeout(10);
+      t.strictSame(log.records, records, name);
+      t.equal(told, 1, `${name}: whoever waits for the end is told once`);
+    }
+  },
+);

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
+import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { send } from '../../src/gateway/send.js';
 import { call, serve } from './support.js';
 
@@ -37,7 +39,7 @@ t.test('keeps the connection only when told to and the body was read', async (t)
   ] as const) {
     const port = await serve(t, (request, response) => {
       if (read) request.resume().once('end', () => send(request, response, teapot, keepAlive));
-      else send(request, response, teapot, keepAlive);
+      else void send(request, response, teapot, keepAlive);
     });
     const { headers } = await call({
       port,
@@ -66,3 +68,68 @@ t.test(
     }
   },
 );
+
+/** What comes back for `head` where the answer is a stream, and how its sending ended. */
+async function streamed(t: Test, body: Readable, headers: Record<string, string>, head: string) {
+  let ended: unknown;
+  const port = await serve(t, (request, response) => {
+    void send(request, response, { status: 200, headers, body }, true).catch((error) => {
+      ended = error;
+    });
+  });
+  const socket = connect({ port });
+  t.teardown(() => socket.destroy());
+  socket.write(head);
+  return { received: await text(socket), error: () => ended };
+}
+
+t.test('sends a stream with its length, or in chunks', async (t) => {
+  const get = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+  for (const [headers, wanted] of [
+    [{ 'content-length': '4' }, /content-length: 4\r\n[\s\S]*\r\n\r\nabcd$/],
+    [{}, /Transfer-Encoding: chunked\r\n\r\n(?:2\r\nab\r\n2\r\ncd|4\r\nabcd)\r\n0\r\n\r\n$/],
+  ] as const) {
+    const { received } = await streamed(t, Readable.from(['ab', 'cd']), headers, get);
+    t.match(received, wanted);
+    t.match(received, /Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n/);
+  }
+});
+
+t.test('a stream that fails cuts the connection, and its error is told', async (t) => {
+  const failing = Readable.from(
+    (async function* () {
+      yield 'ab';
+      throw new Error('broke');
+    })(),
+  );
+  const get = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+  const { received, error } = await streamed(t, failing, {}, get);
+  t.match(received, /\r\n\r\n2\r\nab\r\n$/, 'no last chunk');
+  t.match(error(), { message: 'broke' });
+});
+
+t.test('a client that goes destroys the stream', async (t) => {
+  const body = new PassThrough();
+  body.write('ab');
+  const failed = new Promise((resolve) => {
+    void serve(t, (request, response) => {
+      send(request, response, { status: 200, headers: {}, body }, true).catch(resolve);
+    }).then(async (port) => {
+      const socket = connect({ port });
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+      await once(socket, 'data');
+      socket.destroy();
+    });
+  });
+  t.match(await failed, { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+  t.ok(body.destroyed);
+});
+
+t.test('HTTP/1.0 gets no stream whose end it could not tell from a cut', async (t) => {
+  const body = Readable.from(['ab']);
+  const get = 'GET / HTTP/1.0\r\nHost: x\r\n\r\n';
+  t.match((await streamed(t, body, {}, get)).received, /^HTTP\/1.1 505 [\s\S]*"__type"/);
+  t.ok(body.destroyed);
+  const whole = await streamed(t, Readable.from(['ab']), { 'content-length': '2' }, get);
+  t.match(whole.received, /^HTTP\/1.1 200 [\s\S]*\r\n\r\nab$/);
+});

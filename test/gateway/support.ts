@@ -94,10 +94,15 @@ export function gatewayRequest(overrides: Partial<GatewayRequest> = {}): Gateway
   };
 }
 
-/** What a route answers, by the contract of {@link Route}: what it throws it also refuses. */
-export async function answerOf(route: Route, request: GatewayRequest): Promise<Answer> {
+/**
+ * What a route answers, by the contract of {@link Route}: what it throws it also refuses. A stream is
+ * read to its end.
+ */
+export async function answerOf(route: Route, request: GatewayRequest): Promise<Answer<string>> {
   try {
-    return await route.answer(request);
+    const answer = await route.answer(request);
+    const { body } = answer;
+    return { ...answer, body: typeof body === 'string' ? body : await text(body) };
   } catch (error) {
     return route.refuse(error, request.id);
   }

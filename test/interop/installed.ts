@@ -1,6 +1,7 @@
 /**
  * The rule for clients that npm does not install: their tests run where they are; with CI=true a
- * client that is missing is a failure; elsewhere the test is skipped and says what is missing.
+ * client that is missing is a failure, unless CI has nowhere to take it from; elsewhere the test is
+ * skipped and says what is missing.
  */
 import { spawnSync } from 'node:child_process';
 import t, { type Test } from 'tap';
@@ -17,6 +18,8 @@ export interface Client {
   readonly name: string;
   /** undefined: not installed. */
   readonly command: string | undefined;
+  /** No package manager of CI has it: it is skipped there too. */
+  readonly optional?: true;
 }
 
 /** A command on the PATH. */
@@ -29,18 +32,23 @@ export function pythonClient(module: string, name: string): Client {
   return { name, command: pythons.find((python) => runs(python, ['-c', `import ${module}`])) };
 }
 
+/** A client that CI cannot install; its test says so where it is skipped. */
+export function optional(client: Client): Client {
+  return { ...client, optional: true };
+}
+
 /**
  * A test that needs a client.
  * @param rule the test's name
  * @param body the test, with the client's command
  */
 export function testWith(
-  { name, command }: Client,
+  { name, command, optional }: Client,
   rule: string,
   body: (t: Test, command: string) => Promise<void>,
 ): void {
   const missing = `not installed: ${name}`;
-  const skip = command === undefined && process.env.CI !== 'true' ? missing : false;
+  const skip = command === undefined && (optional || process.env.CI !== 'true') ? missing : false;
   t.test(rule, { skip }, async (t) => {
     if (command === undefined) t.fail(missing);
     else await body(t, command);
