@@ -1,29 +1,19 @@
-/** The configuration file: TOML, checked whole; a fault is told with its line and the nearest name. */
-import { closest } from 'fastest-levenshtein';
-import { type AST, getStaticTOMLValue, ParseError, parseTOML } from 'toml-eslint-parser';
+/** The configuration file: what it may say, and in which ranges. */
 import * as v from 'valibot';
-import { EntropyError } from './errors.js';
+import { flag, integer, oneOf, parseTomlFile, text } from './toml-file.js';
 
 const uint32 = 2 ** 32 - 1;
 
 /** What one write sends at most, and so the least that a user must be able to have unsent. */
 const chunkBytes = 131_072;
 
-const integer = (minimum: number, maximum: number) =>
-  v.pipe(
-    v.number(`want an integer of ${minimum} to ${maximum}`),
-    v.integer(`want an integer of ${minimum} to ${maximum}`),
-    v.minValue(minimum, `want ${minimum} to ${maximum}`),
-    v.maxValue(maximum, `want ${minimum} to ${maximum}`),
-  );
-const text = v.pipe(v.string('want a string'), v.nonEmpty('want a string that is not empty'));
 const octalMode = v.pipe(
   v.string('want an octal mode such as "0666"'),
   v.regex(/^0?[0-7]{3}$/, 'want an octal mode such as "0666"'),
   v.transform((mode) => Number.parseInt(mode, 8)),
 );
-const oneOf = <const T extends readonly string[]>(...names: T) =>
-  v.picklist(names, `want ${names.map((name) => `"${name}"`).join(' or ')}`);
+const texts = (wanted: string) =>
+  v.pipe(v.array(text), v.minLength(1, `want at least one ${wanted}`));
 
 /** Everything that a file may say, under the file's own names. Ranges are those of the design. */
 const schema = v.strictObject({
@@ -34,7 +24,7 @@ const schema = v.strictObject({
         v.strictObject({
           path: text,
           mode: v.optional(octalMode),
-          admin: v.optional(v.boolean('want true or false')),
+          admin: v.optional(flag),
         }),
       ),
       v.minLength(1, 'want at least one [[listen]]'),
@@ -71,77 +61,24 @@ const schema = v.strictObject({
   ),
   gateway: v.optional(
     v.strictObject({
-      listen: v.optional(v.pipe(v.array(text), v.minLength(1, 'want at least one address'))),
+      listen: v.optional(texts('address')),
+      credentials: v.optional(text),
+      require_signatures: v.optional(flag),
+      regions: v.optional(texts('region')),
       dialect: v.optional(oneOf('otc', 'hwc')),
+      node_sdk_errors: v.optional(flag),
+      page_hosts: v.optional(texts('name')),
+      tls_cert: v.optional(text),
+      tls_key: v.optional(text),
+      audit: v.optional(text),
+      upstream: v.optional(text),
+      upstream_resign: v.optional(flag),
     }),
   ),
 });
 
 /** What a file says, checked; names as in the file. */
 export type FileConfig = v.InferOutput<typeof schema>;
-
-type Path = readonly (string | number)[];
-
-/** The line on which a key, or else the innermost table around it, stands. */
-function lineOf(program: AST.TOMLProgram, path: Path): number {
-  let line = 1;
-  let depth = -1;
-  const note = (key: Path, at: number) => {
-    if (key.length > depth && key.every((part, i) => part === path[i])) {
-      depth = key.length;
-      line = at;
-    }
-  };
-  const noteAll = (nodes: readonly AST.TOMLKeyValue[], table: Path) => {
-    for (const { key, loc } of nodes)
-      note(
-        [...table, ...key.keys.map((k) => (k.type === 'TOMLBare' ? k.name : k.value))],
-        loc.start.line,
-      );
-  };
-  for (const node of program.body[0].body) {
-    if (node.type === 'TOMLKeyValue') noteAll([node], []);
-    else {
-      note(node.resolvedKey, node.loc.start.line);
-      noteAll(node.body, node.resolvedKey);
-    }
-  }
-  return line;
-}
-
-/** The keys that may stand where an unknown one was found. */
-function knownKeys(path: Path): string[] {
-  let node: unknown = schema;
-  for (const part of path.slice(0, -1)) {
-    const inner = unwrap(node);
-    node = typeof part === 'number' ? inner.item : inner.entries?.[part];
-  }
-  return Object.keys(unwrap(node).entries ?? {});
-}
-
-interface Node {
-  entries?: Record<string, unknown>;
-  item?: unknown;
-  wrapped?: unknown;
-  pipe?: readonly unknown[];
-}
-
-/** The object or array schema inside optional() and pipe(). */
-function unwrap(node: unknown): Node {
-  const { wrapped, pipe } = node as Node;
-  if (wrapped !== undefined) return unwrap(wrapped);
-  if (pipe !== undefined && pipe[0] !== node) return unwrap(pipe[0]);
-  return node as Node;
-}
-
-function parse(source: string, file: string): AST.TOMLProgram {
-  try {
-    return parseTOML(source, { tomlVersion: '1.0' });
-  } catch (error) {
-    if (!(error instanceof ParseError)) throw error;
-    throw new EntropyError('ERR_CONFIG', `${file}:${error.lineNumber}: ${error.message}`);
-  }
-}
 
 /**
  * Reads the text of a configuration file.
@@ -151,17 +88,5 @@ function parse(source: string, file: string): AST.TOMLProgram {
  *   fault is used
  */
 export function parseConfigFile(source: string, file: string): FileConfig {
-  const program = parse(source, file);
-  const checked = v.safeParse(schema, getStaticTOMLValue(program), { abortEarly: true });
-  if (checked.success) return checked.output;
-  const [issue] = checked.issues;
-  const path = (issue.path ?? []).map(({ key }) => key as string | number);
-  const name = path.join('.').replace(/\.(\d+)/g, '[$1]');
-  let wanted = issue.message;
-  if (issue.type === 'strict_object' && issue.expected === 'never')
-    wanted = `unknown key; the nearest is "${closest(String(path.at(-1)), knownKeys(path))}"`;
-  else if (issue.type === 'strict_object') wanted = 'want a table';
-  else if (issue.type === 'array') wanted = 'want an array';
-  if (issue.received === 'undefined') wanted = 'is missing';
-  throw new EntropyError('ERR_CONFIG', `${file}:${lineOf(program, path)}: ${name}: ${wanted}`);
+  return parseTomlFile(schema, source, file);
 }

@@ -2,11 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import type { FileConfig } from './config-file.js';
 import { EntropyError } from './errors.js';
+import { type GatewayConfig, type GatewayFlags, mergeGatewayConfig } from './gateway-config.js';
 import type { DeviceOptions } from './native.js';
 import { daemonSocket, type Surroundings } from './socket-path.js';
-
-/** Where the gateway listens unless it is told otherwise. */
-export const defaultGatewayAddress = '127.0.0.1:8478';
 
 /** A Unix socket of the daemon. */
 export interface ListenConfig {
@@ -27,7 +25,7 @@ export interface Config {
   reseedSeconds: number;
   /** Noise sources besides the CPU's and the kernel's. */
   devices: DeviceOptions[];
-  gateway: { listen: string[]; dialect: 'otc' | 'hwc' };
+  gateway: GatewayConfig;
 }
 
 /** What clients may use. */
@@ -141,24 +139,47 @@ export function mergeConfig(
     reseedRequests: file.generator?.reseed_requests ?? generatorDefaults.reseedRequests,
     reseedSeconds: file.generator?.reseed_seconds ?? generatorDefaults.reseedSeconds,
     devices: devices(file.source ?? []),
-    gateway: {
-      listen: file.gateway?.listen ?? [defaultGatewayAddress],
-      dialect: file.gateway?.dialect ?? 'otc',
-    },
+    gateway: mergeGatewayConfig(file.gateway),
   };
 }
 
-/**
- * The configuration of this process. The file's parser is loaded only where there is a file.
- * @throws EntropyError `ERR_CONFIG`, with file and line where the file is at fault
- */
-export async function loadConfig(flags: ConfigFlags): Promise<Config> {
-  if (flags.config === undefined) return mergeConfig({}, flags);
+/** The file's parser is loaded only where there is a file. */
+async function readConfigFile(path: string | undefined): Promise<FileConfig> {
+  if (path === undefined) return {};
   const { parseConfigFile } = await import('./config-file.js');
-  const text = await readFile(flags.config, 'utf8').catch((cause: Error) => {
+  const text = await readFile(path, 'utf8').catch((cause: Error) => {
     throw new EntropyError('ERR_CONFIG', `cannot read the configuration: ${cause.message}`, {
       cause,
     });
   });
-  return mergeConfig(parseConfigFile(text, flags.config), flags);
+  return parseConfigFile(text, path);
+}
+
+/**
+ * The configuration of this process.
+ * @throws EntropyError `ERR_CONFIG`, with file and line where the file is at fault
+ */
+export async function loadConfig(flags: ConfigFlags): Promise<Config> {
+  return mergeConfig(await readConfigFile(flags.config), flags);
+}
+
+/** What the command line of a gateway in a process of its own may override. */
+export interface GatewayCommandFlags extends GatewayFlags {
+  /** Of a TOML file. */
+  config?: string;
+  socket?: string;
+}
+
+/**
+ * The configuration of a gateway in a process of its own.
+ * @returns `socket`: of the daemon; undefined where nothing names it
+ * @throws EntropyError `ERR_CONFIG`, with file and line where the file is at fault
+ */
+export async function loadGatewayConfig(
+  flags: GatewayCommandFlags,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<GatewayConfig & { socket: string | undefined }> {
+  const file = await readConfigFile(flags.config);
+  const socket = flags.socket ?? (env.ENTROPYD_SOCKET || file.listen?.[0]?.path);
+  return { ...mergeGatewayConfig(file.gateway, flags), socket };
 }

@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config.js';
 import { EntropyError, errorCode } from './errors.js';
+import type { Gateway } from './gateway/gateway.js';
 import { createGenerator, type GeneratorState } from './generator.js';
 import { createLogger, type Logger } from './log.js';
 import { type Addon, type LoadResult, loadAddon } from './native.js';
@@ -23,9 +24,9 @@ export interface Daemon {
   /** Of the gateway, where there is one. */
   addresses: readonly string[];
   /**
-   * Takes over a new configuration, and reseeds, which is also the way back from the error state:
-   * for SIGHUP, which a udev rule sends when a virtual machine was cloned. Connections stay; what is
-   * at fault is logged and changes nothing.
+   * Takes over a new configuration and the gateway's files, and reseeds, which is also the way back
+   * from the error state: for SIGHUP, which a udev rule sends when a virtual machine was cloned.
+   * Connections stay; what is at fault is logged and changes nothing.
    * @param load gives the configuration
    */
   reload(load: () => Promise<Config>): Promise<void>;
@@ -115,7 +116,7 @@ export async function startDaemon({ config, http, addon }: DaemonOptions): Promi
     logger.info({ sockets: listeners.paths, pid: process.pid, version }, 'entropyd listening');
     transitions.start(logger);
 
-    let addresses: readonly string[] = [];
+    let gateway: Gateway | undefined;
     if (http !== undefined) {
       const [{ connect }, { startGateway }] = await Promise.all([
         import('./client.js'),
@@ -123,10 +124,16 @@ export async function startDaemon({ config, http, addon }: DaemonOptions): Promi
       ]);
       const client = connect({ socketPath: listeners.paths[0] as string });
       parts.push(client);
-      const { dialect } = config.gateway;
-      const gateway = await startGateway({ listen: [http], client, dialect, log: logger });
+      // No way to other hosts, in or out.
+      const { tls, upstream, upstreamResign, ...settings } = config.gateway;
+      gateway = await startGateway({
+        ...settings,
+        listen: [http],
+        hostOnly: true,
+        client,
+        log: logger,
+      });
       parts.push(gateway);
-      addresses = gateway.addresses;
     }
 
     const logged = async (what: string, action: () => Promise<void> | void) => {
@@ -147,11 +154,12 @@ export async function startDaemon({ config, http, addon }: DaemonOptions): Promi
     };
     let reloads = Promise.resolve();
     return {
-      addresses,
+      addresses: gateway?.addresses ?? [],
       reload(load) {
         // One after the other.
         reloads = reloads.then(async () => {
           await logged('configuration kept', async () => adopt(await load()));
+          await gateway?.reload();
           await logged('no reseed', () => {
             generator.reseed();
             logger.info('generator reseeded');

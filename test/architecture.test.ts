@@ -15,6 +15,8 @@ const levels: readonly (readonly string[])[] = [
     'config.ts',
     'socket-path.ts',
     'config-file.ts',
+    'gateway-config.ts',
+    'toml-file.ts',
     'log.ts',
     'stale-socket.ts',
     'formats/',

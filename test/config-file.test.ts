@@ -25,7 +25,15 @@ path = "/dev/hwrng"
 credited_bits_per_byte = 0
 [gateway]
 listen = ["127.0.0.1:8478"]
+credentials = "/etc/entropyd/credentials.toml"
+require_signatures = true
+regions = ["eu-central-1"]
 dialect = "otc"
+node_sdk_errors = true
+page_hosts = ["entropy.example"]
+tls_cert = "/etc/entropyd/tls.pem"
+tls_key = "/etc/entropyd/tls.key"
+audit = "/var/log/entropyd/audit.jsonl"
 `,
     'entropyd.toml',
   );
@@ -35,13 +43,23 @@ dialect = "otc"
   ]);
   t.equal(config.profile, 'strict');
   t.strictSame(config.source, [{ name: 'hwrng', path: '/dev/hwrng', credited_bits_per_byte: 0 }]);
-  t.strictSame(config.gateway, { listen: ['127.0.0.1:8478'], dialect: 'otc' });
+  t.strictSame(config.gateway, {
+    listen: ['127.0.0.1:8478'],
+    credentials: '/etc/entropyd/credentials.toml',
+    require_signatures: true,
+    regions: ['eu-central-1'],
+    dialect: 'otc',
+    node_sdk_errors: true,
+    page_hosts: ['entropy.example'],
+    tls_cert: '/etc/entropyd/tls.pem',
+    tls_key: '/etc/entropyd/tls.key',
+    audit: '/var/log/entropyd/audit.jsonl',
+  });
   t.strictSame(parseConfigFile('', 'empty.toml'), {});
 });
 
 t.test('a fault is told with its line, its key and what is wanted', async (t) => {
   const cases: [text: string, message: string][] = [
-    ['a =\n', 'f:2: Unspecified values are invalid'],
     ['profile = "x"', 'f:1: profile: want "default" or "strict"'],
     ['\n[limit]\na = 1', 'f:2: limit: unknown key; the nearest is "limits"'],
     [
@@ -78,6 +96,12 @@ t.test('a fault is told with its line, its key and what is wanted', async (t) =>
       'f:2: source[0].name: want 1 to 32 of a-z, 0-9, _ and -',
     ],
     ['[generator]\nreseed_seconds = 0', 'f:2: generator.reseed_seconds: want 1 to 4294967295'],
+    ['[gateway]\nrequire_signatures = 1', 'f:2: gateway.require_signatures: want true or false'],
+    ['[gateway]\nregions = []', 'f:2: gateway.regions: want at least one region'],
+    [
+      '[gateway]\ncredential = "x"',
+      'f:2: gateway.credential: unknown key; the nearest is "credentials"',
+    ],
     ['[gateway]\nlisten = [""]', 'f:2: gateway.listen[0]: want a string that is not empty'],
   ];
   for (const [text, message] of cases)

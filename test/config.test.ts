@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { defaultGatewayAddress, loadConfig, mergeConfig } from '../src/config.js';
+import { loadConfig, loadGatewayConfig, mergeConfig } from '../src/config.js';
+import { mergeGatewayConfig } from '../src/gateway-config.js';
 import { setSocketVariable } from './support.js';
 
 const nowhere = { env: {}, uid: 7, exists: () => false };
@@ -26,9 +27,8 @@ t.test('without a file and flags the defaults stand', async (t) => {
     reseedRequests: 4_096,
     reseedSeconds: 300,
     devices: [hwrng],
-    gateway: { listen: [defaultGatewayAddress], dialect: 'otc' },
+    gateway: mergeGatewayConfig(),
   });
-  t.equal(defaultGatewayAddress, '127.0.0.1:8478', 'loopback');
 });
 
 t.test('what a file says stands', async (t) => {
@@ -108,6 +108,27 @@ t.test('a source named hwrng replaces the one that is there by default', async (
     code: 'ERR_CONFIG',
     message: 'two [[source]] have the same name',
   });
+});
+
+t.test('the gateway finds the daemon by flag, environment, file', async (t) => {
+  const path = join(t.testdir(), 'c.toml');
+  writeFileSync(
+    path,
+    '[[listen]]\npath = "/file"\n[[listen]]\npath = "/second"\n[gateway]\ndialect = "hwc"',
+  );
+  for (const [flags, env, socket] of [
+    [{ config: path, socket: '/flag' }, { ENTROPYD_SOCKET: '/env' }, '/flag'],
+    [{ config: path }, { ENTROPYD_SOCKET: '/env' }, '/env'],
+    [{ config: path }, { ENTROPYD_SOCKET: '' }, '/file'],
+    [{}, {}, undefined],
+  ] as const)
+    t.equal((await loadGatewayConfig(flags, env)).socket, socket);
+  t.match(await loadGatewayConfig({ config: path, dialect: 'otc' }, {}), { dialect: 'otc' });
+  t.match(await loadGatewayConfig({ config: path, audit: '-' }, {}), {
+    dialect: 'hwc',
+    audit: '-',
+  });
+  await t.rejects(loadGatewayConfig({ config: `${path}.missing` }), { code: 'ERR_CONFIG' });
 });
 
 t.test('a file is read where one is named', async (t) => {

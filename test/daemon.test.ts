@@ -1,14 +1,15 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { connect } from '../src/client.js';
 import { type Config, mergeConfig } from '../src/config.js';
-import type { DaemonOptions, startDaemon } from '../src/daemon.js';
+import type { Daemon, DaemonOptions, startDaemon } from '../src/daemon.js';
 import { type Addon, type LoadResult, loadAddon } from '../src/native.js';
-import { leaveStaleSocket } from './gateway/support.js';
+import { unverifiable } from './gateway/signed-calls.js';
+import { call, leaveStaleSocket } from './gateway/support.js';
 import { freePath, temporaryFolder } from './support.js';
 
 const { addon } = loadAddon();
@@ -38,6 +39,9 @@ function gentle(hardened: () => void = () => {}): LoadResult {
     },
   };
 }
+
+/** The port of its gateway. */
+const portOf = ({ addresses }: Daemon) => Number(addresses[0]?.split(':')[1]);
 
 interface Given extends DaemonOptions {
   socketPath: string;
@@ -154,19 +158,63 @@ t.test('with an address it runs the gateway too', async (t) => {
       t.strictSame(daemon.addresses, [http]);
       t.ok(existsSync(unix));
     } else {
-      const answer = await fetch(`http://${daemon.addresses[0]}/`, {
+      const { body } = await call({
+        port: portOf(daemon),
         method: 'POST',
-        headers: {
-          'Content-Type': 'application/x-amz-json-1.1',
-          'X-Amz-Target': 'TrentService.GenerateRandom',
-        },
+        headers: unverifiable,
         body: '{"NumberOfBytes":32}',
       });
-      t.match(await answer.json(), { Plaintext: /^[A-Za-z0-9+/]{43}=$/ });
+      t.match(JSON.parse(body), { Plaintext: /^[A-Za-z0-9+/]{43}=$/ });
     }
     await daemon.close();
   }
   t.notOk(existsSync(unix));
+});
+
+t.test('its gateway has the settings of [gateway], but for addresses and TLS', async (t) => {
+  const folder = temporaryFolder();
+  const [credentials, audit] = [join(folder, 'credentials.toml'), join(folder, 'audit')];
+  const write = (token: string) =>
+    writeFileSync(credentials, `[[token]]\nname = "t"\ntoken = "${token}"\n`, { mode: 0o600 });
+  write('first');
+  const socketPath = freePath();
+  const file = {
+    gateway: {
+      listen: ['nowhere'],
+      credentials,
+      require_signatures: true,
+      dialect: 'hwc' as const,
+      tls_cert: '/nowhere',
+      tls_key: '/nowhere',
+      audit,
+    },
+  };
+  const config = mergeConfig(file, { socket: socketPath });
+  const daemon = await start({ ...options({ socketPath, http: '127.0.0.1:0' }), config });
+  const ask = async (token: string) => {
+    const answer = await call({
+      port: portOf(daemon),
+      method: 'POST',
+      path: '/v1.0/p/kms/gen-random',
+      headers: { 'x-auth-token': token },
+      body: '{"random_data_length":"8"}',
+    });
+    return answer.status;
+  };
+  t.strictSame([await ask('first'), await ask('second')], [200, 403]);
+  write('second');
+  await daemon.reload(async () => config);
+  t.strictSame([await ask('first'), await ask('second')], [403, 200], 'a reload is for both');
+  writeFileSync(credentials, 'nonsense');
+  records.length = 0;
+  await daemon.reload(async () => config);
+  t.match(
+    records.filter(({ level }) => level === 'error'),
+    [{ msg: /^gateway kept as it was: .*credentials\.toml:1: / }],
+  );
+  t.strictSame([await ask('first'), await ask('second')], [403, 200]);
+  await daemon.close();
+  t.equal(readFileSync(audit, 'utf8').split('\n').length, 7, 'six requests');
 });
 
 t.test('a gateway that cannot start ends the daemon with it', async (t) => {

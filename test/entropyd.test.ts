@@ -7,6 +7,9 @@ import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { connect } from '../src/client.js';
 import { version } from '../src/version.js';
+import { makeCertificate } from './gateway/certificates.js';
+import { signAws } from './gateway/signed-calls.js';
+import { call } from './gateway/support.js';
 import {
   built,
   collect,
@@ -43,6 +46,10 @@ t.test('a usage error is one line and exit code 64', async (t) => {
     [['--profile', 'none'], /argument 'none' is invalid\. Allowed choices are default, strict\./],
     [['--socket'], "option '--socket <path>' argument missing"],
     [['gateway', '--dialect', 'x'], /Allowed choices are otc, hwc\./],
+    [
+      ['--config', 'c.toml', 'gateway'],
+      '--config: options of the gateway come after the word gateway',
+    ],
     [['quickstart', '--listen', 'unix:/s'], 'the quick start takes HOST:PORT only'],
   ] as const) {
     const { status, stdout, stderr } = await run(t, 'entropyd', args);
@@ -222,12 +229,79 @@ t.test('the gateway is a process of its own, on several addresses', async (t) =>
   t.equal(addresses[1], `unix:${unix}`);
   const answer = await fetch(`http://${addresses[0]}/v1.0/project/kms/gen-random`, {
     method: 'POST',
+    headers: { 'X-Auth-Token': 'any' },
     body: '{"random_data_length":"8"}',
   });
   t.match(await answer.json(), { random_data: /^[0-9A-F]{2}$/ });
   t.match(await gateway.kill('SIGTERM'), { status: 0 });
   t.notOk(existsSync(unix));
   t.match(await daemon.kill('SIGTERM'), { status: 0 });
+});
+
+t.test('the gateway verifies, reloads on SIGHUP, and keeps what it had at a fault', async (t) => {
+  const daemon = await startDaemonProgram(t);
+  const folder = temporaryFolder();
+  const [config, credentials] = [join(folder, 'gateway.toml'), join(folder, 'keys.toml')];
+  const { ca, certificate, key } = makeCertificate(folder, 'gateway');
+  const write = (secret: string) =>
+    writeFileSync(
+      credentials,
+      `[[key]]\nname = "app"\naccess_key = "AKID"\nsecret_key = "${secret}"\n`,
+      { mode: 0o600 },
+    );
+  write('WonderfulFirst');
+  writeFileSync(
+    config,
+    `[[listen]]
+path = "${daemon.path}"
+[gateway]
+listen = ["127.0.0.1:0"]
+credentials = "${credentials}"
+require_signatures = true
+tls_cert = "${certificate}"
+tls_key = "${key}"
+audit = "-"
+`,
+  );
+  const gateway = new Program(t, [built('entropyd'), 'gateway', '--config', config]);
+  const said = await gateway.says('signatures and tokens are verified');
+  const port = Number(/"127\.0\.0\.1:(\d+)"/.exec(said)?.[1]);
+  const ask = async (secretKey: string) => {
+    const body = '{"NumberOfBytes":32}';
+    const headers = signAws({ accessKey: 'AKID', secretKey }, body);
+    return (await call({ port, ca, method: 'POST', headers, body })).status;
+  };
+  t.strictSame([await ask('WonderfulFirst'), await ask('WonderfulSecond')], [200, 400]);
+  write('WonderfulSecond"');
+  gateway.child.kill('SIGHUP');
+  await gateway.says(/gateway kept as it was: [^"]*keys\.toml:4: /);
+  t.strictSame([await ask('WonderfulFirst'), await ask('WonderfulSecond')], [200, 400]);
+  write('WonderfulSecond');
+  gateway.child.kill('SIGHUP');
+  await gateway.says('gateway reloaded');
+  t.strictSame([await ask('WonderfulFirst'), await ask('WonderfulSecond')], [400, 200]);
+  const { status, stdout, stderr } = await gateway.kill('SIGTERM');
+  t.equal(status, 0);
+  t.equal(lines(stdout).length, 6, 'the audit log');
+  t.match(JSON.parse(lines(stdout)[0] ?? ''), { key: 'app', size: 32, outcome: 'ok' });
+  t.notMatch(stdout + stderr, /Wonderful/);
+});
+
+t.test('a gateway that other hosts would reach unprotected does not start', async (t) => {
+  const socket = ['--socket', freePath()];
+  for (const [args, said] of [
+    [
+      ['--listen', '0.0.0.0:0'],
+      /^entropyd: refusing to listen on 0\.0\.0\.0:\d+: .*TLS.*credentials/,
+    ],
+    [['--require-signatures'], 'entropyd: signatures are required'],
+    [['--credentials', ''], 'entropyd: credentials file : ENOENT'],
+    [['--tls-cert', 'x'], 'entropyd: TLS wants a certificate and its key'],
+  ] as const) {
+    const { status, stderr } = await run(t, 'entropyd', ['gateway', ...socket, ...args]);
+    t.equal(status, 1, args.join(' '));
+    t.match(plain(stderr), [said]);
+  }
 });
 
 t.test('--http runs the gateway in the daemon', async (t) => {

@@ -1,36 +1,42 @@
 /** `entropyd gateway`: the HTTP gateway as a process of its own. */
 import { connect } from '../client.js';
-import type { Dialect } from '../formats/gen-random.js';
+import { type GatewayCommandFlags, loadGatewayConfig } from '../config.js';
 import { startGateway } from '../gateway/gateway.js';
+import type { Upstream } from '../gateway/upstream.js';
 import { createLogger } from '../log.js';
 import { loadAddon } from '../native.js';
 import { terminationSignal } from './run.js';
 
-export interface GatewayCommandOptions {
-  listen: string[];
-  socket?: string;
-  dialect: Dialect;
-  nodeSdkErrors?: boolean;
-  pageHost: string[];
+/**
+ * Serves until SIGTERM or SIGINT; SIGHUP reloads credentials, certificate and audit file. The daemon
+ * need not be there yet.
+ */
+export async function gateway(flags: GatewayCommandFlags): Promise<void> {
+  const ended = terminationSignal();
+  // From the first moment on: without a listener the signal would end the process.
+  let reload = () => {};
+  const onHangup = () => reload();
+  process.on('SIGHUP', onHangup);
+  try {
+    // Random bytes and secrets pass through this process too.
+    loadAddon().addon?.harden();
+    const { socket, upstream: url, upstreamResign, ...config } = await loadGatewayConfig(flags);
+    const upstream = url === undefined ? undefined : await openUpstream(url, upstreamResign);
+    const client = connect(socket === undefined ? {} : { socketPath: socket });
+    const log = await createLogger();
+    const running = await startGateway({ ...config, client, upstream, log });
+    reload = () => void running.reload();
+    await ended;
+    await running.close();
+    await upstream?.close();
+    await client.close();
+  } finally {
+    process.off('SIGHUP', onHangup);
+  }
 }
 
-/** Serves until SIGTERM or SIGINT. The daemon need not be there yet. */
-export async function gateway(options: GatewayCommandOptions): Promise<void> {
-  const { listen, socket, dialect, nodeSdkErrors = false, pageHost } = options;
-  const ended = terminationSignal();
-  // Random bytes pass through this process too.
-  loadAddon().addon?.harden();
-  const client = connect(socket === undefined ? {} : { socketPath: socket });
-  const log = await createLogger();
-  const running = await startGateway({
-    listen,
-    client,
-    dialect,
-    nodeSdkErrors,
-    pageHosts: pageHost,
-    log,
-  });
-  await ended;
-  await running.close();
-  await client.close();
+/** Loaded where there is one. */
+async function openUpstream(url: string, resign: boolean | undefined): Promise<Upstream> {
+  const { createUpstream } = await import('../gateway/upstream.js');
+  return createUpstream({ url, resign });
 }

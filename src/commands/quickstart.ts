@@ -1,8 +1,9 @@
 /** `npm start`: daemon and gateway on a private socket, one request of each format, then serving. */
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { defaultGatewayAddress, loadConfig } from '../config.js';
+import { loadConfig } from '../config.js';
 import { startDaemon } from '../daemon.js';
+import { defaultGatewayAddress } from '../gateway-config.js';
 import { terminationSignal, UsageError } from './run.js';
 
 export interface QuickstartOptions {
@@ -13,6 +14,11 @@ export interface QuickstartOptions {
 /** Below the working folder, so that nobody else's daemon is in the way and nobody else gets in. */
 export const quickstartSocket = '.entropyd/entropyd.sock';
 export const quickstartAddress = defaultGatewayAddress;
+
+/** A signature as an open gateway takes it: of a form that can be read, by nobody. */
+const wellFormed =
+  'AWS4-HMAC-SHA256 Credential=any/20260101/eu-central-1/kms/aws4_request, ' +
+  `SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=${'0'.repeat(64)}`;
 
 /** Asks the gateway as any HTTP client would: the answer's body. */
 async function post(url: string, headers: Record<string, string>, body: object): Promise<string> {
@@ -43,12 +49,14 @@ async function show(url: string, socket: string): Promise<void> {
     {
       'Content-Type': 'application/x-amz-json-1.1',
       'X-Amz-Target': 'TrentService.GenerateRandom',
+      'X-Amz-Date': '20260101T000000Z',
+      Authorization: wellFormed,
     },
     { NumberOfBytes: 32 },
   );
   const genRandom = await post(
     `${url}/v1.0/project/kms/gen-random`,
-    { 'Content-Type': 'application/json' },
+    { 'Content-Type': 'application/json', 'X-Auth-Token': 'any' },
     { random_data_length: '512' },
   );
   console.log(`
@@ -57,7 +65,7 @@ Huawei and OTC gen-random: ${genRandom}
 
 Call it:
   AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any aws kms generate-random --number-of-bytes 32 --region eu-central-1 --endpoint-url ${url}
-  curl -H 'Content-Type: application/json' -d '{"random_data_length":"512"}' ${url}/v1.0/project/kms/gen-random
+  curl -H 'X-Auth-Token: any' -d '{"random_data_length":"512"}' ${url}/v1.0/project/kms/gen-random
   npx entropyctl random 32 --socket ${socket}
 
 Serving until Ctrl-C.`);

@@ -81,6 +81,16 @@ export function authenticationError(fault: keyof typeof authenticationTexts): Se
 }
 
 /**
+ * APIGW.0301 for a key that has expired. The form of the time is a guess. [G]
+ * @param expiresAt milliseconds since 1970
+ */
+export function expiredKeyError(expiresAt: number): ServiceError {
+  const time = new Date(expiresAt).toISOString();
+  const text = `Incorrect IAM authentication information: token expires, expires_at: ${time}`;
+  return new ServiceError('APIGW.0301', errors['APIGW.0301'][0], text);
+}
+
+/**
  * The size that a gen-random request asks for. Checked in the order of the error numbers: presence,
  * sequence, type, range, multiple of 8. Unknown members are ignored; null equals absent.
  * `random_data_length` is in bits, a string (as documented) or an integer (as OTC's own client sends).

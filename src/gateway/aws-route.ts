@@ -1,4 +1,5 @@
 /** `POST /` with X-Amz-Target: AWS KMS, of which GenerateRandom is served. */
+import type { Readable } from 'node:stream';
 import { ServiceError } from '../errors.js';
 import {
   awsError,
@@ -9,6 +10,8 @@ import {
   toMembers,
   toServiceError,
 } from '../formats/aws-kms.js';
+import type { Access } from './access.js';
+import { authorizeAws, authorizeForwarding, awsCaller } from './aws-access.js';
 import { isFromWebPage } from './browser-rules.js';
 import type { Answer, GatewayRequest, RandomSource, Route } from './route.js';
 import type { Upstream } from './upstream.js';
@@ -17,13 +20,17 @@ import type { Upstream } from './upstream.js';
 const bodyLimitBytes = 512 * 1024;
 
 const awsJson = 'application/x-amz-json-1.1';
-const target = 'TrentService.GenerateRandom';
+
+/** What is served here. */
+const generateRandom = 'GenerateRandom';
 
 /** Operations of KMS; a repeated header, which node:http joins by a comma, is none. */
-const operation = /^TrentService\.[A-Za-z]{1,64}$/;
+const target = /^TrentService\.([A-Za-z]{1,64})$/;
 
-/** How the AWS side of the gateway differs from its defaults. */
+/** What the route is built from, besides the source of its bytes. */
 export interface AwsOptions {
+  /** Who may ask. */
+  readonly access: Access;
   /** Answers what is not served here; without it such requests are refused. */
   readonly upstream?: Upstream | undefined;
 }
@@ -33,40 +40,57 @@ export interface AwsOptions {
  * @param client where the bytes come from
  * @returns a route, with errors as `{"__type":...}`
  */
-export function awsRoute(client: RandomSource, { upstream }: AwsOptions = {}): Route {
+export function awsRoute(client: RandomSource, { access, upstream }: AwsOptions): Route {
   return {
+    api: 'aws-kms',
     bodyLimitBytes,
     async answer(request) {
-      const members = checkedMembers(request, upstream === undefined);
-      const served = request.headers['x-amz-target'] === target;
-      if (upstream !== undefined && (!served || needsKms(members)))
-        return upstream.forward(request);
+      const { facts } = request;
+      const { operation, input } = checkedRequest(request);
+      if (upstream === undefined && operation !== generateRandom)
+        throw awsError('UnknownOperationException');
+      facts.operation = operation;
+      const caller = awsCaller(request, access);
+      facts.key = caller?.name ?? null;
+      const members = toMembers(input);
+      if (upstream !== undefined && (operation !== generateRandom || needsKms(members))) {
+        authorizeForwarding(caller, operation, access);
+        return forwarded(await upstream.forward(request));
+      }
+      authorizeAws(caller, generateRandom, access);
       const { size } = decodeRequest(members);
+      facts.size = size;
       return answer(200, encodeAnswer(await client.random(size)), request.id);
     },
     refuse(error, requestId) {
       const failure = toServiceError(error);
-      return answer(failure.status, encodeError(failure), requestId);
+      return {
+        ...answer(failure.status, encodeError(failure), requestId),
+        outcome: failure.code,
+      };
     },
   };
 }
 
 /**
- * The service's order of checks: method, body, content type, JSON, target, authentication, members.
- * Web pages come before: not even an error of the service is for them.
+ * The service's order of checks: method, body, content type, JSON, target; then authentication, and
+ * the members at last. Web pages come before: not even an error of the service is for them.
  */
-function checkedMembers(request: GatewayRequest, onlyServed: boolean): Record<string, unknown> {
+function checkedRequest(request: GatewayRequest): { operation: string; input: unknown } {
   const { method, path, headers } = request;
   if (isFromWebPage(headers))
     throw new ServiceError('AccessDeniedException', 403, 'Requests of web pages are refused.');
   if (method !== 'POST' || path !== '/') throw awsError('UnknownOperationException');
   if (!isAwsJson(headers['content-type'])) throw awsError('UnknownOperationException'); // [G]
   const input = parseJson(request.body);
-  const name = String(headers['x-amz-target']);
-  if (onlyServed ? name !== target : !operation.test(name))
-    throw awsError('UnknownOperationException');
-  // Authentication belongs here.
-  return toMembers(input);
+  const operation = target.exec(String(headers['x-amz-target']))?.[1];
+  if (operation === undefined) throw awsError('UnknownOperationException');
+  return { operation, input };
+}
+
+/** The upstream's errors have their own form, which only its status tells here. */
+function forwarded(answer: Answer<Readable>): Answer {
+  return answer.status < 400 ? answer : { ...answer, outcome: `upstream ${answer.status}` };
 }
 
 /** RFC 9110 8.3.1: the media type's case does not matter, and parameters may follow. */

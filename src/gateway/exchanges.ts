@@ -1,10 +1,11 @@
 /** Exchanges of a request for an answer: reads, asks the route, sends; knows when none is running. */
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { EntropyError, errorCode } from '../errors.js';
+import type { Audit } from './audit.js';
 import { readBody } from './body.js';
 import { malformedAnswer } from './malformed.js';
-import type { Answer } from './route.js';
+import { type Answer, noFacts } from './route.js';
 import type { Router } from './router.js';
 import { send } from './send.js';
 
@@ -18,10 +19,13 @@ export interface Logger {
   error(fields: object, message: string): void;
 }
 
+/** How a listener is reached: over a Unix socket nobody has an address. */
+export type Transport = 'tcp' | 'unix';
+
 /** All exchanges of one gateway, over whichever listener they came. */
 export interface Exchanges {
   /** A listener for the events `request`, `checkContinue` and `checkExpectation`. */
-  handle(request: IncomingMessage, response: ServerResponse): void;
+  handler(transport: Transport): RequestListener;
   /** From now on an answer ends its connection. Resolves when no exchange is running. */
   finish(): Promise<void>;
 }
@@ -30,42 +34,56 @@ export interface Exchanges {
  * Starts with none running.
  * @param router finds the route of each request
  * @param log gets a warning for each answer of status 500 and above
+ * @param audit gets a line for each request to an API, before its answer leaves
  * @returns the exchanges; one for all listeners of a gateway
  */
-export function createExchanges(router: Router, log: Logger): Exchanges {
+export function createExchanges(router: Router, log: Logger, audit?: Audit): Exchanges {
   let running = 0;
   let finishing = false;
   let onIdle = () => {};
 
-  async function answerTo(request: IncomingMessage, response: ServerResponse): Promise<Answer> {
-    const { method = '', url = '', headers, rawHeaders, httpVersion, socket } = request;
+  async function answerTo(
+    request: IncomingMessage,
+    response: ServerResponse,
+    remote: string,
+  ): Promise<Answer> {
+    const { method = '', url = '', headers, rawHeaders, httpVersion } = request;
     // RFC 9112 3.2. node:http's own check would answer without a body.
     if (httpVersion === '1.1' && headers.host === undefined) return malformedAnswer(400);
     const id = randomUUID();
     const queryAt = url.indexOf('?');
     const path = queryAt < 0 ? url : url.slice(0, queryAt);
     const query = queryAt < 0 ? '' : url.slice(queryAt + 1);
-    const remote = socket.remoteAddress ?? 'unix';
     const route = router(method, path, headers);
+    const facts = noFacts();
+    const audited = (answer: Answer) => {
+      const { status, outcome = 'ok' } = answer;
+      if (route.api !== undefined)
+        audit?.write({ requestId: id, api: route.api, ...facts, outcome, status, client: remote });
+      return answer;
+    };
     try {
       if (running > maxRunning) throw new EntropyError('ERR_BUSY', 'too many requests at once');
       const invited = headers.expect?.toLowerCase() === '100-continue';
       const invite = invited ? () => response.writeContinue() : undefined;
       const body = await readBody(request, route.bodyLimitBytes, invite);
       const whenGone = (listener: () => void) => void response.once('close', listener);
-      return await route.answer({
-        id,
-        method,
-        path,
-        query,
-        headers,
-        rawHeaders,
-        body,
-        remote,
-        whenGone,
-      });
+      return audited(
+        await route.answer({
+          id,
+          method,
+          path,
+          query,
+          headers,
+          rawHeaders,
+          body,
+          remote,
+          whenGone,
+          facts,
+        }),
+      );
     } catch (error) {
-      const answer = route.refuse(error, id);
+      const answer = audited(route.refuse(error, id));
       if (answer.status >= 500 && !request.socket.destroyed)
         log.warn(
           { requestId: id, code: errorCode(error), reason: reasonOf(error) },
@@ -75,9 +93,13 @@ export function createExchanges(router: Router, log: Logger): Exchanges {
     }
   }
 
-  async function run(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function run(
+    request: IncomingMessage,
+    response: ServerResponse,
+    remote: string,
+  ): Promise<void> {
     running++;
-    const answer = await answerTo(request, response);
+    const answer = await answerTo(request, response, remote);
     try {
       await send(request, response, answer, !finishing);
     } catch (error) {
@@ -89,7 +111,10 @@ export function createExchanges(router: Router, log: Logger): Exchanges {
   }
 
   return {
-    handle: (request, response) => void run(request, response),
+    handler: (transport) => (request, response) => {
+      const remote = transport === 'unix' ? transport : (request.socket.remoteAddress ?? 'unknown');
+      void run(request, response, remote);
+    },
     finish() {
       finishing = true;
       if (running === 0) return Promise.resolve();

@@ -1,33 +1,43 @@
-/** The gateway: both HTTP APIs and the pages, on listeners that only this host can reach. */
+/** The gateway: its APIs and pages on all its listeners, and the files that say who may ask. */
 import type { Server } from 'node:http';
+import type { Server as TlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { EntropyError } from '../errors.js';
-import type { Dialect } from '../formats/gen-random.js';
-import { parseAddress } from './address.js';
-import { createExchanges, type Logger } from './exchanges.js';
-import { createHttpServer } from './http-server.js';
+import { EntropyError, errorCode } from '../errors.js';
+import type { GatewayConfig } from '../gateway-config.js';
+import { type Access, createAccess } from './access.js';
+import { type Address, parseAddress } from './address.js';
+import { type Audit, createAudit } from './audit.js';
+import { createExchanges, type Exchanges, type Logger } from './exchanges.js';
+import { loadGivenFiles } from './given-files.js';
+import { createHttpServer, createHttpsServer } from './http-server.js';
 import { listen } from './listener.js';
 import type { RandomSource } from './route.js';
 import { createRouter } from './router.js';
+import type { TlsContext } from './tls.js';
 import type { Upstream } from './upstream.js';
+import { checkUpstreamCallers } from './upstream-target.js';
 
 /** How long running exchanges may take to finish on close; the daemon allows itself the same. */
 const closeGraceMs = 5000;
 
+/** Settings that may be left out; an upstream is made by the caller. */
+type Settings = {
+  readonly [name in Exclude<keyof GatewayConfig, `upstream${string}`>]?:
+    | Readonly<GatewayConfig[name]>
+    | undefined;
+};
+
 /** What a gateway is started with. */
-export interface GatewayOptions {
-  /** At least one of `HOST:PORT`, `[IPV6]:PORT`, `unix:PATH`; loopback or Unix only. */
+export interface GatewayOptions extends Settings {
   readonly listen: readonly string[];
+  readonly dialect: GatewayConfig['dialect'];
   /** The daemon; stays the caller's, also on close. */
   readonly client: RandomSource;
-  /** Which cloud's lengths gen-random takes. */
-  readonly dialect: Dialect;
-  /** Adds to nested gen-random errors what Huawei's SDK for Node.js reads. */
-  readonly nodeSdkErrors?: boolean;
-  /** Names under which the pages answer, besides localhost and loopback addresses. */
-  readonly pageHosts?: readonly string[];
   /** Answers the KMS operations that are not served here; stays the caller's, also on close. */
   readonly upstream?: Upstream | undefined;
+  /** Whether no TLS and no credentials open it to other hosts. */
+  readonly hostOnly?: boolean;
   readonly log: Logger;
 }
 
@@ -35,6 +45,11 @@ export interface GatewayOptions {
 export interface Gateway {
   /** What was bound, as `--listen` takes it. */
   readonly addresses: readonly string[];
+  /**
+   * Reads credentials, certificate and key anew and opens the audit file again; connections stay.
+   * Where one of them is at fault nothing changes, and the log says so.
+   */
+  reload(): Promise<void>;
   /** Takes no more requests, answers those it has (at most 5 s), then ends every connection. */
   close(): Promise<void>;
 }
@@ -46,47 +61,145 @@ export interface Gateway {
  * @throws EntropyError `ERR_CONFIG`, `ERR_LISTEN`
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { client, dialect, nodeSdkErrors = false, pageHosts = [], upstream, log } = options;
   const wanted = options.listen.map(parseAddress);
   if (wanted.length === 0)
     throw new EntropyError('ERR_CONFIG', 'listen: want at least one HOST:PORT or unix:PATH');
-  const { log } = options;
-  const exchanges = createExchanges(createRouter(options), log);
-  const servers: Server[] = [];
-  const addresses: string[] = [];
+  if (options.requireSignatures && options.credentials === undefined)
+    throw new EntropyError(
+      'ERR_CONFIG',
+      'signatures are required, and there is nothing to verify them with: --credentials FILE',
+    );
+  checkUpstreamCallers(upstream?.host, options.credentials !== undefined);
+  const files = await loadGivenFiles(options);
+  const access = createAccess(options.regions);
+  if (files.credentials !== undefined) access.adopt(files.credentials);
+  const audit = files.audit === undefined ? undefined : createAudit(files.audit, log);
+  const { tls } = files;
+  const isTls = tls !== undefined;
+  const router = createRouter({
+    client,
+    dialect,
+    nodeSdkErrors,
+    pageHosts,
+    isTls,
+    access,
+    upstream,
+  });
+  const exchanges = createExchanges(router, log, audit);
+  const listeners: Listener[] = [];
   try {
-    for (const address of wanted) {
-      const server = createHttpServer(exchanges.handle);
-      addresses.push(await listen(server, address));
-      servers.push(server);
-    }
+    for (const address of wanted)
+      listeners.push(await openListener(address, exchanges, tls, missing(options)));
   } catch (error) {
-    await closeAll(servers);
+    await closeAll(listeners, audit);
     throw error;
   }
+  const addresses = listeners.map(({ address }) => address);
   log.info({ addresses }, 'gateway listening');
+  if (access.credentials === undefined)
+    log.warn(
+      {},
+      'open: any well-formed signature or token is accepted; --credentials verifies them',
+    );
+  else log.info(known(access), 'signatures and tokens are verified');
+
+  async function reload(): Promise<void> {
+    try {
+      const next = await loadGivenFiles(options);
+      // From here on nothing fails.
+      if (next.credentials !== undefined) access.adopt(next.credentials);
+      if (next.tls !== undefined) for (const { renew } of listeners) renew(next.tls);
+      if (next.audit !== undefined) audit?.adopt(next.audit);
+      log.info(known(access), 'gateway reloaded');
+    } catch (error) {
+      log.error({ code: errorCode(error) }, `gateway kept as it was: ${(error as Error).message}`);
+    }
+  }
 
   async function close(): Promise<void> {
-    await closeAll(
-      servers,
-      Promise.race([exchanges.finish(), setTimeout(closeGraceMs, undefined, { ref: false })]),
-    );
+    const finished = Promise.race([
+      exchanges.finish(),
+      setTimeout(closeGraceMs, undefined, { ref: false }),
+    ]);
+    await closeAll(listeners, audit, finished);
     log.info({ addresses }, 'gateway closed');
   }
+  let reloads = Promise.resolve();
   let closing: Promise<void> | undefined;
   return {
     addresses,
+    reload() {
+      // One after the other.
+      reloads = reloads.then(() => (closing === undefined ? reload() : undefined));
+      return reloads;
+    },
     close() {
-      closing ??= close();
+      closing ??= reloads.then(close);
       return closing;
     },
   };
 }
 
+/** How many there are of each kind, for the log. */
+function known({ credentials }: Access): object {
+  return credentials === undefined ? {} : { keys: credentials.keys, tokens: credentials.tokens };
+}
+
+/** What other hosts' access would take, besides an address that they reach. */
+function missing({ hostOnly, tls, credentials }: GatewayOptions): string[] {
+  if (hostOnly) return ['a gateway of its own (entropyd gateway)'];
+  return [
+    ...(tls === undefined ? ['TLS (--tls-cert and --tls-key)'] : []),
+    ...(credentials === undefined ? ['a credentials file (--credentials)'] : []),
+  ];
+}
+
+/** An open address. */
+interface Listener {
+  readonly address: string;
+  readonly server: Server | TlsServer;
+  /** Open connections, those that are still in their TLS handshake too. */
+  readonly sockets: ReadonlySet<Socket>;
+  /** Takes another certificate, where there is one. */
+  renew(tls: TlsContext): void;
+}
+
+/** On TCP with TLS where there is a certificate; a Unix socket has the kernel's protection. */
+async function openListener(
+  wanted: Address,
+  exchanges: Exchanges,
+  tls: TlsContext | undefined,
+  lacking: readonly string[],
+): Promise<Listener> {
+  const isUnix = 'path' in wanted;
+  const handler = exchanges.handler(isUnix ? 'unix' : 'tcp');
+  const secure = isUnix || tls === undefined ? undefined : createHttpsServer(handler, tls);
+  const server = secure ?? createHttpServer(handler);
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    // node:net keeps the first answer: an address that is asked for later may be gone.
+    void socket.remoteAddress;
+  });
+  const address = await listen(server, wanted, lacking);
+  return { address, server, sockets, renew: (next) => secure?.setSecureContext(next) };
+}
+
 /** Stops listening at once; ends all connections when the grace is over. */
-async function closeAll(servers: readonly Server[], grace?: Promise<unknown>): Promise<void> {
-  const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+async function closeAll(
+  listeners: readonly Listener[],
+  audit: Audit | undefined,
+  grace?: Promise<unknown>,
+): Promise<void> {
+  const closed = listeners.map(({ server }) => new Promise((resolve) => server.close(resolve)));
   await grace;
   await setImmediate(); // what was sent last is with the kernel then
-  for (const server of servers) server.closeAllConnections();
+  for (const { server, sockets } of listeners) {
+    server.closeAllConnections();
+    for (const socket of sockets) socket.destroy();
+  }
   await Promise.all(closed);
+  await audit?.close();
 }

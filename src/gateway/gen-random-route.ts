@@ -8,17 +8,21 @@ import {
   genRandomError,
   toServiceError,
 } from '../formats/gen-random.js';
+import type { Access } from './access.js';
 import { isFromWebPage } from './browser-rules.js';
+import { authorizeGenRandom, genRandomCaller } from './gen-random-access.js';
 import type { Answer, GatewayRequest, RandomSource, Route } from './route.js';
 
 /** The API has no long member; the daemon's limit for a message is the same. */
 const bodyLimitBytes = 64 * 1024;
 
-const genRandomPath = /^\/v1\.0\/[^/]+\/kms\/gen-random$/;
+const genRandomPath = /^\/v1\.0\/(?<projectId>[^/]+)\/kms\/gen-random$/;
 
 /** What the route is built from. */
 export interface GenRandomOptions {
   readonly client: RandomSource;
+  /** Who may ask. */
+  readonly access: Access;
   readonly dialect: Dialect;
   /** Adds to nested errors what Huawei's SDK for Node.js reads. */
   readonly nodeSdkErrors?: boolean;
@@ -30,29 +34,41 @@ export interface GenRandomOptions {
  */
 export function genRandomRoute({
   client,
+  access,
   dialect,
   nodeSdkErrors = false,
 }: GenRandomOptions): Route {
   return {
+    api: 'gen-random',
     bodyLimitBytes,
     async answer(request) {
-      const { size } = checkedRequest(request, dialect);
+      const { size } = checkedRequest(request, dialect, access);
+      request.facts.size = size;
       return answer(200, encodeAnswer(await client.random(size)), request.id);
     },
     refuse(error, requestId) {
       const failure = toServiceError(error);
-      return answer(failure.status, encodeError(failure, { requestId, nodeSdkErrors }), requestId);
+      const members = encodeError(failure, { requestId, nodeSdkErrors });
+      return { ...answer(failure.status, members, requestId), outcome: failure.code };
     },
   };
 }
 
 /** The API gateway comes first (path, authentication), then the service (JSON, members). */
-function checkedRequest(request: GatewayRequest, dialect: Dialect): { size: number } {
+function checkedRequest(
+  request: GatewayRequest,
+  dialect: Dialect,
+  access: Access,
+): { size: number } {
   if (isFromWebPage(request.headers))
     throw new ServiceError('KMS.0326', 403, 'Requests of web pages are refused.');
-  if (!genRandomPath.test(request.path)) throw genRandomError('APIGW.0101');
+  const { projectId } = genRandomPath.exec(request.path)?.groups ?? {};
+  if (projectId === undefined) throw genRandomError('APIGW.0101');
   if (request.method !== 'POST') throw genRandomError('KMS.0215');
-  // Authentication belongs here.
+  request.facts.operation = 'gen-random';
+  const caller = genRandomCaller(request, access);
+  request.facts.key = caller?.name ?? null;
+  authorizeGenRandom(caller, projectId, access);
   return decodeRequest(parseJson(request.body), dialect);
 }
 

@@ -1,11 +1,22 @@
-/** A bounded node:http server: time, connections, header size; and JSON even for what is no HTTP. */
-import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http';
+/** A bounded server of HTTP or HTTPS: time, connections, header size; and JSON even for what is no HTTP. */
+import {
+  createServer,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  STATUS_CODES,
+} from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { malformedAnswer } from './malformed.js';
+import type { TlsContext } from './tls.js';
 
 /** What one client, or all of them together, may take. */
 export interface HttpLimits {
-  /** From the connection, or the first byte of a further request, to the end of its headers. */
+  /**
+   * From the connection, or the first byte of a further request, to the end of its headers. A TLS
+   * handshake comes before that, and has as long.
+   */
   readonly headersMs: number;
   /** The same to the end of the body. */
   readonly requestMs: number;
@@ -44,14 +55,42 @@ const statuses: Readonly<Record<string, number>> = {
  * @returns a server that is not yet listening
  */
 export function createHttpServer(handle: RequestListener, limits = httpLimits): Server {
-  const server = createServer({
+  return bounded(createServer(serverOptions(limits)), handle, limits);
+}
+
+/**
+ * The same over TLS.
+ * @param tls certificate and key; `setSecureContext` takes others, for new connections
+ */
+export function createHttpsServer(
+  handle: RequestListener,
+  tls: TlsContext,
+  limits = httpLimits,
+): TlsServer {
+  const options = { ...serverOptions(limits), ...tls, handshakeTimeout: limits.headersMs };
+  const server = createTlsServer(options);
+  // node:https hands a failed handshake to `clientError`; nobody there could read an answer.
+  server.removeAllListeners('tlsClientError');
+  server.on('tlsClientError', (_, socket) => socket.destroy());
+  return bounded(server, handle, limits);
+}
+
+function serverOptions(limits: HttpLimits): ServerOptions {
+  return {
     headersTimeout: limits.headersMs,
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.keepAliveMs,
     connectionsCheckingInterval: limits.checkMs,
     maxHeaderSize: limits.headerBytes,
     requireHostHeader: false, // its answer has no body: the handler looks at Host
-  });
+  };
+}
+
+function bounded<S extends Server | TlsServer>(
+  server: S,
+  handle: RequestListener,
+  limits: HttpLimits,
+): S {
   server.timeout = limits.silenceMs;
   server.maxConnections = limits.connections;
   server.on('request', handle);

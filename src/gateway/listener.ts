@@ -22,13 +22,18 @@ const reasons: Readonly<Record<string, string>> = {
  * when the server closes.
  * @param server not yet listening; closed again when this throws
  * @param address where
+ * @param missing what it would take to be reached by other hosts; none: they may
  * @returns the address bound, as `--listen` takes it, with the port that the kernel chose for 0
  * @throws EntropyError `ERR_LISTEN`
  */
-export async function listen(server: Server, address: Address): Promise<string> {
+export async function listen(
+  server: Server,
+  address: Address,
+  missing: readonly string[],
+): Promise<string> {
   try {
     await bind(server, address);
-    return safeAddress(server);
+    return safeAddress(server, missing);
   } catch (error) {
     if (server.listening) await new Promise((resolve) => server.close(resolve));
     if (error instanceof EntropyError) throw error;
@@ -58,13 +63,13 @@ async function start(server: Server, address: Address): Promise<void> {
 }
 
 /** Runs before any event since bind(2) is handled, so where it throws nobody has been answered. */
-function safeAddress(server: Server): string {
+function safeAddress(server: Server, missing: readonly string[]): string {
   const bound = server.address() as AddressInfo | string; // null only when not listening
   if (typeof bound === 'string') return formatAddress({ path: bound });
   const address = formatAddress({ host: bound.address, port: bound.port });
-  if (isLoopback(bound.address)) return address;
+  if (missing.length === 0 || isLoopback(bound.address)) return address;
   throw new EntropyError(
     'ERR_LISTEN',
-    `refusing to listen on ${address}: other hosts can reach it and signatures are not verified yet; use a loopback address or unix:PATH`,
+    `refusing to listen on ${address}: other hosts can reach it, which takes ${missing.join(' and ')}; otherwise use a loopback address or unix:PATH`,
   );
 }

@@ -1,6 +1,7 @@
 /** The pages for people and their monitoring: `/`, `/metrics` and `/healthz`. */
 import { EntropyError } from '../errors.js';
 import type { Dialect } from '../formats/gen-random.js';
+import type { Access } from './access.js';
 import { isPageHost } from './browser-rules.js';
 import type { Answer, RandomSource, Route } from './route.js';
 
@@ -18,6 +19,10 @@ export interface PagesOptions {
   readonly dialect: Dialect;
   /** Names under which pages answer, besides localhost and loopback addresses. */
   readonly pageHosts?: readonly string[];
+  /** Whether TCP listeners speak TLS. */
+  readonly isTls?: boolean;
+  /** Whether proofs are verified. */
+  readonly access: Access;
 }
 
 /**
@@ -33,7 +38,8 @@ export function isPage(method: string, path: string): boolean {
  * @param options see {@link PagesOptions}
  * @returns a route for requests that {@link isPage} accepts
  */
-export function pagesRoute({ client, dialect, pageHosts = [] }: PagesOptions): Route {
+export function pagesRoute(options: PagesOptions): Route {
+  const { client, pageHosts = [] } = options;
   const health = () => client.health().catch(unreachable);
   return {
     bodyLimitBytes,
@@ -51,7 +57,7 @@ export function pagesRoute({ client, dialect, pageHosts = [] }: PagesOptions): R
       return page(
         200,
         plainText,
-        statusText(host, dialect, reason === '' ? state : `${state}: ${reason}`),
+        statusText(host, reason === '' ? state : `${state}: ${reason}`, options),
       );
     },
     refuse(error) {
@@ -71,15 +77,21 @@ function unreachable(error: unknown): Awaited<ReturnType<RandomSource['health']>
   return { state: 'unreachable', healthy: false, reason };
 }
 
-function statusText(host: string, dialect: Dialect, state: string): string {
+function statusText(host: string, state: string, { dialect, isTls, access }: PagesOptions): string {
+  const url = `${isTls ? 'https' : 'http'}://${host}`;
+  const proof =
+    access.credentials === undefined
+      ? 'any well-formed signature or token is accepted'
+      : 'signatures and tokens are verified';
   return `entropyd gateway
 state: ${state}
+${proof}
 
-AWS KMS GenerateRandom, for the aws command and the AWS SDKs (signatures are not verified yet):
-  aws kms generate-random --number-of-bytes 32 --endpoint-url http://${host}
+AWS KMS GenerateRandom, for the aws command and the AWS SDKs:
+  aws kms generate-random --number-of-bytes 32 --endpoint-url ${url}
 
 gen-random of Open Telekom Cloud and Huawei Cloud (dialect ${dialect}):
-  curl -d '{"random_data_length":"512"}' http://${host}/v1.0/PROJECT_ID/kms/gen-random
+  curl -H 'X-Auth-Token: TOKEN' -d '{"random_data_length":"512"}' ${url}/v1.0/PROJECT_ID/kms/gen-random
 
 /healthz  200 while bytes are served, else 503
 /metrics  Prometheus text format

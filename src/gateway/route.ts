@@ -23,11 +23,26 @@ export interface GatewayRequest {
   /** Name, value, name, value: with repeats, a character a byte (latin1), as node:http gives them. */
   readonly rawHeaders: readonly string[];
   readonly body: Buffer;
-  /** Who asks: an IP address, or `unix`. */
+  /** Who asks: an IP address, `unix`, or `unknown` for one that was gone before it was looked at. */
   readonly remote: string;
   /** Calls `listener` when the connection is gone, also after the answer. Absent: nobody can go. */
   readonly whenGone?: (listener: () => void) => void;
+  /** For the route to fill. */
+  readonly facts: Facts;
 }
+
+/** What a route learns of a request, for the audit log. */
+export interface Facts {
+  /** The credential's name; null: nobody known. */
+  key: string | null;
+  /** null: the request did not get as far as naming one that is served. */
+  operation: string | null;
+  /** Random bytes asked for; null: none, or not understood. */
+  size: number | null;
+}
+
+/** Nothing known yet. */
+export const noFacts = (): Facts => ({ key: null, operation: null, size: null });
 
 /** An answer; its Date, the Content-Length of a text and caching headers are added when it is sent. */
 export interface Answer<Body extends string | Readable = string | Readable> {
@@ -35,10 +50,14 @@ export interface Answer<Body extends string | Readable = string | Readable> {
   readonly headers: Readonly<Record<string, string>>;
   /** A stream is read to its end or destroyed by whoever sends it; its error cuts the connection. */
   readonly body: Body;
+  /** For the audit log: an error's code, as the client gets it; absent: no error. */
+  readonly outcome?: string;
 }
 
 /** One API, or the pages for people. */
 export interface Route {
+  /** The API, for the audit log; undefined: pages, of which it has nothing. */
+  readonly api?: string;
   readonly bodyLimitBytes: number;
   /** Rejects with any error, which {@link Route.refuse} then turns into an answer. */
   answer(request: GatewayRequest): Promise<Answer>;

@@ -1,8 +1,16 @@
+import { writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { gateway } from '../../src/commands/gateway.js';
-import { fakeGenerator, freePath, setSocketVariable, startServer } from '../support.js';
+import {
+  fakeGenerator,
+  freePath,
+  setSocketVariable,
+  startServer,
+  temporaryFolder,
+} from '../support.js';
 
 /** The status and body of GET /healthz on a Unix socket, once the gateway is there. */
 async function healthz(socketPath: string): Promise<{ status: number; body: string }> {
@@ -29,7 +37,6 @@ t.test('serves until SIGTERM, from the daemon of its socket', async (t) => {
     listen: [`unix:${listening}`],
     socket: path,
     dialect: 'hwc',
-    pageHost: [],
   });
   t.match(await healthz(listening), { status: 200, body: /"operational"/ });
   process.emit('SIGTERM', 'SIGTERM');
@@ -50,10 +57,29 @@ t.test('the daemon need not be there yet', async (t) => {
   t.equal(await running, undefined);
 });
 
-t.test('an address that other hosts reach is refused', async (t) => {
-  await t.rejects(
-    gateway({ listen: ['0.0.0.0:0'], socket: freePath(), dialect: 'otc', pageHost: [] }),
-    { code: 'ERR_LISTEN' },
+t.test('SIGHUP at any time is no end, and reloads what the configuration names', async (t) => {
+  const listening = freePath();
+  const [config, credentials] = ['config', 'credentials'].map((name) =>
+    join(temporaryFolder(), `${name}.toml`),
+  ) as [string, string];
+  writeFileSync(credentials, '', { mode: 0o600 });
+  writeFileSync(
+    config,
+    `[gateway]\nlisten = ["unix:${listening}"]\ncredentials = "${credentials}"\n`,
   );
+  const before = process.listenerCount('SIGHUP');
+  const running = gateway({ config, socket: freePath() });
+  t.equal(process.listenerCount('SIGHUP'), before + 1);
+  process.emit('SIGHUP', 'SIGHUP');
+  t.match(await healthz(listening), { status: 503 });
+  process.emit('SIGHUP', 'SIGHUP');
+  t.match(await healthz(listening), { status: 503 });
+  process.emit('SIGTERM', 'SIGTERM');
+  await running;
+  t.equal(process.listenerCount('SIGHUP'), before);
+});
+
+t.test('an address that other hosts reach is refused', async (t) => {
+  await t.rejects(gateway({ listen: ['0.0.0.0:0'], socket: freePath() }), { code: 'ERR_LISTEN' });
   process.emit('SIGTERM', 'SIGTERM');
 });

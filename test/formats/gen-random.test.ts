@@ -8,6 +8,7 @@ import {
   decodeRequest,
   encodeAnswer,
   encodeError,
+  expiredKeyError,
   genRandomError,
   toCallerError,
   toServiceError,
@@ -178,6 +179,15 @@ t.test('refuses who cannot be let in with the texts of the service', async (t) =
     [authenticationError('tokenInvalid'), 'APIGW.0301', 401, `${signature}decrypt token fail`],
   ] as const)
     t.match(error, { name: 'ServiceError', code, status, message }, `${code} ${message}`);
+});
+
+t.test('an expired key is told with its time', async (t) => {
+  t.match(expiredKeyError(Date.UTC(2026, 0, 1)), {
+    code: 'APIGW.0301',
+    status: 401,
+    message:
+      'Incorrect IAM authentication information: token expires, expires_at: 2026-01-01T00:00:00.000Z',
+  });
 });
 
 t.test(

@@ -2,20 +2,24 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import t from 'tap';
 import { EntropyError } from '../../src/errors.js';
+import { createAccess } from '../../src/gateway/access.js';
 import { awsRoute } from '../../src/gateway/aws-route.js';
 import type { GatewayRequest } from '../../src/gateway/route.js';
-import { answerOf, failingSource, fakeSource, gatewayRequest } from './support.js';
+import { signAws, awsRequest as signedRequest, unverifiable } from './signed-calls.js';
+import { accessOf, answerOf, failingSource, fakeSource, gatewayRequest } from './support.js';
 
 const awsJson = 'application/x-amz-json-1.1';
 const target = 'TrentService.GenerateRandom';
-const awsHeaders = { 'content-type': awsJson, 'x-amz-target': target };
+const awsHeaders = unverifiable;
 
 /** A request as an SDK sends it, but for what is given. */
 function awsRequest(body: string, overrides: Partial<GatewayRequest> = {}): GatewayRequest {
   return gatewayRequest({ headers: awsHeaders, body: Buffer.from(body), ...overrides });
 }
 
-const ask = (request: GatewayRequest, source = fakeSource()) => answerOf(awsRoute(source), request);
+const open = createAccess();
+const ask = (request: GatewayRequest, source = fakeSource(), access = open) =>
+  answerOf(awsRoute(source, { access }), request);
 
 t.test('answers a good request in base64', async (t) => {
   for (const [size, overrides] of [
@@ -46,7 +50,7 @@ t.test('answers a good request in base64', async (t) => {
 });
 
 t.test('checks method, content type, JSON, target, members, in that order', async (t) => {
-  const foreign = { ...awsHeaders, 'x-amz-target': 'TrentService.Nope' };
+  const foreign = { 'content-type': awsJson, 'x-amz-target': 'TrentService.Nope' };
   const { 'x-amz-target': _, ...untargeted } = awsHeaders;
   for (const [name, request, status, body] of [
     ['GET', awsRequest('{bad', { method: 'GET' }), 400, { __type: 'UnknownOperationException' }],
@@ -90,6 +94,55 @@ t.test('checks method, content type, JSON, target, members, in that order', asyn
     t.equal(answer.status, status, name);
     t.strictSame(JSON.parse(answer.body), body, name);
     t.strictSame(answer.headers, { 'Content-Type': awsJson, 'x-amzn-RequestId': 'id-1' }, name);
+  }
+});
+
+t.test('authentication comes after the target and before the members', async (t) => {
+  const key = { accessKey: 'AKID', secretKey: 'secret' };
+  const access = accessOf('[[key]]\nname = "k"\naccess_key = "AKID"\nsecret_key = "secret"');
+  const { authorization: _, ...unsigned } = awsHeaders;
+  for (const [name, request, type] of [
+    ['nothing', awsRequest('{}', { headers: unsigned }), 'MissingAuthenticationTokenException'],
+    ['no JSON', awsRequest('{bad', { headers: unsigned }), 'SerializationException'],
+    ['a good one', signedRequest(key, '{}'), 'ValidationException'],
+    ['a bad one', signedRequest({ ...key, secretKey: 'x' }, '{}'), 'InvalidSignatureException'],
+  ] as const)
+    t.match((await ask(request, fakeSource(), access)).outcome, type, name);
+  t.equal(
+    (await ask(awsRequest('{}', { headers: unsigned }))).outcome,
+    'MissingAuthenticationTokenException',
+    'also where the gateway is open',
+  );
+});
+
+t.test('notes what it learns, as far as it gets', async (t) => {
+  const signer = { accessKey: 'AKID', secretKey: 'secret' };
+  const access = accessOf('[[key]]\nname = "k"\naccess_key = "AKID"\nsecret_key = "secret"');
+  for (const [request, access_, facts, outcome] of [
+    [signedRequest(signer), access, { key: 'k', operation: 'GenerateRandom', size: 32 }, undefined],
+    [
+      signedRequest(signer, '{}'),
+      access,
+      { key: 'k', operation: 'GenerateRandom', size: null },
+      'ValidationException',
+    ],
+    [
+      signedRequest({ ...signer, secretKey: 'x' }),
+      access,
+      { key: null, operation: 'GenerateRandom', size: null },
+      'InvalidSignatureException',
+    ],
+    [signedRequest(signer), open, { key: null, operation: 'GenerateRandom', size: 32 }, undefined],
+    [
+      gatewayRequest(),
+      open,
+      { key: null, operation: null, size: null },
+      'UnknownOperationException',
+    ],
+  ] as const) {
+    const { outcome: told } = await ask(request, fakeSource(), access_);
+    t.equal(told, outcome);
+    t.strictSame(request.facts, facts, `${outcome}`);
   }
 });
 
@@ -154,6 +207,10 @@ t.test('an upstream gets what is not served here, after the checks', async (t) =
     },
     async close() {},
   };
+  const signer = { accessKey: 'AKID', secretKey: 'secret' };
+  const access = accessOf(
+    '[[key]]\nname = "all"\naccess_key = "AKID"\nsecret_key = "secret"\nallow = ["GenerateRandom", "upstream"]\n',
+  );
   const long = `TrentService.${'a'.repeat(65)}`;
   for (const [name, body, headers, status] of [
     ['TrentService.Encrypt', '{}', {}, 299],
@@ -172,10 +229,47 @@ t.test('an upstream gets what is not served here, after the checks', async (t) =
   ] as const) {
     const before = forwarded.length;
     const request = awsRequest(body, {
-      headers: { ...awsHeaders, 'x-amz-target': name, ...headers },
+      headers: signAws(signer, body, { 'x-amz-target': name, ...headers }),
     });
-    const answer = await answerOf(awsRoute(fakeSource(), { upstream }), request);
+    const answer = await answerOf(awsRoute(fakeSource(), { access, upstream }), request);
     t.equal(answer.status, status, `${name} ${body}`);
     t.equal(forwarded.length - before, status === 299 ? 1 : 0, `${name} ${body}`);
+  }
+});
+
+t.test('nobody uses the upstream who may not', async (t) => {
+  const access = accessOf(`[[key]]
+name = "some"
+access_key = "AKID"
+secret_key = "secret"
+allow = ["GenerateRandom", "upstream:Encrypt", "upstream:GenerateRandom"]
+[[key]]
+name = "none"
+access_key = "AKNO"
+secret_key = "secret"
+`);
+  const forward = async ({ facts }: GatewayRequest) => {
+    t.match(facts, { key: 'some', size: null });
+    return { status: 400, headers: {}, body: Readable.from(['theirs']) };
+  };
+  const upstream = { host: 'kms.example', resign: true, forward, close: async () => {} };
+  const recipient = '{"Recipient":{}}';
+  for (const [accessKey, name, body, outcome, who] of [
+    ['AKID', 'Encrypt', '{}', 'upstream 400', access],
+    ['AKID', 'GenerateRandom', recipient, 'upstream 400', access],
+    ['AKID', 'Decrypt', '{}', 'AccessDeniedException', access],
+    ['AKNO', 'Encrypt', '{}', 'AccessDeniedException', access],
+    ['AKNO', 'GenerateRandom', recipient, 'AccessDeniedException', access],
+    ['AKXX', 'Encrypt', '{}', 'UnrecognizedClientException', access],
+    ['AKID', 'Encrypt', '{}', 'AccessDeniedException', open],
+  ] as const) {
+    const headers = signAws({ accessKey, secretKey: 'secret' }, body, {
+      'x-amz-target': `TrentService.${name}`,
+    });
+    const answer = await answerOf(
+      awsRoute(fakeSource(), { access: who, upstream }),
+      awsRequest(body, { headers }),
+    );
+    t.equal(answer.outcome, outcome, `${accessKey} ${name}`);
   }
 });

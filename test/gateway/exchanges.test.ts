@@ -5,6 +5,7 @@ import { PassThrough } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { EntropyError } from '../../src/errors.js';
+import type { Audit, AuditEntry } from '../../src/gateway/audit.js';
 import { createExchanges } from '../../src/gateway/exchanges.js';
 import type { Answer, GatewayRequest, Route } from '../../src/gateway/route.js';
 import { call, exchange, memoryLog, serve } from './support.js';
@@ -30,11 +31,11 @@ function echoRoute(answer?: (request: GatewayRequest) => Promise<Answer>): Route
 
 t.test('hands method, path, query, address, headers and body to the route', async (t) => {
   const seen: unknown[] = [];
-  const { handle } = createExchanges((...args) => {
+  const exchanges = createExchanges((...args) => {
     seen.push(args);
     return echoRoute();
   }, memoryLog());
-  const port = await serve(t, handle);
+  const port = await serve(t, exchanges.handler('tcp'));
   const answer = await call({ port, method: 'POST', path: '/a/b?c=/d?e', body: 'body' });
   t.match(answer, { status: 200, body: 'POST /a/b c=/d?e 127.0.0.1 body' });
   t.match(answer.headers['x-request-id'], /^[0-9a-f-]{36}$/);
@@ -43,12 +44,63 @@ t.test('hands method, path, query, address, headers and body to the route', asyn
   t.not(again.headers['x-request-id'], answer.headers['x-request-id'], 'each has an id of its own');
 });
 
+t.test(
+  'over a Unix socket a client is called unix, and a lost one is no such client',
+  async (t) => {
+    const exchanges = createExchanges(() => echoRoute(), memoryLog());
+    const port = await serve(t, exchanges.handler('unix'));
+    t.equal((await call({ port })).body, 'GET /  unix ');
+    const gone = createServer((request, response) => {
+      Object.defineProperty(request.socket, 'remoteAddress', { value: undefined });
+      exchanges.handler('tcp')(request, response);
+    });
+    t.equal((await call({ port: await serve(t, gone) })).body, 'GET /  unknown ');
+  },
+);
+
+t.test('audits each request to an API before its answer leaves, and no page', async (t) => {
+  const entries: AuditEntry[] = [];
+  const audit = { write: (entry: AuditEntry) => void entries.push(entry) } as Audit;
+  const answers: (() => Promise<Answer>)[] = [
+    async () => ({ status: 200, headers: {}, body: '' }),
+    async () => ({ status: 400, headers: {}, body: '', outcome: 'ValidationException' }),
+    () => Promise.reject(new EntropyError('ERR_CONNECT', 'no daemon')),
+  ];
+  const api = { ...echoRoute(), api: 'aws-kms' };
+  const route: Route = {
+    ...api,
+    answer({ facts }) {
+      Object.assign(facts, { key: 'billing', operation: 'GenerateRandom', size: 32 });
+      return (answers.shift() as () => Promise<Answer>)();
+    },
+    refuse: (error, id) => ({ ...api.refuse(error, id), outcome: 'DependencyTimeoutException' }),
+  };
+  const routes = [route, route, route, api, echoRoute()];
+  const exchanges = createExchanges(() => routes.shift() as Route, memoryLog(), audit);
+  const port = await serve(t, exchanges.handler('tcp'));
+  const known = { api: 'aws-kms', key: 'billing', operation: 'GenerateRandom', size: 32 };
+  const wanted = [
+    { ...known, outcome: 'ok', status: 200 },
+    { ...known, outcome: 'ValidationException', status: 400 },
+    { ...known, outcome: 'DependencyTimeoutException', status: 503 },
+    { api: 'aws-kms', key: null, operation: null, size: null, outcome: 'ok', status: 200 },
+  ];
+  for (const each of wanted) {
+    const { headers } = await call({ port });
+    const entry = entries.shift();
+    t.strictSame(entry, { requestId: entry?.requestId, ...each, client: '127.0.0.1' });
+    t.match(headers['x-request-id'] ?? entry?.requestId, entry?.requestId);
+  }
+  await call({ port });
+  t.strictSame(entries, [], 'a page');
+});
+
 t.test('answers HTTP/1.1 without Host with 400 and a body', async (t) => {
   const port = await serve(
     t,
     createServer(
       { requireHostHeader: false },
-      createExchanges(() => echoRoute(), memoryLog()).handle,
+      createExchanges(() => echoRoute(), memoryLog()).handler('tcp'),
     ),
   );
   const close = 'Connection: close\r\n\r\n';
@@ -63,7 +115,7 @@ t.test('leaves to the route how a failure looks, and logs those from 500 up', as
   const log = memoryLog();
   const failures = [new EntropyError('ERR_CONNECT', 'no daemon'), 'a string'];
   const route = echoRoute(() => Promise.reject(failures.shift()));
-  const port = await serve(t, createExchanges(() => route, log).handle);
+  const port = await serve(t, createExchanges(() => route, log).handler('tcp'));
   const [unreachable, thrown, tooLarge] = [
     await call({ port }),
     await call({ port }),
@@ -92,7 +144,7 @@ t.test('leaves to the route how a failure looks, and logs those from 500 up', as
 t.test('logs nothing about a client that went away', async (t) => {
   const log = memoryLog();
   const exchanges = createExchanges(() => echoRoute(), log);
-  const server = createServer(exchanges.handle);
+  const server = createServer(exchanges.handler('tcp'));
   const port = await serve(t, server);
   const socket = connect({ port });
   socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nx');
@@ -105,8 +157,8 @@ t.test('logs nothing about a client that went away', async (t) => {
 });
 
 t.test('invites a body that fits, and refuses one that does not without inviting it', async (t) => {
-  const { handle } = createExchanges(() => echoRoute(), memoryLog());
-  const port = await serve(t, createServer().on('checkContinue', handle));
+  const handler = createExchanges(() => echoRoute(), memoryLog()).handler('tcp');
+  const port = await serve(t, createServer().on('checkContinue', handler));
   const head = 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-Continue\r\n';
   t.match(
     await exchange({ port }, `${head}Content-Length: 1\r\n\r\nx`),
@@ -126,7 +178,7 @@ t.test('runs 1024 at once and tells the next that it is busy', async (t) => {
     await released;
     return { status: 200, headers: {}, body: '' };
   });
-  const port = await serve(t, createExchanges(() => route, memoryLog()).handle);
+  const port = await serve(t, createExchanges(() => route, memoryLog()).handler('tcp'));
   const close = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
   const pipelined = exchange({ port }, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1024));
   while (started < 1024) await new Promise(setImmediate);
@@ -145,7 +197,7 @@ t.test('finishing waits for what runs, and answers then end their connections', 
     return { status: 200, headers: {}, body: 'done' };
   });
   const exchanges = createExchanges(() => route, memoryLog());
-  const server = createServer(exchanges.handle);
+  const server = createServer(exchanges.handler('tcp'));
   const port = await serve(t, server);
   const answer = call({ port, headers: { connection: 'keep-alive' } });
   await once(server, 'request');
@@ -183,7 +235,7 @@ t.test(
         return { status: 200, headers: {}, body };
       });
       const exchanges = createExchanges(() => route, log);
-      const socket = connect({ port: await serve(t, exchanges.handle) });
+      const socket = connect({ port: await serve(t, exchanges.handler('tcp')) });
       t.teardown(() => socket.destroy());
       socket.on('error', () => {}).write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
       await once(socket, 'data');

@@ -1,5 +1,14 @@
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -7,6 +16,8 @@ import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { EntropyError } from '../../src/errors.js';
 import { type GatewayOptions, startGateway } from '../../src/gateway/gateway.js';
+import { makeCertificate } from './certificates.js';
+import { signAws, signSdkHmac, unverifiable } from './signed-calls.js';
 import { call, failingSource, fakeSource, memoryLog } from './support.js';
 
 // One directory for all: below a test's own name a path can pass the 107 bytes that a socket may have.
@@ -15,16 +26,13 @@ const dir = t.testdir();
 const awsCall = {
   method: 'POST',
   path: '/',
-  headers: {
-    'content-type': 'application/x-amz-json-1.1',
-    'x-amz-target': 'TrentService.GenerateRandom',
-  },
+  headers: unverifiable,
   body: '{"NumberOfBytes": 32}',
 };
 const genRandomCall = {
   method: 'POST',
   path: '/v1.0/project/kms/gen-random',
-  headers: { 'content-type': 'application/json' },
+  headers: { 'content-type': 'application/json', 'x-auth-token': 'any' },
   body: '{"random_data_length":"512"}',
 };
 
@@ -71,7 +79,240 @@ t.test('serves both APIs and the pages on every listener', async (t) => {
   }
   t.strictSame(log.records, [
     { level: 'info', message: 'gateway listening', addresses: gateway.addresses },
+    {
+      level: 'warn',
+      message: 'open: any well-formed signature or token is accepted; --credentials verifies them',
+    },
   ]);
+});
+
+/** The TOML of a credentials file with one key and one token. */
+const credentialsOf = (secret: string, token: string) =>
+  `[[key]]\nname = "k"\naccess_key = "AKID"\nsecret_key = "${secret}"\n` +
+  `[[token]]\nname = "t"\ntoken = "${token}"\n`;
+
+/** Writes a file that is its owner's alone. */
+function writePrivate(name: string, content: string): string {
+  const path = join(dir, name);
+  writeFileSync(path, content, { mode: 0o600 });
+  return path;
+}
+
+/** The status of a request that is signed with `secretKey`. */
+async function signedStatus(where: { port: number }, secretKey: string): Promise<number> {
+  const headers = signAws({ accessKey: 'AKID', secretKey }, awsCall.body);
+  return (await call({ ...where, ...awsCall, headers })).status;
+}
+
+t.test('with a credentials file only its keys and tokens are served', async (t) => {
+  const log = memoryLog();
+  const credentials = writePrivate('verified.toml', credentialsOf('secret', 'abc'));
+  const { port } = await start(t, 'verified', { credentials, requireSignatures: true, log });
+  t.match(log.records[1], { level: 'info', keys: 1, tokens: 1 });
+  t.equal(await signedStatus({ port }, 'secret'), 200);
+  t.equal(await signedStatus({ port }, 'other'), 400);
+  const key = { accessKey: 'AKID', secretKey: 'secret' };
+  const hmac = signSdkHmac(key, genRandomCall.path, genRandomCall.body);
+  for (const [headers, status] of [
+    [hmac, 200],
+    [{ ...hmac, host: 'elsewhere' }, 401],
+    [{ 'x-auth-token': 'abc' }, 200],
+    [{ 'x-auth-token': 'any' }, 403],
+    [{}, 401],
+  ] as const)
+    t.equal((await call({ port, ...genRandomCall, headers })).status, status);
+  t.notMatch(JSON.stringify(log.records), /secret|abc/);
+});
+
+t.test('a reload takes new files over, or keeps the old ones and says why', async (t) => {
+  const log = memoryLog();
+  const credentials = writePrivate('reload.toml', credentialsOf('first', 'abc'));
+  const [one, two] = [makeCertificate(dir, 'reload'), makeCertificate(dir, 'reload-two')];
+  const audit = join(dir, 'reload.audit');
+  const { certificate, key } = one;
+  const { gateway, port } = await start(t, 'reload', {
+    credentials,
+    tls: { certificate, key },
+    audit,
+    log,
+  });
+  const ask = async (secretKey: string, ca = one.ca) => {
+    const headers = signAws({ accessKey: 'AKID', secretKey }, awsCall.body);
+    return (await call({ port, ...awsCall, headers, ca })).status;
+  };
+  t.strictSame([await ask('first'), await ask('second')], [200, 400]);
+  log.records.length = 0;
+
+  for (const [title, spoil, message] of [
+    [
+      'credentials at fault',
+      () => writePrivate('reload.toml', '[[key]]\nname = "WonderfulSecret"\n'),
+      /reload\.toml:1: key\[0\]\.access_key: is missing$/,
+    ],
+    ['credentials that others read', () => chmodSync(credentials, 0o644), /mode 0644/],
+    ['no credentials', () => rmSync(credentials), /ENOENT/],
+    [
+      'a key of another certificate, and good credentials',
+      () => {
+        writePrivate('reload.toml', credentialsOf('second', 'abc'));
+        copyFileSync(two.key, key);
+      },
+      /mismatch/,
+    ],
+    [
+      'an audit file that is a link, and all else good',
+      () => {
+        copyFileSync(two.certificate, certificate);
+        renameSync(audit, `${audit}.1`);
+        symlinkSync(`${audit}.1`, audit);
+      },
+      /symbolic link/,
+    ],
+  ] as const) {
+    spoil();
+    await gateway.reload();
+    t.match(log.records.splice(0), [{ level: 'error', code: 'ERR_CONFIG', message }], title);
+    t.strictSame([await ask('first'), await ask('second')], [200, 400], title);
+  }
+  t.notOk(log.records.some((record) => JSON.stringify(record).includes('Wonderful')));
+
+  rmSync(audit);
+  await Promise.all([gateway.reload(), gateway.reload()]);
+  t.match(log.records, [
+    { level: 'info', message: 'gateway reloaded', keys: 1, tokens: 1 },
+    { level: 'info', message: 'gateway reloaded' },
+  ]);
+  t.strictSame([await ask('first', two.ca), await ask('second', two.ca)], [400, 200]);
+  await t.rejects(ask('second'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+  await gateway.close();
+  await gateway.reload();
+  const [before, after] = [`${audit}.1`, audit].map((path) => linesOf(path).length);
+  t.strictSame([before, after], [12, 2], 'a line for each request, in the file of its time');
+});
+
+const linesOf = (path: string) =>
+  readFileSync(path, 'utf8')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line));
+
+t.test('a connection outlives a reload', async (t) => {
+  const credentials = writePrivate('kept.toml', credentialsOf('secret', 'abc'));
+  const { gateway, port } = await start(t, 'kept', { credentials });
+  const socket = connect({ port });
+  t.teardown(() => socket.destroy());
+  const head = (connection: string) =>
+    `GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: ${connection}\r\n\r\n`;
+  socket.write(head('keep-alive'));
+  await once(socket, 'data');
+  await gateway.reload();
+  socket.write(head('close'));
+  t.match(await text(socket), /^HTTP\/1\.1 200 /);
+});
+
+t.test('writes an audit line for each request, with no bytes and no secrets', async (t) => {
+  const audit = join(dir, 'audit');
+  const credentials = writePrivate(
+    'audit.toml',
+    credentialsOf('WonderfulSecret', 'WonderfulToken'),
+  );
+  const { gateway, port, socketPath } = await start(t, 'audited', { credentials, audit });
+  const signed = (secretKey: string, body = awsCall.body) => ({
+    ...awsCall,
+    headers: signAws({ accessKey: 'AKID', secretKey }, body),
+    body,
+  });
+  const aws = { api: 'aws-kms', operation: 'GenerateRandom', size: null, client: '127.0.0.1' };
+  const other = { api: 'gen-random', operation: null, key: null, size: null };
+  const tokened = (token: string) => ({ ...genRandomCall, headers: { 'x-auth-token': token } });
+  const table = [
+    [
+      { port, ...signed('WonderfulSecret') },
+      { ...aws, key: 'k', size: 32, outcome: 'ok' },
+    ],
+    [
+      { port, ...signed('WonderfulSecret', '{}') },
+      { ...aws, key: 'k', outcome: 'ValidationException', status: 400 },
+    ],
+    [
+      { port, ...signed('WonderfulGuess') },
+      { ...aws, key: null, outcome: 'InvalidSignatureException', status: 400 },
+    ],
+    [
+      { socketPath, ...tokened('WonderfulToken') },
+      { ...other, operation: 'gen-random', key: 't', size: 64, outcome: 'ok', client: 'unix' },
+    ],
+    [
+      { socketPath, ...tokened('WonderfulGuess') },
+      { ...other, operation: 'gen-random', outcome: 'KMS.0302', status: 403, client: 'unix' },
+    ],
+    [
+      { port, path: '/nothing' },
+      { ...other, outcome: 'APIGW.0101', status: 404 },
+    ],
+    [
+      { port, ...awsCall, body: 'x'.repeat(600_000) },
+      { ...aws, operation: null, outcome: 'RequestEntityTooLargeException', status: 413 },
+    ],
+  ] as const;
+  for (const [request] of table) await call(request);
+  await call({ port, path: '/healthz', headers: { host: 'localhost' } });
+  await gateway.close();
+  const lines = linesOf(audit);
+  t.equal(lines.length, table.length, 'and none for a page');
+  for (const [i, [, wanted]] of table.entries()) {
+    t.match(lines[i], wanted);
+    t.strictSame(Object.keys(lines[i]), [
+      ...['time', 'requestId', 'api', 'key', 'operation', 'size', 'outcome', 'status', 'client'],
+    ]);
+  }
+  t.notMatch(readFileSync(audit, 'utf8'), /Wonderful|AAECAw|000102/);
+});
+
+t.test('other hosts need TLS and credentials; TLS covers TCP and not Unix', async (t) => {
+  const { ca, ...tls } = makeCertificate(dir, 'safe');
+  const credentials = writePrivate('safe.toml', credentialsOf('secret', 'abc'));
+  const listen = ['0.0.0.0:0'];
+  const [noTls, noCredentials] = [
+    'TLS (--tls-cert and --tls-key)',
+    'a credentials file (--credentials)',
+  ];
+  for (const [options, missing] of [
+    [{}, `${noTls} and ${noCredentials}`],
+    [{ tls }, noCredentials],
+    [{ credentials }, noTls],
+    [{ tls, credentials, hostOnly: true }, 'a gateway of its own (entropyd gateway)'],
+  ] as const)
+    await t.rejects(start(t, 'refused', { listen, ...options }), {
+      code: 'ERR_LISTEN',
+      message: `other hosts can reach it, which takes ${missing}; otherwise`,
+    });
+  const socketPath = join(dir, 'safe');
+  const { gateway } = await start(t, 'safe', {
+    listen: [...listen, '127.0.0.1:0', `unix:${socketPath}`],
+    tls,
+    credentials,
+  });
+  for (const address of gateway.addresses.slice(0, 2)) {
+    const port = Number(address.split(':')[1]);
+    const headers = { 'x-auth-token': 'abc' };
+    t.equal((await call({ port, ca, ...genRandomCall, headers })).status, 200, address);
+    await t.rejects(call({ port, ...genRandomCall, headers }), { code: 'ECONNRESET' }, 'no TLS');
+    const page = await call({ port, ca, path: '/', headers: { host: 'localhost' } });
+    t.match(page.body, 'https://localhost');
+  }
+  t.equal((await call({ socketPath, ...genRandomCall, headers: {} })).status, 401, 'plain');
+});
+
+t.test('signatures that are required and cannot be verified stop the start', async (t) => {
+  await t.rejects(start(t, 'required', { requireSignatures: true }), {
+    code: 'ERR_CONFIG',
+    message: /signatures are required.*--credentials FILE/,
+  });
+  const audit = join(dir, 'never');
+  const credentials = join(dir, 'never.toml');
+  await t.rejects(start(t, 'required', { credentials, audit }), { code: 'ERR_CONFIG' });
+  t.notOk(existsSync(audit));
 });
 
 t.test('API routes do not look at Host, pages do', async (t) => {
@@ -132,7 +373,7 @@ t.test('tells a failing daemon in the terms of each API, and logs no bytes', asy
     [genRandom.status, JSON.parse(genRandom.body)],
     [500, { error: { error_code: 'KMS.0101' } }],
   );
-  t.match(log.records.slice(1), [{ code: 'ERR_HEALTH' }, { code: 'ERR_HEALTH' }]);
+  t.match(log.records.slice(2), [{ code: 'ERR_HEALTH' }, { code: 'ERR_HEALTH' }]);
 });
 
 t.test('passes dialect and nodeSdkErrors on', async (t) => {
@@ -174,6 +415,20 @@ t.test('closes idle and silent connections at once and removes its socket file',
   t.match(await idle, /"state":"operational"/);
   t.notOk(existsSync(socketPath));
   await t.rejects(call({ port, ...awsCall }), { code: 'ECONNREFUSED' });
+});
+
+t.test('close ends connections that never finish their TLS handshake', async (t) => {
+  const { ca: _, ...tls } = makeCertificate(dir, 'handshake');
+  const { gateway, port } = await start(t, 'handshake', { tls });
+  const silent = connect({ port });
+  await once(silent, 'connect');
+  const ended = text(silent);
+  silent.write('\x16\x03');
+  await call({ port }).catch(() => {});
+  const started = performance.now();
+  await gateway.close();
+  t.ok(performance.now() - started < 1000, 'without waiting');
+  t.equal(await ended, '');
 });
 
 t.test('close lets a running request finish', async (t) => {

@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import t from 'tap';
 import { EntropyError } from '../../src/errors.js';
 import type { Dialect } from '../../src/formats/gen-random.js';
+import { createAccess } from '../../src/gateway/access.js';
 import { genRandomRoute } from '../../src/gateway/gen-random-route.js';
 import type { GatewayRequest } from '../../src/gateway/route.js';
-import { answerOf, failingSource, fakeSource, gatewayRequest } from './support.js';
+import { accessOf, answerOf, failingSource, fakeSource, gatewayRequest } from './support.js';
 
 const goodSequence = '919c82d4-8046-4722-9094-35c3c6524cff';
 const goodBody = '{"random_data_length":"512"}';
@@ -20,8 +21,15 @@ function genRandomRequest(body: string, overrides: Partial<GatewayRequest> = {})
   });
 }
 
-function ask(request: GatewayRequest, dialect: Dialect = 'otc', client = fakeSource()) {
-  return answerOf(genRandomRoute({ client, dialect }), request);
+const open = createAccess();
+
+function ask(
+  request: GatewayRequest,
+  dialect: Dialect = 'otc',
+  client = fakeSource(),
+  access = open,
+) {
+  return answerOf(genRandomRoute({ client, access, dialect }), request);
 }
 
 t.test('answers a good request in upper-case hexadecimal and nothing else', async (t) => {
@@ -86,6 +94,34 @@ t.test('refuses with number and status of the service, in the order of its check
   }
 });
 
+t.test('authentication comes after path and method, and before the JSON', async (t) => {
+  const headers = { 'content-type': 'application/json' };
+  const access = accessOf(
+    '[[token]]\nname = "t"\ntoken = "token"\nproject_id = "53d1aefc533f4ce9a59c26b01667cbcf"',
+  );
+  const notes = (key: string | null, operation: string | null, size: number | null) => ({
+    key,
+    operation,
+    size,
+  });
+  for (const [request, outcome, facts] of [
+    [genRandomRequest(goodBody), undefined, notes('t', 'gen-random', 64)],
+    [genRandomRequest('{bad'), 'KMS.0202', notes('t', 'gen-random', null)],
+    [genRandomRequest('{bad', { headers }), 'APIGW.0301', notes(null, 'gen-random', null)],
+    [genRandomRequest('{bad', { headers, method: 'PUT' }), 'KMS.0215', notes(null, null, null)],
+    [genRandomRequest('{bad', { headers, path: '/x' }), 'APIGW.0101', notes(null, null, null)],
+    [
+      genRandomRequest(goodBody, { path: '/v1.0/other/kms/gen-random' }),
+      'KMS.0321',
+      notes('t', 'gen-random', null),
+    ],
+  ] as const) {
+    const answer = await ask(request, 'otc', fakeSource(), access);
+    t.equal(answer.outcome, outcome);
+    t.strictSame(request.facts, facts, `${outcome}`);
+  }
+});
+
 t.test('answers other paths flat, as the API gateway in front of the clouds does', async (t) => {
   for (const path of [
     '',
@@ -122,7 +158,12 @@ t.test('tells a failing daemon in the terms of the service', async (t) => {
 });
 
 t.test('adds on demand what the Node SDK reads', async (t) => {
-  const route = genRandomRoute({ client: fakeSource(), dialect: 'otc', nodeSdkErrors: true });
+  const route = genRandomRoute({
+    client: fakeSource(),
+    access: open,
+    dialect: 'otc',
+    nodeSdkErrors: true,
+  });
   const { body } = await answerOf(route, genRandomRequest('{}'));
   t.match(JSON.parse(body), { error: { error_code: 'KMS.0204', code: 'KMS.0204', message: /./ } });
 });

@@ -3,8 +3,16 @@ import { Agent, type RequestListener, request } from 'node:http';
 import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { type TLSSocket, connect as tlsConnect } from 'node:tls';
 import t, { type Test } from 'tap';
-import { createHttpServer, type HttpLimits, httpLimits } from '../../src/gateway/http-server.js';
+import {
+  createHttpServer,
+  createHttpsServer,
+  type HttpLimits,
+  httpLimits,
+} from '../../src/gateway/http-server.js';
+import { loadTls } from '../../src/gateway/tls.js';
+import { makeCertificate } from './certificates.js';
 import { exchange, serve } from './support.js';
 
 const answerOk: RequestListener = (request, response) => {
@@ -117,4 +125,55 @@ t.test('leaves Expect and a missing Host to the handler', async (t) => {
       new RegExp(`^HTTP/1\\.1 200 .*${expected}`, 's'),
       expected,
     );
+});
+
+const dir = t.testdir();
+const [one, two] = [makeCertificate(dir, 'one'), makeCertificate(dir, 'two')];
+
+t.test('over TLS: 1.2 and 1.3, no older version, and a new certificate when told', async (t) => {
+  const server = createHttpsServer(answerOk, await loadTls(one));
+  const port = await serve(t, server);
+  const open = async (options: object) => {
+    const socket = tlsConnect({ port, host: '127.0.0.1', ca: one.ca, ...options });
+    t.teardown(() => socket.destroy());
+    await once(socket, 'secureConnect');
+    return socket;
+  };
+  const asked = async (socket: TLSSocket) => {
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    return text(socket);
+  };
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const socket = await open({ minVersion: version, maxVersion: version });
+    t.equal(socket.getProtocol(), version);
+    t.match(await asked(socket), /^HTTP\/1\.1 200 OK\r\n.*ok$/s, version);
+  }
+  const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' };
+  await t.rejects(open(old), { code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' });
+  const kept = await open({});
+  server.setSecureContext(await loadTls(two));
+  t.match(await asked(kept), /ok$/, 'a connection stays');
+  await t.rejects(open({}), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }, 'the old one is gone');
+  t.match(await asked(await open({ ca: two.ca })), /ok$/, 'the new one is there');
+  await t.rejects(open({ ...old, ca: two.ca }), { code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' });
+});
+
+t.test('over TLS: bounded, and JSON for what is no HTTP', async (t) => {
+  const limits = { ...httpLimits, headersMs: 100, requestMs: 200, checkMs: 20 };
+  const port = await serve(t, createHttpsServer(answerOk, await loadTls(one), limits));
+  t.equal(await exchange({ port }, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'), '', 'no TLS');
+  const started = performance.now();
+  t.equal(await exchange({ port }, ''), '', 'a handshake that never comes');
+  t.ok(performance.now() - started < 5000);
+  for (const [bytes, status] of [
+    ['nonsense\r\n\r\n', 400],
+    [`GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+    ['GET / HTTP/1.1\r\n', 408],
+  ] as const) {
+    const socket = tlsConnect({ port, host: '127.0.0.1', ca: one.ca });
+    socket.on('error', () => {});
+    socket.write(bytes);
+    const answer = await text(socket);
+    t.match(answer, new RegExp(`^HTTP/1\\.1 ${status} .*"__type"`, 's'));
+  }
 });

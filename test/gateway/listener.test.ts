@@ -16,8 +16,14 @@ function newServer(t: Test): Server {
 }
 
 t.test('says which address was bound, with the port that the kernel chose', async (t) => {
-  t.match(await listen(newServer(t), { host: '127.0.0.1', port: 0 }), /^127\.0\.0\.1:[1-9]\d*$/);
-  t.match(await listen(newServer(t), { host: 'localhost', port: 0 }), /^(127.*|\[::1\]):[1-9]\d*$/);
+  t.match(
+    await listen(newServer(t), { host: '127.0.0.1', port: 0 }, ['TLS']),
+    /^127\.0\.0\.1:[1-9]\d*$/,
+  );
+  t.match(
+    await listen(newServer(t), { host: 'localhost', port: 0 }, ['TLS']),
+    /^(127.*|\[::1\]):[1-9]\d*$/,
+  );
 });
 
 t.test('judges the address really bound: all but loopback is refused and closed', async (t) => {
@@ -27,16 +33,31 @@ t.test('judges the address really bound: all but loopback is refused and closed'
   for (const host of ['0.0.0.0', '0', ...(own ? [own.address] : [])]) {
     const server = newServer(t);
     await t.rejects(
-      listen(server, { host, port: 0 }),
-      { code: 'ERR_LISTEN', message: /^refusing to listen on \S+: .*signatures are not verified/ },
+      listen(server, { host, port: 0 }, ['TLS']),
+      {
+        code: 'ERR_LISTEN',
+        message: /^refusing to listen on \S+: other hosts can reach it, which takes TLS; /,
+      },
       host,
     );
     t.notOk(server.listening, `${host}: closed`);
   }
 });
 
+t.test('other hosts may reach it when nothing is missing', async (t) => {
+  for (const [missing, allowed] of [
+    [[], true],
+    [['TLS'], false],
+    [['TLS', 'a credentials file'], false],
+  ] as const) {
+    const listening = listen(newServer(t), { host: '0.0.0.0', port: 0 }, missing);
+    if (allowed) t.match(await listening, /^0\.0\.0\.0:\d+$/);
+    else await t.rejects(listening, { message: `which takes ${missing.join(' and ')}; ` });
+  }
+});
+
 t.test('says in one line why it cannot listen', async (t) => {
-  const taken = await listen(newServer(t), { host: '127.0.0.1', port: 0 });
+  const taken = await listen(newServer(t), { host: '127.0.0.1', port: 0 }, ['TLS']);
   const port = Number(taken.split(':')[1]);
   for (const [address, message] of [
     [
@@ -56,9 +77,13 @@ t.test('says in one line why it cannot listen', async (t) => {
       'cannot listen on 203.0.113.1:0: this host has no such address',
     ],
   ] as const)
-    await t.rejects(listen(newServer(t), address), { code: 'ERR_LISTEN', message }, message);
+    await t.rejects(
+      listen(newServer(t), address, ['TLS']),
+      { code: 'ERR_LISTEN', message },
+      message,
+    );
   await t.rejects(
-    listen(newServer(t), { path: join(dir, 'file', 's') }),
+    listen(newServer(t), { path: join(dir, 'file', 's') }, ['TLS']),
     { code: 'ERR_LISTEN', message: /^cannot listen on unix:.*ENOTDIR/, cause: { code: 'ENOTDIR' } },
     'an error that has no words of ours',
   );
@@ -67,7 +92,7 @@ t.test('says in one line why it cannot listen', async (t) => {
 t.test('makes a socket file of mode 0660 that goes when the server closes', async (t) => {
   const path = join(dir, 'mode');
   const server = newServer(t);
-  t.equal(await listen(server, { path }), `unix:${path}`);
+  t.equal(await listen(server, { path }, ['TLS']), `unix:${path}`);
   t.equal(statSync(path).mode & 0o777, 0o660);
   await new Promise((resolve) => server.close(resolve));
   t.notOk(existsSync(path));
@@ -76,11 +101,13 @@ t.test('makes a socket file of mode 0660 that goes when the server closes', asyn
 t.test('replaces a stale socket file, never a live one or another file', async (t) => {
   const path = join(dir, 'stale');
   leaveStaleSocket(path);
-  await listen(newServer(t), { path });
-  await t.rejects(listen(newServer(t), { path }), {
+  await listen(newServer(t), { path }, ['TLS']);
+  await t.rejects(listen(newServer(t), { path }, ['TLS']), {
     code: 'ERR_LISTEN',
     message: /answers there$/,
   });
-  await t.rejects(listen(newServer(t), { path: join(dir, 'file') }), { code: 'ERR_LISTEN' });
+  await t.rejects(listen(newServer(t), { path: join(dir, 'file') }, ['TLS']), {
+    code: 'ERR_LISTEN',
+  });
   t.ok(existsSync(path) && existsSync(join(dir, 'file')));
 });

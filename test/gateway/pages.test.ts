@@ -1,10 +1,23 @@
 import t from 'tap';
 import { EntropyError } from '../../src/errors.js';
+import { createAccess } from '../../src/gateway/access.js';
 import { isPage, pagesRoute } from '../../src/gateway/pages.js';
-import { answerOf, failingSource, fakeSource, gatewayRequest } from './support.js';
+import { accessOf, answerOf, failingSource, fakeSource, gatewayRequest } from './support.js';
 
-function ask(path: string, client = fakeSource(), host: string | undefined = 'localhost:8478') {
-  const route = pagesRoute({ client, dialect: 'otc', pageHosts: ['entropy.example'] });
+function ask(
+  path: string,
+  client = fakeSource(),
+  host: string | undefined = 'localhost:8478',
+  access = createAccess(),
+  isTls = false,
+) {
+  const route = pagesRoute({
+    client,
+    access,
+    dialect: 'otc',
+    pageHosts: ['entropy.example'],
+    isTls,
+  });
   const headers = host === undefined ? {} : { host };
   return answerOf(route, gatewayRequest({ method: 'GET', path, headers }));
 }
@@ -73,7 +86,11 @@ t.test('/ says the state and how to call both APIs', async (t) => {
     /dialect otc/,
   ])
     t.match(body, line);
+  t.match(body, 'any well-formed signature or token is accepted');
   t.match((await ask('/', unhealthy)).body, /^state: error: repetition count$/m);
+  const verified = await ask('/', fakeSource(), 'localhost', accessOf(''), true);
+  t.match(verified.body, 'signatures and tokens are verified');
+  t.match(verified.body, /--endpoint-url https:\/\/localhost$/m, 'with TLS');
 });
 
 t.test('pages answer only under names of this host', async (t) => {
@@ -85,7 +102,7 @@ t.test('pages answer only under names of this host', async (t) => {
   ] as const)
     for (const path of ['/', '/metrics', '/healthz'])
       t.equal((await ask(path, fakeSource(), host)).status, status, `${path} under ${host}`);
-  const route = pagesRoute({ client: fakeSource(), dialect: 'otc' });
+  const route = pagesRoute({ client: fakeSource(), access: createAccess(), dialect: 'otc' });
   t.equal((await route.answer(gatewayRequest({ method: 'GET' }))).status, 403, 'without a Host');
 });
 

@@ -1,9 +1,10 @@
 import t from 'tap';
+import { createAccess } from '../../src/gateway/access.js';
 import { createRouter } from '../../src/gateway/router.js';
 import { fakeSource } from './support.js';
 
 t.test('picks the API by X-Amz-Target or path, and pages by method and path', async (t) => {
-  const router = createRouter({ client: fakeSource(), dialect: 'otc' });
+  const router = createRouter({ client: fakeSource(), access: createAccess(), dialect: 'otc' });
   const aws = router('POST', '/', {});
   const genRandom = router('POST', '/v1.0/p/kms/gen-random', {});
   const pages = router('GET', '/', {});

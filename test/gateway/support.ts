@@ -8,11 +8,20 @@ import {
   request,
   type Server,
 } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import { type AddressInfo, connect, type NetConnectOpts } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Test } from 'tap';
+import { type Access, createAccess } from '../../src/gateway/access.js';
+import { parseCredentialsFile } from '../../src/gateway/credentials-file.js';
 import type { Logger } from '../../src/gateway/exchanges.js';
-import type { Answer, GatewayRequest, RandomSource, Route } from '../../src/gateway/route.js';
+import {
+  type Answer,
+  type GatewayRequest,
+  noFacts,
+  type RandomSource,
+  type Route,
+} from '../../src/gateway/route.js';
 
 /** A ready source whose bytes count up from 0. */
 export function fakeSource(overrides: Partial<RandomSource> = {}): RandomSource {
@@ -58,9 +67,12 @@ export async function call(options: {
   path?: string;
   headers?: Record<string, string>;
   body?: string | Buffer;
+  /** Whose certificates to trust; with it the request goes over TLS. */
+  ca?: Buffer;
 }): Promise<{ status: number; headers: IncomingHttpHeaders; body: string }> {
   const { body, ...rest } = options;
-  const outgoing = request({ host: '127.0.0.1', agent: false, ...rest });
+  const ask = options.ca === undefined ? request : secureRequest;
+  const outgoing = ask({ host: '127.0.0.1', agent: false, ...rest });
   outgoing.end(body);
   const [incoming] = await once(outgoing, 'response');
   return { status: incoming.statusCode, headers: incoming.headers, body: await text(incoming) };
@@ -73,6 +85,14 @@ export async function exchange(to: NetConnectOpts, bytes: string): Promise<strin
   return text(socket);
 }
 
+/** Access for whom the TOML of a credentials file names; both clocks stand at `now`. */
+export function accessOf(credentials: string, now = Date.now()): Access & { clock: number } {
+  const clock = () => access.clock;
+  const access = Object.assign(createAccess([], { wall: clock, steady: clock }), { clock: now });
+  access.adopt(parseCredentialsFile(credentials, 'credentials.toml'));
+  return access;
+}
+
 /** Leaves the socket file of a process that was killed. */
 export function leaveStaleSocket(path: string): void {
   const script = `require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
@@ -81,15 +101,17 @@ export function leaveStaleSocket(path: string): void {
 
 /** A request over a Unix socket with nothing in it, but for what is given. */
 export function gatewayRequest(overrides: Partial<GatewayRequest> = {}): GatewayRequest {
+  const { headers = {} } = overrides;
   return {
     id: 'id-1',
     method: 'POST',
     path: '/',
     query: '',
     headers: {},
-    rawHeaders: [],
+    rawHeaders: Object.entries(headers).flat() as string[],
     body: Buffer.alloc(0),
     remote: 'unix',
+    facts: noFacts(),
     ...overrides,
   };
 }

@@ -10,7 +10,16 @@ import { createHttpServer } from '../../src/gateway/http-server.js';
 import type { GatewayRequest } from '../../src/gateway/route.js';
 import { createRouter } from '../../src/gateway/router.js';
 import { createUpstream, type Upstream, type UpstreamOptions } from '../../src/gateway/upstream.js';
-import { call, exchange, fakeSource, gatewayRequest, memoryLog, serve } from './support.js';
+import { signAws } from './signed-calls.js';
+import {
+  accessOf,
+  call,
+  exchange,
+  fakeSource,
+  gatewayRequest,
+  memoryLog,
+  serve,
+} from './support.js';
 import { verifySignature } from './verify-signature.js';
 
 const awsJson = 'application/x-amz-json-1.1';
@@ -65,16 +74,28 @@ async function tcpPeer(t: Test, onRequest: (socket: Socket) => void): Promise<nu
 /** A whole gateway before an upstream. */
 async function gatewayBefore(t: Test, upstream: Upstream) {
   const log = memoryLog();
-  const router = createRouter({ client: fakeSource(), dialect: 'otc', upstream });
+  const router = createRouter({ client: fakeSource(), dialect: 'otc', access, upstream });
   const exchanges = createExchanges(router, log);
-  return { port: await serve(t, createHttpServer(exchanges.handle)), log, exchanges };
+  return { port: await serve(t, createHttpServer(exchanges.handler('tcp'))), log, exchanges };
+}
+
+const signer = { accessKey: 'AKID', secretKey: 'secret' };
+const access = accessOf(
+  '[[key]]\nname = "all"\naccess_key = "AKID"\nsecret_key = "secret"\nallow = ["GenerateRandom", "upstream"]\n',
+);
+
+/** ListKeys as bytes, with `more` headers. */
+function listKeysBytes(more = ''): string {
+  const headers = signAws(signer, '{}', { 'x-amz-target': 'TrentService.ListKeys' });
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `POST / HTTP/1.1\r\n${lines.join('')}Content-Length: 2\r\n${more}\r\n{}`;
 }
 
 const kmsCall = (port: number, operation: string, body = '{}', headers = {}) =>
   call({
     port,
     method: 'POST',
-    headers: { 'content-type': awsJson, 'x-amz-target': `TrentService.${operation}`, ...headers },
+    headers: signAws(signer, body, { 'x-amz-target': `TrentService.${operation}`, ...headers }),
     body,
   });
 
@@ -328,9 +349,7 @@ t.test(
         }).then(async (port) => {
           const { port: gatewayPort } = await gatewayBefore(t, upstreamAt(t, port));
           const client = connect({ port: gatewayPort });
-          client.write(
-            `POST / HTTP/1.1\r\nHost: x\r\nContent-Type: ${awsJson}\r\nX-Amz-Target: TrentService.ListKeys\r\nContent-Length: 2\r\n\r\n{}`,
-          );
+          client.write(listKeysBytes());
           await arrived;
           if (name === 'in the answer') await once(client, 'data');
           client.destroy();
@@ -357,10 +376,7 @@ t.test('a client sees an upstream that broke as a cut, and the log says which', 
   ] as const) {
     const upstreamPort = await tcpPeer(t, (socket) => socket.write(start, () => socket.end()));
     const { port, log, exchanges } = await gatewayBefore(t, upstreamAt(t, upstreamPort));
-    const received = await exchange(
-      { port },
-      `POST / HTTP/1.1\r\nHost: x\r\nContent-Type: ${awsJson}\r\nX-Amz-Target: TrentService.ListKeys\r\nContent-Length: 2\r\n\r\n{}`,
-    );
+    const received = await exchange({ port }, listKeysBytes());
     t.match(received, wanted, name);
     await exchanges.finish();
     t.match(
@@ -386,9 +402,7 @@ t.test('a client that does not read holds the upstream back', async (t) => {
   const { port: gatewayPort } = await gatewayBefore(t, upstreamAt(t, port));
   const client = connect({ port: gatewayPort });
   t.teardown(() => client.destroy());
-  client.write(
-    `POST / HTTP/1.1\r\nHost: x\r\nContent-Type: ${awsJson}\r\nX-Amz-Target: TrentService.ListKeys\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`,
-  );
+  client.write(listKeysBytes('Connection: close\r\n'));
   let before = -1;
   while (sent > before || sent === 0) {
     before = sent;

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   GenerateRandomCommand,
   type GenerateRandomCommandInput,
@@ -114,6 +116,114 @@ t.test('the SDK reads the answer to headers that are too large', async (t) => {
     message: 'Request Header Fields Too Large',
     $metadata: { httpStatusCode: 431, attempts: 1 },
   });
+});
+
+const credentialsFile = `[[key]]
+name = "app"
+access_key = "AKIDEXAMPLE"
+secret_key = "secret"
+[[key]]
+name = "temporary"
+access_key = "ASIDEXAMPLE"
+secret_key = "secret"
+session_token = "session/token+=="
+[[key]]
+name = "expired"
+access_key = "EXPIRED"
+secret_key = "secret"
+expires = 2020-01-01T00:00:00Z
+[[key]]
+name = "denied"
+access_key = "DENIED"
+secret_key = "secret"
+allow = ["gen-random"]
+[[key]]
+name = "slow"
+access_key = "SLOW"
+secret_key = "secret"
+requests_per_second = 1
+`;
+const credentials = join(t.testdir(), 'credentials.toml');
+writeFileSync(credentials, credentialsFile, { mode: 0o600 });
+
+t.test('the SDK is verified, and told why not in its own terms', async (t) => {
+  const { port, gatewaySocketPath } = await startRealPath(t, { credentials });
+  const requestHandler = { httpAgent: { socketPath: gatewaySocketPath } } as never;
+  const secretAccessKey = 'secret';
+  const known = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey };
+  const temporary = { accessKeyId: 'ASIDEXAMPLE', secretAccessKey };
+  for (const [title, config, wanted] of [
+    ['a key', { credentials: known }, 1],
+    ['a temporary key', { credentials: { ...temporary, sessionToken: 'session/token+==' } }, 1],
+    [
+      "the socket, under the cloud's name",
+      { credentials: known, endpoint: 'http://kms.us-east-2.amazonaws.com', requestHandler },
+      1,
+    ],
+    [
+      'another secret',
+      { credentials: { ...known, secretAccessKey: 'x' } },
+      'InvalidSignatureException',
+    ],
+    [
+      'an unknown key',
+      { credentials: { ...known, accessKeyId: 'X' } },
+      'UnrecognizedClientException',
+    ],
+    ['no session token', { credentials: temporary }, 'UnrecognizedClientException'],
+    [
+      'an expired key',
+      { credentials: { accessKeyId: 'EXPIRED', secretAccessKey } },
+      'ExpiredTokenException',
+    ],
+    [
+      'a key that is denied',
+      { credentials: { accessKeyId: 'DENIED', secretAccessKey } },
+      'AccessDeniedException',
+    ],
+  ] as const) {
+    const kms = kmsClient(t, { endpoint: `http://127.0.0.1:${port}`, ...config });
+    const outcome = kms.send(new GenerateRandomCommand({ NumberOfBytes: 32 }));
+    if (typeof wanted === 'number') {
+      const { Plaintext, $metadata } = await outcome;
+      t.equal(Plaintext?.length, 32, title);
+      t.equal($metadata.attempts, wanted, title);
+    } else await t.rejects(outcome, { name: wanted, message: /./ }, title);
+  }
+});
+
+// The gateway holds on to the true clock; what is replaced is the one that the SDK asks.
+t.test('the SDK with a wrong clock learns the time from Date, and signs again', async (t) => {
+  const { port } = await startRealPath(t, { credentials });
+  const trueNow = Date.now;
+  for (const offsetMs of [-1_200_000, 1_200_000]) {
+    const kms = kmsClient(t, { endpoint: `http://127.0.0.1:${port}` });
+    Date.now = () => trueNow() + offsetMs;
+    try {
+      const { Plaintext, $metadata } = await kms.send(
+        new GenerateRandomCommand({ NumberOfBytes: 32 }),
+      );
+      t.equal(Plaintext?.length, 32);
+      t.equal($metadata.attempts, 2, `${offsetMs} ms off`);
+    } finally {
+      Date.now = trueNow;
+    }
+  }
+});
+
+t.test('the SDK makes three attempts where its key is over its rate', async (t) => {
+  const { port } = await startRealPath(t, { credentials });
+  const kms = kmsClient(t, {
+    endpoint: `http://127.0.0.1:${port}`,
+    credentials: { accessKeyId: 'SLOW', secretAccessKey: 'secret' },
+  });
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 8 }, () => kms.send(new GenerateRandomCommand({ NumberOfBytes: 32 }))),
+  );
+  const refused = outcomes.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+  t.ok(refused.length > 0 && refused.length < 8, `${refused.length} of 8 are refused`);
+  for (const reason of refused)
+    t.match(reason, { name: 'ThrottlingException', $metadata: { attempts: 3 } });
 });
 
 // The generator's failures cannot be brought about from outside: the gateway gets a source that fails.

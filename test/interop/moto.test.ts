@@ -13,7 +13,7 @@ import type { Test } from 'tap';
 import { connect } from '../../src/client.js';
 import { createUpstream } from '../../src/gateway/upstream.js';
 import { optional, pythonClient, testWith } from './installed.js';
-import { startRealPath } from './real-path.js';
+import { startRealPath, writeKeys } from './real-path.js';
 
 /** Neither Debian nor npm has it; upstream.test.ts shows the same with a double. */
 const moto = optional(
@@ -67,13 +67,17 @@ testWith(
   moto,
   "moto's server as the upstream: keys are its own, random bytes the daemon's",
   async (t, python) => {
+    const key = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' };
     const { url, log } = await startMoto(t, python);
     const upstream = createUpstream({ url });
     t.teardown(() => upstream.close());
-    const { port, socketPath } = await startRealPath(t, { upstream });
+    const { port, socketPath } = await startRealPath(t, {
+      upstream,
+      credentials: writeKeys([key]),
+    });
     const kms = new KMSClient({
       region: 'eu-west-1',
-      credentials: { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' },
+      credentials: key,
       endpoint: `http://127.0.0.1:${port}`,
     });
     t.teardown(() => kms.destroy());

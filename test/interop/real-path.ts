@@ -1,6 +1,7 @@
 /** The real path for real clients: the daemon in a process of its own, the gateway as its client. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -69,4 +70,17 @@ async function seeded(client: Client, daemon: ChildProcess): Promise<void> {
     if (daemon.exitCode !== null || performance.now() > deadline) throw state;
     await setTimeout(pollMs);
   }
+}
+
+/** Writes a credentials file of keys that may use whatever there is. */
+export function writeKeys(
+  keys: readonly { readonly accessKeyId: string; readonly secretAccessKey: string }[],
+): string {
+  const path = join(dir, `credentials-${++started}.toml`);
+  const entries = keys.map(
+    ({ accessKeyId, secretAccessKey }) =>
+      `[[key]]\nname = "${accessKeyId}"\naccess_key = "${accessKeyId}"\nsecret_key = "${secretAccessKey}"\nallow = ["GenerateRandom", "gen-random", "upstream"]\n`,
+  );
+  writeFileSync(path, entries.join(''), { mode: 0o600 });
+  return path;
 }

@@ -12,7 +12,7 @@ import { connect } from '../../src/client.js';
 import { createUpstream, type UpstreamOptions } from '../../src/gateway/upstream.js';
 import { serve } from '../gateway/support.js';
 import { createKmsDouble, doubleByte, type Taken } from './kms-double.js';
-import { startRealPath } from './real-path.js';
+import { startRealPath, writeKeys } from './real-path.js';
 
 const clientKey = { accessKeyId: 'AKIDCLIENT', secretAccessKey: 'client secret' };
 const gatewayKey = { accessKeyId: 'AKIDGATEWAY', secretAccessKey: 'gateway secret' };
@@ -26,7 +26,10 @@ async function start(t: Test, options: Partial<UpstreamOptions> = {}) {
   const doublePort = await serve(t, createKmsDouble(new Map(secrets), taken));
   const upstream = createUpstream({ url: `http://127.0.0.1:${doublePort}`, ...options });
   t.teardown(() => upstream.close());
-  const { port, socketPath } = await startRealPath(t, { upstream });
+  const { port, socketPath } = await startRealPath(t, {
+    upstream,
+    credentials: writeKeys([clientKey]),
+  });
   const kms = new KMSClient({
     region: 'eu-west-1',
     credentials: clientKey,

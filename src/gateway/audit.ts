@@ -1,0 +1,145 @@
+/**
+ * The audit log: a JSON line for each request to an API.
+ *
+ * When the disk fails or cannot keep up, lines are dropped and counted; requests are answered. The
+ * bytes are what other software's security rests on, and who can fill a disk must not be able to
+ * stop them. The gap is told twice: in the log when it begins, and in the file, with its size, as
+ * soon as it can be written to again.
+ */
+import { close, constants, fstat, open } from 'node:fs';
+import { promisify } from 'node:util';
+import sonicBoom from 'sonic-boom';
+import { EntropyError } from '../errors.js';
+import type { Facts } from './route.js';
+
+/** What is known about one request. Never bytes, and nothing that proves who somebody is. */
+export interface AuditEntry extends Facts {
+  readonly requestId: string;
+  readonly api: string;
+  /** `ok`, or the error's code as the client got it. */
+  readonly outcome: string;
+  /** HTTP status. */
+  readonly status: number;
+  /** IP address, or `unix`. */
+  readonly client: string;
+}
+
+/** An open audit log. */
+export interface Audit {
+  /** Never waits and never throws. */
+  write(entry: AuditEntry): void;
+  /**
+   * Writes to `descriptor`, now its own, from now on; what waits still goes where it went before.
+   * Not after `close`.
+   */
+  adopt(descriptor: number): void;
+  /** Writes what waits, for at most 2 s. */
+  close(): Promise<void>;
+}
+
+/** Where failures of the log itself are told. */
+type ErrorLog = { error(fields: object, message: string): void };
+
+type Stream = InstanceType<typeof sonicBoom.SonicBoom>;
+
+/** What may wait for the disk: some thousand lines. Ours. */
+const maxWaitingBytes = 1024 * 1024;
+const closeMs = 2000;
+
+const standardOutput = 1;
+const fileMode = 0o600;
+
+/** Never through a symbolic link, which another user may have put there, and never waiting. */
+const fileFlags =
+  constants.O_APPEND |
+  constants.O_CREAT |
+  constants.O_WRONLY |
+  constants.O_NOFOLLOW |
+  constants.O_NONBLOCK;
+
+/**
+ * Opens the file of an audit log; a new one gets mode 0600.
+ * @param path a regular file, or `-` for standard output
+ * @returns a descriptor, for {@link createAudit} or {@link Audit.adopt}; until then the caller's
+ * @throws EntropyError `ERR_CONFIG`
+ */
+export async function openAuditFile(path: string): Promise<number> {
+  if (path === '-') return standardOutput;
+  const refusal = (reason: string, options?: ErrorOptions) =>
+    new EntropyError('ERR_CONFIG', `audit file ${path}: ${reason}`, options);
+  // A bare descriptor: a FileHandle would close it again when it is collected.
+  const descriptor = await promisify(open)(path, fileFlags, fileMode).catch((cause) => {
+    throw refusal(cause.code === 'ELOOP' ? 'it is a symbolic link' : cause.message, { cause });
+  });
+  if ((await promisify(fstat)(descriptor)).isFile()) return descriptor;
+  await promisify(close)(descriptor);
+  throw refusal('want a regular file, or - for standard output');
+}
+
+/**
+ * Starts an audit log.
+ * @param descriptor of {@link openAuditFile}; from now on the log's own
+ * @param log is told when lines begin to wait for a failing disk, and how many were dropped
+ */
+export function createAudit(descriptor: number, log: ErrorLog): Audit {
+  let dropped = 0;
+  let isFailing = false;
+  let isClosed = false;
+  const line = (fields: object) => `${JSON.stringify({ time: new Date(), ...fields })}\n`;
+
+  function fail(reason: string): void {
+    if (!isFailing)
+      log.error({ reason }, `audit log: lines wait, ${maxWaitingBytes} bytes at most`);
+    isFailing = true;
+  }
+
+  function start(fd: number): Stream {
+    const stream = new sonicBoom.SonicBoom({ fd, maxLength: maxWaitingBytes, sync: false });
+    stream.on('error', (error) => fail(error.message));
+    stream.on('drop', () => {
+      dropped++;
+      fail('the disk does not keep up');
+    });
+    stream.on('drain', () => {
+      isFailing = false;
+      if (dropped === 0) return;
+      log.error({ dropped }, 'audit log: lines were dropped');
+      const gap = line({ dropped });
+      dropped = 0;
+      stream.write(gap);
+    });
+    return stream;
+  }
+
+  /** Writes what waits and closes; gives up after a while. */
+  function finish(stream: Stream): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        log.error({}, 'audit log: closed before all was written');
+        stream.destroy();
+        resolve();
+      }, closeMs);
+      stream.once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      stream.end();
+    });
+  }
+
+  let stream = start(descriptor);
+  return {
+    write(entry) {
+      if (!isClosed) stream.write(line(entry));
+    },
+    adopt(next) {
+      const before = stream;
+      stream = start(next);
+      void finish(before);
+    },
+    async close() {
+      isClosed = true;
+      await finish(stream);
+    },
+  };
+}

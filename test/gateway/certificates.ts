@@ -1,0 +1,29 @@
+/** Certificates for tests, made by the openssl command; good for 127.0.0.1 and localhost. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Paths of two files in PEM, and what a client trusts. */
+export interface Certificate {
+  readonly certificate: string;
+  readonly key: string;
+  readonly ca: Buffer;
+}
+
+/**
+ * Makes a certificate that signs itself.
+ * @param dir where its files go: `NAME.pem` and `NAME.key`
+ */
+export function makeCertificate(dir: string, name: string): Certificate {
+  const [certificate, key] = [join(dir, `${name}.pem`), join(dir, `${name}.key`)];
+  execFileSync(
+    'openssl',
+    [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+      ...['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'],
+      ...['-days', '2', '-out', certificate, '-keyout', key],
+    ],
+    { stdio: 'ignore' },
+  );
+  return { certificate, key, ca: readFileSync(certificate) };
+}
