@@ -10,7 +10,7 @@ import { join } from 'node:path';
 /** Each is a file of this folder. */
 const topics = [
   ...['generator', 'startup', 'memory', 'socket', 'plain'],
-  ...['bulk', 'fresh', 'growth', 'isolation', 'client'],
+  ...['bulk', 'fresh', 'growth', 'isolation', 'client', 'gateway'],
 ];
 
 const wanted = process.argv.slice(2);

@@ -44,7 +44,7 @@ export class Channel {
   readonly #onEnd = () => {
     if (--this.#awaited === 0) this.#idle();
   };
-  readonly #onTick = () => {
+  readonly #onTurn = () => {
     this.#flushing = false;
     this.#setDeadlines();
     this.#flush();
@@ -63,7 +63,8 @@ export class Channel {
   }
 
   /**
-   * Queues a call, which leaves with all others of this tick. It fails at once with `ERR_CLOSED`
+   * Queues a call, which leaves with all others of this turn of the event loop: those of a server's
+   * many connections, too, which each have a tick of their own. It fails at once with `ERR_CLOSED`
    * after `close`, with `ERR_BUSY` where the queue is full.
    */
   send(call: Call): void {
@@ -86,7 +87,7 @@ export class Channel {
     this.#nextId = (this.#nextId + 1) % idCount;
     if (this.#flushing) return;
     this.#flushing = true;
-    process.nextTick(this.#onTick);
+    setImmediate(this.#onTurn);
   }
 
   /** Ends the connection; calls under way are rejected with `ERR_CLOSED`. */

@@ -13,6 +13,8 @@ t.test('by default it is on loopback, knows nobody and writes no audit log', asy
     pageHosts: [],
     tls: undefined,
     audit: undefined,
+    upstream: undefined,
+    upstreamResign: undefined,
   });
 });
 
@@ -33,6 +35,8 @@ t.test('a flag comes before the file', async (t) => {
       { certificate: 'b', key: 'b' },
     ],
     [{ audit: 'a' }, { audit: 'b' }, 'audit', 'a', 'b'],
+    [{ upstream: 'a' }, { upstream: 'b' }, 'upstream', 'a', 'b'],
+    [{ upstream_resign: true }, { upstreamResign: false }, 'upstreamResign', true, false],
   ] as [object, object, keyof ReturnType<typeof mergeGatewayConfig>, unknown, unknown][]) {
     t.strictSame(mergeGatewayConfig(file)[name], fromFile, name);
     t.strictSame(mergeGatewayConfig(file, flags)[name], fromFlag, `${name} by flag`);

@@ -2,7 +2,7 @@
 import { Agent, request } from 'node:http';
 
 const inFlight = 16;
-const warmUpMs = 200;
+const warmUpMs = 1000;
 const measuredMs = 500;
 
 const [port, headersJson, body] = process.argv.slice(2);

@@ -5,7 +5,7 @@
  * Strings are those of node:http, a character a byte (latin1), and are hashed as those bytes. Its
  * parser lets no line break into any of them, so no value can pose as a further line.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import crypto, { createHash, timingSafeEqual } from 'node:crypto';
 import type { GatewayRequest } from './route.js';
 
 /** The parts of a request that a signature covers. */
@@ -19,6 +19,8 @@ export type HeaderFields = ReadonlyMap<string, readonly string[]>;
 
 /** A parameter of the query, decoded. */
 export type QueryParameter = readonly [name: string, value: string];
+
+const hash = crypto.hash as typeof crypto.hash | undefined;
 
 /** RFC 3986 2.3: all but the unreserved characters. */
 const reserved = /[^A-Za-z0-9\-._~]/g;
@@ -121,8 +123,11 @@ export function canonicalRequest(
 
 /** SHA-256 in lower-case hexadecimal digits. */
 export function sha256(data: string | Uint8Array): string {
-  const hash = createHash('sha256');
-  return (typeof data === 'string' ? hash.update(data, 'latin1') : hash.update(data)).digest('hex');
+  const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
+  // One call takes a third of the time, and is there from Node 20.12 on.
+  return hash === undefined
+    ? createHash('sha256').update(bytes).digest('hex')
+    : hash('sha256', bytes);
 }
 
 /**

@@ -39,7 +39,6 @@ export interface Credentials {
  */
 const digestKey = randomBytes(32);
 const digest = (token: string) => createHmac('sha256', digestKey).update(token).digest();
-const noDigest = Buffer.alloc(digest('').length);
 
 /**
  * Puts a file in force.
@@ -90,6 +89,8 @@ export function createCredentials(
  * @param given of the request
  */
 export function isSessionOf({ sessionDigest }: Key, given: string | undefined): boolean {
-  const isEqual = timingSafeEqual(digest(given ?? ''), sessionDigest ?? noDigest);
-  return given === undefined ? sessionDigest === undefined : isEqual;
+  // Whether a key is temporary is no secret: its name tells.
+  if (sessionDigest === undefined || given === undefined)
+    return sessionDigest === undefined && given === undefined;
+  return timingSafeEqual(digest(given), sessionDigest);
 }
