@@ -37,7 +37,7 @@ export class EntropyError extends Error {
 }
 
 /**
- * A failure in the terms of one of the two KMS APIs: the error type (`ValidationException`) or
+ * A failure in the terms of one of the APIs: the error type (`ValidationException`) or
  * number (`KMS.1801`) is the code, with the HTTP status that goes with it.
  */
 export class ServiceError extends Error {

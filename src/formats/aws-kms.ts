@@ -5,6 +5,7 @@
  * [G] a guess: correct it here when somebody has seen the real one.
  */
 import { errorCode, ServiceError } from '../errors.js';
+import { type FailureKind, failureKind } from './failure.js';
 
 /** Bytes in one answer, 1 to 1024: API reference, GenerateRandom, NumberOfBytes. */
 export const maxNumberOfBytes = 1024;
@@ -42,6 +43,13 @@ const errors = {
   UnsupportedOperationException: [400, 'Recipient is not supported.'], // code [D], text [G]
   CustomKeyStoreNotFoundException: [400, 'Custom key stores are not supported.'], // code [D], text [G]
 } as const satisfies Record<string, readonly [status: number, text: string]>;
+
+const failures = {
+  overload: 'ThrottlingException',
+  unavailable: 'DependencyTimeoutException',
+  tooLarge: 'RequestEntityTooLargeException',
+  fault: 'KMSInternalException',
+} as const satisfies Record<FailureKind, keyof typeof errors>;
 
 /**
  * DependencyTimeoutException where the endpoint behind the gateway fails: the SDKs retry as with our
@@ -143,22 +151,9 @@ export function encodeAnswer(bytes: Uint8Array): { Plaintext: string } {
  */
 export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
-  switch (errorCode(error)) {
-    case 'ERR_RATE':
-    case 'ERR_BUSY':
-      return awsError('ThrottlingException', { cause: error });
-    case 'ERR_CONNECT':
-    case 'ERR_CLOSED':
-    case 'ERR_TIMEOUT':
-    case 'ERR_NOT_SEEDED':
-      return awsError('DependencyTimeoutException', { cause: error });
-    case 'ERR_UPSTREAM':
-      return new ServiceError('DependencyTimeoutException', 503, upstreamText, { cause: error });
-    case 'ERR_TOO_LARGE':
-      return awsError('RequestEntityTooLargeException', { cause: error });
-    default:
-      return awsError('KMSInternalException', { cause: error });
-  }
+  if (errorCode(error) === 'ERR_UPSTREAM')
+    return new ServiceError('DependencyTimeoutException', 503, upstreamText, { cause: error });
+  return awsError(failures[failureKind(error)], { cause: error });
 }
 
 /**

@@ -5,7 +5,8 @@
  * Texts are those of the providers' documentation, those marked [G] a guess: correct them here when
  * somebody has seen the real ones.
  */
-import { errorCode, ServiceError } from '../errors.js';
+import { ServiceError } from '../errors.js';
+import { type FailureKind, failureKind } from './failure.js';
 
 /** Which cloud is spoken for: they differ in the lengths they take. */
 export type Dialect = 'otc' | 'hwc';
@@ -47,6 +48,13 @@ const errors = {
   'APIGW.0302': [403, 'The IAM user is not authorized to access the API.'],
   'APIGW.0308': [429, 'The throttling threshold has been reached.'], // [G]
 } as const satisfies Record<string, readonly [status: number, text: string]>;
+
+const failures = {
+  overload: 'APIGW.0308',
+  unavailable: 'KMS.0104',
+  tooLarge: 'KMS.0203',
+  fault: 'KMS.0101',
+} as const satisfies Record<FailureKind, keyof typeof errors>;
 
 /** KMS.1801, whose text depends on the dialect. */
 const outOfRangeTexts = {
@@ -139,20 +147,7 @@ export function encodeAnswer(bytes: Uint8Array): { random_data: string } {
  */
 export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
-  switch (errorCode(error)) {
-    case 'ERR_RATE':
-    case 'ERR_BUSY':
-      return genRandomError('APIGW.0308', { cause: error });
-    case 'ERR_CONNECT':
-    case 'ERR_CLOSED':
-    case 'ERR_TIMEOUT':
-    case 'ERR_NOT_SEEDED':
-      return genRandomError('KMS.0104', { cause: error });
-    case 'ERR_TOO_LARGE':
-      return genRandomError('KMS.0203', { cause: error });
-    default:
-      return genRandomError('KMS.0101', { cause: error });
-  }
+  return genRandomError(failures[failureKind(error)], { cause: error });
 }
 
 /** How {@link encodeError} writes an error. */

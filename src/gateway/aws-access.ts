@@ -1,14 +1,10 @@
 /** Authentication and authorization of AWS KMS requests: Signature Version 4 and its errors. */
-import { randomBytes } from 'node:crypto';
 import { accessDenied, awsError } from '../formats/aws-kms.js';
 import type { Access } from './access.js';
-import { type Credential, isSessionOf } from './credentials.js';
+import { type Credential, isSessionOf, nobodysSecretKey } from './credentials.js';
 import { allowsForwarding, type RandomOperation } from './operations.js';
 import type { GatewayRequest } from './route.js';
 import { readSigV4, type SigV4Claim, verifySigV4 } from './sigv4.js';
-
-/** For all unknown access keys: as much work as for a known one. */
-const nobodysSecretKey = randomBytes(30).toString('base64');
 
 /**
  * Who asks.

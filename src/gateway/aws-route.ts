@@ -12,7 +12,8 @@ import {
 } from '../formats/aws-kms.js';
 import type { Access } from './access.js';
 import { authorizeAws, authorizeForwarding, awsCaller } from './aws-access.js';
-import { isFromWebPage } from './browser-rules.js';
+import { isFromWebPage, webPageText } from './browser-rules.js';
+import { jsonAnswer, parseJson } from './json.js';
 import type { Answer, GatewayRequest, RandomSource, Route } from './route.js';
 import type { Upstream } from './upstream.js';
 
@@ -78,11 +79,10 @@ export function awsRoute(client: RandomSource, { access, upstream }: AwsOptions)
  */
 function checkedRequest(request: GatewayRequest): { operation: string; input: unknown } {
   const { method, path, headers } = request;
-  if (isFromWebPage(headers))
-    throw new ServiceError('AccessDeniedException', 403, 'Requests of web pages are refused.');
+  if (isFromWebPage(headers)) throw new ServiceError('AccessDeniedException', 403, webPageText);
   if (method !== 'POST' || path !== '/') throw awsError('UnknownOperationException');
   if (!isAwsJson(headers['content-type'])) throw awsError('UnknownOperationException'); // [G]
-  const input = parseJson(request.body);
+  const input = parseJson(request.body, notJson);
   const operation = target.exec(String(headers['x-amz-target']))?.[1];
   if (operation === undefined) throw awsError('UnknownOperationException');
   return { operation, input };
@@ -98,18 +98,8 @@ function isAwsJson(contentType = ''): boolean {
   return contentType.split(';', 1)[0]?.trim().toLowerCase() === awsJson;
 }
 
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString());
-  } catch (cause) {
-    throw awsError('SerializationException', { cause });
-  }
-}
+const notJson = (options: ErrorOptions) => awsError('SerializationException', options);
 
 function answer(status: number, members: object, requestId: string): Answer<string> {
-  return {
-    status,
-    headers: { 'Content-Type': awsJson, 'x-amzn-RequestId': requestId },
-    body: JSON.stringify(members),
-  };
+  return jsonAnswer(status, members, { 'Content-Type': awsJson, 'x-amzn-RequestId': requestId });
 }

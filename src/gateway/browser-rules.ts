@@ -12,6 +12,9 @@ const ownSites: readonly unknown[] = [undefined, 'none', 'same-origin'];
 /** Host without its port: RFC 3986 3.2.2, an IPv6 address stands in brackets. */
 const hostPattern = /^(?:\[(?<ipv6>[^\]]*)\]|(?<name>[^:]*))(?::\d*)?$/;
 
+/** What an API route then says, in its own error. */
+export const webPageText = 'Requests of web pages are refused.';
+
 /**
  * Whether a request comes from a web page. No SDK sends Origin; every browser sends it with a POST.
  * @param headers as node:http gives them

@@ -4,15 +4,11 @@
  * A signature, and a request without any proof, are the API gateway's to refuse, with its flat 401;
  * a token is the service's, with its nested 403 (API references, error codes).
  */
-import { randomBytes } from 'node:crypto';
 import { authenticationError, expiredKeyError, genRandomError } from '../formats/gen-random.js';
 import type { Access } from './access.js';
-import { type Credential, type Credentials, isSessionOf } from './credentials.js';
+import { type Credential, type Credentials, isSessionOf, nobodysSecretKey } from './credentials.js';
 import type { GatewayRequest } from './route.js';
 import { readSdkHmac, type SdkHmacClaim, verifySdkHmac } from './sdk-hmac.js';
-
-/** For unknown access keys: as much work as for known ones. */
-const nobodysSecretKey = randomBytes(30).toString('base64');
 
 /**
  * Who asks. Where both proofs are there the signature counts: it covers the request.

@@ -9,8 +9,9 @@ import {
   toServiceError,
 } from '../formats/gen-random.js';
 import type { Access } from './access.js';
-import { isFromWebPage } from './browser-rules.js';
+import { isFromWebPage, webPageText } from './browser-rules.js';
 import { authorizeGenRandom, genRandomCaller } from './gen-random-access.js';
+import { jsonAnswer, parseJson } from './json.js';
 import type { Answer, GatewayRequest, RandomSource, Route } from './route.js';
 
 /** The API has no long member; the daemon's limit for a message is the same. */
@@ -60,8 +61,7 @@ function checkedRequest(
   dialect: Dialect,
   access: Access,
 ): { size: number } {
-  if (isFromWebPage(request.headers))
-    throw new ServiceError('KMS.0326', 403, 'Requests of web pages are refused.');
+  if (isFromWebPage(request.headers)) throw new ServiceError('KMS.0326', 403, webPageText);
   const { projectId } = genRandomPath.exec(request.path)?.groups ?? {};
   if (projectId === undefined) throw genRandomError('APIGW.0101');
   if (request.method !== 'POST') throw genRandomError('KMS.0215');
@@ -69,21 +69,11 @@ function checkedRequest(
   const caller = genRandomCaller(request, access);
   request.facts.key = caller?.name ?? null;
   authorizeGenRandom(caller, projectId, access);
-  return decodeRequest(parseJson(request.body), dialect);
+  return decodeRequest(parseJson(request.body, notJson), dialect);
 }
 
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString());
-  } catch (cause) {
-    throw genRandomError('KMS.0202', { cause });
-  }
-}
+const notJson = (options: ErrorOptions) => genRandomError('KMS.0202', options);
 
 function answer(status: number, members: object, requestId: string): Answer<string> {
-  return {
-    status,
-    headers: { 'Content-Type': 'application/json', 'x-request-id': requestId },
-    body: JSON.stringify(members),
-  };
+  return jsonAnswer(status, members, { 'x-request-id': requestId });
 }

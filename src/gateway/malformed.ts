@@ -1,6 +1,7 @@
 /**
  * The answer to bytes that are no HTTP request. Which API was meant is unknown, so the body has the
- * members of both: boto needs `__type`, Huawei's SDKs read the flat ones. HTML would break the SDKs.
+ * members of all: boto needs `__type`, Huawei's SDKs read the flat ones, Vault's clients `errors`.
+ * HTML would break the SDKs.
  */
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
@@ -30,6 +31,7 @@ export function malformedAnswer(status: number): Answer<string> {
       error_code: unreadableCode,
       error_msg: text,
       request_id: requestId,
+      errors: [text],
     }),
   };
 }

@@ -1,7 +1,7 @@
 /** What a credential's `allow` may hold: a further API adds its operation here. */
 
 /** Operations that give random bytes. A credential without `allow` may use them all. */
-export const randomOperations = ['GenerateRandom', 'gen-random'] as const;
+export const randomOperations = ['GenerateRandom', 'gen-random', 'vault-random'] as const;
 
 export type RandomOperation = (typeof randomOperations)[number];
 

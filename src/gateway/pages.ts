@@ -93,6 +93,9 @@ AWS KMS GenerateRandom, for the aws command and the AWS SDKs:
 gen-random of Open Telekom Cloud and Huawei Cloud (dialect ${dialect}):
   curl -H 'X-Auth-Token: TOKEN' -d '{"random_data_length":"512"}' ${url}/v1.0/PROJECT_ID/kms/gen-random
 
+Random bytes as HashiCorp Vault and OpenBao give them:
+  curl -X POST -H 'X-Vault-Token: TOKEN' ${url}/v1/sys/tools/random/32
+
 /healthz  200 while bytes are served, else 503
 /metrics  Prometheus text format
 `;

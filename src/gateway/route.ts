@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 
 /** The daemon, as the gateway needs it; the client library's Client is one. */
 export interface RandomSource {
-  /** A new array of exactly `size` random bytes, 1 to 1024. */
+  /** A new array of exactly `size` random bytes, 1 to 131,072. */
   random(size: number): Promise<Uint8Array>;
   health(): Promise<{ state: string; healthy: boolean; reason: string }>;
   /** Prometheus text format. */

@@ -4,6 +4,7 @@ import { type AwsOptions, awsRoute } from './aws-route.js';
 import { type GenRandomOptions, genRandomRoute } from './gen-random-route.js';
 import { isPage, type PagesOptions, pagesRoute } from './pages.js';
 import type { Route } from './route.js';
+import { isVaultPath, type VaultOptions, vaultRoute } from './vault-route.js';
 
 /** Picks a route by method, path (without the query) and headers; every request has one. */
 export type Router = (method: string, path: string, headers: IncomingHttpHeaders) => Route;
@@ -14,13 +15,17 @@ export type Router = (method: string, path: string, headers: IncomingHttpHeaders
  * @param options of all routes
  * @returns the router
  */
-export function createRouter(options: AwsOptions & GenRandomOptions & PagesOptions): Router {
+export function createRouter(
+  options: AwsOptions & GenRandomOptions & VaultOptions & PagesOptions,
+): Router {
   const aws = awsRoute(options.client, options);
   const genRandom = genRandomRoute(options);
+  const vault = vaultRoute(options);
   const pages = pagesRoute(options);
   return (method, path, headers) => {
     if (headers['x-amz-target'] !== undefined) return aws;
     if (isPage(method, path)) return pages;
+    if (isVaultPath(path)) return vault;
     return path === '/' ? aws : genRandom;
   };
 }

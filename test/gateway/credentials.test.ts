@@ -44,10 +44,10 @@ t.test('finds keys by access key and tokens by token, exactly', async (t) => {
 });
 
 t.test('without allow the random operations are allowed and nothing else', async (t) => {
-  t.strictSame([...randomOperations], ['GenerateRandom', 'gen-random']);
+  t.strictSame([...randomOperations], ['GenerateRandom', 'gen-random', 'vault-random']);
   const credentials = createCredentials(file, 0);
   for (const [name, allowed] of [
-    ['lasting', ['GenerateRandom', 'gen-random']],
+    ['lasting', [...randomOperations]],
     ['temporary', ['upstream']],
     ['reports', []],
   ] as const)

@@ -35,6 +35,12 @@ const genRandomCall = {
   headers: { 'content-type': 'application/json', 'x-auth-token': 'any' },
   body: '{"random_data_length":"512"}',
 };
+const vaultCall = {
+  method: 'POST',
+  path: '/v1/sys/tools/random/64',
+  headers: { 'x-vault-token': 'any' },
+  body: '{"format":"hex"}',
+};
 
 /** A gateway on a port and a Unix socket, closed when the test ends. */
 async function start(t: Test, name: string, options: Partial<GatewayOptions> = {}) {
@@ -51,7 +57,7 @@ async function start(t: Test, name: string, options: Partial<GatewayOptions> = {
   return { gateway, port, socketPath };
 }
 
-t.test('serves both APIs and the pages on every listener', async (t) => {
+t.test('serves all APIs and the pages on every listener', async (t) => {
   const log = memoryLog();
   const { gateway, port, socketPath } = await start(t, 'serve', { log });
   t.strictSame(gateway.addresses, [`127.0.0.1:${port}`, `unix:${socketPath}`]);
@@ -71,6 +77,11 @@ t.test('serves both APIs and the pages on every listener', async (t) => {
       status: 200,
       headers: { 'content-type': 'application/json', 'x-request-id': /^[0-9a-f-]{36}$/ },
       body: /^\{"random_data":"[0-9A-F]{128}"\}$/,
+    });
+    t.match(await call({ ...where, ...vaultCall }), {
+      status: 200,
+      headers: { 'content-type': 'application/json', 'x-request-id': /^[0-9a-f-]{36}$/ },
+      body: /"data":\{"random_bytes":"[0-9a-f]{128}"\}/,
     });
     const host = { host: 'localhost' };
     t.match(await call({ ...where, path: '/healthz', headers: host }), { status: 200 });
@@ -121,6 +132,13 @@ t.test('with a credentials file only its keys and tokens are served', async (t) 
     [{}, 401],
   ] as const)
     t.equal((await call({ port, ...genRandomCall, headers })).status, status);
+  for (const [headers, status] of [
+    [{ 'x-vault-token': 'abc' }, 200],
+    [{ authorization: 'Bearer abc' }, 200],
+    [{ 'x-vault-token': 'any' }, 403],
+    [{}, 403],
+  ] as const)
+    t.equal((await call({ port, ...vaultCall, headers })).status, status);
   t.notMatch(JSON.stringify(log.records), /secret|abc/);
 });
 
@@ -247,6 +265,18 @@ t.test('writes an audit line for each request, with no bytes and no secrets', as
       { ...other, operation: 'gen-random', outcome: 'KMS.0302', status: 403, client: 'unix' },
     ],
     [
+      { socketPath, ...vaultCall, headers: { 'x-vault-token': 'WonderfulToken' } },
+      {
+        ...other,
+        api: 'vault',
+        operation: 'vault-random',
+        key: 't',
+        size: 64,
+        outcome: 'ok',
+        client: 'unix',
+      },
+    ],
+    [
       { port, path: '/nothing' },
       { ...other, outcome: 'APIGW.0101', status: 404 },
     ],
@@ -337,6 +367,10 @@ t.test('refuses web pages in the shape of each API, and sends no CORS header', a
     ],
     [{ method: 'OPTIONS', headers: origin }, { __type: 'AccessDeniedException' }],
     [{ ...genRandomCall, headers: origin }, { error: { error_code: 'KMS.0326' } }],
+    [
+      { ...vaultCall, headers: { ...vaultCall.headers, ...origin } },
+      { errors: ['Requests of web pages are refused.'] },
+    ],
   ] as const) {
     const { status, headers, body } = await call({ port, ...request });
     t.equal(status, 403);
@@ -345,7 +379,7 @@ t.test('refuses web pages in the shape of each API, and sends no CORS header', a
   }
 });
 
-t.test('limits bodies to 512 KiB for AWS and 64 KiB for gen-random', async (t) => {
+t.test('limits bodies to 512 KiB for AWS and 64 KiB for the others', async (t) => {
   const { port } = await start(t, 'limits');
   const padded = (json: string, size: number) => json.padEnd(size);
   for (const [request, size, status, type] of [
@@ -353,6 +387,8 @@ t.test('limits bodies to 512 KiB for AWS and 64 KiB for gen-random', async (t) =
     [awsCall, 512 * 1024 + 1, 413, /"__type":"RequestEntityTooLargeException"/],
     [genRandomCall, 64 * 1024, 200, /random_data/],
     [genRandomCall, 64 * 1024 + 1, 400, /"error_code":"KMS.0203"/],
+    [vaultCall, 64 * 1024, 200, /random_bytes/],
+    [vaultCall, 64 * 1024 + 1, 413, /"errors":\["http: request body too large"\]/],
   ] as const) {
     const answer = await call({ port, ...request, body: padded(request.body, size) });
     t.equal(answer.status, status, `${request.path} ${size}`);
@@ -373,7 +409,9 @@ t.test('tells a failing daemon in the terms of each API, and logs no bytes', asy
     [genRandom.status, JSON.parse(genRandom.body)],
     [500, { error: { error_code: 'KMS.0101' } }],
   );
-  t.match(log.records.slice(2), [{ code: 'ERR_HEALTH' }, { code: 'ERR_HEALTH' }]);
+  const vault = await call({ port, ...vaultCall });
+  t.match([vault.status, JSON.parse(vault.body)], [500, { errors: ['internal error'] }]);
+  t.match(log.records.slice(2), Array(3).fill({ code: 'ERR_HEALTH' }));
 });
 
 t.test('passes dialect and nodeSdkErrors on', async (t) => {

@@ -168,6 +168,36 @@ t.test('adds on demand what the Node SDK reads', async (t) => {
   t.match(JSON.parse(body), { error: { error_code: 'KMS.0204', code: 'KMS.0204', message: /./ } });
 });
 
+t.test('answers any path and method with JSON in one of the two shapes', async (t) => {
+  const segment = fc.oneof(
+    fc.constantFrom('v1.0', 'kms', 'gen-random', 'project', '', '..', '%2f', '__proto__'),
+    fc.string(),
+  );
+  const path = fc.oneof(
+    fc.array(segment).map((parts) => `/${parts.join('/')}`),
+    segment.map((project) => `/v1.0/${project}/kms/gen-random`),
+    fc.string(),
+  );
+  const method = fc.constantFrom('POST', 'POST', 'PUT', 'GET', 'DELETE', 'M-SEARCH');
+  const headers = fc.constantFrom({ 'x-auth-token': 'token' }, {}, { authorization: 'Basic x' });
+  await t.resolves(
+    fc.assert(
+      fc.asyncProperty(method, path, headers, async (method, path, headers) => {
+        const answer = await ask(genRandomRequest(goodBody, { method, path, headers }));
+        const { random_data, error, error_code, error_msg, request_id } = JSON.parse(answer.body);
+        if (answer.status === 200) return random_data.length === 128;
+        const code = error === undefined ? error_code : error.error_code;
+        const isFlat = request_id === 'id-1' && error_msg !== '' && error === undefined;
+        return (
+          { 401: 'APIGW.0301', 404: 'APIGW.0101', 405: 'KMS.0215' }[answer.status] === code &&
+          isFlat === code.startsWith('APIGW.')
+        );
+      }),
+      { numRuns: 1000 },
+    ),
+  );
+});
+
 t.test('answers any body with JSON, with bytes only for a length of the dialect', async (t) => {
   const members = fc.record({ random_data_length: fc.jsonValue(), sequence: fc.jsonValue() });
   const body = fc.oneof(

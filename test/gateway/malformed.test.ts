@@ -1,7 +1,7 @@
 import t from 'tap';
 import { malformedAnswer } from '../../src/gateway/malformed.js';
 
-t.test('answers in members that both APIs read, with a new request id', async (t) => {
+t.test('answers in members that all APIs’ clients read, with a new request id', async (t) => {
   for (const [status, text] of [
     [400, 'Bad Request'],
     [408, 'Request Timeout'],
@@ -22,6 +22,7 @@ t.test('answers in members that both APIs read, with a new request id', async (t
       error_code: 'APIGW.0201',
       error_msg: text,
       request_id: requestId,
+      errors: [text],
     });
     t.strictSame(rest, { status });
     t.not(malformedAnswer(status).headers['x-request-id'], requestId);

@@ -75,7 +75,7 @@ t.test('/metrics is the exposition of the daemon', async (t) => {
   t.match(headers['Content-Type'], 'text/plain; version=0.0.4');
 });
 
-t.test('/ says the state and how to call both APIs', async (t) => {
+t.test('/ says the state and how to call each API', async (t) => {
   const { status, headers, body } = await ask('/');
   t.equal(status, 200);
   t.match(headers['Content-Type'], 'text/plain');
@@ -84,6 +84,7 @@ t.test('/ says the state and how to call both APIs', async (t) => {
     /^ {2}aws kms generate-random .*--endpoint-url http:\/\/localhost:8478$/m,
     /http:\/\/localhost:8478\/v1\.0\/PROJECT_ID\/kms\/gen-random$/m,
     /dialect otc/,
+    /^ {2}curl .* http:\/\/localhost:8478\/v1\/sys\/tools\/random\/32$/m,
   ])
     t.match(body, line);
   t.match(body, 'any well-formed signature or token is accepted');

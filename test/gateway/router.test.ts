@@ -7,8 +7,9 @@ t.test('picks the API by X-Amz-Target or path, and pages by method and path', as
   const router = createRouter({ client: fakeSource(), access: createAccess(), dialect: 'otc' });
   const aws = router('POST', '/', {});
   const genRandom = router('POST', '/v1.0/p/kms/gen-random', {});
+  const vault = router('POST', '/v1/sys/tools/random', {});
   const pages = router('GET', '/', {});
-  t.equal(new Set([aws, genRandom, pages]).size, 3, 'three routes');
+  t.equal(new Set([aws, genRandom, vault, pages]).size, 4, 'four routes');
   const target = { 'x-amz-target': '' };
   for (const [method, path, headers, route] of [
     ['PUT', '/', {}, aws],
@@ -20,6 +21,9 @@ t.test('picks the API by X-Amz-Target or path, and pages by method and path', as
     ['POST', '/metrics', {}, genRandom],
     ['GET', '/nothing', {}, genRandom],
     ['OPTIONS', '*', {}, genRandom],
+    ['GET', '/v1/sys/health', {}, vault],
+    ['POST', '/v1/transit/random', target, aws],
+    ['GET', '/v1', {}, genRandom],
     ['HEAD', '/', {}, pages],
     ['GET', '/metrics', {}, pages],
     ['GET', '/healthz', {}, pages],

@@ -4,6 +4,9 @@ import { BasicCredentials } from '@huaweicloud/huaweicloud-sdk-core';
 import { HcClient } from '@huaweicloud/huaweicloud-sdk-core/HcClient.js';
 import { DefaultHttpClient } from '@huaweicloud/huaweicloud-sdk-core/http/DefaultHttpClient.js';
 import t from 'tap';
+import { EntropyError } from '../../src/errors.js';
+import { signSdkHmac } from '../gateway/sdk-hmac-signer.js';
+import { call, failingSource } from '../gateway/support.js';
 import { startRealPath } from './real-path.js';
 
 const sequence = '919c82d4-8046-4722-9094-35c3c6524cff';
@@ -22,14 +25,18 @@ function kmsClient(port: number, ak = 'ak', sk = 'sk', securityToken?: string): 
 }
 
 /** What Huawei's generated KMS client sends for CreateRandom. */
-function genRandom(client: HcClient, data: Record<string, unknown>): Promise<object> {
+function genRandom(
+  client: HcClient,
+  data: Record<string, unknown>,
+  headers: Record<string, string> = {},
+): Promise<object> {
   return client.sendRequest({
     method: 'POST',
     url: '/v1.0/{project_id}/kms/gen-random',
     contentType: 'application/json',
     queryParams: {},
     pathParams: { project_id: 'project' },
-    headers: {},
+    headers,
     data,
   });
 }
@@ -118,4 +125,123 @@ t.test('the SDK is verified, also with a temporary key, and told why not', async
     if (errorCode === undefined) t.match(await outcome, { random_data: /^[0-9A-F]{128}$/ }, title);
     else t.match(await outcome.catch((error) => error), { errorCode, errorMsg }, title);
   }
+});
+
+t.test('the SDK is told each fault of a request by its number', async (t) => {
+  const bits = (random_data_length: unknown) => ({ random_data_length });
+  const range = 'random_data_length must be in the range 8 bits to 8,192 bits.';
+  const shortSequence = { ...bits('512'), sequence: sequence.slice(1) };
+  for (const [dialect, table] of [
+    [
+      'otc',
+      [
+        [{}, 'KMS.0204', 'Parameters missing in the request message.'],
+        [shortSequence, 'KMS.0206', 'Invalid sequence number.'],
+        [bits('x'), 'KMS.0308', 'Invalid parameter.'],
+        [bits('256'), 'KMS.1801', 'random_data_length must be 512 bits.'],
+      ],
+    ],
+    [
+      'hwc',
+      [
+        [bits('0'), 'KMS.1801', range],
+        [bits('8200'), 'KMS.1801', range],
+        [bits('12'), 'KMS.1802', 'random_data_length must be a multiple of 8.'],
+      ],
+    ],
+  ] as const) {
+    const { port } = await startRealPath(t, { dialect, nodeSdkErrors: true });
+    for (const [data, errorCode, errorMsg] of table) {
+      const failure = await genRandom(kmsClient(port), data).catch((error) => error);
+      t.match(failure, { httpStatusCode: 400, errorCode, errorMsg }, errorCode);
+    }
+  }
+});
+
+t.test('a clock that is wrong is told, up to fifteen minutes it does not matter', async (t) => {
+  const credentials = join(t.testdir(), 'credentials.toml');
+  writeFileSync(
+    credentials,
+    '[[key]]\nname = "app"\naccess_key = "app"\nsecret_key = "sk"\nsession_token = "st"\n',
+    { mode: 0o600 },
+  );
+  const { port } = await startRealPath(t, { credentials, nodeSdkErrors: true });
+  const client = kmsClient(port, 'app', 'sk', 'st');
+  for (const [minutes, isRight] of [
+    [-16, false],
+    [-14, true],
+    [14, true],
+    [16, false],
+  ] as const) {
+    const time = new Date(Date.now() + minutes * 60_000).toISOString().replace(/[-:]|\.\d+/g, '');
+    const outcome = genRandom(client, { random_data_length: '512' }, { 'X-Sdk-Date': time });
+    if (isRight) t.match(await outcome, { random_data: /^[0-9A-F]{128}$/ }, `${minutes} min`);
+    else
+      t.match(await outcome.catch((error) => error), {
+        httpStatusCode: 401,
+        errorCode: 'APIGW.0301',
+        errorMsg:
+          'Incorrect IAM authentication information: calc ak sk signature fail:signature expired',
+      });
+  }
+});
+
+t.test('the SDK sees a generator that fails as a failure of the service', async (t) => {
+  for (const [code, httpStatusCode, errorCode] of [
+    ['ERR_HEALTH', 500, 'KMS.0101'],
+    ['ERR_NOT_SEEDED', 503, 'KMS.0104'],
+  ] as const) {
+    const client = failingSource(new EntropyError(code, 'x'));
+    const { port } = await startRealPath(t, { client, nodeSdkErrors: true });
+    const failure = genRandom(kmsClient(port), { random_data_length: '512' });
+    t.match(await failure.catch((error) => error), { httpStatusCode, errorCode }, code);
+  }
+});
+
+t.test('a token, a signed user-agent, and no JSON: what the SDK does not send', async (t) => {
+  const credentials = join(t.testdir(), 'credentials.toml');
+  writeFileSync(
+    credentials,
+    [
+      '[[key]]\nname = "app"\naccess_key = "app"\nsecret_key = "sk"\n',
+      '[[token]]\nname = "token"\ntoken = "good"\nproject_id = "project"\n',
+      '[[token]]\nname = "expired"\ntoken = "old"\nexpires = 2020-01-01T00:00:00Z\n',
+    ].join(''),
+    { mode: 0o600 },
+  );
+  const { port } = await startRealPath(t, { credentials });
+  const path = '/v1.0/project/kms/gen-random';
+  const body = '{"random_data_length":512}';
+  const signed = signSdkHmac(
+    {
+      method: 'POST',
+      path,
+      query: [],
+      headers: [
+        ['host', [`127.0.0.1:${port}`]],
+        ['content-type', ['application/json;charset=utf-8']],
+        ['user-agent', ['huaweicloud-usdk-python/3.0']],
+      ],
+      body: Buffer.from(body),
+    },
+    { accessKey: 'app', secretKey: 'sk', time: Math.trunc(Date.now() / 1000) * 1000 },
+  ).rawHeaders;
+  const signedHeaders = Object.fromEntries(
+    signed.flatMap((name, at) => (at % 2 === 0 ? [[name, signed[at + 1] ?? '']] : [])),
+  );
+  const holding = (token: string) => ({ 'x-auth-token': token });
+  for (const [title, request, status, answer] of [
+    ['signed user-agent', { headers: signedHeaders }, 200, /^\{"random_data":"[0-9A-F]{128}"\}$/],
+    ['token', { headers: holding('good') }, 200, /^\{"random_data":"[0-9A-F]{128}"\}$/],
+    ['no JSON', { headers: holding('good'), body: '{bad' }, 400, /"KMS\.0202"/],
+    ['GET', { method: 'GET', headers: holding('good'), body: '' }, 405, /"KMS\.0215"/],
+    ['expired', { headers: holding('old') }, 403, /"KMS\.0303"/],
+    ['project', { headers: holding('good'), path: '/v1.0/x/kms/gen-random' }, 403, /"KMS\.0321"/],
+    ['no API', { headers: holding('good'), path: '/v1.0/x' }, 404, /"APIGW\.0101"/],
+  ] as const)
+    t.match(
+      await call({ port, method: 'POST', path, body, ...request }),
+      { status, body: answer, headers: { 'x-request-id': /^[0-9a-f-]{36}$/ } },
+      title,
+    );
 });
