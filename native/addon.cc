@@ -293,6 +293,21 @@ Napi::Value GroupId(const Napi::CallbackInfo& info) {
   return id ? Napi::Number::New(info.Env(), *id) : info.Env().Null();
 }
 
+// (fd) -> the path of a Unix socket, or null
+Napi::Value SocketPath(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsNumber()) return env.Null();
+  const auto path = entropyd::GetSocketPath(info[0].As<Napi::Number>().Int32Value());
+  return path ? Napi::String::New(env, *path) : env.Null();
+}
+
+// (address, message) -> 0, or an errno
+Napi::Value SendDatagram(const Napi::CallbackInfo& info) {
+  const std::string address = info[0].ToString();
+  const std::string message = info[1].ToString();
+  return Napi::Number::New(info.Env(), entropyd::SendDatagram(address, message));
+}
+
 Napi::Value Harden(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), entropyd::Harden());
 }
@@ -304,6 +319,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["sendAndWipe"] = Napi::Function::New<SendAndWipe>(env);
   exports["peerCredentials"] = Napi::Function::New<PeerCredentials>(env);
   exports["groupId"] = Napi::Function::New<GroupId>(env);
+  exports["socketPath"] = Napi::Function::New<SocketPath>(env);
+  exports["sendDatagram"] = Napi::Function::New<SendDatagram>(env);
   exports["harden"] = Napi::Function::New<Harden>(env);
   return exports;
 }

@@ -1,10 +1,18 @@
-// getsockopt(2), getgrnam_r(3), setrlimit(2) and prctl(2).
+// getsockopt(2), getgrnam_r(3), getsockname(2), sendto(2), setrlimit(2) and prctl(2).
 #include "host.h"
 
 #include <grp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
 
 #include "secure_memory.h"
 
@@ -49,6 +57,40 @@ size_t SendAndWipe(int fd, std::span<uint8_t> bytes) noexcept {
   if (sent <= 0) return 0;
   Wipe(bytes.first(static_cast<size_t>(sent)));
   return static_cast<size_t>(sent);
+}
+
+std::optional<std::string> GetSocketPath(int fd) {
+  sockaddr_un address{};
+  socklen_t size = sizeof address;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      address.sun_family != AF_UNIX)
+    return std::nullopt;
+  // Without a name only the family is told. The kernel counts the terminating zero of a path, but
+  // one of 108 bytes has none.
+  constexpr size_t kFamily = offsetof(sockaddr_un, sun_path);
+  const size_t room = std::min<size_t>(size, sizeof address) - kFamily;
+  std::string path(static_cast<const char*>(address.sun_path), strnlen(address.sun_path, room));
+  if (path.empty()) return std::nullopt;
+  return path;
+}
+
+int SendDatagram(std::string_view address, std::string_view message) noexcept {
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  if (address.empty() || address.size() >= sizeof to.sun_path) return EINVAL;
+  std::copy(address.begin(), address.end(), to.sun_path);
+  if (address.front() == '@') to.sun_path[0] = '\0';
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno;
+  const timeval patience{.tv_sec = 1, .tv_usec = 0};
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  // The size matters: every byte of an abstract name counts, zeros too (unix(7)).
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.size());
+  const ssize_t sent = sendto(fd, message.data(), message.size(), MSG_NOSIGNAL,
+                              reinterpret_cast<const sockaddr*>(&to), size);
+  const int error = sent < 0 ? errno : 0;
+  close(fd);
+  return error;
 }
 
 bool Harden() noexcept {

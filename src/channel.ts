@@ -172,8 +172,8 @@ export class Channel {
   }
 
   /**
-   * The connection is gone. Requests are idempotent: where nothing of an answer has come, the call
-   * goes out again on the next connection, once.
+   * The connection is gone. Requests are idempotent: what was sent goes out again on the next
+   * connection, once, and its whole answer takes the place of what has come of the first.
    */
   #lost(): boolean {
     this.#reader.reset();
@@ -181,7 +181,8 @@ export class Channel {
     for (const [index, call] of this.#calls.entries()) {
       if (call.settled) continue;
       if (index < this.#written) call.losses++;
-      if (call.losses > 1 || call.filled >= 0) call.fail(lostError(this.#path));
+      call.filled = -1;
+      if (call.losses > 1) call.fail(lostError(this.#path));
       else kept.push(call);
     }
     this.#queue(kept);

@@ -17,6 +17,7 @@ export interface ListenConfig {
 
 export interface Config {
   profile: 'default' | 'strict';
+  /** Empty only where sockets were passed and nothing else is said. */
   listen: ListenConfig[];
   /** Members are administrators, besides root and the daemon's own user. */
   adminGroup: string | undefined;
@@ -53,6 +54,8 @@ export interface ConfigFlags {
   config?: string;
   socket?: string;
   profile?: 'default' | 'strict';
+  /** The service manager passed sockets: none has to be named. */
+  activated?: boolean;
 }
 
 const mebibyte = 1024 * 1024;
@@ -127,10 +130,9 @@ export function mergeConfig(
 ): Config {
   const { env } = surroundings ?? process;
   const override = flags.socket ?? (env.ENTROPYD_SOCKET || undefined);
+  const standard = () => [{ path: daemonSocket(override, surroundings) }];
   const listen: NonNullable<FileConfig['listen']> =
-    override !== undefined || file.listen === undefined
-      ? [{ path: daemonSocket(override, surroundings) }]
-      : file.listen;
+    override !== undefined ? standard() : (file.listen ?? (flags.activated ? [] : standard()));
   return {
     profile: flags.profile ?? file.profile ?? generatorDefaults.profile,
     listen: listen.map(({ path, mode = defaultMode, admin = true }) => ({ path, mode, admin })),

@@ -1,16 +1,20 @@
 /** The daemon: generator, socket and, where asked for, the gateway, as one thing that ends cleanly. */
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import type { PassedSocket } from './activation.js';
 import type { Config } from './config.js';
 import { EntropyError, errorCode } from './errors.js';
 import type { Gateway } from './gateway/gateway.js';
 import { createGenerator, type GeneratorState } from './generator.js';
 import { createLogger, type Logger } from './log.js';
 import { type Addon, type LoadResult, loadAddon } from './native.js';
+import { answers } from './probe.js';
 import { createContext } from './server/context.js';
 import { Listeners } from './server/listeners.js';
 import type { AdminRule } from './server/peer.js';
+import { noServiceManager, type ServiceManager, stateInWords } from './service-manager.js';
 import { version } from './version.js';
+import { startWatchdog } from './watchdog.js';
 
 export interface DaemonOptions {
   config: Config;
@@ -18,6 +22,10 @@ export interface DaemonOptions {
   http?: string;
   /** Default: the one of this package. */
   addon?: LoadResult;
+  /** Sockets that the service manager opened; `config.listen` may then be empty. */
+  passed?: readonly PassedSocket[];
+  /** Default: nobody wants to know. */
+  manager?: ServiceManager;
 }
 
 export interface Daemon {
@@ -35,6 +43,9 @@ export interface Daemon {
 }
 
 const firstRequestsMs = 5;
+
+/** `[0, 0, "random", [1]]` in MessagePack: the request that everybody comes for. */
+const probeRequest = Buffer.from('940000a672616e646f6d9101', 'hex');
 
 /** Logs transitions; the ones before the logger is loaded come right after it. */
 class TransitionLog {
@@ -82,14 +93,23 @@ function needingRestart(before: Config, after: Config): string[] {
  * Starts the daemon in this process. It listens before it loads what only later requests need.
  * @throws EntropyError `ERR_LISTEN`, `ERR_HEALTH` (profile `strict` without the addon), `ERR_CONFIG`
  */
-export async function startDaemon({ config, http, addon }: DaemonOptions): Promise<Daemon> {
+export async function startDaemon({
+  config,
+  http,
+  addon,
+  passed = [],
+  manager = noServiceManager,
+}: DaemonOptions): Promise<Daemon> {
   const loaded = addon ?? loadAddon();
   // Before there is a secret in memory.
   loaded.addon?.harden();
   let rule = adminRule(config.adminGroup, loaded.addon);
   const transitions = new TransitionLog();
   const { profile, reseedRequests, reseedSeconds, devices } = config;
-  const onTransition = (state: GeneratorState, reason: string) => transitions.note(state, reason);
+  const onTransition = (state: GeneratorState, reason: string) => {
+    manager.status(stateInWords(state, reason));
+    transitions.note(state, reason);
+  };
   const generator = createGenerator(
     { profile, reseedRequests, reseedSeconds, devices, onTransition },
     loaded,
@@ -98,17 +118,25 @@ export async function startDaemon({ config, http, addon }: DaemonOptions): Promi
   const listeners = new Listeners({
     addon: loaded.addon,
     adminRule: () => rule,
+    passed,
     context: createContext(generator, limits, version),
   });
   // In reverse: the generator is last to end.
   const parts: { close(): Promise<void> | void }[] = [generator, listeners];
   let log: Logger | undefined;
   const close = async () => {
+    manager.stopping();
     for (const part of parts.splice(0).reverse()) await part.close();
     log?.info('entropyd ended');
   };
   try {
     await listeners.set(config.listen);
+    manager.ready();
+    const watched = passed.find(({ path }) => path !== undefined)?.path ?? config.listen[0]?.path;
+    const endWatchdog = startWatchdog(manager, async (timeoutMs) =>
+      watched === undefined ? true : answers({ path: watched }, probeRequest, timeoutMs),
+    );
+    parts.push({ close: endWatchdog });
     // Who waits for the socket is answered before the log's library is loaded, which takes longer.
     await setTimeout(firstRequestsMs);
     const logger = await createLogger();
@@ -122,7 +150,7 @@ export async function startDaemon({ config, http, addon }: DaemonOptions): Promi
         import('./client.js'),
         import('./gateway/gateway.js'),
       ]);
-      const client = connect({ socketPath: listeners.paths[0] as string });
+      const client = connect(watched === undefined ? {} : { socketPath: watched });
       parts.push(client);
       // No way to other hosts, in or out.
       const { tls, upstream, upstreamResign, ...settings } = config.gateway;
@@ -158,12 +186,14 @@ export async function startDaemon({ config, http, addon }: DaemonOptions): Promi
       reload(load) {
         // One after the other.
         reloads = reloads.then(async () => {
+          manager.reloading();
           await logged('configuration kept', async () => adopt(await load()));
           await gateway?.reload();
           await logged('no reseed', () => {
             generator.reseed();
             logger.info('generator reseeded');
           });
+          manager.ready();
         });
         return reloads;
       },

@@ -38,6 +38,8 @@ export interface GatewayConfig {
 /** What the command line may override. */
 export interface GatewayFlags {
   listen?: string[];
+  /** The service manager passed sockets: none has to be named. */
+  activated?: boolean;
   credentials?: string;
   requireSignatures?: boolean;
   region?: string[];
@@ -71,7 +73,7 @@ export function mergeGatewayConfig(
   flags: GatewayFlags = {},
 ): GatewayConfig {
   return {
-    listen: flags.listen ?? file.listen ?? [defaultGatewayAddress],
+    listen: flags.listen ?? file.listen ?? (flags.activated ? [] : [defaultGatewayAddress]),
     credentials: flags.credentials ?? file.credentials,
     requireSignatures: flags.requireSignatures ?? file.require_signatures ?? false,
     regions: flags.region ?? file.regions ?? [],

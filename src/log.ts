@@ -1,7 +1,35 @@
-/** The programs' log: pino's JSON lines on standard error. */
+/** The programs' log: pino's JSON lines on standard error, with the journal's levels where it reads them. */
+import { fstatSync } from 'node:fs';
 import type { Logger } from 'pino';
 
 export type { Logger };
+
+const standardError = 2;
+
+/** Of syslog(3) by pino's numbers; the rest is `debug`. */
+const priorities: readonly (readonly [level: number, priority: number])[] = [
+  [60, 2],
+  [50, 3],
+  [40, 4],
+  [30, 6],
+];
+const debugPriority = 7;
+
+/** Whether standard error is the journal's: JOURNAL_STREAM names its device and inode (systemd.exec(5)). */
+export function isJournal(env: NodeJS.ProcessEnv = process.env, fd = standardError): boolean {
+  if (env.JOURNAL_STREAM === undefined) return false;
+  try {
+    const { dev, ino } = fstatSync(fd, { bigint: true });
+    return env.JOURNAL_STREAM === `${dev}:${ino}`;
+  } catch {
+    return false;
+  }
+}
+
+/** What sd-daemon(3) puts before a line, by pino's level. */
+export function journalPrefix(level: number): string {
+  return `<${priorities.find(([from]) => level >= from)?.[1] ?? debugPriority}>`;
+}
 
 /**
  * The logger of a program. Loading pino takes longer than answering a first request, so it comes
@@ -9,13 +37,21 @@ export type { Logger };
  */
 export async function createLogger(): Promise<Logger> {
   const { default: pino } = await import('pino');
+  // Synchronous: the last line before an exit is the one that is wanted most.
+  const destination = pino.destination({ fd: standardError, sync: true });
+  const journal = {
+    [Symbol.for('pino.metadata')]: true,
+    lastLevel: 0,
+    write(line: string) {
+      destination.write(journalPrefix(this.lastLevel) + line);
+    },
+  };
   return pino(
     {
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    // Synchronous: the last line before an exit is the one that is wanted most.
-    pino.destination({ fd: 2, sync: true }),
+    isJournal() ? journal : destination,
   );
 }

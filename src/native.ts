@@ -104,6 +104,14 @@ export interface Addon {
   peerCredentials(fd: number): PeerCredentials | null;
   /** The id of a group by its name; null where there is none. */
   groupId(name: string): number | null;
+  /** The path to which a Unix socket is bound; null where `fd` is none, or has none. */
+  socketPath(fd: number): string | null;
+  /**
+   * Sends a datagram to a Unix socket, as sd_notify(3) does; waits at most a second.
+   * @param address its path, or an abstract name after `@`
+   * @returns 0, or an errno
+   */
+  sendDatagram(address: string, message: string): number;
   /** No core dumps, no ptrace: for programs, not for a library. False if refused. */
   harden(): boolean;
 }

@@ -9,6 +9,8 @@ const levels: readonly (readonly string[])[] = [
   ['errors.ts', 'version.ts'],
   [
     'native.ts',
+    'activation.ts',
+    'probe.ts',
     'protocol.ts',
     'scanner.ts',
     'codec.ts',
@@ -25,6 +27,8 @@ const levels: readonly (readonly string[])[] = [
     'device-noise.ts',
     'generator.ts',
     'metrics.ts',
+    'service-manager.ts',
+    'watchdog.ts',
     'signals.ts',
     'call.ts',
     'connector.ts',

@@ -99,6 +99,23 @@ t.test('flags come before the environment, both before the file', async (t) => {
   t.equal(mergeConfig(file, { profile: 'default' }, nowhere).profile, 'default');
 });
 
+t.test('with sockets of the service manager none has to be named, and any can be', async (t) => {
+  const activated = { activated: true };
+  t.throws(() => mergeConfig({}, {}, nowhere), { code: 'ERR_CONFIG' });
+  for (const [listen, socket, wanted] of [
+    [undefined, undefined, []],
+    [[{ path: '/a' }], undefined, ['/a']],
+    [undefined, '/b', ['/b']],
+  ] as const) {
+    const file = listen === undefined ? {} : { listen: [...listen] };
+    const flags = socket === undefined ? activated : { ...activated, socket };
+    t.strictSame(
+      mergeConfig(file, flags, nowhere).listen.map(({ path }) => path),
+      wanted,
+    );
+  }
+});
+
 t.test('a source named hwrng replaces the one that is there by default', async (t) => {
   const source = [{ name: 'hwrng', path: '/dev/other', credited_bits_per_byte: 1 }];
   t.strictSame(mergeConfig({ source }, { socket: '/s' }, nowhere).devices, [

@@ -8,6 +8,7 @@ import { connect } from '../src/client.js';
 import { type Config, mergeConfig } from '../src/config.js';
 import type { Daemon, DaemonOptions, startDaemon } from '../src/daemon.js';
 import { type Addon, type LoadResult, loadAddon } from '../src/native.js';
+import type { ServiceManager } from '../src/service-manager.js';
 import { unverifiable } from './gateway/signed-calls.js';
 import { call, leaveStaleSocket } from './gateway/support.js';
 import { freePath, temporaryFolder } from './support.js';
@@ -80,6 +81,29 @@ t.test(
     ]);
   },
 );
+
+t.test('the service manager hears of readiness, states, a reload, life and the end', async (t) => {
+  const told: string[] = [];
+  const tell = (what: string) => () => void told.push(what);
+  const manager: ServiceManager = {
+    ready: tell('ready'),
+    status: (text) => void told.push(text),
+    reloading: tell('reloading'),
+    stopping: tell('stopping'),
+    alive: tell('alive'),
+    watchdogMs: 40,
+  };
+  const given = options({ manager });
+  const daemon = await start(given);
+  while (!told.includes('alive')) await new Promise((resolve) => setTimeout(resolve, 5));
+  await daemon.reload(async () => given.config);
+  await daemon.close();
+  t.match(told[0], /^Operational/);
+  t.strictSame(
+    told.slice(1).filter((what) => what !== 'alive'),
+    ['ready', 'reloading', 'ready', 'stopping'],
+  );
+});
 
 t.test('the process is hardened before there is a secret in its memory', async (t) => {
   const steps: string[] = [];

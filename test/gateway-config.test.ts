@@ -18,6 +18,21 @@ t.test('by default it is on loopback, knows nobody and writes no audit log', asy
   });
 });
 
+t.test('sockets that were passed stand for the default address, and for no other', async (t) => {
+  for (const [file, flags, listen] of [
+    [{}, {}, []],
+    [{ listen: ['unix:/a'] }, {}, ['unix:/a']],
+    [{}, { listen: ['unix:/b'] }, ['unix:/b']],
+  ] as const)
+    t.strictSame(
+      mergeGatewayConfig(structuredClone(file) as object, {
+        ...(structuredClone(flags) as object),
+        activated: true,
+      }).listen,
+      listen,
+    );
+});
+
 t.test('a flag comes before the file', async (t) => {
   for (const [file, flags, name, fromFile, fromFlag] of [
     [{ listen: ['unix:/a'] }, { listen: ['unix:/b'] }, 'listen', ['unix:/a'], ['unix:/b']],

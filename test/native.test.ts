@@ -1,7 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -21,6 +22,8 @@ t.test('the addon of this package loads, and exports what native.ts declares', a
     'harden',
     'peerCredentials',
     'sendAndWipe',
+    'sendDatagram',
+    'socketPath',
     'wipe',
   ]);
   t.strictSame(Object.getOwnPropertyNames(addon.Generator.prototype).sort(), [
@@ -268,6 +271,55 @@ t.test('readNoise gives samples of a source that is no device', async (t) => {
   t.notOk(generator.readNoise(samples, 0, 40, 'none'));
   t.strictSame(samples, new Uint8Array(40), 'and leaves zeros');
   generator.close();
+});
+
+t.test('a datagram reaches a Unix socket by its path and by its abstract name', async (t) => {
+  // node:net has no such sockets.
+  const receiver = `
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+name = sys.argv[1]
+s.bind(chr(0) + name[1:] if name[0] == '@' else name)
+print('bound', flush=True)
+s.settimeout(20)
+print(s.recv(100).decode(), flush=True)`;
+  for (const address of [freePath(), `@entropyd-test-${process.pid}`]) {
+    const child = spawn('python3', ['-c', receiver, address], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let printed = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      printed += text;
+    });
+    await once(child.stdout, 'data');
+    t.equal(addon.sendDatagram(address, 'READY=1\nSTATUS=é'), 0);
+    await once(child, 'close');
+    t.equal(printed, 'bound\nREADY=1\nSTATUS=é\n');
+  }
+  const { EINVAL, ENOENT, ECONNREFUSED } = constants.errno;
+  for (const [address, wanted] of [
+    ['', EINVAL],
+    ['/'.repeat(108), EINVAL],
+    [freePath(), ENOENT],
+    ['@nobody-is-there', ECONNREFUSED],
+  ] as const)
+    t.equal(addon.sendDatagram(address, 'x'), wanted, address);
+});
+
+t.test('the path of a Unix socket is told, and nothing of other descriptors', async (t) => {
+  const path = freePath();
+  const server = createServer().listen(path);
+  await once(server, 'listening');
+  const fd = (server as unknown as { _handle: { fd: number } })._handle.fd;
+  t.equal(addon.socketPath(fd), path);
+  const abstract = createServer().listen(`\0entropyd-test-path-${process.pid}`);
+  const tcp = createServer().listen(0, '127.0.0.1');
+  await Promise.all([once(abstract, 'listening'), once(tcp, 'listening')]);
+  for (const other of [abstract, tcp])
+    t.equal(addon.socketPath((other as unknown as { _handle: { fd: number } })._handle.fd), null);
+  for (const other of [-1, 9_999, openSync('/dev/null', 'r')])
+    t.equal(addon.socketPath(other), null);
+  for (const each of [server, abstract, tcp]) each.close();
 });
 
 t.test('harden leaves no core dump and no ptrace to others', async (t) => {

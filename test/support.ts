@@ -1,7 +1,7 @@
 /** What the tests share: sockets, a server in this process, the built programs, raw messages. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { createServer, connect as netConnect, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -343,6 +343,34 @@ export async function startDaemonProgram(
   const program = new Program(t, [built('entropyd'), '--socket', path, ...args], options);
   await program.says('entropyd listening');
   return Object.assign(program, { path });
+}
+
+/**
+ * Starts the built `entropyd` as a service manager does: with a socket that it did not open, and that
+ * this process has no more when this resolves.
+ * @param listen where: a path, or a port of 127.0.0.1 or of `host`
+ * @param name as LISTEN_FDNAMES
+ */
+export async function startActivated(
+  t: Test,
+  listen: { path: string } | { host: string; port: number },
+  name: string,
+  args: readonly string[] = [],
+): Promise<{ program: Program; port: number }> {
+  const server = createServer().listen(listen);
+  await once(server, 'listening');
+  const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
+  const address = server.address();
+  const script = `export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=${name}; exec "$0" "$@"`;
+  const program = new Program(t, [process.execPath, built('entropyd'), ...args], {
+    script,
+    stdio: ['ignore', 'pipe', 'pipe', fd],
+  });
+  // Closing takes the file along, if it finds it.
+  if ('path' in listen) renameSync(listen.path, `${listen.path}.kept`);
+  await new Promise((resolve) => server.close(resolve));
+  if ('path' in listen) renameSync(`${listen.path}.kept`, listen.path);
+  return { program, port: typeof address === 'object' ? (address?.port ?? 0) : 0 };
 }
 
 /** How often `pattern` matches. */

@@ -1,10 +1,14 @@
 /** How both programs end: exit codes, and one line for each failure. */
 import { type Command, CommanderError } from 'commander';
 import { EntropyError, ServiceError } from '../errors.js';
+import { isJournal, journalPrefix } from '../log.js';
 
 /** sysexits.h: the command was used incorrectly. */
 export const usageExitCode = 64;
 const failureExitCode = 1;
+
+/** pino's. */
+const errorLevel = 50;
 
 /** A fault in the arguments, with what to do about it. */
 export class UsageError extends Error {}
@@ -32,7 +36,7 @@ function report(program: string, error: unknown): number {
   // An API's error tells its clients less than its cause tells who runs this program.
   const told = error instanceof ServiceError && error.cause instanceof Error ? error.cause : error;
   if (told instanceof EntropyError || told instanceof ServiceError || isSystemError(told))
-    console.error(`${program}: ${told.message}`);
+    console.error(`${isJournal() ? journalPrefix(errorLevel) : ''}${program}: ${told.message}`);
   else console.error(error);
   return failureExitCode;
 }

@@ -3,10 +3,11 @@ import type { Server } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import type { PassedSocket } from '../activation.js';
 import { EntropyError, errorCode } from '../errors.js';
 import type { GatewayConfig } from '../gateway-config.js';
 import { type Access, createAccess } from './access.js';
-import { type Address, parseAddress } from './address.js';
+import { type Address, formatAddress, parseAddress } from './address.js';
 import { type Audit, createAudit } from './audit.js';
 import { createExchanges, type Exchanges, type Logger } from './exchanges.js';
 import { loadGivenFiles } from './given-files.js';
@@ -32,6 +33,8 @@ type Settings = {
 export interface GatewayOptions extends Settings {
   readonly listen: readonly string[];
   readonly dialect: GatewayConfig['dialect'];
+  /** Opened by the service manager, and judged like the others; `listen` may then be empty. */
+  readonly passed?: readonly PassedSocket[];
   /** The daemon; stays the caller's, also on close. */
   readonly client: RandomSource;
   /** Answers the KMS operations that are not served here; stays the caller's, also on close. */
@@ -62,8 +65,9 @@ export interface Gateway {
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { client, dialect, nodeSdkErrors = false, pageHosts = [], upstream, log } = options;
+  const { passed = [] } = options;
   const wanted = options.listen.map(parseAddress);
-  if (wanted.length === 0)
+  if (passed.length + wanted.length === 0)
     throw new EntropyError('ERR_CONFIG', 'listen: want at least one HOST:PORT or unix:PATH');
   if (options.requireSignatures && options.credentials === undefined)
     throw new EntropyError(
@@ -89,8 +93,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const exchanges = createExchanges(router, log, audit);
   const listeners: Listener[] = [];
   try {
-    for (const address of wanted)
-      listeners.push(await openListener(address, exchanges, tls, missing(options)));
+    const open = async (where: Address | PassedSocket) =>
+      listeners.push(await openListener(where, exchanges, tls, missing(options)));
+    for (const socket of passed) await open(socket);
+    // One configuration serves with a unit and without.
+    const there = new Set(listeners.map(({ address }) => address));
+    for (const address of wanted) if (!there.has(formatAddress(address))) await open(address);
   } catch (error) {
     await closeAll(listeners, audit);
     throw error;
@@ -167,12 +175,12 @@ interface Listener {
 
 /** On TCP with TLS where there is a certificate; a Unix socket has the kernel's protection. */
 async function openListener(
-  wanted: Address,
+  wanted: Address | PassedSocket,
   exchanges: Exchanges,
   tls: TlsContext | undefined,
   lacking: readonly string[],
 ): Promise<Listener> {
-  const isUnix = 'path' in wanted;
+  const isUnix = 'path' in wanted && wanted.path !== undefined;
   const handler = exchanges.handler(isUnix ? 'unix' : 'tcp');
   const secure = isUnix || tls === undefined ? undefined : createHttpsServer(handler, tls);
   const server = secure ?? createHttpServer(handler);

@@ -2,12 +2,16 @@
 import { once } from 'node:events';
 import { chmod } from 'node:fs/promises';
 import type { AddressInfo, Server } from 'node:net';
+import type { PassedSocket } from '../activation.js';
 import { EntropyError } from '../errors.js';
 import { removeStaleSocket } from '../stale-socket.js';
 import { type Address, formatAddress, isLoopback } from './address.js';
 
 /** The gateway's user and group connect; put a web server that forwards to it into the group. */
 const socketMode = 0o660;
+
+/** Connections that wait to be accepted: as systemd's socket units have it. */
+const passedBacklog = 4_096;
 
 /** What bind(2) and getaddrinfo(3) say, in words. libuv turns a missing directory into EACCES. */
 const reasons: Readonly<Record<string, string>> = {
@@ -19,7 +23,7 @@ const reasons: Readonly<Record<string, string>> = {
 
 /**
  * Listens. A Unix socket file gets mode 0660; one that nobody answers is replaced, and the file goes
- * when the server closes.
+ * when the server closes. What the service manager opened is its own, file and mode.
  * @param server not yet listening; closed again when this throws
  * @param address where
  * @param missing what it would take to be reached by other hosts; none: they may
@@ -28,24 +32,33 @@ const reasons: Readonly<Record<string, string>> = {
  */
 export async function listen(
   server: Server,
-  address: Address,
+  address: Address | PassedSocket,
   missing: readonly string[],
 ): Promise<string> {
   try {
     await bind(server, address);
-    return safeAddress(server, missing);
+    return safeAddress(server, address, missing);
   } catch (error) {
     if (server.listening) await new Promise((resolve) => server.close(resolve));
     if (error instanceof EntropyError) throw error;
     const { code = '', message } = error as NodeJS.ErrnoException;
     const reason = reasons[code] ?? message;
-    throw new EntropyError('ERR_LISTEN', `cannot listen on ${formatAddress(address)}: ${reason}`, {
-      cause: error,
-    });
+    const name = 'fd' in address ? passedName(address) : formatAddress(address);
+    throw new EntropyError('ERR_LISTEN', `cannot listen on ${name}: ${reason}`, { cause: error });
   }
 }
 
-async function bind(server: Server, address: Address): Promise<void> {
+/** Of a Unix socket; what is on the network tells its own address. */
+function passedName({ fd, path }: PassedSocket): string {
+  return path === undefined ? `descriptor ${fd}` : formatAddress({ path });
+}
+
+async function bind(server: Server, address: Address | PassedSocket): Promise<void> {
+  if ('fd' in address) {
+    server.listen({ fd: address.fd, backlog: passedBacklog });
+    await once(server, 'listening');
+    return;
+  }
   if (!('path' in address)) return start(server, address);
   try {
     await start(server, address);
@@ -63,8 +76,14 @@ async function start(server: Server, address: Address): Promise<void> {
 }
 
 /** Runs before any event since bind(2) is handled, so where it throws nobody has been answered. */
-function safeAddress(server: Server, missing: readonly string[]): string {
-  const bound = server.address() as AddressInfo | string; // null only when not listening
+function safeAddress(
+  server: Server,
+  wanted: Address | PassedSocket,
+  missing: readonly string[],
+): string {
+  const bound = server.address() as AddressInfo | string | null;
+  // node:net knows the address of every listening socket but a Unix one that was passed.
+  if (bound === null) return passedName(wanted as PassedSocket);
   if (typeof bound === 'string') return formatAddress({ path: bound });
   const address = formatAddress({ host: bound.address, port: bound.port });
   if (missing.length === 0 || isLoopback(bound.address)) return address;

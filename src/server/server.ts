@@ -27,6 +27,8 @@ export interface ListenOptions {
   path: string;
   /** Of the socket file. */
   mode: number;
+  /** A socket on `path` that somebody else opened: it is served, and its file left alone. */
+  fd?: number | undefined;
   /** Tells users apart, and sends without detours; without it all are one user. */
   addon?: Addon | undefined;
   /** Who has the administrators' methods here, asked at every connection; default: nobody. */
@@ -36,7 +38,7 @@ export interface ListenOptions {
 }
 
 export interface SocketServer {
-  /** Takes no more connections and removes the socket file; those that are there stay. */
+  /** Takes no more connections and removes its own socket file; those that are there stay. */
   stop(): void;
   /** Takes no more requests, answers those that were read (at most 5 s), ends all connections. */
   close(): Promise<void>;
@@ -45,12 +47,35 @@ export interface SocketServer {
 // Limits of sockaddr_un: 108 bytes with the terminating zero (unix(7)).
 const maxPathBytes = 107;
 
+// As systemd's socket units have it, and the kernel at most (net.core.somaxconn).
+const backlog = 4_096;
+
 async function bind(server: Server, path: string): Promise<void> {
   if (Buffer.byteLength(path) > maxPathBytes)
     throw new EntropyError('ERR_LISTEN', `socket path: at most ${maxPathBytes} bytes: ${path}`);
   const listening = once(server, 'listening');
-  server.listen(path);
+  server.listen({ path, backlog });
   await listening;
+}
+
+/** A socket file of ours: a stale one is replaced, a live one is not. */
+async function open(server: Server, path: string, mode: number): Promise<void> {
+  await bind(server, path).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE') throw error;
+    await removeStaleSocket(path);
+    await bind(server, path);
+  });
+  await chmod(path, mode);
+}
+
+/** A socket that was passed; listen(2) once more sets nothing but the backlog. */
+async function takeOver(server: Server, fd: number): Promise<void> {
+  const listening = once(server, 'listening');
+  server.listen({ fd, backlog });
+  await listening;
+  // node:net knows the address of a TCP socket, and of no other that was passed.
+  if (server.address() !== null)
+    throw new EntropyError('ERR_LISTEN', `descriptor ${fd}: want a Unix socket, not a network's`);
 }
 
 function listenError(path: string, error: NodeJS.ErrnoException): EntropyError {
@@ -61,23 +86,43 @@ function listenError(path: string, error: NodeJS.ErrnoException): EntropyError {
   return new EntropyError('ERR_LISTEN', `cannot listen on ${path}: ${reason}`, { cause: error });
 }
 
-/** What a connection over the limits is told before it is closed, with id 0: it has asked nothing. */
+/** Connections over the limits that may stay to read what they are told, and for how long. */
+const maxTurnedAway = 64;
+const turnAwayMs = 500;
+let turnedAway = 0;
+
+/**
+ * What a connection over the limits is told before it is closed, with id 0: it has asked nothing. Its
+ * request may still be on the way, and would fail with EPIPE if the socket were closed, before the
+ * client has read why: so it is let in, and dropped.
+ */
 async function turnAway(socket: Socket, { counters }: ConnectionContext): Promise<void> {
   const { refusal } = await import('./methods.js');
   const error = new EntropyError('ERR_BUSY', 'too many connections; try again later');
   socket.end(refusal(0, error, counters));
-  socket.destroySoon();
+  if (turnedAway >= maxTurnedAway) {
+    socket.destroySoon();
+    return;
+  }
+  turnedAway++;
+  const deadline = setTimeout(() => socket.destroy(), turnAwayMs);
+  socket.on('close', () => {
+    turnedAway--;
+    clearTimeout(deadline);
+  });
+  // Half-open sockets end with their second half.
+  socket.resume();
 }
 
 /**
- * Listens on a Unix socket. A socket file that nobody answers on is replaced, a live one is not.
+ * Listens on a Unix socket: one of its own, or one that was passed.
  * @throws EntropyError `ERR_LISTEN`
  */
 export async function listen(
   options: ListenOptions,
   context: ConnectionContext,
 ): Promise<SocketServer> {
-  const { path, mode, addon, adminRule } = options;
+  const { path, mode, fd: passed, addon, adminRule } = options;
   const { counters, limits, users } = context;
   const connections = new Map<Socket, Connection>();
   let staticRead = false;
@@ -116,12 +161,7 @@ export async function listen(
     socket.resume();
   });
   try {
-    await bind(server, path).catch(async (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EADDRINUSE') throw error;
-      await removeStaleSocket(path);
-      await bind(server, path);
-    });
-    await chmod(path, mode);
+    await (passed === undefined ? open(server, path, mode) : takeOver(server, passed));
     // The first connections do without, and need not wait for it.
     void (options.staticRead ?? sleep(selfTestDelayMs).then(staticReadWorks)).then((works) => {
       staticRead = works;

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -8,6 +8,7 @@ import {
   fakeGenerator,
   freePath,
   setSocketVariable,
+  startActivated,
   startServer,
   temporaryFolder,
 } from '../support.js';
@@ -82,4 +83,29 @@ t.test('SIGHUP at any time is no end, and reloads what the configuration names',
 t.test('an address that other hosts reach is refused', async (t) => {
   await t.rejects(gateway({ listen: ['0.0.0.0:0'], socket: freePath() }), { code: 'ERR_LISTEN' });
   process.emit('SIGTERM', 'SIGTERM');
+});
+
+t.test('sockets that were passed are served instead of the default address', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  const args = ['gateway', '--socket', path];
+  const unix = freePath();
+  const one = await startActivated(t, { path: unix }, 'entropyd-gateway', args);
+  t.match(await healthz(unix), { status: 200 });
+  t.match(await one.program.says('gateway listening'), `"addresses":["unix:${unix}"]`);
+  t.match(await one.program.kill('SIGTERM'), { status: 0 });
+  t.ok(existsSync(unix), 'whose file stays');
+
+  const tcp = { host: '127.0.0.1', port: 0 };
+  const other = await startActivated(t, tcp, 'entropyd-gateway', args);
+  await other.program.says(`"addresses":["127.0.0.1:${other.port}"]`);
+  const { status } = await fetch(`http://127.0.0.1:${other.port}/healthz`);
+  t.equal(status, 200);
+  t.match(await other.program.kill('SIGTERM'), { status: 0 });
+});
+
+t.test('a passed socket that other hosts reach is refused like any other', async (t) => {
+  const { program } = await startActivated(t, { host: '0.0.0.0', port: 0 }, 'entropyd-gateway', [
+    ...['gateway', '--socket', freePath()],
+  ]);
+  t.match(await program.ended, { status: 1, stderr: /refusing to listen on 0\.0\.0\.0:/ });
 });

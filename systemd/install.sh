@@ -1,0 +1,20 @@
+#!/bin/sh
+# Installs the units and what belongs to them on this host, after `npm install --global`, and enables
+# the daemon's socket. Once more after an upgrade; a configuration that is there stays.
+#   install.sh [--gateway]     the gateway's socket too
+set -eu
+cd "$(dirname "$0")"
+command -v entropyd >/dev/null || { echo 'install.sh: entropyd is not on the PATH' >&2; exit 1; }
+install -D -m 644 -t /etc/systemd/system ./*.service ./*.socket
+install -D -m 644 -t /etc/sysusers.d sysusers.d/entropyd.conf
+install -D -m 644 -t /etc/tmpfiles.d tmpfiles.d/entropyd.conf
+install -D -m 644 -t /etc/udev/rules.d udev/90-entropyd.rules
+[ -e /etc/entropyd/entropyd.toml ] || install -D -m 644 -t /etc/entropyd entropyd.toml
+systemd-sysusers entropyd.conf
+systemd-tmpfiles --create entropyd.conf
+if command -v udevadm >/dev/null; then udevadm control --reload || true; fi
+systemctl daemon-reload
+systemctl enable --now entropyd.socket
+if [ "${1:-}" = --gateway ]; then systemctl enable --now entropyd-gateway.socket; fi
+# The new programs, without losing a request.
+systemctl try-restart entropyd.service entropyd-gateway.service

@@ -1,0 +1,17 @@
+// One user's three clients, each with a connection of its own: prints what each of them got, and keeps
+// the connections until standard input ends.
+import { connect } from '/usr/lib/node_modules/entropyd/dist/index.js';
+
+const clients = [1, 2, 3].map(() => connect());
+const got = [];
+for (const client of clients)
+  got.push(
+    await client.random(8).then(
+      () => 'bytes',
+      ({ code }) => code,
+    ),
+  );
+console.log(got.join(' '));
+process.stdin.resume();
+await new Promise((resolve) => process.stdin.on('end', resolve));
+for (const client of clients) await client.close();

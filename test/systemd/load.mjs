@@ -1,0 +1,33 @@
+// A client under load until standard input ends: requests of several sizes without a pause, through
+// the installed library. Prints how many were answered, the failures, and the longest wait.
+import { connect } from '/usr/lib/node_modules/entropyd/dist/index.js';
+
+const sizes = [16, 32, 1024, 65_536];
+const client = connect({ socketPath: '/run/entropyd/entropyd.sock', timeoutMs: 20_000 });
+const failures = {};
+let answered = 0;
+let worstMs = 0;
+let going = true;
+process.stdin.resume().on('end', () => {
+  going = false;
+});
+
+async function ask(size) {
+  while (going) {
+    const start = performance.now();
+    try {
+      const bytes = await client.random(size);
+      if (bytes.length === size && bytes.some((byte) => byte !== 0)) answered++;
+      else failures.bytes = (failures.bytes ?? 0) + 1;
+    } catch ({ code, message }) {
+      failures[`${code} ${message}`] = (failures[`${code} ${message}`] ?? 0) + 1;
+    }
+    worstMs = Math.max(worstMs, performance.now() - start);
+  }
+}
+
+await client.random(1);
+console.log('ready');
+await Promise.all(sizes.map(ask));
+await client.close();
+console.log(JSON.stringify({ answered, failures, worstMs: Math.round(worstMs) }));
