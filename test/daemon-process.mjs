@@ -19,12 +19,13 @@ const pollMs = 50;
 
 /**
  * Starts a daemon, which ends with this process at the latest.
+ * @param args of the command line, besides the socket
  * @returns when it answers
  */
-export async function startDaemon() {
+export async function startDaemon(args = []) {
   const folder = mkdtempSync(join(tmpdir(), 'entropyd-'));
   const path = join(folder, 's');
-  const child = spawn(process.execPath, [program, '--socket', path], {
+  const child = spawn(process.execPath, [program, '--socket', path, ...args], {
     env: { PATH: process.env.PATH, HOME: '/nonexistent' },
     stdio: ['ignore', 'ignore', 'pipe'],
   });

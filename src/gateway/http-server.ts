@@ -1,14 +1,17 @@
 /** A bounded server of HTTP or HTTPS: time, connections, header size; and JSON even for what is no HTTP. */
 import {
   createServer,
+  type IncomingMessage,
   type RequestListener,
   type Server,
   type ServerOptions,
+  type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { malformedAnswer } from './malformed.js';
+import { lingerMs } from './send.js';
 import type { TlsContext } from './tls.js';
 
 /** What one client, or all of them together, may take. */
@@ -93,26 +96,63 @@ function bounded<S extends Server | TlsServer>(
 ): S {
   server.timeout = limits.silenceMs;
   server.maxConnections = limits.connections;
-  server.on('request', handle);
-  server.on('checkContinue', handle);
-  server.on('checkExpectation', handle);
-  server.on('clientError', answerMalformed);
+  for (const event of ['request', 'checkContinue', 'checkExpectation'])
+    server.on(event, note).on(event, handle);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === 'ECONNRESET') socket.destroy();
+    else refuse(statuses[String(error.code)] ?? 400, socket);
+  });
+  // Without a listener node:http closes without a word; with one it leaves the socket's errors to it.
+  server.on('connect', (_, socket) => {
+    socket.on('error', () => socket.destroy());
+    refuse(405, socket);
+  });
   return server;
 }
 
-function answerMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+/** The last two answers of a connection; those before them have been sent before them. */
+interface Conversation {
+  readonly previous: ServerResponse | undefined;
+  readonly last: ServerResponse | undefined;
+  readonly refused?: true;
+}
+
+const conversations = new WeakMap<Duplex, Conversation>();
+
+function note({ socket }: IncomingMessage, last: ServerResponse): void {
+  conversations.set(socket, { previous: conversations.get(socket)?.last, last });
+}
+
+/**
+ * Answers what is no request, once and behind the answers that are still due: nobody is to take this
+ * one for the answer to another request (RFC 9112 9.3.2). A request that broke off in its body has
+ * been noted, and will have no other answer unless it had one before its end.
+ */
+function refuse(status: number, socket: Duplex): void {
+  const { previous, last, refused } = conversations.get(socket) ?? {};
+  if (refused) return; // node:http's parser says the same of each further piece
+  conversations.set(socket, { previous, last, refused: true });
+  const broken = last !== undefined && !last.req.complete;
+  if (broken && last.headersSent) return;
+  const before = broken ? previous : last;
+  if (before === undefined || before.writableFinished) sendMalformed(status, socket);
+  else before.once('close', () => sendMalformed(status, socket));
+}
+
+function sendMalformed(status: number, socket: Duplex): void {
+  if (!socket.writable) {
     socket.destroy();
     return;
   }
-  const { status, headers, body } = malformedAnswer(statuses[String(error.code)] ?? 400);
+  const { headers, body } = malformedAnswer(status);
   const head = Object.entries({
     ...headers,
     Date: new Date().toUTCString(),
     'Content-Length': Buffer.byteLength(body),
     Connection: 'close',
   }).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${body}`, () =>
-    socket.destroy(),
-  );
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${body}`);
+  // What the client still sends is dropped first, as in `send`: else RST could cost it the answer.
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(timer)).resume();
 }

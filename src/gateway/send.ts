@@ -4,8 +4,8 @@ import { pipeline } from 'node:stream/promises';
 import { malformedAnswer } from './malformed.js';
 import type { Answer } from './route.js';
 
-/** How long a client that is still sending its body may take to read the answer. */
-const lingerMs = 1000;
+/** How long a client that is still sending may take to read the answer. */
+export const lingerMs = 1000;
 
 /**
  * Sends an answer. Never a CORS header: web pages are not to read anything here.

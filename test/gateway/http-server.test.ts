@@ -3,6 +3,7 @@ import { Agent, type RequestListener, request } from 'node:http';
 import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import { type TLSSocket, connect as tlsConnect } from 'node:tls';
 import t, { type Test } from 'tap';
 import {
@@ -80,6 +81,63 @@ t.test('ends without an answer when nobody could read it', async (t) => {
     t.ok(socket.destroyed, name);
     t.equal(socket.read(), null, name);
   }
+});
+
+t.test('what is no request is answered behind the answers that are still due', async (t) => {
+  const wait: RequestListener = (request, response) => {
+    if (request.url === '/early') response.writeHead(413, { Connection: 'close' }).end();
+    else request.resume().once('end', () => void setTimeout(20).then(() => response.end('ok')));
+  };
+  const port = await start(t, { requestMs: 100, headersMs: 50, checkMs: 20 }, wait);
+  const good = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+  const post = 'POST / HTTP/1.1\r\nHost: x\r\n';
+  const chunked = `${post}Transfer-Encoding: chunked\r\n\r\n`;
+  for (const [name, bytes, statuses] of [
+    ['no HTTP', `${good}${good}nonsense\r\n\r\n`, [200, 200, 400]],
+    ['a broken chunk', `${good}${good}${chunked}zz\r\n`, [200, 200, 400]],
+    ['a broken chunk of the first', `${chunked}zz\r\n`, [400]],
+    ['a slow body', `${good}${post}Content-Length: 9\r\n\r\n`, [200, 408]],
+    ['large headers', `${good}GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}`, [200, 431]],
+    ['a method of proxies', `${good}CONNECT x:1 HTTP/1.1\r\n\r\n`, [200, 405]],
+    ['an answer before the broken body', `${chunked.replace('/', '/early')}zz\r\n`, [413]],
+  ] as const) {
+    const socket = connect({ port });
+    socket.write(bytes);
+    socket.setTimeout(500, () => socket.destroy());
+    const answers = (await text(socket).catch(() => '')).matchAll(/HTTP\/1\.1 (\d+) /g);
+    t.strictSame(
+      [...answers].map(([, status]) => Number(status)),
+      statuses,
+      name,
+    );
+  }
+});
+
+t.test('who goes on sending what was refused can read why', async (t) => {
+  const port = await start(t);
+  for (const bytes of ['nonsense\r\n\r\n', 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n']) {
+    const socket = connect({ port, allowHalfOpen: true });
+    socket.pause().write(bytes);
+    for (let i = 0; i < 3; i++) {
+      await setTimeout(30);
+      socket.write('x'.repeat(10_000));
+    }
+    t.match(await text(socket.end()), /^HTTP\/1\.1 40[05] .*"__type"/s, bytes);
+  }
+  const leaving = connect({ port });
+  await once(leaving, 'connect');
+  leaving.write('CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n');
+  await once(leaving.pause(), 'readable');
+  leaving.resetAndDestroy();
+  await setTimeout(50);
+  t.match(await exchange({ port }, 'x\r\n\r\n'), /400/, 'a reset ends no more than its connection');
+  const socket = connect({ port, allowHalfOpen: true });
+  socket.resume().on('error', () => {});
+  for (let i = 0; i < 100 && !socket.destroyed; i++) {
+    socket.write('nonsense\r\n\r\n');
+    await setTimeout(100);
+  }
+  t.ok(socket.destroyed, 'but not for ever');
 });
 
 t.test('answers any number of requests on one connection', async (t) => {

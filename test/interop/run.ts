@@ -30,10 +30,18 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a client to its end, while the event loop goes on: the gateway may be in this process. */
-export function run(command: string, args: readonly string[]): Promise<Outcome> {
+/**
+ * Runs a client to its end, while the event loop goes on: the gateway may be in this process.
+ * @param variables of the environment, besides those that every client gets
+ */
+export function run(
+  command: string,
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
+  const env = { ...environment, ...variables };
   return new Promise((resolve) => {
-    execFile(command, args, { env: environment, timeout: runMs }, (error, stdout, stderr) =>
+    execFile(command, args, { env, timeout: runMs }, (error, stdout, stderr) =>
       resolve({ status: error === null ? 0 : error.code, stdout, stderr }),
     );
   });
