@@ -8,9 +8,9 @@ const curl = commandClient('curl', 'curl (Debian package curl)');
 /** The commands of docs/clients.md that begin with curl, each as it stands there. */
 function examples(): string[] {
   const page = readFileSync(new URL('../../docs/clients.md', import.meta.url), 'utf8');
-  const blocks = [...page.matchAll(/^```\n([^`]+)^```$/gm)].map(([, block = '']) => block);
-  return blocks
-    .flatMap((block) => block.replaceAll(/\\\n */g, '').split('\n'))
+  // With their language, lest the end of one block is taken for the begin of another.
+  return [...page.matchAll(/^```\w*\n([^`]+)^```$/gm)]
+    .flatMap(([, block = '']) => block.replaceAll(/\\\n */g, '').split('\n'))
     .filter((line) => line.startsWith('curl '));
 }
 
