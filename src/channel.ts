@@ -16,6 +16,8 @@ export interface ChannelOptions {
   mixLocal: boolean;
   /** Calls in the queue at most, 1 or more; those count too whose late answer is to be dropped. */
   maxPending: number;
+  /** Send with all calls of a turn of the event loop, not of a tick; default false. */
+  wholeTurns?: boolean;
 }
 
 /** Ids have 32 bits. */
@@ -25,6 +27,7 @@ const idCount = 2 ** 32;
 export class Channel {
   readonly #path: string;
   readonly #maxPending: number;
+  readonly #soon: (run: () => void) => void;
   readonly #connector: Connector;
   readonly #reader: AnswerReader;
   readonly #writer = new RequestWriter();
@@ -44,15 +47,16 @@ export class Channel {
   readonly #onEnd = () => {
     if (--this.#awaited === 0) this.#idle();
   };
-  readonly #onTurn = () => {
+  readonly #onSoon = () => {
     this.#flushing = false;
     this.#setDeadlines();
     this.#flush();
   };
 
-  constructor({ path, mixLocal, maxPending }: ChannelOptions) {
+  constructor({ path, mixLocal, maxPending, wholeTurns = false }: ChannelOptions) {
     this.#path = path;
     this.#maxPending = maxPending;
+    this.#soon = wholeTurns ? setImmediate : process.nextTick;
     this.#reader = new AnswerReader(mixLocal);
     this.#connector = new Connector(path, {
       connected: () => this.#flush(),
@@ -63,8 +67,7 @@ export class Channel {
   }
 
   /**
-   * Queues a call, which leaves with all others of this turn of the event loop: those of a server's
-   * many connections, too, which each have a tick of their own. It fails at once with `ERR_CLOSED`
+   * Queues a call, which leaves with all others of this tick, or turn. It fails at once with `ERR_CLOSED`
    * after `close`, with `ERR_BUSY` where the queue is full.
    */
   send(call: Call): void {
@@ -87,7 +90,7 @@ export class Channel {
     this.#nextId = (this.#nextId + 1) % idCount;
     if (this.#flushing) return;
     this.#flushing = true;
-    setImmediate(this.#onTurn);
+    this.#soon(this.#onSoon);
   }
 
   /** Ends the connection; calls under way are rejected with `ERR_CLOSED`. */

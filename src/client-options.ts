@@ -21,6 +21,12 @@ export interface ClientOptions {
    * with `ERR_BUSY`.
    */
   maxPending?: number;
+  /**
+   * Sends calls with all others of one turn of the event loop, not only of one tick. For servers,
+   * whose requests each have a tick of their own: less work in all; for others it is a delay.
+   * Default false.
+   */
+  wholeTurns?: boolean;
 }
 
 export interface CallOptions {

@@ -150,7 +150,10 @@ export async function startDaemon({
         import('./client.js'),
         import('./gateway/gateway.js'),
       ]);
-      const client = connect(watched === undefined ? {} : { socketPath: watched });
+      const client = connect({
+        wholeTurns: true,
+        ...(watched === undefined ? {} : { socketPath: watched }),
+      });
       parts.push(client);
       // No way to other hosts, in or out.
       const { tls, upstream, upstreamResign, ...settings } = config.gateway;

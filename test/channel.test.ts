@@ -76,6 +76,24 @@ t.test('requests of one tick leave in one write and are answered in their order'
   t.strictSame(settled.sort(), [0, 1, 2, 3, 4]);
 });
 
+t.test('by whole turns, requests of several ticks leave in one write', async (t) => {
+  const reads: unknown[][][] = [];
+  const { path } = await startFake(t, (socket) => {
+    socket.on('data', (data) => reads.push(unpackAll(data)));
+    answering(honest)(socket);
+  });
+  const to = channel(t, path, { wholeTurns: true });
+  await random(to, 1);
+  reads.length = 0;
+  const first = random(to, 2);
+  const second = new Promise((resolve) => process.nextTick(() => resolve(random(to, 3))));
+  await Promise.all([first, second]);
+  t.strictSame(
+    reads.map((messages) => messages.map(([, , , params]) => params)),
+    [[[2], [3]]],
+  );
+});
+
 t.test('a random’s bytes are in its target, any other result is passed on', async (t) => {
   const { path } = await startFake(t, answering(honest));
   const to = channel(t, path);

@@ -37,7 +37,10 @@ export async function gateway(options: GatewayCommandFlags): Promise<void> {
     const flags = { ...options, activated: passed.length > 0 };
     const { socket, upstream: url, upstreamResign, ...config } = await loadGatewayConfig(flags);
     const upstream = url === undefined ? undefined : await openUpstream(url, upstreamResign);
-    const client = connect(socket === undefined ? {} : { socketPath: socket });
+    const client = connect({
+      wholeTurns: true,
+      ...(socket === undefined ? {} : { socketPath: socket }),
+    });
     const log = await createLogger();
     const running = await startGateway({ ...config, passed, client, upstream, log });
     const ready = () => {
