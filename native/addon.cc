@@ -1,5 +1,6 @@
 // The N-API surface: arguments are checked here, and nothing behind it knows of JavaScript.
-// src/native.ts declares what this exports.
+// src/native.ts declares what this exports. Longer than most files, because it alone may include
+// napi.h.
 #include <napi.h>
 
 #include <memory>

@@ -1,4 +1,7 @@
-/** The client library: random bytes from the daemon, also in both KMS formats, without HTTP. */
+/**
+ * The client library: random bytes from the daemon, also in both KMS formats, without HTTP. Longer
+ * than most files, because it is the list of one class's documented methods.
+ */
 import { randomUUID as localUuid } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { Caller } from './caller.js';
