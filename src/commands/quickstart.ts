@@ -66,7 +66,7 @@ Huawei and OTC gen-random: ${genRandom}
 Call it:
   AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any aws kms generate-random --number-of-bytes 32 --region eu-central-1 --endpoint-url ${url}
   curl -H 'X-Auth-Token: any' -d '{"random_data_length":"512"}' ${url}/v1.0/project/kms/gen-random
-  npx entropyctl random 32 --socket ${socket}
+  node dist/entropyctl.js random 32 --socket ${socket}
 
 Serving until Ctrl-C.`);
 }
