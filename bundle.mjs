@@ -1,7 +1,8 @@
 /**
- * Bundles each program with the packages that it loads, over what tsc has made of it in dist/: the
- * program, its main part, and a part for each dynamic import, loaded when it is needed. A program
- * then starts with three files instead of forty.
+ * Bundles the programs and the library's entries with the packages that they load, over what tsc has
+ * made of them in dist/: the entry, what it shares with others, and a part for each dynamic import,
+ * loaded when it is needed. A program then starts with three files instead of forty, and an
+ * installation fetches no package.
  */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,29 +10,44 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 const folder = join(root, 'dist');
-const programs = ['entropyd', 'entropyctl'];
+/** What is bundled together, by the prefix of its parts. A program shares nothing: it would load more. */
+const bundles = {
+  entropyd: ['entropyd'],
+  entropyctl: ['entropyctl'],
+  library: ['index', 'aws-sdk', 'generator'],
+};
 
 /** The folder of the package that a bundled file is from. */
 function packageFolder(file) {
   return /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0];
 }
 
-/** A package's licence, which has to come with its code. */
-function notice(from) {
-  const { name, version } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'));
-  const file = readdirSync(from).find((entry) => /^licen[cs]e/i.test(entry));
-  if (file === undefined) throw new Error(`${name} is bundled and has no licence file`);
-  return `${name} ${version}\n\n${readFileSync(join(from, file), 'utf8').trim()}\n`;
+/** The packages' licences, which have to come with their code. */
+function notices(folders) {
+  const packages = folders.map((from) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'));
+    const file = readdirSync(from).find((entry) => /^licen[cs]e/i.test(entry));
+    const text = file === undefined ? undefined : readFileSync(join(from, file), 'utf8').trim();
+    return { name, version, license, text };
+  });
+  return packages.map(({ name, version, license, text }) => {
+    // Some packages of the AWS SDK have no file; its terms are those of the others.
+    const like = packages.find((other) => other.license === license && other.text !== undefined);
+    if (text === undefined && like === undefined)
+      throw new Error(`${name} is bundled and has no licence file`);
+    return `${name} ${version}\n\n${text ?? `Licence ${license}: the text is that of ${like.name}.`}\n`;
+  });
 }
 
-/** Writes a program and its parts into dist/ itself: modules find the package from where they stand. */
-async function bundle(rolldown, program) {
-  const entry = join(root, 'src', `${program}.ts`);
+/**
+ * Writes the entries and their parts into dist/ itself: modules find the package from where they stand.
+ * @returns the files that went in
+ */
+async function bundle(rolldown, prefix, names) {
+  const entries = names.map((name) => join(root, 'src', `${name}.ts`));
   const build = await rolldown({
-    input: { [program]: entry },
+    input: Object.fromEntries(names.map((name, i) => [name, entries[i]])),
     platform: 'node',
-    // For an upstream that is the real KMS, and larger than all the rest together.
-    external: /^@(?:aws-sdk|smithy)\//,
     transform: { target: 'node20' },
   });
   const { output } = await build.write({
@@ -42,26 +58,28 @@ async function bundle(rolldown, program) {
     comments: { legal: true, annotation: false, jsdoc: false },
     // With a hash: a daemon whose files are replaced under it fails to load a part, and never mixes
     // two versions.
-    chunkFileNames: `${program}-[name]-[hash].js`,
-    // Parts import from the main part. From the program they could not: it awaits its own end.
+    chunkFileNames: `${prefix}-[name]-[hash].js`,
+    // Parts import from the main part. From a program they could not: it awaits its own end.
     codeSplitting: {
-      groups: [{ name: 'main', tags: ['$initial'], test: (id) => id !== entry }],
+      groups: [{ name: 'main', tags: ['$initial'], test: (id) => !entries.includes(id) }],
     },
   });
   await build.close();
   return output.flatMap(({ moduleIds = [] }) => moduleIds);
 }
 
-// Where the bundler has no binary, as on OpenBSD, tsc's programs stay: they only start more slowly.
+// Where the bundler has no binary, as on OpenBSD, tsc's modules stay: they only start more slowly.
 const bundler = await import('rolldown').catch((error) => {
   console.warn(`entropyd: the programs are not bundled: ${error.message}`);
 });
 if (bundler !== undefined) {
   for (const name of readdirSync(folder))
-    if (programs.some((program) => name.startsWith(`${program}-`))) rmSync(join(folder, name));
+    if (Object.keys(bundles).some((prefix) => name.startsWith(`${prefix}-`)))
+      rmSync(join(folder, name));
   const files = [];
-  for (const program of programs) files.push(...(await bundle(bundler.rolldown, program)));
+  for (const [prefix, names] of Object.entries(bundles))
+    files.push(...(await bundle(bundler.rolldown, prefix, names)));
   const packages = [...new Set(files.map(packageFolder))].filter((from) => from !== undefined);
-  const notices = packages.sort().map(notice);
-  writeFileSync(join(folder, 'third-party-licenses.txt'), notices.join(`\n${'-'.repeat(80)}\n\n`));
+  const texts = notices(packages.sort());
+  writeFileSync(join(folder, 'third-party-licenses.txt'), texts.join(`\n${'-'.repeat(80)}\n\n`));
 }

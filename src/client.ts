@@ -25,12 +25,14 @@ import {
 } from './formats/aws-sdk-error.js';
 import * as genRandom from './formats/gen-random.js';
 import type { GeneratorStatus, Health } from './generator.js';
+import type { ServingTimes } from './metrics.js';
 import { maxRandomSize } from './protocol.js';
 import { randomInt } from './random-int.js';
 import { fillPieces } from './random-pieces.js';
 import { RandomStream } from './random-stream.js';
 import { randomUuid } from './random-uuid.js';
 import { clientSocket } from './socket-path.js';
+import type { Transition } from './transitions.js';
 
 export type { CallOptions, ClientOptions, RandomOptions, StreamOptions };
 
@@ -52,6 +54,9 @@ export interface DaemonStatus extends GeneratorStatus {
   requests: number;
   randomBytes: number;
   errors: Record<string, number>;
+  serving: ServingTimes;
+  /** The last sixteen, oldest first. */
+  transitions: Transition[];
   /** Of the configuration. */
   limits: Limits;
 }

@@ -13,6 +13,7 @@ import { createContext } from './server/context.js';
 import { Listeners } from './server/listeners.js';
 import type { AdminRule } from './server/peer.js';
 import { noServiceManager, type ServiceManager, stateInWords } from './service-manager.js';
+import { Transitions } from './transitions.js';
 import { version } from './version.js';
 import { startWatchdog } from './watchdog.js';
 
@@ -46,26 +47,6 @@ const firstRequestsMs = 5;
 
 /** `[0, 0, "random", [1]]` in MessagePack: the request that everybody comes for. */
 const probeRequest = Buffer.from('940000a672616e646f6d9101', 'hex');
-
-/** Logs transitions; the ones before the logger is loaded come right after it. */
-class TransitionLog {
-  readonly #early: [GeneratorState, string][] = [];
-  #log: Logger | undefined;
-
-  note(state: GeneratorState, reason: string): void {
-    if (this.#log === undefined) {
-      this.#early.push([state, reason]);
-      return;
-    }
-    const level = state === 'operational' ? 'info' : state === 'error' ? 'error' : 'warn';
-    this.#log[level]({ state, reason }, `generator ${state}${reason ? `: ${reason}` : ''}`);
-  }
-
-  start(log: Logger): void {
-    this.#log = log;
-    for (const [state, reason] of this.#early.splice(0)) this.note(state, reason);
-  }
-}
 
 /** @throws EntropyError `ERR_CONFIG` where there is no such group */
 function adminRule(groupName: string | undefined, addon: Addon | undefined): AdminRule {
@@ -104,7 +85,7 @@ export async function startDaemon({
   // Before there is a secret in memory.
   loaded.addon?.harden();
   let rule = adminRule(config.adminGroup, loaded.addon);
-  const transitions = new TransitionLog();
+  const transitions = new Transitions();
   const { profile, reseedRequests, reseedSeconds, devices } = config;
   const onTransition = (state: GeneratorState, reason: string) => {
     manager.status(stateInWords(state, reason));
@@ -119,7 +100,7 @@ export async function startDaemon({
     addon: loaded.addon,
     adminRule: () => rule,
     passed,
-    context: createContext(generator, limits, version),
+    context: createContext({ generator, limits, version, transitions }),
   });
   // In reverse: the generator is last to end.
   const parts: { close(): Promise<void> | void }[] = [generator, listeners];

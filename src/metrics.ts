@@ -7,6 +7,17 @@ const servingBounds = [
   0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01,
 ] as const;
 
+/** How long reads took, in buckets; one sample a read of a socket. */
+export interface ServingTimes {
+  /** Upper bounds, seconds, ascending. */
+  bounds: readonly number[];
+  /** Samples by bucket, not cumulative; one more than `bounds`, for what is above. */
+  buckets: readonly number[];
+  /** Sum of all samples, seconds. */
+  seconds: number;
+  count: number;
+}
+
 /** What the server counts; plain numbers, because a request takes less than a microsecond. */
 export class Counters {
   connectionsOpen = 0;
@@ -29,6 +40,16 @@ export class Counters {
     (this.servingBuckets[bucket] as number)++;
     this.servingSeconds += seconds;
     this.servingCount++;
+  }
+
+  /** A copy. */
+  serving(): ServingTimes {
+    return {
+      bounds: servingBounds,
+      buckets: [...this.servingBuckets],
+      seconds: this.servingSeconds,
+      count: this.servingCount,
+    };
   }
 }
 

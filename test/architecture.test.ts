@@ -26,6 +26,7 @@ const levels: readonly (readonly string[])[] = [
   [
     'device-noise.ts',
     'generator.ts',
+    'transitions.ts',
     'metrics.ts',
     'service-manager.ts',
     'watchdog.ts',

@@ -68,7 +68,7 @@ t.test('a serving time falls into the bucket of its upper bound', async (t) => {
     const counters = new Counters();
     counters.served(seconds);
     t.equal(counters.servingBuckets.indexOf(1), bucket, `${seconds} s`);
-    t.match(counters, { servingCount: 1, servingSeconds: seconds });
+    t.match(counters.serving(), { count: 1, seconds, buckets: counters.servingBuckets });
   }
 });
 

@@ -16,6 +16,7 @@ import { createGenerator, type Generator } from '../src/generator.js';
 import { loadAddon } from '../src/native.js';
 import { type ConnectionContext, createContext } from '../src/server/context.js';
 import { type ListenOptions, listen } from '../src/server/server.js';
+import { Transitions } from '../src/transitions.js';
 
 /** Longest that a program may take to start or to end, on a slow and busy machine. */
 export const programMs = 30_000;
@@ -101,7 +102,12 @@ export function serverContext(
   generator: Generator,
   changed: Partial<Limits> = {},
 ): ConnectionContext {
-  return createContext(generator, { ...defaultLimits, ...changed }, '1.2.3');
+  return createContext({
+    generator,
+    limits: { ...defaultLimits, ...changed },
+    version: '1.2.3',
+    transitions: new Transitions(),
+  });
 }
 
 /** Whether connections are read and written as the documentation of node:net has it. */

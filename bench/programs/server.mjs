@@ -4,6 +4,7 @@ import { createGenerator } from '../../dist/generator.js';
 import { loadAddon } from '../../dist/native.js';
 import { createContext } from '../../dist/server/context.js';
 import { listen } from '../../dist/server/server.js';
+import { Transitions } from '../../dist/transitions.js';
 
 const [path, way] = process.argv.slice(2);
 const generator = createGenerator({ devices: [] });
@@ -15,5 +16,5 @@ await listen(
     addon: way === 'both' ? loadAddon().addon : undefined,
     staticRead: Promise.resolve(way !== 'none'),
   },
-  createContext(generator, limits, 'bench'),
+  createContext({ generator, limits, version: 'bench', transitions: new Transitions() }),
 );

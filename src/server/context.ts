@@ -1,6 +1,4 @@
 /** What all connections share. */
-import type { Limits } from '../config.js';
-import type { Generator } from '../generator.js';
 import { Counters } from '../metrics.js';
 import type { ServiceContext } from './methods.js';
 import { OutputChunks } from './output.js';
@@ -15,23 +13,17 @@ export interface ConnectionContext extends ServiceContext {
   readonly turns: Turns;
 }
 
-/**
- * Starts with nothing counted and nobody there.
- * @param limits read at every use, so that a change to them holds from then on
- * @param version what `version` and `status` tell
- */
-export function createContext(
-  generator: Generator,
-  limits: Limits,
-  version: string,
-): ConnectionContext {
+/** What the daemon gives. */
+export type Given = Pick<ServiceContext, 'generator' | 'limits' | 'version' | 'transitions'>;
+
+/** Starts with nothing counted and nobody there. */
+export function createContext(given: Given): ConnectionContext {
+  const { generator, limits } = given;
   const counters = new Counters();
   const batch = new RandomBatch(generator, counters);
   return {
-    generator,
+    ...given,
     counters,
-    limits,
-    version,
     startedAt: Date.now(),
     outputs: new OutputChunks(generator, limits),
     users: new Users(limits),

@@ -6,6 +6,7 @@ import { EntropyError, errorCode } from '../errors.js';
 import type { Generator } from '../generator.js';
 import { type Counters, exposition } from '../metrics.js';
 import { maxRandomSize, protocolVersion, type Request } from '../protocol.js';
+import type { Transitions } from '../transitions.js';
 
 import type { Peer } from './peer.js';
 
@@ -13,11 +14,13 @@ import type { Peer } from './peer.js';
 export interface ServiceContext {
   generator: Generator;
   counters: Counters;
+  /** Read at every use, so that a change to them holds from then on. */
   limits: Limits;
   /** The package's version. */
   version: string;
   /** By `Date.now()`. */
   startedAt: number;
+  transitions: Transitions;
 }
 
 /** A `random` that the connection serves in its turn. */
@@ -65,7 +68,8 @@ function health({ generator }: ServiceContext): unknown {
   return { state, healthy, reason, sources };
 }
 
-function status({ generator, counters, limits, version, startedAt }: ServiceContext): unknown {
+function status(context: ServiceContext): unknown {
+  const { generator, counters, limits, version, startedAt, transitions } = context;
   return {
     ...generator.status(),
     version,
@@ -78,6 +82,8 @@ function status({ generator, counters, limits, version, startedAt }: ServiceCont
     requests: counters.requests,
     randomBytes: counters.randomBytes,
     errors: Object.fromEntries(counters.errors),
+    serving: counters.serving(),
+    transitions: transitions.last,
     limits,
   };
 }

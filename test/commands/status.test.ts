@@ -22,6 +22,8 @@ const full: DaemonStatus = {
   requests: 8,
   randomBytes: 9,
   errors: { ERR_LENGTH: 2 },
+  serving: { bounds: [0.001], buckets: [8, 0], seconds: 0.0008, count: 8 },
+  transitions: [{ time: '2026-06-01T12:00:00.000Z', state: 'degraded', reason: 'hwrng lost' }],
   limits: { ...defaultLimits, connections: 2 },
   sources: [
     {

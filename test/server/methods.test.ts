@@ -80,6 +80,8 @@ t.test('status is everything', async (t) => {
   Object.assign(context.counters, { connectionsOpen: 2, connections: 3, requests: 4 });
   context.counters.randomBytes = 2 ** 40;
   context.counters.error('ERR_BUSY');
+  context.counters.served(0.000_3);
+  context.transitions.note('seeding', 'why');
   const { result } = decodeAnswer(
     await answer({ id: 0, method: 'status', params: [] }, context, nobody),
   );
@@ -88,6 +90,8 @@ t.test('status is everything', async (t) => {
     version: '1.2.3',
     uptimeSeconds: 12,
     pid: process.pid,
+    serving: context.counters.serving(),
+    transitions: [{ time: context.transitions.last[0]?.time, state: 'seeding', reason: 'why' }],
     node: process.versions.node,
     openssl: process.versions.openssl,
     connections: 2,

@@ -1,0 +1,46 @@
+/** The generator's changes of state: the last ones for `status`, and each one once in the log. */
+import type { GeneratorState } from './generator.js';
+import type { Logger } from './log.js';
+
+/** A change of state or of its reason. */
+export interface Transition {
+  /** ISO 8601, UTC. */
+  time: string;
+  state: GeneratorState;
+  /** Empty when there is nothing to say. */
+  reason: string;
+}
+
+/** What is kept: a generator that flaps for hours must not fill the memory. */
+const kept = 16;
+
+export class Transitions {
+  readonly #last: Transition[] = [];
+  #unlogged: Transition[] = [];
+  #log: Logger | undefined;
+
+  /** The last sixteen, oldest first; copies. */
+  get last(): Transition[] {
+    return this.#last.map((each) => ({ ...each }));
+  }
+
+  note(state: GeneratorState, reason: string): void {
+    const transition = { time: new Date().toISOString(), state, reason };
+    this.#last.push(transition);
+    if (this.#last.length > kept) this.#last.shift();
+    if (this.#log === undefined) this.#unlogged.push(transition);
+    else this.#write(this.#log, transition);
+  }
+
+  /** Takes the logger, which is loaded later than the first transitions come, and logs those. */
+  start(log: Logger): void {
+    this.#log = log;
+    for (const transition of this.#unlogged) this.#write(log, transition);
+    this.#unlogged = [];
+  }
+
+  #write(log: Logger, { state, reason }: Transition): void {
+    const level = state === 'operational' ? 'info' : state === 'error' ? 'error' : 'warn';
+    log[level]({ state, reason }, `generator ${state}${reason ? `: ${reason}` : ''}`);
+  }
+}
