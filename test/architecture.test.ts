@@ -25,6 +25,10 @@ const levels: readonly (readonly string[])[] = [
   ],
   [
     'device-noise.ts',
+    'generator-interface.ts',
+    'generator-errors.ts',
+    'native-generator.ts',
+    'fallback-generator.ts',
     'generator.ts',
     'transitions.ts',
     'metrics.ts',

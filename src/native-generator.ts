@@ -1,0 +1,147 @@
+/** The addon's generator behind the interface. */
+import { readFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import { readDevice } from './device-noise.js';
+import { EntropyError } from './errors.js';
+import { failure, noSource } from './generator-errors.js';
+import type {
+  Generator,
+  GeneratorState,
+  GeneratorStatus,
+  OnTransition,
+} from './generator-interface.js';
+import { type Addon, type NativeOptions, NativeResult } from './native.js';
+
+// One generate of the DRBG: each has a reseed of its own, and a slow source delivers for one at a time.
+const maxGenerate = 65_536;
+
+// Of raw samples, bytes: what a CPU source gives at a time, and what is read in one turn.
+const wordSize = 8;
+const noisePiece = 65_536;
+
+// A read of a device that the kernel holds is noticed by looking, at this interval.
+const pollIntervalMs = 5_000;
+
+const hwrngPath = '/dev/hwrng';
+
+/** The kernel's choice among its drivers (hw_random in its documentation); empty where it has none. */
+function rngCurrent(): string {
+  try {
+    return readFileSync('/sys/class/misc/hw_random/rng_current', 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+/** Seeded when it is made, unless only slow sources are credited. */
+export class NativeBackedGenerator implements Generator {
+  readonly #addon: Addon;
+  readonly #native: InstanceType<Addon['Generator']>;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #state: GeneratorState = 'seeding';
+  #reason = '';
+  #waiting: (() => void)[] = [];
+  /** Ends with the last call of `fillFresh`: one that begins drops what is gathered for another. */
+  #fresh: Promise<void> = Promise.resolve();
+
+  constructor(addon: Addon, options: NativeOptions, onTransition: OnTransition) {
+    this.#addon = addon;
+    this.#native = new addon.Generator(
+      options,
+      (state, reason) => {
+        this.#state = state;
+        this.#reason = reason;
+        onTransition(state, reason);
+      },
+      () => this.#poll(),
+    );
+    if (options.devices.length > 0)
+      this.#timer = setInterval(() => this.#poll(), pollIntervalMs).unref();
+  }
+
+  #poll(): void {
+    this.#native.poll();
+    for (const resume of this.#waiting.splice(0)) resume();
+  }
+
+  fill(target: Uint8Array, offset: number, length: number): void {
+    const result = this.#native.generate(target, offset, length, false);
+    if (result !== NativeResult.ok) throw failure(result, this.#reason);
+  }
+
+  fillFresh(target: Uint8Array, offset: number, length: number): Promise<void> {
+    const filled = this.#fresh.then(() => this.#fillFresh(target, offset, length));
+    this.#fresh = filled.catch(() => {});
+    return filled;
+  }
+
+  async #fillFresh(target: Uint8Array, offset: number, length: number): Promise<void> {
+    this.#native.beginFresh();
+    for (let at = 0; at < length; ) {
+      const size = Math.min(length - at, maxGenerate);
+      const result = this.#native.generate(target, offset + at, size, true);
+      if (result === NativeResult.ok) {
+        at += size;
+      } else if (result === NativeResult.pending) {
+        await new Promise<void>((resume) => this.#waiting.push(resume));
+      } else {
+        this.wipe(target, offset, length);
+        throw failure(result, this.#reason);
+      }
+    }
+  }
+
+  allocate(size: number): Uint8Array<ArrayBuffer> {
+    return this.#addon.allocate(size);
+  }
+
+  wipe(target: Uint8Array, offset: number, length: number): void {
+    this.#addon.wipe(target, offset, length);
+  }
+
+  state(): GeneratorState {
+    return this.#state;
+  }
+
+  status(): GeneratorStatus {
+    const snapshot = this.#native.snapshot();
+    for (const source of snapshot.sources)
+      if (source.path === hwrngPath) source.rngCurrent = rngCurrent();
+    return { ...snapshot, healthy: snapshot.state === 'operational' };
+  }
+
+  reseed(): void {
+    const result = this.#native.reseed();
+    // Pending: a slow source is read first, and the next request reseeds.
+    if (result !== NativeResult.ok && result !== NativeResult.pending)
+      throw failure(result, this.#reason);
+  }
+
+  selfTest(): boolean {
+    return this.#native.selfTest();
+  }
+
+  async noise(source: string, size: number): Promise<Uint8Array> {
+    const { sources } = this.#native.snapshot();
+    const found = sources.find(({ name }) => name === source);
+    if (found === undefined) throw noSource(sources.map(({ name }) => name));
+    if (found.path !== undefined) return readDevice(found.path, size);
+    // In whole words, a piece a turn: 64 KiB of RDSEED take milliseconds.
+    const samples = new Uint8Array(Math.ceil(size / wordSize) * wordSize);
+    for (let at = 0; at < samples.length; at += noisePiece) {
+      await setImmediate();
+      const length = Math.min(noisePiece, samples.length - at);
+      if (!this.#native.readNoise(samples, at, length, source)) {
+        samples.fill(0);
+        throw new EntropyError('ERR_ENTROPY', `${source} is not there or does not answer`);
+      }
+    }
+    return samples.subarray(0, size);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#native.close();
+    for (const resume of this.#waiting.splice(0)) resume();
+  }
+}

@@ -1,0 +1,29 @@
+import t from 'tap';
+import { failure, noSource } from '../src/generator-errors.js';
+import { NativeResult } from '../src/native.js';
+
+t.test('each result is an error of its own, with a reason where there is one', async (t) => {
+  for (const [result, reason, code, message] of [
+    [NativeResult.notSeeded, '', 'ERR_NOT_SEEDED', 'the generator is not seeded yet'],
+    [NativeResult.notSeeded, 'x', 'ERR_NOT_SEEDED', 'the generator is not seeded yet: x'],
+    [NativeResult.health, '', 'ERR_HEALTH', 'the generator is in its error state'],
+    [NativeResult.health, 'x', 'ERR_HEALTH', 'the generator is in its error state: x'],
+    [
+      NativeResult.entropy,
+      'x',
+      'ERR_ENTROPY',
+      'prediction resistance needs a live credited noise source, and none answers',
+    ],
+    [99, '', 'ERR_HEALTH', 'the generator is in its error state'],
+  ] as const)
+    t.match(failure(result, reason), { code, message }, message);
+});
+
+t.test('a source that is not there is told with those that are', async (t) => {
+  for (const [names, message] of [
+    [[], 'no such noise source; there are none'],
+    [['rdseed'], 'no such noise source; there are rdseed'],
+    [['rdseed', 'hwrng'], 'no such noise source; there are rdseed, hwrng'],
+  ] as const)
+    t.match(noSource(names), { code: 'ERR_PARAMS', message });
+});
