@@ -1,4 +1,12 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -76,11 +84,30 @@ t.test('the licence of every bundled package is there', async (t) => {
     t.match(text, /^\S+ \d+\.\d+\.\d+\n\n.*(?:copyright|licen[cs]e)/is, text.slice(0, 40));
 });
 
-t.test('the programs run without any installed package', async (t) => {
-  const copy = join(temporaryFolder(), 'alone');
-  mkdirSync(join(copy, 'dist'), { recursive: true });
+/** A folder with the programs and nothing else. */
+function copyPrograms(): string {
+  const copy = mkdtempSync(join(temporaryFolder(), 'alone-'));
+  mkdirSync(join(copy, 'dist'));
   cpSync(join(root, 'package.json'), join(copy, 'package.json'));
   for (const name of programs.flatMap(filesOf)) cpSync(join(dist, name), join(copy, 'dist', name));
+  return copy;
+}
+
+t.test('a daemon whose files are replaced serves on with what it has loaded', async (t) => {
+  const copy = copyPrograms();
+  const socket = freePath();
+  const daemon = new Program(t, [join(copy, 'dist', 'entropyd.js'), '--socket', socket]);
+  await daemon.says('generator fallback');
+  for (const name of filesOf('entropyd')) rmSync(join(copy, 'dist', name));
+  const client = connect({ socketPath: socket });
+  t.teardown(() => client.close());
+  await t.rejects(client.status(), { code: 'ERR_CLOSED' });
+  t.equal((await client.random(32)).length, 32);
+  t.match(await daemon.kill('SIGTERM'), { status: 0 });
+});
+
+t.test('the programs run without any installed package', async (t) => {
+  const copy = copyPrograms();
   const file = join(copy, 'entropyd.toml');
   writeFileSync(file, '[limits]\nconnections = 99\n');
   const [socket, http] = [freePath(), freePath()];

@@ -233,14 +233,16 @@ export class Connection implements Member {
   /** Waits for an outcome and acts on it. */
   #settle(find: (methods: General) => Outcome | Promise<Outcome>): void {
     this.#waiting = true;
+    const act = (outcome: Outcome) => {
+      this.#waiting = false;
+      if (this.#socket.destroyed) return;
+      this.#act(outcome);
+      if (!this.#waiting) this.#serve();
+    };
+    // Cannot be loaded: the program's files are being replaced. Its client asks the next process.
     void loadGeneral()
       .then(find)
-      .then((outcome) => {
-        this.#waiting = false;
-        if (this.#socket.destroyed) return;
-        this.#act(outcome);
-        if (!this.#waiting) this.#serve();
-      });
+      .then(act, () => this.#socket.destroy());
   }
 
   #act(outcome: Outcome): void {

@@ -133,7 +133,7 @@ export async function listen(
     const room = limits.connections + (peer.admin ? reservedConnections : 0);
     const user = counters.connectionsOpen < room ? users.enter(peer.uid) : undefined;
     if (user === undefined) {
-      void turnAway(accepted, context);
+      turnAway(accepted, context).catch(() => accepted.destroy());
       return;
     }
     counters.connections++;
