@@ -21,7 +21,7 @@ export interface SdkHmacSigning {
  * @returns the request with X-Sdk-Date and Authorization, for which nothing else is needed
  */
 export function signSdkHmac(request: UnsignedRequest, signing: SdkHmacSigning): SignedRequest {
-  const date = new Date(signing.time).toISOString().replace(/[-:]|\.000/g, '');
+  const date = new Date(signing.time).toISOString().replace(/[-:]|\.\d{3}/g, '');
   const fields = [
     ...request.headers.flatMap(([name, values]) => values.map((value) => [name, value] as const)),
     ['X-Sdk-Date', date] as const,
