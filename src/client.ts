@@ -16,6 +16,7 @@ import {
   type StreamOptions,
 } from './client-options.js';
 import type { Limits } from './config.js';
+import type { ServingTimes } from './counters.js';
 import { EntropyError, ServiceError } from './errors.js';
 import * as awsKms from './formats/aws-kms.js';
 import {
@@ -25,7 +26,6 @@ import {
 } from './formats/aws-sdk-error.js';
 import * as genRandom from './formats/gen-random.js';
 import type { GeneratorStatus, Health } from './generator.js';
-import type { ServingTimes } from './metrics.js';
 import { maxRandomSize } from './protocol.js';
 import { randomInt } from './random-int.js';
 import { fillPieces } from './random-pieces.js';

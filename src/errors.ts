@@ -1,22 +1,24 @@
 /** Every failure that a caller can meet, with a stable code. */
 
-/**
- * Codes on the socket and in the client library; docs/protocol.md says when each is sent.
- * The last six never cross the socket: a program or the client library raises them itself.
- */
+/** Codes on the socket; docs/protocol.md says when each is sent. */
+export const socketErrorCodes = [
+  'ERR_LENGTH',
+  'ERR_PARAMS',
+  'ERR_METHOD',
+  'ERR_MESSAGE',
+  'ERR_TOO_LARGE',
+  'ERR_FORBIDDEN',
+  'ERR_BUSY',
+  'ERR_RATE',
+  'ERR_NOT_SEEDED',
+  'ERR_HEALTH',
+  'ERR_ENTROPY',
+  'ERR_INTERNAL',
+] as const;
+
+/** Codes on the socket, and those that a program or the client library raises itself. */
 export type ErrorCode =
-  | 'ERR_LENGTH'
-  | 'ERR_PARAMS'
-  | 'ERR_METHOD'
-  | 'ERR_MESSAGE'
-  | 'ERR_TOO_LARGE'
-  | 'ERR_FORBIDDEN'
-  | 'ERR_BUSY'
-  | 'ERR_RATE'
-  | 'ERR_NOT_SEEDED'
-  | 'ERR_HEALTH'
-  | 'ERR_ENTROPY'
-  | 'ERR_INTERNAL'
+  | (typeof socketErrorCodes)[number]
   | 'ERR_CONNECT'
   | 'ERR_TIMEOUT'
   | 'ERR_CLOSED'

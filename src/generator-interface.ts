@@ -1,7 +1,9 @@
 /** The generator as its users see it, whichever is behind it. */
 import type { DeviceOptions, SourceReport } from './native.js';
 
-export type GeneratorState = 'seeding' | 'operational' | 'degraded' | 'error' | 'fallback';
+export const generatorStates = ['seeding', 'operational', 'degraded', 'error', 'fallback'] as const;
+
+export type GeneratorState = (typeof generatorStates)[number];
 
 export interface Health {
   state: GeneratorState;

@@ -2,6 +2,8 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
+export const sourceStates = ['absent', 'testing', 'passing', 'lost', 'failed'] as const;
+
 /** A noise source as the generator sees it; counters run since the process started. */
 export interface SourceReport {
   name: string;
@@ -9,7 +11,7 @@ export interface SourceReport {
   path?: string;
   /** What the kernel has behind /dev/hwrng, by its own name. */
   rngCurrent?: string;
-  state: 'absent' | 'testing' | 'passing' | 'lost' | 'failed';
+  state: (typeof sourceStates)[number];
   /** The min-entropy that the health tests assume, bits per byte. */
   testedBitsPerByte: number;
   /** The min-entropy that seeds are credited with now, bits per byte. */

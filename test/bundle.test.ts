@@ -121,7 +121,7 @@ t.test('the programs run without any installed package', async (t) => {
   t.teardown(() => client.close());
   t.equal((await client.random(32)).length, 32);
   t.match(await client.status(), { state: 'fallback', limits: { connections: 99 } });
-  t.match(await client.metrics(), /^entropyd_connections \d/m);
+  t.match(await client.metrics(), /^entropyd_connections_open \d/m);
   for (const [args, wanted] of [
     [['health'], { status: 1, stdout: /^WARNING - fallback/ }],
     [['random', '8', '--format', 'hex'], { status: 0, stdout: /^[0-9a-f]{16}\n$/ }],

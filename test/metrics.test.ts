@@ -1,7 +1,10 @@
 import t from 'tap';
+import { Counters } from '../src/counters.js';
+import { socketErrorCodes } from '../src/errors.js';
 import type { GeneratorStatus } from '../src/generator.js';
-import { Counters, exposition } from '../src/metrics.js';
+import { daemonMetrics } from '../src/metrics.js';
 import type { SourceReport } from '../src/native.js';
+import { metricsOf, samplesOf } from './metrics-page.js';
 import { lines } from './support.js';
 
 const source: SourceReport = {
@@ -11,7 +14,7 @@ const source: SourceReport = {
   creditedBitsPerByte: 4,
   bytes: 1000,
   reads: 10,
-  retries: 0,
+  retries: 7,
   alarms: 0,
   bytesPerSecond: 1e6,
   lastAlarm: '',
@@ -32,71 +35,67 @@ const status: GeneratorStatus = {
   memoryLocked: true,
 };
 
-/** Samples by their name and labels. */
-function samples(page: string): Map<string, number> {
-  const found = new Map<string, number>();
-  for (const line of lines(page)) {
-    if (line === '' || line.startsWith('#')) continue;
-    const [, name, value] = /^(\S+) (\S+)$/.exec(line) ?? [];
-    found.set(name ?? line, Number(value));
-  }
-  return found;
-}
+const exposition = (counters: Counters, status: GeneratorStatus) =>
+  daemonMetrics({ counters, generator: { status: () => status }, limits: { connections: 64 } });
 
-t.test('errors are counted by their code', async (t) => {
+t.test('the page has every figure; of absent sources it has their state only', async (t) => {
   const counters = new Counters();
-  for (const code of ['ERR_BUSY', 'ERR_LENGTH', 'ERR_BUSY'] as const) counters.error(code);
-  t.strictSame(
-    [...counters.errors],
-    [
-      ['ERR_BUSY', 2],
-      ['ERR_LENGTH', 1],
-    ],
-  );
-});
-
-t.test('a serving time falls into the bucket of its upper bound', async (t) => {
-  for (const [seconds, bucket] of [
-    [0, 0],
-    [0.000_005, 0],
-    [0.000_005_1, 1],
-    [0.000_1, 4],
-    [0.01, 10],
-    [0.010_1, 11],
-    [60, 11],
-  ] as const) {
-    const counters = new Counters();
-    counters.served(seconds);
-    t.equal(counters.servingBuckets.indexOf(1), bucket, `${seconds} s`);
-    t.match(counters.serving(), { count: 1, seconds, buckets: counters.servingBuckets });
-  }
-});
-
-t.test('the page has every figure, and absent sources not at all', async (t) => {
-  const counters = new Counters();
-  Object.assign(counters, { connectionsOpen: 2, connections: 5, requests: 9, randomBytes: 300 });
+  Object.assign(counters, {
+    ...{ connectionsOpen: 2, connections: 5, connectionsRefused: 1 },
+    ...{ requests: 9, randomBytes: 300 },
+  });
   counters.error('ERR_LENGTH');
-  const found = samples(await exposition(counters, status));
+  const found = samplesOf(await exposition(counters, status));
   for (const [name, value] of [
     ['entropyd_state{state="operational"}', 1],
     ['entropyd_state{state="seeding"}', 0],
     ['entropyd_state{state="degraded"}', 0],
     ['entropyd_state{state="error"}', 0],
     ['entropyd_state{state="fallback"}', 0],
-    ['entropyd_connections', 2],
+    ['entropyd_healthy', 1],
+    ['entropyd_memory_locked', 1],
+    ['entropyd_connections_open', 2],
+    ['entropyd_connections_limit', 64],
+    ['entropyd_connections_refused_total', 1],
     ['entropyd_connections_total', 5],
     ['entropyd_requests_total', 9],
     ['entropyd_random_bytes_total', 300],
     ['entropyd_reseeds_total', 4],
+    ['entropyd_requests_since_reseed', 2],
+    ['entropyd_reseed_age_seconds', 1],
     ['entropyd_errors_total{code="ERR_LENGTH"}', 1],
+    ['entropyd_source_state{source="hwrng",state="failed"}', 1],
+    ['entropyd_source_state{source="hwrng",state="passing"}', 0],
+    ['entropyd_source_state{source="rndrrs",state="absent"}', 1],
     ['entropyd_source_passing{source="rdseed"}', 1],
     ['entropyd_source_passing{source="hwrng"}', 0],
-    ['entropyd_source_credited_bits_per_byte{source="rdseed"}', 4],
+    ['entropyd_source_credited_entropy_ratio{source="rdseed"}', 0.5],
+    ['entropyd_source_tested_entropy_ratio{source="rdseed"}', 0.875],
+    ['entropyd_source_read_bytes_per_second{source="rdseed"}', 1e6],
+    ['entropyd_source_reads_total{source="rdseed"}', 10],
+    ['entropyd_source_retries_total{source="rdseed"}', 7],
     ['entropyd_source_bytes_total{source="hwrng"}', 64],
     ['entropyd_source_alarms_total{source="hwrng"}', 3],
   ] as const)
     t.equal(found.get(name), value, name);
-  t.notOk([...found.keys()].some((name) => name.includes('rndrrs')));
+  const ofAbsent = [...found.keys()].filter((name) => name.includes('rndrrs'));
+  t.ok(
+    ofAbsent.every((name) => name.startsWith('entropyd_source_state{')),
+    `${ofAbsent}`,
+  );
+});
+
+t.test('every code that crosses the socket is there from the start', async (t) => {
+  const found = samplesOf(await exposition(new Counters(), status));
+  t.strictSame(
+    [...found.keys()].filter((name) => name.startsWith('entropyd_errors_total')),
+    socketErrorCodes.map((code) => `entropyd_errors_total{code="${code}"}`),
+  );
+});
+
+t.test('what was never seeded has no age', async (t) => {
+  const page = await exposition(new Counters(), { ...status, reseeds: 0, secondsSinceReseed: 0 });
+  t.notMatch(page, /^entropyd_reseed_age_seconds/m);
 });
 
 t.test('the state is the one that is 1', async (t) => {
@@ -107,46 +106,33 @@ t.test('the state is the one that is 1', async (t) => {
   }
 });
 
-t.test('the histogram is cumulative and ends with all samples', async (t) => {
+t.test('reads are counted in a histogram', async (t) => {
   const counters = new Counters();
-  for (const seconds of [0.000_001, 0.000_001, 0.000_03, 1]) counters.served(seconds);
-  const page = await exposition(counters, status);
-  const buckets = lines(page).filter((line) => line.startsWith('entropyd_serving_seconds_bucket'));
-  t.strictSame(
-    buckets.map((line) => /le="(.+)"\} (\d+)$/.exec(line)?.slice(1)),
-    [
-      ['0.000005', '2'],
-      ['0.00001', '2'],
-      ['0.00002', '2'],
-      ['0.00005', '3'],
-      ['0.0001', '3'],
-      ['0.0002', '3'],
-      ['0.0005', '3'],
-      ['0.001', '3'],
-      ['0.002', '3'],
-      ['0.005', '3'],
-      ['0.01', '3'],
-      ['+Inf', '4'],
-    ],
-  );
-  const found = samples(page);
-  t.equal(found.get('entropyd_serving_seconds_count'), 4);
-  t.equal(found.get('entropyd_serving_seconds_sum'), counters.servingSeconds);
+  for (const seconds of [0.000_001, 0.000_03, 1]) counters.served(seconds);
+  const found = samplesOf(await exposition(counters, status));
+  for (const [name, value] of [
+    ['bucket{le="0.000005"}', 1],
+    ['bucket{le="0.00002"}', 1],
+    ['bucket{le="0.00005"}', 2],
+    ['bucket{le="0.01"}', 2],
+    ['bucket{le="+Inf"}', 3],
+    ['sum', counters.serving().seconds],
+    ['count', 3],
+  ] as const)
+    t.equal(found.get(`entropyd_serving_seconds_${name}`), value, name);
 });
 
 t.test('every metric has its help and type, once, and the page ends with a line end', async (t) => {
   const page = await exposition(new Counters(), status);
-  const names = (word: string) =>
-    lines(page)
-      .filter((line) => line.startsWith(`# ${word} `))
-      .map((line) => line.split(' ')[2]);
-  t.strictSame(names('HELP'), names('TYPE'));
-  t.equal(new Set(names('TYPE')).size, names('TYPE').length);
-  for (const name of samples(page).keys())
-    t.ok(
-      names('TYPE').some((known) => name.startsWith(known ?? '?')),
-      name,
-    );
+  const metrics = metricsOf(page);
+  for (const [name, { type, help }] of metrics) {
+    t.match(help, /^\S.{10,}$/, name);
+    t.equal(type === 'counter', name.endsWith('_total'), `${name} is a ${type}`);
+  }
+  for (const name of samplesOf(page).keys()) {
+    const bare = name.replace(/\{.*/, '');
+    t.ok(metrics.has(bare) || metrics.has(bare.replace(/_(bucket|sum|count)$/, '')), name);
+  }
   t.match(page, /\n$/);
 });
 
@@ -156,7 +142,7 @@ t.test('two pages do not disturb each other', async (t) => {
     exposition(new Counters(), { ...status, reseeds: 9 }),
   ]);
   t.strictSame(
-    pages.map((page) => samples(page).get('entropyd_reseeds_total')),
+    pages.map((page) => samplesOf(page).get('entropyd_reseeds_total')),
     [4, 9],
   );
 });

@@ -26,6 +26,8 @@ export interface AuditEntry extends Facts {
 
 /** An open audit log. */
 export interface Audit {
+  /** Lines that were dropped since the start. */
+  readonly dropped: number;
   /** Never waits and never throws. */
   write(entry: AuditEntry): void;
   /**
@@ -83,6 +85,7 @@ export async function openAuditFile(path: string): Promise<number> {
  */
 export function createAudit(descriptor: number, log: ErrorLog): Audit {
   let dropped = 0;
+  let droppedBefore = 0;
   let isFailing = false;
   let isClosed = false;
   const line = (fields: object) => `${JSON.stringify({ time: new Date(), ...fields })}\n`;
@@ -105,6 +108,7 @@ export function createAudit(descriptor: number, log: ErrorLog): Audit {
       if (dropped === 0) return;
       log.error({ dropped }, 'audit log: lines were dropped');
       const gap = line({ dropped });
+      droppedBefore += dropped;
       dropped = 0;
       stream.write(gap);
     });
@@ -129,6 +133,9 @@ export function createAudit(descriptor: number, log: ErrorLog): Audit {
 
   let stream = start(descriptor);
   return {
+    get dropped() {
+      return droppedBefore + dropped;
+    },
     write(entry) {
       if (!isClosed) stream.write(line(entry));
     },

@@ -4,6 +4,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { EntropyError, errorCode } from '../errors.js';
 import type { Audit } from './audit.js';
 import { readBody } from './body.js';
+import { GatewayCounters } from './counters.js';
 import { malformedAnswer } from './malformed.js';
 import { type Answer, noFacts } from './route.js';
 import type { Router } from './router.js';
@@ -35,10 +36,15 @@ export interface Exchanges {
  * @param router finds the route of each request
  * @param log gets a warning for each answer of status 500 and above
  * @param audit gets a line for each request to an API, before its answer leaves
+ * @param counters count every request
  * @returns the exchanges; one for all listeners of a gateway
  */
-export function createExchanges(router: Router, log: Logger, audit?: Audit): Exchanges {
-  let running = 0;
+export function createExchanges(
+  router: Router,
+  log: Logger,
+  audit?: Audit,
+  counters = new GatewayCounters(),
+): Exchanges {
   let finishing = false;
   let onIdle = () => {};
 
@@ -49,26 +55,34 @@ export function createExchanges(router: Router, log: Logger, audit?: Audit): Exc
   ): Promise<Answer> {
     const { method = '', url = '', headers, rawHeaders, httpVersion } = request;
     // RFC 9112 3.2. node:http's own check would answer without a body.
-    if (httpVersion === '1.1' && headers.host === undefined) return malformedAnswer(400);
+    if (httpVersion === '1.1' && headers.host === undefined) {
+      counters.of(undefined).answered(400, noFacts(), 0);
+      return malformedAnswer(400);
+    }
     const id = randomUUID();
     const queryAt = url.indexOf('?');
     const path = queryAt < 0 ? url : url.slice(0, queryAt);
     const query = queryAt < 0 ? '' : url.slice(queryAt + 1);
     const route = router(method, path, headers);
     const facts = noFacts();
-    const audited = (answer: Answer) => {
+    const counted = counters.of(route.api);
+    let wholeAt = 0;
+    const noted = (answer: Answer) => {
       const { status, outcome = 'ok' } = answer;
+      counted.answered(status, facts, (performance.now() - wholeAt) / 1000);
       if (route.api !== undefined)
         audit?.write({ requestId: id, api: route.api, ...facts, outcome, status, client: remote });
       return answer;
     };
     try {
-      if (running > maxRunning) throw new EntropyError('ERR_BUSY', 'too many requests at once');
+      if (counters.running > maxRunning)
+        throw new EntropyError('ERR_BUSY', 'too many requests at once');
       const invited = headers.expect?.toLowerCase() === '100-continue';
       const invite = invited ? () => response.writeContinue() : undefined;
       const body = await readBody(request, route.bodyLimitBytes, invite);
+      wholeAt = performance.now();
       const whenGone = (listener: () => void) => void response.once('close', listener);
-      return audited(
+      return noted(
         await route.answer({
           id,
           method,
@@ -83,7 +97,8 @@ export function createExchanges(router: Router, log: Logger, audit?: Audit): Exc
         }),
       );
     } catch (error) {
-      const answer = audited(route.refuse(error, id));
+      counted.failed(error);
+      const answer = noted(route.refuse(error, id));
       if (answer.status >= 500 && !request.socket.destroyed)
         log.warn(
           { requestId: id, code: errorCode(error), reason: reasonOf(error) },
@@ -98,7 +113,7 @@ export function createExchanges(router: Router, log: Logger, audit?: Audit): Exc
     response: ServerResponse,
     remote: string,
   ): Promise<void> {
-    running++;
+    counters.running++;
     const answer = await answerTo(request, response, remote);
     try {
       await send(request, response, answer, !finishing);
@@ -106,8 +121,8 @@ export function createExchanges(router: Router, log: Logger, audit?: Audit): Exc
       if (!isClientGone(error))
         log.warn({ code: errorCode(error), reason: reasonOf(error) }, 'answer cut off');
     }
-    running--;
-    if (running === 0) onIdle();
+    counters.running--;
+    if (counters.running === 0) onIdle();
   }
 
   return {
@@ -117,7 +132,7 @@ export function createExchanges(router: Router, log: Logger, audit?: Audit): Exc
     },
     finish() {
       finishing = true;
-      if (running === 0) return Promise.resolve();
+      if (counters.running === 0) return Promise.resolve();
       return new Promise((resolve) => {
         onIdle = resolve;
       });

@@ -9,13 +9,16 @@ import type { GatewayConfig } from '../gateway-config.js';
 import { type Access, createAccess } from './access.js';
 import { type Address, formatAddress, parseAddress } from './address.js';
 import { type Audit, createAudit } from './audit.js';
+import { countUpstream } from './counted-upstream.js';
+import { GatewayCounters } from './counters.js';
 import { createExchanges, type Exchanges, type Logger } from './exchanges.js';
 import { loadGivenFiles } from './given-files.js';
 import { createHttpServer, createHttpsServer } from './http-server.js';
 import { listen } from './listener.js';
+import { gatewayMetrics } from './metrics.js';
 import type { RandomSource } from './route.js';
 import { createRouter } from './router.js';
-import type { TlsContext } from './tls.js';
+import { certificateExpiry, type TlsContext } from './tls.js';
 import type { Upstream } from './upstream.js';
 import { checkUpstreamCallers } from './upstream-target.js';
 
@@ -79,22 +82,32 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const access = createAccess(options.regions);
   if (files.credentials !== undefined) access.adopt(files.credentials);
   const audit = files.audit === undefined ? undefined : createAudit(files.audit, log);
-  const { tls } = files;
+  let { tls } = files;
   const isTls = tls !== undefined;
+  const counters = new GatewayCounters();
+  const listeners: Listener[] = [];
+  const metrics = () =>
+    gatewayMetrics(client, {
+      counters,
+      connectionsOpen: listeners.reduce((sum, { sockets }) => sum + sockets.size, 0),
+      auditDropped: audit?.dropped,
+      certificateExpiry: tls === undefined ? undefined : certificateExpiry(tls),
+      hasUpstream: upstream !== undefined,
+    });
   const router = createRouter({
     client,
+    metrics,
     dialect,
     nodeSdkErrors,
     pageHosts,
     isTls,
     access,
-    upstream,
+    upstream: upstream && countUpstream(upstream, counters.upstream),
   });
-  const exchanges = createExchanges(router, log, audit);
-  const listeners: Listener[] = [];
+  const exchanges = createExchanges(router, log, audit, counters);
   try {
     const open = async (where: Address | PassedSocket) =>
-      listeners.push(await openListener(where, exchanges, tls, missing(options)));
+      listeners.push(await openListener(where, exchanges, counters, tls, missing(options)));
     for (const socket of passed) await open(socket);
     // One configuration serves with a unit and without.
     const there = new Set(listeners.map(({ address }) => address));
@@ -117,7 +130,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       const next = await loadGivenFiles(options);
       // From here on nothing fails.
       if (next.credentials !== undefined) access.adopt(next.credentials);
-      if (next.tls !== undefined) for (const { renew } of listeners) renew(next.tls);
+      if (next.tls !== undefined) {
+        tls = next.tls;
+        for (const { renew } of listeners) renew(next.tls);
+      }
       if (next.audit !== undefined) audit?.adopt(next.audit);
       log.info(known(access), 'gateway reloaded');
     } catch (error) {
@@ -177,6 +193,7 @@ interface Listener {
 async function openListener(
   wanted: Address | PassedSocket,
   exchanges: Exchanges,
+  counters: GatewayCounters,
   tls: TlsContext | undefined,
   lacking: readonly string[],
 ): Promise<Listener> {
@@ -186,11 +203,13 @@ async function openListener(
   const server = secure ?? createHttpServer(handler);
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
+    counters.connections++;
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     // node:net keeps the first answer: an address that is asked for later may be gone.
     void socket.remoteAddress;
   });
+  server.on('drop', () => counters.connectionsRefused++);
   const address = await listen(server, wanted, lacking);
   return { address, server, sockets, renew: (next) => secure?.setSecureContext(next) };
 }

@@ -16,6 +16,8 @@ const exposition = 'text/plain; version=0.0.4; charset=utf-8';
 /** What the pages are built from. */
 export interface PagesOptions {
   readonly client: RandomSource;
+  /** The page at `/metrics`, Prometheus text format; default: the daemon's. */
+  readonly metrics?: () => Promise<string>;
   readonly dialect: Dialect;
   /** Names under which pages answer, besides localhost and loopback addresses. */
   readonly pageHosts?: readonly string[];
@@ -39,7 +41,7 @@ export function isPage(method: string, path: string): boolean {
  * @returns a route for requests that {@link isPage} accepts
  */
 export function pagesRoute(options: PagesOptions): Route {
-  const { client, pageHosts = [] } = options;
+  const { client, metrics = () => client.metrics(), pageHosts = [] } = options;
   const health = () => client.health().catch(unreachable);
   return {
     bodyLimitBytes,
@@ -50,7 +52,7 @@ export function pagesRoute(options: PagesOptions): Route {
           plainText,
           'Pages answer under localhost, a loopback address or a configured name.\n',
         );
-      if (path === '/metrics') return page(200, exposition, await client.metrics());
+      if (path === '/metrics') return page(200, exposition, await metrics());
       const { state, reason } = await health();
       if (path === '/healthz')
         return page(serving.has(state) ? 200 : 503, json, JSON.stringify({ state, reason }));

@@ -8,8 +8,13 @@ export interface RandomSource {
   random(size: number): Promise<Uint8Array>;
   health(): Promise<{ state: string; healthy: boolean; reason: string }>;
   /** Prometheus text format. */
-  metrics(): Promise<string>;
+  metrics(options?: { timeoutMs?: number }): Promise<string>;
 }
+
+/** The APIs, as the audit log and the metrics call them. */
+export const apiNames = ['aws-kms', 'gen-random', 'vault'] as const;
+
+export type ApiName = (typeof apiNames)[number];
 
 /** A request whose body has been read. Everything as received: signatures cover it. */
 export interface GatewayRequest {
@@ -56,8 +61,8 @@ export interface Answer<Body extends string | Readable = string | Readable> {
 
 /** One API, or the pages for people. */
 export interface Route {
-  /** The API, for the audit log; undefined: pages, of which it has nothing. */
-  readonly api?: string;
+  /** The API, for the audit log and the metrics; undefined: pages, of which the log has nothing. */
+  readonly api?: ApiName;
   readonly bodyLimitBytes: number;
   /** Rejects with any error, which {@link Route.refuse} then turns into an answer. */
   answer(request: GatewayRequest): Promise<Answer>;

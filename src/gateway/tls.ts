@@ -1,4 +1,5 @@
 /** What TLS needs: a certificate and its key, checked together before they are used. */
+import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { EntropyError } from '../errors.js';
 import type { TlsPaths } from '../gateway-config.js';
@@ -29,4 +30,18 @@ export async function loadTls({ certificate, key }: TlsPaths): Promise<TlsContex
     throw new EntropyError('ERR_CONFIG', text, { cause });
   }
   return context;
+}
+
+/** One certificate of a chain in PEM, RFC 7468. */
+const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/**
+ * When clients begin to refuse it: a chain holds as long as each of its certificates.
+ * @param tls as {@link loadTls} checked it
+ * @returns seconds since 1970
+ */
+export function certificateExpiry({ cert }: Pick<TlsContext, 'cert'>): number {
+  const chain = String(cert).match(pemCertificate) ?? [];
+  const ends = chain.map((pem) => Date.parse(new X509Certificate(pem).validTo));
+  return Math.min(...ends) / 1000;
 }

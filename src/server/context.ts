@@ -1,5 +1,5 @@
 /** What all connections share. */
-import { Counters } from '../metrics.js';
+import { Counters } from '../counters.js';
 import type { ServiceContext } from './methods.js';
 import { OutputChunks } from './output.js';
 import { RandomBatch } from './random-batch.js';

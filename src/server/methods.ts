@@ -2,9 +2,10 @@
 
 import { encodeError, encodeResult } from '../codec.js';
 import type { Limits } from '../config.js';
+import type { Counters } from '../counters.js';
 import { EntropyError, errorCode } from '../errors.js';
 import type { Generator } from '../generator.js';
-import { type Counters, exposition } from '../metrics.js';
+import { daemonMetrics } from '../metrics.js';
 import { maxRandomSize, protocolVersion, type Request } from '../protocol.js';
 import type { Transitions } from '../transitions.js';
 
@@ -114,7 +115,7 @@ const methods: Record<string, Method> = {
   health,
   status,
   version: ({ version }) => ({ name: 'entropyd', version, protocol: protocolVersion }),
-  metrics: ({ counters, generator }) => exposition(counters, generator.status()),
+  metrics: daemonMetrics,
 };
 
 const adminMethods: Record<string, Method> = { selftest, reseed, noise };

@@ -4,8 +4,8 @@
  * fewer switches to the clients between them. Nothing random is kept for it: the generate comes
  * after all the reads.
  */
+import type { Counters } from '../counters.js';
 import type { Generator } from '../generator.js';
-import type { Counters } from '../metrics.js';
 import { type Chunk, newChunk } from './output.js';
 import { RandomRun } from './random-run.js';
 

@@ -98,6 +98,7 @@ let turnedAway = 0;
  */
 async function turnAway(socket: Socket, { counters }: ConnectionContext): Promise<void> {
   const { refusal } = await import('./methods.js');
+  counters.connectionsRefused++;
   const error = new EntropyError('ERR_BUSY', 'too many connections; try again later');
   socket.end(refusal(0, error, counters));
   if (turnedAway >= maxTurnedAway) {

@@ -132,6 +132,7 @@ t.test('a failing disk drops lines, counts them, and says so twice', async (t) =
   );
   const log = memoryLog();
   const audit = mocked.createAudit(9, log);
+  t.equal(audit.dropped, 0);
   const [disk] = disks as [Disk];
   disk.emit('error', new Error('ENOSPC: no space left on device, write'));
   disk.emit('error', new Error('ENOSPC: no space left on device, write'));
@@ -151,6 +152,7 @@ t.test('a failing disk drops lines, counts them, and says so twice', async (t) =
   disk.isFull = true;
   audit.write(entry);
   t.match(log.records[2], { reason: 'the disk does not keep up' }, 'a new failure is told anew');
+  t.equal(audit.dropped, 8, 'since the start');
   disk.isStuck = true;
   const started = performance.now();
   await audit.close();

@@ -13,15 +13,16 @@ export interface Certificate {
 /**
  * Makes a certificate that signs itself.
  * @param dir where its files go: `NAME.pem` and `NAME.key`
+ * @param days that it is good for
  */
-export function makeCertificate(dir: string, name: string): Certificate {
+export function makeCertificate(dir: string, name: string, days = 2): Certificate {
   const [certificate, key] = [join(dir, `${name}.pem`), join(dir, `${name}.key`)];
   execFileSync(
     'openssl',
     [
       ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
       ...['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'],
-      ...['-days', '2', '-out', certificate, '-keyout', key],
+      ...['-days', String(days), '-out', certificate, '-keyout', key],
     ],
     { stdio: 'ignore' },
   );

@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { EntropyError } from '../../src/errors.js';
 import type { Audit, AuditEntry } from '../../src/gateway/audit.js';
+import { GatewayCounters } from '../../src/gateway/counters.js';
 import { createExchanges } from '../../src/gateway/exchanges.js';
 import type { Answer, GatewayRequest, Route } from '../../src/gateway/route.js';
 import { call, exchange, memoryLog, serve } from './support.js';
@@ -66,7 +67,7 @@ t.test('audits each request to an API before its answer leaves, and no page', as
     async () => ({ status: 400, headers: {}, body: '', outcome: 'ValidationException' }),
     () => Promise.reject(new EntropyError('ERR_CONNECT', 'no daemon')),
   ];
-  const api = { ...echoRoute(), api: 'aws-kms' };
+  const api = { ...echoRoute(), api: 'aws-kms' as const };
   const route: Route = {
     ...api,
     answer({ facts }) {
@@ -93,6 +94,42 @@ t.test('audits each request to an API before its answer leaves, and no page', as
   }
   await call({ port });
   t.strictSame(entries, [], 'a page');
+});
+
+t.test('counts every request, by what it was and what became of it', async (t) => {
+  const counters = new GatewayCounters();
+  const page = echoRoute();
+  const given: Route = {
+    ...page,
+    api: 'vault',
+    async answer({ facts }) {
+      t.equal(counters.running, 1);
+      facts.size = 16;
+      return { status: 200, headers: {}, body: '' };
+    },
+  };
+  const refused: Route = {
+    ...given,
+    answer: () => Promise.reject(new EntropyError('ERR_BUSY', 'x')),
+  };
+  const routes = [given, refused, page];
+  const exchanges = createExchanges(
+    () => routes.shift() as Route,
+    memoryLog(),
+    undefined,
+    counters,
+  );
+  const server = createServer({ requireHostHeader: false }, exchanges.handler('tcp'));
+  const port = await serve(t, server);
+  for (const _ of [...routes]) await call({ port });
+  await exchange({ port }, 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n');
+  const { vault, other } = counters.apis;
+  t.match(vault, { answers: { '2xx': 1, '5xx': 1 }, errors: { overload: 1 }, randomBytes: 16 });
+  const { count, seconds } = vault.times.counts();
+  t.equal(count, 1);
+  t.ok(seconds > 0 && seconds < 5, `${seconds} s`);
+  t.match(other.answers, { '2xx': 1, '4xx': 1 }, 'a page, and what has no Host');
+  t.equal(counters.running, 0);
 });
 
 t.test('answers HTTP/1.1 without Host with 400 and a body', async (t) => {

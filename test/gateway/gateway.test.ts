@@ -16,6 +16,7 @@ import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { EntropyError } from '../../src/errors.js';
 import { type GatewayOptions, startGateway } from '../../src/gateway/gateway.js';
+import { samplesOf } from '../metrics-page.js';
 import { makeCertificate } from './certificates.js';
 import { signAws, signSdkHmac, unverifiable } from './signed-calls.js';
 import { call, failingSource, fakeSource, memoryLog } from './support.js';
@@ -226,6 +227,64 @@ t.test('a connection outlives a reload', async (t) => {
   await gateway.reload();
   socket.write(head('close'));
   t.match(await text(socket), /^HTTP\/1\.1 200 /);
+});
+
+t.test('/metrics counts what all listeners served, and follows a new certificate', async (t) => {
+  const { certificate, key, ca } = makeCertificate(dir, 'counted');
+  const credentials = writePrivate('counted.toml', credentialsOf('secret', 'abc'));
+  const given = { tls: { certificate, key }, credentials, audit: join(dir, 'counted') };
+  const { gateway, port, socketPath } = await start(t, 'metrics', given);
+  const page = async () => {
+    const { status, body } = await call({
+      socketPath,
+      path: '/metrics',
+      headers: { host: 'localhost' },
+    });
+    t.equal(status, 200);
+    return samplesOf(body);
+  };
+  t.equal((await page()).get('entropyd_up'), 1, "the daemon's page");
+  const signed = signAws({ accessKey: 'AKID', secretKey: 'secret' }, awsCall.body);
+  await call({ port, ca, ...awsCall, headers: signed });
+  await call({ socketPath, ...awsCall });
+  await call({ socketPath, ...genRandomCall, headers: { 'x-auth-token': 'abc' } });
+  await call({ socketPath, ...vaultCall, headers: { 'x-vault-token': 'wrong' } });
+  const found = await page();
+  for (const [name, value] of [
+    ['requests_total{api="aws-kms",status="2xx"}', 1],
+    ['requests_total{api="aws-kms",status="4xx"}', 1],
+    ['requests_total{api="gen-random",status="2xx"}', 1],
+    ['requests_total{api="vault",status="4xx"}', 1],
+    ['requests_total{api="other",status="2xx"}', 1],
+    ['errors_total{api="aws-kms",reason="authentication"}', 1],
+    ['errors_total{api="vault",reason="authentication"}', 1],
+    ['random_bytes_total{api="aws-kms"}', 32],
+    ['random_bytes_total{api="gen-random"}', 64],
+    ['answer_seconds_count{api="gen-random"}', 1],
+    ['connections_total', 6],
+    ['requests_running', 1],
+    ['audit_dropped_total', 0],
+  ] as const)
+    t.equal(found.get(`entropyd_gateway_${name}`), value, name);
+  const expiry = 'entropyd_gateway_certificate_expiry_timestamp_seconds';
+  const before = found.get(expiry) ?? 0;
+  const days = (before - Date.now() / 1000) / 86_400;
+  t.ok(days > 1.9 && days < 2.1, `${days} days`);
+  const next = makeCertificate(dir, 'longer', 30);
+  copyFileSync(next.certificate, certificate);
+  copyFileSync(next.key, key);
+  await gateway.reload();
+  t.ok(((await page()).get(expiry) ?? 0) > before + 86_400);
+});
+
+t.test('/metrics answers without the daemon, and says so', async (t) => {
+  const client = failingSource(new EntropyError('ERR_CONNECT', 'no daemon'));
+  const { port } = await start(t, 'alone', { client });
+  const { status, body } = await call({ port, path: '/metrics', headers: { host: 'localhost' } });
+  t.equal(status, 200);
+  const found = samplesOf(body);
+  t.equal(found.get('entropyd_gateway_daemon_up'), 0);
+  t.notOk(found.has('entropyd_gateway_audit_dropped_total'), 'there is no audit log');
 });
 
 t.test('writes an audit line for each request, with no bytes and no secrets', async (t) => {

@@ -1,7 +1,8 @@
+import { X509Certificate } from 'node:crypto';
 import { chmodSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { loadTls } from '../../src/gateway/tls.js';
+import { certificateExpiry, loadTls } from '../../src/gateway/tls.js';
 import { makeCertificate } from './certificates.js';
 
 const dir = t.testdir();
@@ -32,5 +33,20 @@ t.test('refuses what cannot be used, and tells nothing of the key', async (t) =>
     await t.rejects(loadTls(paths), { code: 'ERR_CONFIG', message }, title);
     const text = await loadTls(paths).catch(String);
     t.notMatch(text, /Wonderful|BEGIN/, title);
+  }
+});
+
+t.test('a chain expires with the first of its certificates', async (t) => {
+  const later = makeCertificate(dir, 'later', 30);
+  const end = ({ ca }: { ca: Buffer }) => Date.parse(new X509Certificate(ca).validTo) / 1000;
+  t.ok(end(later) > end(one) + 86_400);
+  for (const [name, chain, wanted] of [
+    ['one alone', [one], end(one)],
+    ['the other alone', [later], end(later)],
+    ['the first ends first', [one, later], end(one)],
+    ['the last ends first', [later, one], end(one)],
+  ] as const) {
+    const cert = Buffer.from(chain.map(({ ca }) => `a comment\n${ca}`).join(''));
+    t.equal(certificateExpiry({ cert }), wanted, name);
   }
 });

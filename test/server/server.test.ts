@@ -181,6 +181,7 @@ t.test(
     while (context.counters.connectionsOpen > 0) await setTimeout(1);
     t.match(unpackAll(await exchange(t, path, message(1, 'version', []))), [[1, 1, null, {}]]);
     t.equal(context.counters.errors.get('ERR_BUSY'), 2);
+    t.equal(context.counters.connectionsRefused, 2);
   },
 );
 

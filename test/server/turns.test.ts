@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
-import { Counters } from '../../src/metrics.js';
+import { Counters } from '../../src/counters.js';
 import { RandomBatch } from '../../src/server/random-batch.js';
 import { Turns } from '../../src/server/turns.js';
 import { fakeGenerator } from '../support.js';

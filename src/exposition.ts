@@ -1,0 +1,80 @@
+/** A page of metrics in Prometheus' text format 0.0.4, of values that were counted elsewhere. */
+import type { Metric } from 'prom-client';
+import type { DurationCounts } from './durations.js';
+
+/** Names and values; no value may come from a client, which could then make any number of series. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** One value, or one for each set of labels; all sets of a metric have the same names. */
+export type Samples<Value> = Value | readonly (readonly [Labels, Value])[];
+
+/** A page that is being written; a metric without samples is left out. */
+export interface MetricsPage {
+  gauge(name: string, help: string, samples: Samples<number>): void;
+  /** @param name ends with `_total` */
+  counter(name: string, help: string, samples: Samples<number>): void;
+  histogram(name: string, help: string, samples: Samples<DurationCounts>): void;
+  /** The whole page; ends with a line end. */
+  text(): Promise<string>;
+}
+
+/** An enumeration as Prometheus has it: a series for each value, 1 for the one in force. */
+export function enumeration<Value extends string>(
+  label: string,
+  values: readonly Value[],
+  current: Value,
+  others: Labels = {},
+): (readonly [Labels, number])[] {
+  return values.map((value) => [{ ...others, [label]: value }, value === current ? 1 : 0]);
+}
+
+/** An empty page. Loads the metrics library at the first call. */
+export async function openMetricsPage(): Promise<MetricsPage> {
+  const { default: prometheus } = await import('prom-client');
+  const registry = new prometheus.Registry();
+  const registers = [registry];
+  return {
+    gauge(name, help, samples) {
+      const all = labelled(samples);
+      if (all.length === 0) return;
+      const metric = new prometheus.Gauge({ name, help, labelNames: namesOf(all), registers });
+      for (const [labels, value] of all) metric.set(labels, value);
+    },
+    counter(name, help, samples) {
+      const all = labelled(samples);
+      if (all.length === 0) return;
+      const metric = new prometheus.Counter({ name, help, labelNames: namesOf(all), registers });
+      for (const [labels, value] of all) metric.inc(labels, value);
+    },
+    histogram(name, help, samples) {
+      const values = labelled(samples).flatMap(([labels, counts]) => series(name, labels, counts));
+      // The library's own histogram takes samples one by one; of a metric that is registered it wants
+      // no more than this.
+      const metric = { name, get: async () => ({ name, help, type: 'histogram', values }) };
+      if (values.length > 0) registry.registerMetric(metric as unknown as Metric);
+    },
+    text: () => registry.metrics(),
+  };
+}
+
+function labelled<Value>(samples: Samples<Value>): readonly (readonly [Labels, Value])[] {
+  return Array.isArray(samples) ? samples : [[{}, samples as Value]];
+}
+
+function namesOf(samples: readonly (readonly [Labels, unknown])[]): string[] {
+  return Object.keys(samples[0]?.[0] ?? {});
+}
+
+/** The text format's histogram: buckets are cumulative, and the last one is all samples. */
+function series(name: string, labels: Labels, { bounds, buckets, seconds, count }: DurationCounts) {
+  let total = 0;
+  return [
+    ...buckets.map((samples, i) => {
+      total += samples;
+      const le = bounds[i] === undefined ? '+Inf' : String(bounds[i]);
+      return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: total };
+    }),
+    { metricName: `${name}_sum`, labels, value: seconds },
+    { metricName: `${name}_count`, labels, value: count },
+  ];
+}

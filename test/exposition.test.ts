@@ -1,0 +1,84 @@
+import t from 'tap';
+import { Durations } from '../src/durations.js';
+import { enumeration, openMetricsPage } from '../src/exposition.js';
+import { samplesOf } from './metrics-page.js';
+
+const newPage = () => openMetricsPage();
+
+t.test('each kind of metric has its help, its type and its samples', async (t) => {
+  const page = await newPage();
+  page.gauge('x_bytes', 'Bytes of x', 7);
+  page.counter('x_total', 'Times of x', [
+    [{ kind: 'a' }, 0],
+    [{ kind: 'b' }, 2],
+  ]);
+  t.equal(
+    await page.text(),
+    `# HELP x_bytes Bytes of x
+# TYPE x_bytes gauge
+x_bytes 7
+
+# HELP x_total Times of x
+# TYPE x_total counter
+x_total{kind="a"} 0
+x_total{kind="b"} 2
+`,
+  );
+});
+
+t.test('a histogram is cumulative and ends with all samples', async (t) => {
+  const durations = new Durations([0.000_005, 0.000_01, 2.5]);
+  for (const seconds of [0, 0.25, 0.25, 4]) durations.add(seconds);
+  const page = await newPage();
+  page.histogram('x_seconds', 'Time of x', [[{ api: 'a' }, durations.counts()]]);
+  t.equal(
+    await page.text(),
+    `# HELP x_seconds Time of x
+# TYPE x_seconds histogram
+x_seconds_bucket{api="a",le="0.000005"} 1
+x_seconds_bucket{api="a",le="0.00001"} 1
+x_seconds_bucket{api="a",le="2.5"} 3
+x_seconds_bucket{api="a",le="+Inf"} 4
+x_seconds_sum{api="a"} 4.5
+x_seconds_count{api="a"} 4
+`,
+  );
+});
+
+t.test('a histogram without labels has those of its buckets only', async (t) => {
+  const page = await newPage();
+  page.histogram('x_seconds', 'Time of x', new Durations([1]).counts());
+  t.strictSame(
+    [...samplesOf(await page.text()).keys()],
+    ['x_seconds_bucket{le="1"}', 'x_seconds_bucket{le="+Inf"}', 'x_seconds_sum', 'x_seconds_count'],
+  );
+});
+
+t.test('a metric without samples is left out', async (t) => {
+  const page = await newPage();
+  page.gauge('a', 'A', []);
+  page.counter('b_total', 'B', []);
+  page.histogram('c_seconds', 'C', []);
+  page.gauge('d', 'D', 1);
+  t.equal(await page.text(), '# HELP d D\n# TYPE d gauge\nd 1\n');
+});
+
+t.test('what stands in a label stays in it', async (t) => {
+  const page = await newPage();
+  page.gauge('x', 'X', [[{ name: 'a"} 9\nb\\' }, 1]]);
+  t.match(await page.text(), 'x{name="a\\"} 9\\nb\\\\"} 1\n');
+});
+
+t.test('a name that Prometheus would not take is a defect here, and so is one twice', async (t) => {
+  const page = await newPage();
+  t.throws(() => page.gauge('no-name', 'X', 1));
+  page.gauge('x', 'X', 1);
+  t.throws(() => page.counter('x', 'X', 1));
+});
+
+t.test('an enumeration is 1 where it stands, and 0 elsewhere', async (t) => {
+  t.strictSame(enumeration('state', ['up', 'down'], 'down', { source: 's' }), [
+    [{ source: 's', state: 'up' }, 0],
+    [{ source: 's', state: 'down' }, 1],
+  ]);
+});
