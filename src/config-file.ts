@@ -16,7 +16,7 @@ const texts = (wanted: string) =>
   v.pipe(v.array(text), v.minLength(1, `want at least one ${wanted}`));
 
 /** Everything that a file may say, under the file's own names. Ranges are those of the design. */
-const schema = v.strictObject({
+export const configSchema = v.strictObject({
   profile: v.optional(oneOf('default', 'strict')),
   listen: v.optional(
     v.pipe(
@@ -78,7 +78,7 @@ const schema = v.strictObject({
 });
 
 /** What a file says, checked; names as in the file. */
-export type FileConfig = v.InferOutput<typeof schema>;
+export type FileConfig = v.InferOutput<typeof configSchema>;
 
 /**
  * Reads the text of a configuration file.
@@ -88,5 +88,5 @@ export type FileConfig = v.InferOutput<typeof schema>;
  *   fault is used
  */
 export function parseConfigFile(source: string, file: string): FileConfig {
-  return parseTomlFile(schema, source, file);
+  return parseTomlFile(configSchema, source, file);
 }

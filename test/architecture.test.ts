@@ -56,7 +56,7 @@ const levels: readonly (readonly string[])[] = [
   ['server/', 'gateway/', 'aws-sdk.ts'],
   ['daemon.ts'],
   ['commands/'],
-  ['entropyd.ts', 'entropyctl.ts', 'index.ts'],
+  ['program-entropyd.ts', 'program-entropyctl.ts', 'entropyd.ts', 'entropyctl.ts', 'index.ts'],
 ];
 
 /** Names of files below src/, each with what it imports: relative specifiers only. */

@@ -1,9 +1,10 @@
-// Each source file earns its coverage from its own test. The native code's tests, the real clients',
-// the fuzz, and those of what monitoring is given, are not about a file of src/.
+// Each source file earns its coverage from its own test. Tests in these folders, and those named
+// behind them, are about something else than one file of src/.
+const folders = /^test\/(debian|fuzz|interop|man|monitoring|native|systemd)\//;
+const files = /^test\/(architecture|bundle|flat|install)\.test/;
+
 export default (test) =>
-  /^test\/(native|interop|fuzz|systemd|monitoring)\/|^test\/(architecture|bundle|flat|install)\.test/.test(
-    test,
-  )
+  folders.test(test) || files.test(test)
     ? null
     : test
         .replace('connection-plain', 'connection')

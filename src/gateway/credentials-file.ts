@@ -35,7 +35,8 @@ const common = {
   project_id: v.optional(matching(/^[\w-]{1,64}$/, 'want 1 to 64 of A-Z, a-z, 0-9, _ and -')),
 };
 
-const schema = v.strictObject({
+/** Everything that a file may say. */
+export const credentialsSchema = v.strictObject({
   key: v.optional(
     v.array(
       v.strictObject({
@@ -52,7 +53,7 @@ const schema = v.strictObject({
 });
 
 /** What a file says, checked: names, access keys and tokens are each there once. */
-export type CredentialsFile = v.InferOutput<typeof schema>;
+export type CredentialsFile = v.InferOutput<typeof credentialsSchema>;
 
 /** What both kinds of entries have. */
 export type CredentialEntry = CredentialsFile['token'][number] | CredentialsFile['key'][number];
@@ -88,5 +89,5 @@ function duplicate({ key, token }: CredentialsFile): Fault | undefined {
  * @throws EntropyError `ERR_CONFIG` with file, line, key and what is wanted
  */
 export function parseCredentialsFile(source: string, file: string): CredentialsFile {
-  return parseTomlFile(schema, source, file, duplicate);
+  return parseTomlFile(credentialsSchema, source, file, duplicate);
 }

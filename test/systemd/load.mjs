@@ -1,6 +1,7 @@
 // A client under load until standard input ends: requests of several sizes without a pause, through
-// the installed library. Prints how many were answered, the failures, and the longest wait.
-import { connect } from '/usr/lib/node_modules/entropyd/dist/index.js';
+// the installed library, whose path is the argument. Prints how many were answered, the failures, and
+// the longest wait.
+const { connect } = await import(process.argv[2]);
 
 const sizes = [16, 32, 1024, 65_536];
 const client = connect({ socketPath: '/run/entropyd/entropyd.sock', timeoutMs: 20_000 });

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # A machine of its own for the tests of the units: a real systemd as process 1 of private namespaces,
-# over a throw-away layer on this system's files.
+# over a throw-away layer on this system's files, or on those of another folder.
 #   machine.sh possible                 says in one line why not, and ends with 1
-#   machine.sh start FOLDER             FOLDER/tree is laid over the files; prints systemd's state
+#   machine.sh start FOLDER [ROOT]      FOLDER/tree is laid over ROOT's files; prints systemd's state
 #   machine.sh exec FOLDER COMMAND...   inside, as root
 #   machine.sh stop FOLDER
 set -euo pipefail
-action=$1 folder=${2:-}
+action=$1 folder=${2:-} root=${3:-/}
 self=$(readlink -f "$0")
 cgroups=$(findmnt -nt cgroup2 -o TARGET | head -n 1)
 
@@ -37,7 +37,7 @@ start() {
   (
     echo "$BASHPID" >"$group/cgroup.procs"
     exec setsid unshare --cgroup --mount --uts --ipc --net --pid --fork --kill-child=KILL \
-      --propagation private "$self" boot "$folder" </dev/null >"$folder/console" 2>&1
+      --propagation private "$self" boot "$folder" "$root" </dev/null >"$folder/console" 2>&1
   ) &
   local outside=$!
   echo "$outside" >"$folder/outside"
@@ -62,7 +62,7 @@ boot() {
   mount -t tmpfs -o size=1g,mode=755 disk "$folder/disk"
   cd "$folder/disk"
   mkdir upper work root
-  mount -t overlay root -o "lowerdir=/,upperdir=$PWD/upper,workdir=$PWD/work" root
+  mount -t overlay root -o "lowerdir=$root,upperdir=$PWD/upper,workdir=$PWD/work" root
   cd root
   rm -rf etc/systemd/system
   mkdir -p etc/systemd/system etc/systemd/journald.conf.d

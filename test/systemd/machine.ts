@@ -1,4 +1,4 @@
-/** A machine with a real systemd, and the package on it as a user installs it. */
+/** A machine with a real systemd, by default with the package on it as npm's users install it. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -77,31 +77,52 @@ export interface Load {
   worstMs: number;
 }
 
+/** What a machine is made of. */
+export interface Parts {
+  /** The folder whose files it has. */
+  root: string;
+  /** Puts files of its own below `tree`. */
+  furnish(tree: string): void;
+  /** Where Node and the library are, once they are installed. */
+  node: string;
+  library: string;
+}
+
+const npmParts: Parts = {
+  root: '/',
+  furnish: installPackage,
+  node: 'node',
+  library: `/${installed}/dist/index.js`,
+};
+
 export class Machine {
   readonly #folder: string;
+  readonly #parts: Parts;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, parts: Parts) {
     this.#folder = folder;
+    this.#parts = parts;
   }
 
   /** Boots one that is gone when the test ends; neither /dev/hwrng nor a unit of ours is there yet. */
-  static async start(t: Test): Promise<Machine> {
+  static async start(t: Test, parts: Parts = npmParts): Promise<Machine> {
     const folder = mkdtempSync(join(tmpdir(), 'entropyd-machine-'));
     const tree = join(folder, 'tree');
-    installPackage(tree);
+    mkdirSync(tree);
+    parts.furnish(tree);
     for (const name of ['load.mjs', 'crowd.mjs', 'sandbox.mjs'])
       cpSync(join(root, 'test/systemd', name), join(tree, 'opt', name));
     t.teardown(() => {
       spawnSync(script, ['stop', folder]);
       rmSync(folder, { recursive: true, force: true });
     });
-    const { status, stdout, stderr } = spawnSync(script, ['start', folder], {
+    const { status, stdout, stderr } = spawnSync(script, ['start', folder, parts.root], {
       encoding: 'utf8',
       timeout: commandMs,
     });
     if (status !== 0) throw new Error(`no machine: ${stderr}`);
     t.comment(`systemd is ${stdout.trim()}`);
-    return new Machine(folder);
+    return new Machine(folder, parts);
   }
 
   /** Runs a command as root, or as another user. */
@@ -156,8 +177,10 @@ export class Machine {
 
   /** Runs `action` while `clients` processes of nobody's ask without a pause. */
   async underLoad(clients: number, action: () => Promise<void>): Promise<Load> {
+    const { node, library } = this.#parts;
+    const client = [...as('nobody'), node, '/opt/load.mjs', library];
     const children = Array.from({ length: clients }, () =>
-      spawn(script, ['exec', this.#folder, ...as('nobody'), 'node', '/opt/load.mjs'], {
+      spawn(script, ['exec', this.#folder, ...client], {
         stdio: ['pipe', 'pipe', 'inherit'],
         timeout: commandMs,
       }),

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Makes the Debian package for this machine's architecture: what npm packs, the Node that debian/node
+# pins, and the files here.
+#   build.sh [FOLDER [TARBALL]]     into FOLDER, else build-deb; of TARBALL, else of what `npm pack` makes
+# DEBFULLNAME and DEBEMAIL name the maintainer, else the last commit's author.
+set -euo pipefail
+output=$(readlink -m "${1:-build-deb}")
+tarball=${2:+$(readlink -e "$2")}
+cd "$(dirname "$(readlink -f "$0")")/.."
+
+case $(dpkg --print-architecture) in
+  amd64) cpu=x64 ;;
+  arm64) cpu=arm64 ;;
+  *) echo "build.sh: no Node is pinned for $(dpkg --print-architecture)" >&2; exit 1 ;;
+esac
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+stage=$work/entropyd
+mkdir -p "$stage" "$output"
+
+[ -n "$tarball" ] || tarball=$work/$(npm pack --silent --pack-destination "$work" | tail -n 1)
+tar -xzf "$tarball" -C "$stage"
+addons=$stage/package/prebuilds/linux-$cpu
+# Without prebuilt addons it is this checkout's own.
+[ -d "$addons" ] || install -D -m 644 -t "$addons" build/Release/entropyd.node
+find "$addons/.." -mindepth 1 -maxdepth 1 ! -name "linux-$cpu" -exec rm -r {} +
+
+# npm compares what it fetches with the lock's digest.
+cp -r debian "$stage"
+npm ci --prefix "$stage/debian/node" --cpu "$cpu" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+mv "$stage/debian/node/node_modules/node-linux-$cpu" "$stage/node"
+
+field() { node -p "require('$1').$2"; }
+node=$(field "$stage/node/package.json" version)
+upstream=$(field "$stage/package/package.json" version)
+# A pre-release comes before its release; a new Node alone is a newer package too.
+version=${upstream/-/\~}+node$node-1
+maintainer=${DEBEMAIL:+${DEBFULLNAME:-$DEBEMAIL} <$DEBEMAIL>}
+maintainer=${maintainer:-$(git log -1 --format='%an <%ae>')}
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+export SOURCE_DATE_EPOCH
+
+cd "$stage"
+sed -i "s|@MAINTAINER@|$maintainer|; s|@NODE@|$node|" debian/control
+cat >debian/changelog <<END
+entropyd ($version) stable; urgency=medium
+
+  * entropyd $upstream with Node $node.
+  * What is new stands in changelog.gz beside this file.
+
+ -- $maintainer  $(date -R -u -d "@$SOURCE_DATE_EPOCH")
+END
+# The licences of what is not ours, as they came.
+license() { printf '\nLicense: %s\n' "$1"; sed 's/[[:space:]]*$//; s/^$/./; s/^/ /' "$2"; }
+{
+  license Node node/LICENSE
+  license Bundled package/dist/third-party-licenses.txt
+  license node-gyp-build package/node_modules/node-gyp-build/LICENSE
+  license node-addon-api package/node_modules/node-addon-api/LICENSE.md
+} >>debian/copyright
+dpkg-buildpackage --build=binary --no-sign >"$work/log" 2>&1 ||
+  { cat "$work/log" >&2; exit 1; }
+cp "$work"/entropyd_*.deb "$output"
+echo "$output/$(basename "$work"/entropyd_*.deb)"

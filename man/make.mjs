@@ -1,0 +1,27 @@
+/**
+ * Writes the manual pages and the completions of both programs.
+ *   node man/make.mjs [TEMPLATES [OUTPUT]]     by default this folder, and dist/
+ */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { programs } from './commands.mjs';
+import { completion } from './completion.mjs';
+import { page } from './page.mjs';
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const [templates = here('.'), output = here('../dist')] = process.argv.slice(2);
+
+const files = new Map();
+for (const name of readdirSync(templates).filter((each) => /\.\d$/.test(each)))
+  try {
+    files.set(join('man', name), page(readFileSync(join(templates, name), 'utf8')));
+  } catch (error) {
+    console.error(`${name}: ${error.message}`);
+    process.exit(1);
+  }
+for (const [name, program] of Object.entries(programs))
+  files.set(join('completions', name), completion(program));
+
+for (const folder of ['man', 'completions']) mkdirSync(join(output, folder), { recursive: true });
+for (const [name, text] of files) writeFileSync(join(output, name), text);
