@@ -62,7 +62,7 @@ function labelled<Value>(samples: Samples<Value>): readonly (readonly [Labels, V
 }
 
 function namesOf(samples: readonly (readonly [Labels, unknown])[]): string[] {
-  return Object.keys(samples[0]?.[0] ?? {});
+  return [...new Set(samples.flatMap(([labels]) => Object.keys(labels)))];
 }
 
 /** The text format's histogram: buckets are cumulative, and the last one is all samples. */

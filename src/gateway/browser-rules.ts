@@ -27,16 +27,17 @@ export function isFromWebPage(headers: IncomingHttpHeaders): boolean {
 /**
  * Whether pages answer under this Host.
  * @param host the header, with or without a port
- * @param pageHosts names allowed besides localhost and loopback addresses; case does not matter
+ * @param pageHosts names and addresses allowed besides localhost and loopback addresses, IPv6 without
+ *   brackets; case does not matter
  * @returns false: a page must refuse
  */
 export function isPageHost(host: string | undefined, pageHosts: readonly string[]): boolean {
   const { ipv6, name } = hostPattern.exec(host?.toLowerCase() ?? '')?.groups ?? {};
-  if (ipv6 !== undefined) return isLoopback(ipv6);
-  if (!name) return false;
+  const named = ipv6 ?? name;
+  if (!named) return false;
   return (
     name === 'localhost' ||
-    isLoopback(name) ||
-    pageHosts.some((allowed) => allowed.toLowerCase() === name)
+    isLoopback(named) ||
+    pageHosts.some((allowed) => allowed.toLowerCase() === named)
   );
 }

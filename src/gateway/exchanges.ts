@@ -66,6 +66,7 @@ export function createExchanges(
     const route = router(method, path, headers);
     const facts = noFacts();
     const counted = counters.of(route.api);
+    // When the whole request was there.
     let wholeAt = 0;
     const noted = (answer: Answer) => {
       const { status, outcome = 'ok' } = answer;

@@ -41,7 +41,7 @@ const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE----
  * @returns seconds since 1970
  */
 export function certificateExpiry({ cert }: Pick<TlsContext, 'cert'>): number {
-  const chain = String(cert).match(pemCertificate) ?? [];
-  const ends = chain.map((pem) => Date.parse(new X509Certificate(pem).validTo));
+  const chain = String(cert).matchAll(pemCertificate);
+  const ends = Array.from(chain, ([pem]) => Date.parse(new X509Certificate(pem).validTo));
   return Math.min(...ends) / 1000;
 }

@@ -44,6 +44,11 @@ t.test('answers pages under localhost, loopback addresses and configured names o
   ] as const)
     t.equal(isPageHost(host, ['entropy.EXAMPLE']), expected, JSON.stringify(host));
   t.notOk(isPageHost('', ['']), 'an empty configured name allows nothing');
+  t.ok(
+    isPageHost('[2001:db8::1]:8478', ['2001:DB8::1']),
+    'an address of this host, for monitoring',
+  );
+  t.notOk(isPageHost('[2001:db8::2]:8478', ['2001:DB8::1']));
 });
 
 t.test('says yes or no to any Host', async (t) => {
