@@ -1,6 +1,6 @@
 /** The command lines of both programs as data: whatever their `--help` shows, by commander's own help. */
-import { program as entropyctl } from '../dist/program-entropyctl.js';
-import { program as entropyd } from '../dist/program-entropyd.js';
+import { entropyctlProgram } from '../dist/commands/entropyctl-program.js';
+import { entropydProgram } from '../dist/commands/entropyd-program.js';
 
 /** `-s, --long <value>`, any of the three missing. */
 const flags = /^(?:-(?<short>\w))?(?:, )?(?:--(?<long>[\w-]+))?(?: [<[](?<value>[^>\]]+)[>\]])?$/;
@@ -49,5 +49,8 @@ function describe(command, path) {
 
 /** Both programs, by name. */
 export const programs = Object.fromEntries(
-  [entropyd, entropyctl].map((program) => [program.name(), describe(program, [program.name()])]),
+  [entropydProgram(), entropyctlProgram()].map((program) => [
+    program.name(),
+    describe(program, [program.name()]),
+  ]),
 );

@@ -1,27 +1,24 @@
 /** What a connection brings, as results of a client's calls: bytes mixed with local ones, or messages. */
-import { randomFillSync } from 'node:crypto';
 import type { Call } from './call.js';
+import { readSize } from './connector.js';
 import { EntropyError, type ErrorCode } from './errors.js';
+import { LocalMix } from './local-mix.js';
 import { type Answer, fixed, readAnswerHeader } from './protocol.js';
 import { MessageScanner } from './scanner.js';
 
 /** Answers of other methods than `random`: noise is the largest, status has the most elements. */
 const answerLimits = { size: 4 * 1024 * 1024, elements: 4096 };
 
-// libuv reads 64 KiB at a time.
-const readSize = 64 * 1024;
-
 /** Reads one connection at a time; `reset` before the next. */
 export class AnswerReader {
   readonly #scanner = new MessageScanner(answerLimits);
-  // Local bytes for the answers of one read: never of the shared slab, wiped after use.
-  #local: Uint8Array | undefined;
+  readonly #local: LocalMix | undefined;
   /** What has come of a message that is not whole yet. */
   #partial: Uint8Array = new Uint8Array(0);
 
   /** @param mixLocal XOR what arrives with bytes of this process's generator */
   constructor(mixLocal: boolean) {
-    if (mixLocal) this.#local = new Uint8Array(readSize);
+    this.#local = mixLocal ? new LocalMix(readSize) : undefined;
   }
 
   /** Forgets the connection. */
@@ -42,27 +39,15 @@ export class AnswerReader {
       bytes = Buffer.concat([this.#partial, data]);
       this.#partial = new Uint8Array(0);
     }
-    // One draw for the whole read: an answer's byte at i is mixed with the local byte at i.
-    const local = this.#draw(bytes.length);
+    this.#local?.draw(bytes.length);
     try {
-      return this.#take(bytes, local, calls, written);
+      return this.#take(bytes, calls, written);
     } finally {
-      local?.fill(0, 0, bytes.length);
+      this.#local?.wipe();
     }
   }
 
-  #draw(size: number): Uint8Array | undefined {
-    if (this.#local === undefined) return undefined;
-    if (this.#local.length < size) this.#local = new Uint8Array(size);
-    return randomFillSync(this.#local, 0, size);
-  }
-
-  #take(
-    bytes: Uint8Array,
-    local: Uint8Array | undefined,
-    calls: readonly Call[],
-    written: number,
-  ): number {
+  #take(bytes: Uint8Array, calls: readonly Call[], written: number): number {
     const end = bytes.length;
     let at = 0;
     let done = 0;
@@ -85,7 +70,7 @@ export class AnswerReader {
       }
       const { target } = call;
       const size = Math.min(call.size - call.filled, end - at);
-      if (target !== undefined) copy(bytes, at, size, target, call.filled, local);
+      if (target !== undefined) this.#copy(bytes, at, size, target, call.filled);
       at += size;
       call.filled += size;
       if (call.filled < call.size) break;
@@ -93,6 +78,11 @@ export class AnswerReader {
       call.succeed(target);
     }
     return done;
+  }
+
+  #copy(from: Uint8Array, at: number, size: number, to: Uint8Array, offset: number): void {
+    if (this.#local !== undefined) this.#local.copy(from, at, size, to, offset);
+    else to.set(from.subarray(at, at + size), offset);
   }
 
   /** Takes an answer of any other shape: its end, or 0 and a copy of what is there of it. */
@@ -146,21 +136,4 @@ function sliced(bytes: Uint8Array, start: number, end: number): Uint8Array {
 
 function unexpected(what: string): EntropyError {
   return new EntropyError('ERR_MESSAGE', `the daemon sent ${what}`);
-}
-
-/** Copies answer bytes into their target, XORed with this process's own where there are any. */
-function copy(
-  from: Uint8Array,
-  at: number,
-  size: number,
-  to: Uint8Array,
-  offset: number,
-  local: Uint8Array | undefined,
-): void {
-  if (local === undefined) {
-    to.set(from.subarray(at, at + size), offset);
-    return;
-  }
-  for (let i = 0; i < size; i++)
-    to[offset + i] = (from[at + i] as number) ^ (local[at + i] as number);
 }

@@ -111,6 +111,21 @@ export class Client {
   }
 
   /**
+   * Fills an array of the caller's, which nobody else may use until the promise is settled.
+   * @param target 1 to 2,147,483,647 bytes; above 1,048,576 as in `random`
+   * @returns `target`, full
+   * @throws EntropyError as `random`, and `target` is zero then
+   */
+  async randomFill<T extends Uint8Array>(
+    target: T,
+    options: RandomOptions = noOptions,
+  ): Promise<T> {
+    checkedSize('size', target.length, maxSize);
+    await fillPieces(target, this.#caller.filler(options), this.#piecesUnderWay);
+    return target;
+  }
+
+  /**
    * An integer of 0 <= n < `max`, or `min` <= n < `max`, each with the same probability.
    * @param max a safe integer above `min`, at most 2^48 above it
    * @throws EntropyError `ERR_PARAMS`, and those of `random`
@@ -264,10 +279,9 @@ export class Client {
     throw new EntropyError('ERR_MESSAGE', `the daemon sent no map for ${method}`);
   }
 
+  // Async, so that a size that is none rejects.
   async #randomPieces(size: number, options: RandomOptions): Promise<Uint8Array> {
-    const target = new Uint8Array(checkedSize('size', size, maxSize));
-    await fillPieces(target, this.#caller.filler(options), this.#piecesUnderWay);
-    return target;
+    return this.randomFill(new Uint8Array(checkedSize('size', size, maxSize)), options);
   }
 }
 

@@ -22,6 +22,9 @@ const maxReconnects = 12;
 const firstBackoffMs = 25;
 const maxBackoffMs = 800;
 
+/** Bytes that one read brings at most: as many as the daemon writes at a time. */
+export const readSize = 128 * 1024;
+
 /** One socket at a time; none before `open`. */
 export class Connector {
   readonly #path: string;
@@ -31,6 +34,7 @@ export class Connector {
   #connected: Socket | undefined;
   #reconnects = 0;
   #backoff: NodeJS.Timeout | undefined;
+  readonly #buffer = Buffer.alloc(readSize);
 
   constructor(path: string, events: ConnectorEvents) {
     this.#path = path;
@@ -62,16 +66,25 @@ export class Connector {
   }
 
   #connect(): void {
-    const socket = createConnection(this.#path);
+    const socket = createConnection({
+      path: this.#path,
+      // One buffer for all reads: it is wiped behind each, and none of them leaves garbage.
+      onread: {
+        buffer: this.#buffer,
+        callback: (size, buffer) => {
+          const data = (buffer as Buffer).subarray(0, size);
+          this.#reconnects = 0;
+          this.#events.data(data);
+          data.fill(0);
+          return true;
+        },
+      },
+    });
     this.#socket = socket;
     let failure: NodeJS.ErrnoException | undefined;
     socket.on('connect', () => {
       this.#connected = socket;
       this.#events.connected();
-    });
-    socket.on('data', (data) => {
-      this.#reconnects = 0;
-      this.#events.data(data);
     });
     socket.on('error', (error) => {
       failure = error;

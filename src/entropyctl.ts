@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The program `entropyctl`. */
-import { runProgram } from './commands/run.js';
-import { program } from './program-entropyctl.js';
+import { entropyctlProgram } from './commands/entropyctl-program.js';
+import { endOnSignals, runProgram } from './commands/run.js';
 
-await runProgram(program, process.argv);
+endOnSignals();
+await runProgram(entropyctlProgram(), process.argv);

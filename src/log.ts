@@ -1,6 +1,11 @@
-/** The programs' log: pino's JSON lines on standard error, with the journal's levels where it reads them. */
+/**
+ * The programs' log on standard error: pino's JSON lines, with the journal's levels where it reads
+ * them, and for people where it is a terminal.
+ */
 import { fstatSync } from 'node:fs';
-import type { Logger } from 'pino';
+import { isatty } from 'node:tty';
+import type { DestinationStream, Logger } from 'pino';
+import { paintFor } from './terminal.js';
 
 export type { Logger };
 
@@ -39,19 +44,29 @@ export async function createLogger(): Promise<Logger> {
   const { default: pino } = await import('pino');
   // Synchronous: the last line before an exit is the one that is wanted most.
   const destination = pino.destination({ fd: standardError, sync: true });
-  const journal = {
-    [Symbol.for('pino.metadata')]: true,
-    lastLevel: 0,
-    write(line: string) {
-      destination.write(journalPrefix(this.lastLevel) + line);
-    },
-  };
   return pino(
     {
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    isJournal() ? journal : destination,
+    await formOf(destination),
   );
+}
+
+/** The destination for lines as whoever reads standard error wants them. */
+async function formOf(destination: DestinationStream): Promise<DestinationStream> {
+  if (isatty(standardError)) {
+    const { readableLine } = await import('./log-line.js');
+    const paint = paintFor({ isTTY: true });
+    return { write: (line) => destination.write(readableLine(line, paint)) };
+  }
+  if (!isJournal()) return destination;
+  return {
+    [Symbol.for('pino.metadata')]: true,
+    lastLevel: 0,
+    write(line: string) {
+      destination.write(journalPrefix(this.lastLevel) + line);
+    },
+  } as DestinationStream & { lastLevel: number };
 }

@@ -6,7 +6,7 @@ import typescript from 'typescript';
 
 /** The levels of src/, lowest first; a name that ends with a slash is a whole folder. */
 const levels: readonly (readonly string[])[] = [
-  ['errors.ts', 'version.ts'],
+  ['errors.ts', 'version.ts', 'terminal.ts'],
   [
     'native.ts',
     'activation.ts',
@@ -19,7 +19,9 @@ const levels: readonly (readonly string[])[] = [
     'config-file.ts',
     'gateway-config.ts',
     'toml-file.ts',
+    'log-line.ts',
     'log.ts',
+    'repeats.ts',
     'stale-socket.ts',
     'formats/',
   ],
@@ -43,6 +45,7 @@ const levels: readonly (readonly string[])[] = [
     'connector.ts',
     'deadline-timer.ts',
     'request-writer.ts',
+    'local-mix.ts',
     'answer-reader.ts',
     'channel.ts',
     'client-options.ts',
@@ -56,7 +59,7 @@ const levels: readonly (readonly string[])[] = [
   ['server/', 'gateway/', 'aws-sdk.ts'],
   ['daemon.ts'],
   ['commands/'],
-  ['program-entropyd.ts', 'program-entropyctl.ts', 'entropyd.ts', 'entropyctl.ts', 'index.ts'],
+  ['entropyd.ts', 'entropyctl.ts', 'index.ts'],
 ];
 
 /** Names of files below src/, each with what it imports: relative specifiers only. */

@@ -105,12 +105,32 @@ t.test('more than one request gives comes in several, four of them at a time', a
 
 t.test('a piece that fails fails the whole', async (t) => {
   const daemon = await scripted(t, (size, request) =>
-    request === 3 ? ['ERR_HEALTH', 'x'] : new Uint8Array(size),
+    request === 1 || request === 4 ? ['ERR_HEALTH', 'x'] : new Uint8Array(size),
   );
   const from = client(t, daemon.path);
+  // Loads the codec, during which pieces would go on.
+  await t.rejects(from.random(1), { code: 'ERR_HEALTH' });
   await t.rejects(from.random(20 * maxRandomSize), { code: 'ERR_HEALTH' });
-  t.ok(daemon.requests() < 20);
+  t.ok(daemon.requests() < 21);
   t.equal((await from.random(5)).length, 5);
+});
+
+t.test('an array of the caller’s is filled, or zero where that fails', async (t) => {
+  const daemon = await scripted(t, (size, request) =>
+    request === 4 ? ['ERR_HEALTH', 'x'] : new Uint8Array(size).fill(0xaa),
+  );
+  const from = client(t, daemon.path, { mixLocal: false });
+  const memory = new Uint8Array(100);
+  const target = memory.subarray(10, 60);
+  t.equal(await from.randomFill(target), target);
+  t.equal(Buffer.compare(memory.subarray(10, 60), Buffer.alloc(50, 0xaa)), 0);
+  t.notOk(memory.subarray(0, 10).some(Boolean) || memory.subarray(60).some(Boolean));
+  const large = new Uint8Array(maxRandomSize + 1);
+  await from.randomFill(large);
+  t.equal(Buffer.compare(large, Buffer.alloc(large.length, 0xaa)), 0);
+  await t.rejects(from.randomFill(target), { code: 'ERR_HEALTH' });
+  t.notOk(target.some(Boolean));
+  await t.rejects(from.randomFill(new Uint8Array(0)), { code: 'ERR_LENGTH' });
 });
 
 t.test('time and signal hold for all pieces together', async (t) => {

@@ -379,6 +379,34 @@ export async function startActivated(
   return { program, port: typeof address === 'object' ? (address?.port ?? 0) : 0 };
 }
 
+/** What a command of this process prints to standard output. */
+export async function printedBy(t: Test, command: () => Promise<unknown>): Promise<string> {
+  let text = '';
+  const { restore } = t.intercept(process.stdout, 'write', {
+    value(data: string | Uint8Array, done?: () => void) {
+      text += Buffer.from(data as string).toString('latin1');
+      done?.();
+      return true;
+    },
+  });
+  try {
+    await command();
+  } finally {
+    restore();
+  }
+  return Buffer.from(text, 'latin1').toString();
+}
+
+/** The exit code that a command of this process sets. */
+export async function exitCodeOf(command: () => Promise<unknown>): Promise<unknown> {
+  const before = process.exitCode;
+  process.exitCode = undefined;
+  await command();
+  const { exitCode } = process;
+  process.exitCode = before;
+  return exitCode;
+}
+
 /** How often `pattern` matches. */
 export function count(text: string, pattern: RegExp): number {
   return [...text.matchAll(pattern)].length;

@@ -1,7 +1,7 @@
 /** The formats that `entropyctl random` prints: what sizes each takes, and how bytes become text. */
 import type { Client, RandomOptions } from '../client.js';
 import { encodeUuid, uuidSize } from '../formats/uuid.js';
-import { UsageError } from './run.js';
+import { UsageError } from './failure.js';
 
 export interface OutputFormat {
   /** @throws UsageError where the format has no form for this size */
@@ -12,6 +12,8 @@ export interface OutputFormat {
   end: string;
   /** Instead of chunks: the answer of a KMS API, as that API would give it. */
   answer?(client: Client, size: number, options: RandomOptions): Promise<string>;
+  /** The text as a value for JSON, where it is no plain string. */
+  json?(text: string): unknown;
 }
 
 // Both APIs: 1024 bytes at most (gen-random: 8192 bits).
@@ -47,11 +49,13 @@ export const formats = {
     },
     encode: encodeUuids,
     end: '',
+    json: (text) => text.trimEnd().split('\n'),
   },
   aws: {
     check: checkAnswerSize,
     encode: (bytes) => bytes,
     end: '\n',
+    json: (text) => JSON.parse(text),
     async answer(client, size, options) {
       const { Plaintext } = await client.generateRandom({ NumberOfBytes: size }, options);
       return JSON.stringify({ Plaintext: toBuffer(Plaintext).toString('base64') });
@@ -61,6 +65,7 @@ export const formats = {
     check: checkAnswerSize,
     encode: (bytes) => bytes,
     end: '\n',
+    json: (text) => JSON.parse(text),
     async answer(client, size, options) {
       return JSON.stringify(await client.genRandom({ random_data_length: `${8 * size}` }, options));
     },

@@ -1,55 +1,33 @@
 /** `entropyctl status`: the whole picture of the daemon, once or again and again. */
-import { setTimeout } from 'node:timers/promises';
-import { connect, type DaemonStatus } from '../client.js';
+import { paintFor } from '../terminal.js';
+import { UsageError } from './failure.js';
+import { render } from './lines.js';
+import { print, printJson } from './print.js';
+import { asking, type SessionOptions } from './session.js';
+import { picture } from './status-picture.js';
+import { watch } from './watch.js';
 
-export interface StatusCommandOptions {
-  socket?: string;
-  json?: boolean;
+export interface StatusCommandOptions extends SessionOptions {
   watch?: boolean;
+  /** Seconds between samples, with `watch`. */
+  interval?: number;
 }
 
-const watchIntervalMs = 2_000;
-const clearScreen = '\x1b[2J\x1b[H';
+/** Seconds. */
+const defaultInterval = 2;
 
-/** The status as lines for a terminal. */
-export function describe(status: DaemonStatus): string {
-  const { state, reason, sources } = status;
-  const lines = [
-    `entropyd ${status.version}, pid ${status.pid}, up ${status.uptimeSeconds} s (Node ${status.node}, OpenSSL ${status.openssl})`,
-    `state: ${state}${reason === '' ? '' : ` (${reason})`}`,
-    `seeds: ${status.reseeds}, the last ${status.secondsSinceReseed} s and ${status.requestsSinceReseed} requests ago; buffers ${status.memoryLocked ? 'locked' : 'not locked'}`,
-    `connections: ${status.connections} open of ${status.connectionsTotal}; requests: ${status.requests}; random bytes: ${status.randomBytes}`,
-  ];
-  for (const [code, count] of Object.entries(status.errors))
-    lines.push(`refused ${code}: ${count}`);
-  for (const source of sources) {
-    if (source.state === 'absent') {
-      lines.push(`${source.name}: absent`);
-      continue;
-    }
-    const rate = (source.bytesPerSecond / 1e6).toFixed(2);
-    const trouble = [source.lastAlarm, source.lastError].filter((text) => text !== '').join(', ');
-    lines.push(
-      `${source.name}${source.rngCurrent ? ` (${source.rngCurrent})` : ''}: ${source.state}, credited ${source.creditedBitsPerByte} of ${source.testedBitsPerByte} tested bits a byte, ` +
-        `${source.bytes} bytes at ${rate} MB/s, ${source.retries} retries, ${source.alarms} alarms${trouble === '' ? '' : ` (${trouble})`}`,
-    );
-  }
-  return lines.join('\n');
-}
-
-/** Prints the status; with `watch` until the process is ended. */
+/** Prints the status; with `watch` until it is ended. */
 export async function status(options: StatusCommandOptions): Promise<void> {
-  const { socket, json = false, watch = false } = options;
-  const client = connect(socket === undefined ? {} : { socketPath: socket });
-  try {
-    for (;;) {
-      const current = await client.status();
-      const text = json ? JSON.stringify(current, null, 2) : describe(current);
-      console.log(watch && process.stdout.isTTY ? `${clearScreen}${text}` : text);
-      if (!watch) return;
-      await setTimeout(watchIntervalMs);
-    }
-  } finally {
-    await client.close();
-  }
+  const { interval, json = false } = options;
+  if (options.watch) return watch({ ...options, interval: interval ?? defaultInterval });
+  if (interval !== undefined)
+    throw new UsageError('--interval: it is for --watch, which is not there');
+  const current = await asking(options, (client) => client.status());
+  if (json) return printJson(current);
+  const paint = paintFor(process.stdout);
+  await print(
+    picture(current)
+      .map((line) => render(line, paint))
+      .join('\n'),
+  );
 }

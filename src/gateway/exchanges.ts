@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { EntropyError, errorCode } from '../errors.js';
+import { Repeats } from '../repeats.js';
 import type { Audit } from './audit.js';
 import { readBody } from './body.js';
 import { GatewayCounters } from './counters.js';
@@ -34,7 +35,8 @@ export interface Exchanges {
 /**
  * Starts with none running.
  * @param router finds the route of each request
- * @param log gets a warning for each answer of status 500 and above
+ * @param log gets a warning for the first answer of status 500 and above of a kind, and then one a
+ *   minute with how many more there were
  * @param audit gets a line for each request to an API, before its answer leaves
  * @param counters count every request
  * @returns the exchanges; one for all listeners of a gateway
@@ -47,6 +49,8 @@ export function createExchanges(
 ): Exchanges {
   let finishing = false;
   let onIdle = () => {};
+  // A daemon that is away fails every request: neither a line each, nor silence.
+  const failures = new Repeats(log);
 
   async function answerTo(
     request: IncomingMessage,
@@ -101,10 +105,7 @@ export function createExchanges(
       counted.failed(error);
       const answer = noted(route.refuse(error, id));
       if (answer.status >= 500 && !request.socket.destroyed)
-        log.warn(
-          { requestId: id, code: errorCode(error), reason: reasonOf(error) },
-          'request failed',
-        );
+        failed('request failed', error, { requestId: id });
       return answer;
     }
   }
@@ -119,11 +120,15 @@ export function createExchanges(
     try {
       await send(request, response, answer, !finishing);
     } catch (error) {
-      if (!isClientGone(error))
-        log.warn({ code: errorCode(error), reason: reasonOf(error) }, 'answer cut off');
+      if (!isClientGone(error)) failed('answer cut off', error);
     }
     counters.running--;
     if (counters.running === 0) onIdle();
+  }
+
+  function failed(message: string, error: unknown, fields: object = {}): void {
+    const code = errorCode(error);
+    failures.warn(message, code, { ...fields, code, reason: reasonOf(error) });
   }
 
   return {
@@ -133,10 +138,13 @@ export function createExchanges(
     },
     finish() {
       finishing = true;
-      if (counters.running === 0) return Promise.resolve();
-      return new Promise((resolve) => {
-        onIdle = resolve;
-      });
+      const idle =
+        counters.running === 0
+          ? Promise.resolve()
+          : new Promise<void>((resolve) => {
+              onIdle = resolve;
+            });
+      return idle.then(() => failures.close());
     },
   };
 }

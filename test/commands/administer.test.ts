@@ -3,7 +3,7 @@ import { reseed, selftest } from '../../src/commands/administer.js';
 import type { Health } from '../../src/generator.js';
 import { loadAddon } from '../../src/native.js';
 import { listen } from '../../src/server/server.js';
-import { fakeGenerator, freePath, serverContext } from '../support.js';
+import { fakeGenerator, freePath, printedBy, serverContext } from '../support.js';
 
 const { addon } = loadAddon();
 
@@ -21,16 +21,13 @@ async function printed(
     { path, mode: 0o600, addon, adminRule: () => ({ uid: process.geteuid?.() ?? 0, group: 0 }) },
     serverContext(fakeGenerator(overrides)),
   );
-  const lines = t.capture(console, 'log');
   const before = process.exitCode;
-  await command(path);
+  const text = await printedBy(t, () => command(path));
   t.teardown(() => {
     process.exitCode = before;
   });
   await server.close();
-  return lines()
-    .map(({ args }) => String(args[0]))
-    .join('\n');
+  return text.trimEnd();
 }
 
 t.test('selftest tells each source that is there, and exits 1 if one failed', async (t) => {
@@ -68,6 +65,11 @@ t.test('reseed tells the state and how many seeds there were', async (t) => {
     ),
     'degraded (x); seeds since the start: 1',
   );
+  t.strictSame(JSON.parse(await printed(t, {}, (socket) => reseed({ socket, json: true }))), {
+    state: 'operational',
+    reason: '',
+    reseeds: 1,
+  });
 });
 
 t.test('whoever is no administrator is told so', async (t) => {

@@ -1,12 +1,15 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
+import type { DaemonStatus } from '../../src/client.js';
+import { CommandError } from '../../src/commands/failure.js';
 import { health, judge } from '../../src/commands/health.js';
-import { EntropyError, type ErrorCode } from '../../src/errors.js';
-import { createGenerator, type GeneratorState, type Health } from '../../src/generator.js';
+import { createGenerator, type GeneratorState } from '../../src/generator.js';
 import type { SourceReport } from '../../src/native.js';
 import {
+  exitCodeOf,
   fakeGenerator,
   freePath,
   pack,
+  printedBy,
   setSocketVariable,
   startFake,
   startServer,
@@ -26,9 +29,9 @@ t.test('each state has its verdict, by the monitoring convention', async (t) => 
     ['of another version', 'UNKNOWN'],
     ['constructor', 'UNKNOWN'],
   ] as const)
-    t.strictSame(
+    t.match(
       judge({ state: state as GeneratorState, healthy: false, reason: '', sources }),
-      { verdict, line: `${verdict} - ${state}; sources passing: rdseed, rdrand` },
+      { verdict, text: `${verdict} - ${state}; sources passing: rdseed, rdrand` },
       state,
     );
 });
@@ -36,10 +39,23 @@ t.test('each state has its verdict, by the monitoring convention', async (t) => 
 t.test('the line has the reason, and says where no source passes', async (t) => {
   const outcome = { state: 'degraded', healthy: false, reason: 'hwrng lost', sources: [] } as const;
   t.equal(
-    judge({ ...outcome, sources: [] }).line,
+    judge({ ...outcome, sources: [] }).text,
     'WARNING - degraded (hwrng lost); sources passing: none',
   );
-  t.equal(judge({} as Health).line, 'UNKNOWN - undefined; sources passing: none');
+  t.equal(judge({}).text, 'UNKNOWN - undefined; sources passing: none');
+});
+
+t.test('whatever the daemon says, it is one short line with one bar at most', async (t) => {
+  const reason = `a|b\nc\x1b[31m${'x'.repeat(1000)}`;
+  const odd = { state: 'error', reason, sources: [report('a|\n', 'passing')] } as const;
+  const { text } = judge(odd as unknown as Partial<DaemonStatus>);
+  t.match(
+    text,
+    /^CRITICAL - error \(a\/b\ufffdc\ufffd\[31mx{100,}…\); sources passing: a\/\ufffd$/,
+  );
+  t.ok(text.length < 400);
+  for (const strange of [{ state: 5 }, { state: null, sources: 'no' }, { reason: {} }, []])
+    t.match(judge(strange as unknown as Partial<DaemonStatus>).text, /^UNKNOWN - /);
 });
 
 t.test('a daemon that does not answer is critical, one that makes no sense unknown', async (t) => {
@@ -50,21 +66,21 @@ t.test('a daemon that does not answer is critical, one that makes no sense unkno
     ['ERR_MESSAGE', 'UNKNOWN'],
     ['ERR_METHOD', 'UNKNOWN'],
     ['ERR_INTERNAL', 'UNKNOWN'],
-  ] as const satisfies [ErrorCode, string][])
-    t.strictSame(judge(new EntropyError(code, 'why')), { verdict, line: `${verdict} - why` });
+  ] as const)
+    t.strictSame(judge(new CommandError(code, 'why')), {
+      verdict,
+      text: `${verdict} - why`,
+      figures: [],
+    });
 });
 
 /** What the command prints, and the exit code that it sets. */
-async function outcome(
-  t: Parameters<typeof startServer>[0],
-  options: Parameters<typeof health>[0],
-): Promise<{ printed: string[]; code: unknown }> {
-  const before = process.exitCode;
-  const logged = t.capture(console, 'log');
-  await health(options);
-  const { exitCode: code } = process;
-  process.exitCode = before;
-  return { printed: logged().map(({ args }) => String(args[0])), code };
+async function outcome(t: Test, options: Parameters<typeof health>[0]) {
+  let printed = '';
+  const code = await exitCodeOf(async () => {
+    printed = await printedBy(t, () => health(options));
+  });
+  return { printed, code };
 }
 
 t.test('the command prints one line and sets the exit code', async (t) => {
@@ -77,37 +93,54 @@ t.test('the command prints one line and sets the exit code', async (t) => {
       for (const [, id] of unpackAll(data)) socket.write(pack([1, id, null, null]));
     }),
   );
-  for (const [socket, code, line] of [
-    [ok.path, 0, 'OK - operational; sources passing: none'],
-    [
-      fallback.path,
-      1,
-      'WARNING - fallback (node:crypto instead of the addon: not built); sources passing: none',
-    ],
+  const fallbackText =
+    'WARNING - fallback (node:crypto instead of the addon: not built); sources passing: none';
+  const figures =
+    /^uptime=0s;;;0; since_reseed=0s;;;0; reseeds=\dc;;;0; requests=1c;;;0; random_bytes=0c;;;0; refused=0c;;;0; connections=1;;;0;4096 sources_passing=0;;;0;0 alarms=0c;;;0;( serving_p99=0\.\d+s;;;0;)?$/;
+  for (const [socket, code, line, hasFigures] of [
+    [ok.path, 0, 'OK - operational; sources passing: none', true],
+    [fallback.path, 1, fallbackText, true],
     [
       gone,
       2,
       `CRITICAL - no daemon on ${gone} (ENOENT); start one with: entropyd --socket ${gone}`,
     ],
-    [garbage.path, 3, 'UNKNOWN - not a valid message: want an array'],
-    [nothing.path, 3, 'UNKNOWN - the daemon sent no map for health'],
-  ] as const)
-    t.strictSame(await outcome(t, { socket }), { printed: [line], code });
+    [garbage.path, 3, /^UNKNOWN - not a valid message: want an array \(socket .*\); is that /],
+    [nothing.path, 3, /^UNKNOWN - the daemon sent no map for status \(socket /],
+  ] as const) {
+    const { printed, code: exit } = await outcome(t, { socket });
+    t.equal(exit, code);
+    t.match(printed, /^[^\n]+\n$/, 'one line');
+    const [text, behind] = printed.trimEnd().split(' | ');
+    t.match(text, line);
+    if (hasFigures) t.match(behind, figures);
+    else t.equal(behind, undefined);
+  }
 });
 
-t.test('as JSON it prints the whole answer, or the error', async (t) => {
+t.test('as JSON it prints verdict, state and figures, or the error', async (t) => {
   const { path } = await startServer(t, fakeGenerator());
   const ok = await outcome(t, { socket: path, json: true });
-  t.strictSame(JSON.parse(ok.printed.join('')), {
+  const { figures, ...rest } = JSON.parse(ok.printed);
+  t.strictSame(rest, {
+    verdict: 'OK',
+    exitCode: 0,
+    text: 'OK - operational; sources passing: none',
     state: 'operational',
     healthy: true,
     reason: '',
     sources: [],
   });
+  t.strictSame(figures.slice(3, 4), [{ name: 'requests', value: 1, unit: 'c', min: 0 }]);
   t.equal(ok.code, 0);
   const gone = freePath();
   const { printed, code } = await outcome(t, { socket: gone, json: true });
-  t.match(JSON.parse(printed.join('')), { error: ['ERR_CONNECT', /^no daemon on /] });
+  t.match(JSON.parse(printed), {
+    verdict: 'CRITICAL',
+    exitCode: 2,
+    text: /^CRITICAL - no daemon on /,
+    error: { code: 'ERR_CONNECT', message: /^no daemon on / },
+  });
   t.equal(code, 2);
 });
 
@@ -121,8 +154,8 @@ t.test('what is not foreseen is not swallowed', async (t) => {
   const { health: failing } = await t.mockImport<typeof import('../../src/commands/health.js')>(
     '../../src/commands/health.js',
     {
-      '../../src/client.js': {
-        connect: () => ({ health: () => Promise.reject(new TypeError('a bug')) }),
+      '../../src/commands/session.js': {
+        asking: () => Promise.reject(new TypeError('a bug')),
       },
     },
   );

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { noise } from '../../src/commands/noise.js';
 import { loadAddon } from '../../src/native.js';
-import { fakeGenerator, startServer, temporaryFolder } from '../support.js';
+import { fakeGenerator, printedBy, startServer, temporaryFolder } from '../support.js';
 
 const adminRule = () => ({ uid: process.geteuid?.() ?? 0, group: undefined });
 const { addon } = loadAddon();
@@ -28,8 +28,26 @@ t.test('samples go into a file, as many as asked for', async (t) => {
 });
 
 t.test('a terminal is no place for them', async (t) => {
-  t.intercept(process.stdout, 'isTTY', { value: true });
-  await t.rejects(noise('rdseed', 5, {}), { message: /give --output FILE or a pipe/ });
+  const { noise: onTerminal } = await t.mockImport<typeof import('../../src/commands/noise.js')>(
+    '../../src/commands/noise.js',
+    { 'node:tty': { isatty: () => true } },
+  );
+  await t.rejects(onTerminal('rdseed', 5, {}), { message: /give --output FILE or a pipe/ });
+});
+
+t.test('as JSON they are base64, or the file is named', async (t) => {
+  const { path: socket } = await startServer(t, fakeGenerator(), { addon, adminRule });
+  const json = async (size: number, output?: string) =>
+    JSON.parse(
+      await printedBy(t, () =>
+        noise('rdseed', size, { socket, json: true, ...(output === undefined ? {} : { output }) }),
+      ),
+    );
+  t.strictSame(await json(3), { source: 'rdseed', size: 3, data: 'zMzM' });
+  const output = join(temporaryFolder(), 'json');
+  t.strictSame(await json(5, output), { source: 'rdseed', size: 5, output });
+  t.equal(statSync(output).size, 5);
+  await t.rejects(json(1_048_577), { code: 'ERR_USAGE' });
 });
 
 t.test('others are refused', async (t) => {

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import t, { type Test } from 'tap';
+import { CommandError } from '../../src/commands/failure.js';
 import {
   prepare,
   runProgram,
@@ -15,6 +16,7 @@ function program(thrown?: unknown): Command {
   prepare(parent.command('sub'))
     .argument('<N>')
     .option('--format <name>', 'format')
+    .option('--json', 'JSON')
     .action(() => {
       if (thrown !== undefined) throw thrown;
     });
@@ -97,6 +99,40 @@ t.test('a foreseen failure is one line and code 1', async (t) => {
     ],
   ] as const)
     t.strictSame(await outcome(t, ['sub', '1'], thrown), { code: 1, said: `tool: ${line}\n` });
+});
+
+t.test('a failure is one line, whatever its text holds', async (t) => {
+  t.strictSame(await outcome(t, ['sub', '1'], new CommandError('EIO', 'a\nb\x1b[2J')), {
+    code: 1,
+    said: 'tool: a\ufffdb\ufffd[2J\n',
+  });
+});
+
+t.test('with --json a failure is an object with a code', async (t) => {
+  for (const [thrown, code, error] of [
+    [new EntropyError('ERR_CONNECT', 'none'), 1, { code: 'ERR_CONNECT', message: 'none' }],
+    [new CommandError('ENOSPC', 'full'), 1, { code: 'ENOSPC', message: 'full' }],
+    [new UsageError('N: want more'), 64, { code: 'ERR_USAGE', message: 'N: want more' }],
+    [new TypeError('a bug'), 1, { code: 'ERR_INTERNAL', message: 'TypeError: a bug' }],
+  ] as const) {
+    const { code: exit, said } = await outcome(t, ['sub', '1', '--json'], thrown);
+    t.equal(exit, code);
+    t.strictSame(JSON.parse(said), { error });
+    t.match(said, /^[^\n]+\n$/);
+  }
+  const { said } = await outcome(t, ['sub', '1', '--json', '--bogus']);
+  t.match(JSON.parse(said), { error: { code: 'ERR_USAGE', message: /unknown option '--bogus'/ } });
+});
+
+t.test('a reader that went away is quiet, with SIGPIPE’s exit code', async (t) => {
+  for (const args of [
+    ['sub', '1'],
+    ['sub', '1', '--json'],
+  ])
+    t.strictSame(await outcome(t, args, new CommandError('EPIPE', 'write EPIPE')), {
+      code: 141,
+      said: '',
+    });
 });
 
 t.test('what is not foreseen keeps its stack', async (t) => {

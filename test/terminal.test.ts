@@ -1,0 +1,47 @@
+import util from 'node:util';
+import fc from 'fast-check';
+import t from 'tap';
+import { paintFor, printable } from '../src/terminal.js';
+
+t.test('colours: on a terminal, unless the environment says otherwise', async (t) => {
+  for (const [isTTY, env, coloured] of [
+    [true, {}, true],
+    [true, { TERM: 'xterm' }, true],
+    [true, { TERM: 'dumb' }, false],
+    [true, { NO_COLOR: '1' }, false],
+    [true, { NO_COLOR: '' }, true],
+    [true, { FORCE_COLOR: '0' }, false],
+    [true, { FORCE_COLOR: 'false' }, false],
+    [false, {}, false],
+    [undefined, {}, false],
+    [false, { FORCE_COLOR: '1' }, true],
+    [false, { FORCE_COLOR: '' }, false],
+    [false, { FORCE_COLOR: '1', TERM: 'dumb' }, true],
+    [false, { FORCE_COLOR: '1', NO_COLOR: '1' }, false],
+  ] as const)
+    t.equal(
+      paintFor({ isTTY }, env)('red', 'x'),
+      coloured ? '\x1b[31mx\x1b[39m' : 'x',
+      `terminal: ${isTTY} ${JSON.stringify(env)}`,
+    );
+});
+
+t.test('where Node has no styles there are no colours', async (t) => {
+  t.intercept(util, 'styleText', { value: undefined });
+  t.equal(paintFor({ isTTY: true }, {})('red', 'x'), 'x');
+});
+
+t.test('what a terminal would obey is shown as a sign', async (t) => {
+  for (const [text, wanted] of [
+    ['plain text, ümläut, 表', 'plain text, ümläut, 表'],
+    ['a\nb\r\tc', 'a\ufffdb\ufffd\ufffdc'],
+    ['\x1b[31m\x9b2J\x07\x7f\x00', '\ufffd[31m\ufffd2J\ufffd\ufffd\ufffd'],
+    ['a\u202eb\u2066c\u200bd\ufeff', 'a\ufffdb\ufffdc\ufffdd\ufffd'],
+    ['a\u2028b\u2029', 'a\ufffdb\ufffd'],
+    ['\ud800', '\ufffd'],
+  ] as const)
+    t.equal(printable(text), wanted, JSON.stringify(text));
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => !/[\p{Cc}\p{Cf}]/u.test(printable(text))),
+  );
+});
