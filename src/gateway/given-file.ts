@@ -1,4 +1,5 @@
-/** Reads a file that holds secrets, and only if nobody but its owner can reach it. */
+/** Reads a file that holds secrets, and only if nobody can reach it who must not. */
+import type { Stats } from 'node:fs';
 import { constants, open } from 'node:fs/promises';
 import { EntropyError } from '../errors.js';
 
@@ -8,18 +9,56 @@ export const maxFileBytes = 1024 * 1024;
 /** Any permission of group or others. */
 const foreignMode = 0o077;
 
+/** The same but for reading by the group. */
+const beyondGroupRead = 0o037;
+
+const root = 0;
+
 /** Without waiting for a FIFO's writer. */
 const readFlags = constants.O_RDONLY | constants.O_NONBLOCK;
 
-/** Whom a file must belong to. */
-const self = (process.geteuid as () => number)();
+/** Who wants to read. */
+export interface Reader {
+  readonly uid: number;
+  /** Supplementary ones too. */
+  readonly groups: readonly number[];
+}
+
+const self: Reader = {
+  uid: (process.geteuid as () => number)(),
+  groups: [(process.getegid as () => number)(), ...(process.getgroups as () => number[])()],
+};
+
+/**
+ * Why a secret lies where others reach it. It is safe as its reader's own, with no permission for
+ * anybody else; and as root's, where besides root one group may read it that is root's or has the
+ * reader in it. So a host's administrator can give it without giving it away, Kubernetes mounts a
+ * Secret for `fsGroup`, and a file with an entry for the reader in its access control list, which
+ * is how systemd's `LoadCredential=` does it, looks (the group's bits are the list's mask, acl(5)).
+ * @param file of the open descriptor
+ * @param reader root as a reader has no such exception
+ * @returns undefined: it is safe
+ */
+export function secretFault(
+  { uid, gid, mode }: Pick<Stats, 'uid' | 'gid' | 'mode'>,
+  reader: Reader,
+): string | undefined {
+  const own = uid === reader.uid;
+  if (!own && uid !== root)
+    return `it belongs to user ${uid}, and this process runs as user ${reader.uid}; chown it`;
+  if ((mode & (own ? foreignMode : beyondGroupRead)) !== 0)
+    return `mode ${(mode & 0o777).toString(8).padStart(4, '0')} lets other users reach it; chmod ${own ? 600 : 640} it`;
+  if (own || (mode & foreignMode) === 0 || gid === root || reader.groups.includes(gid))
+    return undefined;
+  return `group ${gid} may read it, and user ${reader.uid} is not in it; chgrp it`;
+}
 
 /**
  * Reads a file.
  * @param path of a regular file
  * @param what it is, for messages, which never repeat its content
- * @param secret whether this process's user must own it and nobody else have any permission on it:
- *   asked of the open descriptor, so that what was checked is what is read
+ * @param secret whether {@link secretFault} must find nothing: asked of the open descriptor, so that
+ *   what was checked is what is read
  * @returns its bytes, at most 1 MiB, owned by the caller, who overwrites them after use
  * @throws EntropyError `ERR_CONFIG`
  */
@@ -32,14 +71,10 @@ export async function readGivenFile(path: string, what: string, secret: boolean)
   const file = await open(path, readFlags).catch(failed);
   try {
     const stats = await file.stat();
-    const { uid, mode, size } = stats;
+    const { size } = stats;
     if (!stats.isFile()) throw refusal('want a regular file');
-    if (secret && uid !== self)
-      throw refusal(`it belongs to user ${uid}, and this process runs as user ${self}; chown it`);
-    if (secret && (mode & foreignMode) !== 0)
-      throw refusal(
-        `mode ${(mode & 0o777).toString(8).padStart(4, '0')} lets other users reach it; chmod 600 it`,
-      );
+    const fault = secret ? secretFault(stats, self) : undefined;
+    if (fault !== undefined) throw refusal(fault);
     if (size > maxFileBytes) throw refusal(`larger than ${maxFileBytes} bytes`);
     const buffer = Buffer.alloc(size + 1);
     const { bytesRead } = await file.read(buffer, 0, buffer.length, 0).catch(failed);

@@ -13,7 +13,7 @@ export type TlsContext = Required<Pick<SecureContextOptions, 'cert' | 'key' | 'm
 
 /**
  * Reads certificate and key.
- * @param paths in PEM; the key's file must be its owner's alone, as the credentials file
+ * @param paths in PEM; the key's file must lie as safe as the credentials file
  * @throws EntropyError `ERR_CONFIG` when a file cannot be read or used, or the two do not belong together
  */
 export async function loadTls({ certificate, key }: TlsPaths): Promise<TlsContext> {

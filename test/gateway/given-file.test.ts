@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { maxFileBytes, readGivenFile } from '../../src/gateway/given-file.js';
+import { maxFileBytes, readGivenFile, secretFault } from '../../src/gateway/given-file.js';
 
 const dir = t.testdir({ private: 'WonderfulSecret', folder: {} });
 const path = join(dir, 'private');
@@ -48,6 +48,60 @@ t.test(
       message: `key ${foreign}: it belongs to user 65534, and this process runs as user 0; chown it`,
     });
     t.equal(String(await readGivenFile(foreign, 'certificate', false)), 'x');
+  },
+);
+
+t.test(
+  'a secret is its reader’s alone, or root’s with at most one group that may read',
+  async (t) => {
+    const [root, reader, other] = [0, 998, 1000];
+    const [rootsGroup, readersGroup, supplementary, users] = [0, 998, 8478, 100];
+    const belongs = `it belongs to user ${other}, and this process runs as user ${reader}; chown it`;
+    const reached = (mode: string, wanted: number) =>
+      `mode ${mode} lets other users reach it; chmod ${wanted} it`;
+    for (const [what, uid, gid, mode, fault] of [
+      ['its own', reader, users, 0o600, undefined],
+      ['its own, for a group of its own too', reader, readersGroup, 0o640, reached('0640', 600)],
+      [
+        'root’s alone, which only a capability or a list lets it open',
+        root,
+        users,
+        0o600,
+        undefined,
+      ],
+      ['of a Debian package', root, readersGroup, 0o640, undefined],
+      ['of a Secret with fsGroup', root, supplementary, 0o440, undefined],
+      ['of LoadCredential=, by its access control list', root, rootsGroup, 0o440, undefined],
+      [
+        'for everybody’s group',
+        root,
+        users,
+        0o640,
+        `group ${users} may read it, and user ${reader} is not in it; chgrp it`,
+      ],
+      ['for others', root, readersGroup, 0o644, reached('0644', 640)],
+      ['of a Secret without defaultMode', root, rootsGroup, 0o644, reached('0644', 640)],
+      ['writable for its group', root, readersGroup, 0o660, reached('0660', 640)],
+      ['for others alone', root, readersGroup, 0o604, reached('0604', 640)],
+      ['another user’s', other, readersGroup, 0o600, belongs],
+      ['another user’s, for a group of its own', other, readersGroup, 0o640, belongs],
+    ] as const)
+      t.equal(
+        secretFault(
+          { uid, gid, mode: 0o100000 | mode },
+          { uid: reader, groups: [readersGroup, supplementary] },
+        ),
+        fault,
+        what,
+      );
+    t.equal(
+      secretFault(
+        { uid: root, gid: rootsGroup, mode: 0o100640 },
+        { uid: root, groups: [rootsGroup] },
+      ),
+      reached('0640', 600),
+      'as root itself there is no exception',
+    );
   },
 );
 

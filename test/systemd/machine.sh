@@ -97,6 +97,8 @@ boot() {
   pivot_root . .old
   cd /
   umount -l /.old
+  # As systemd has it on a machine, and nspawn in a container: credentials are mounts that must be seen.
+  mount --make-rshared /
   exec env -i container=entropyd-test PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
     setpriv --bounding-set "$without" --inh-caps "$without" \
     /lib/systemd/systemd --system --unit=multi-user.target --log-target=journal --show-status=no

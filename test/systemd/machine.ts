@@ -34,7 +34,7 @@ export function impossible(): string | undefined {
  * What `npm install --global --prefix TREE/usr` leaves there: the package as npm packs it, its
  * run-time dependencies, and its programs on the path.
  */
-function installPackage(tree: string): void {
+export function installPackage(tree: string): void {
   const to = join(tree, installed);
   mkdirSync(to, { recursive: true });
   const options = { cwd: root, encoding: 'utf8' } as const;
@@ -175,10 +175,14 @@ export class Machine {
       .map(({ PRIORITY, MESSAGE }) => ({ priority: Number(PRIORITY), text: String(MESSAGE) }));
   }
 
-  /** Runs `action` while `clients` processes of nobody's ask without a pause. */
-  async underLoad(clients: number, action: () => Promise<void>): Promise<Load> {
+  /** Runs `action` while `clients` processes of nobody's ask without a pause; see load.mjs. */
+  async underLoad(
+    clients: number,
+    action: () => Promise<void>,
+    program: readonly string[] = ['/opt/load.mjs'],
+  ): Promise<Load> {
     const { node, library } = this.#parts;
-    const client = [...as('nobody'), node, '/opt/load.mjs', library];
+    const client = [...as('nobody'), node, ...program, library];
     const children = Array.from({ length: clients }, () =>
       spawn(script, ['exec', this.#folder, ...client], {
         stdio: ['pipe', 'pipe', 'inherit'],

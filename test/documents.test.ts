@@ -1,0 +1,101 @@
+/** Every link of the documents within the repository leads to a file and a heading that are there. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const isDocument = (name: string) => name.endsWith('.md');
+const documents = [
+  ...readdirSync(root).filter(isDocument),
+  ...readdirSync(join(root, 'docs'))
+    .filter(isDocument)
+    .map((name) => join('docs', name)),
+];
+
+/** What is between fences or backticks is no link and no heading. */
+const prose = (text: string) =>
+  text.replace(/^ *(```|~~~)[\s\S]*?^ *\1 *$/gm, '').replace(/`[^`\n]*\]\([^`\n]*`/g, '');
+
+/** Links to somewhere else: with a scheme. */
+const isForeign = (target: string) => /^[a-z][a-z+.-]*:/i.test(target);
+
+/** `[text](target)`, and `[name]: target`. */
+function linksOf(text: string): string[] {
+  const inline = [...prose(text).matchAll(/\]\(\s*<?([^)\s>]+)>?(?:\s+"[^"]*")?\s*\)/g)];
+  const defined = [...prose(text).matchAll(/^\[[^\]]+\]:\s+(\S+)/gm)];
+  return [...inline, ...defined].map(([, target]) => target as string).filter((l) => !isForeign(l));
+}
+
+/**
+ * The anchors of a document, as the web pages of GitHub and GitLab have them: lower case, without
+ * punctuation, a hyphen for each space, and numbers after what was there before.
+ */
+function anchorsOf(text: string): Set<string> {
+  const anchors = new Set<string>();
+  for (const [, heading = ''] of prose(text).matchAll(/^#{1,6} +(.+?) *#*$/gm)) {
+    const anchor = heading
+      .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replace(/\s/g, '-');
+    let unique = anchor;
+    for (let i = 1; anchors.has(unique); i++) unique = `${anchor}-${i}`;
+    anchors.add(unique);
+  }
+  return anchors;
+}
+
+/** Why a link of a document leads nowhere; undefined where it leads somewhere. */
+function fault(document: string, target: string, read: (path: string) => string | undefined) {
+  const [path = '', anchor] = decodeURIComponent(target).split('#');
+  const to = path === '' ? document : relative('.', join(dirname(document), path));
+  const text = read(to);
+  if (text === undefined) return `${document}: ${target}: there is no ${to}`;
+  if (anchor === undefined || !isDocument(to) || anchorsOf(text).has(anchor)) return undefined;
+  return `${document}: ${target}: there is no heading for it in ${to}`;
+}
+
+const fromDisk = (path: string) => {
+  const file = join(root, path);
+  if (!existsSync(file)) return undefined;
+  return statSync(file).isDirectory() ? '' : readFileSync(file, 'utf8');
+};
+
+t.test('every link within the repository leads somewhere', async (t) => {
+  t.ok(documents.length >= 10, `${documents.length} documents`);
+  let links = 0;
+  for (const document of documents)
+    for (const target of linksOf(fromDisk(document) ?? '')) {
+      links++;
+      const found = fault(document, target, fromDisk);
+      if (found !== undefined) t.fail(found);
+    }
+  t.ok(links > 80, `${links} links`);
+});
+
+t.test('a fault is found, and what is no link is none', async (t) => {
+  const files: Record<string, string> = {
+    'README.md': '',
+    'docs/a.md':
+      "# The `code` of a, (b)\n## Twice\n## Twice\n```\n# no heading\n```\n## It's [a](b.md) link --x\n",
+    'docs/image.svg': '',
+  };
+  const read = (path: string) => files[path];
+  for (const [target, wanted] of [
+    ['a.md', undefined],
+    ['#the-code-of-a-b', undefined],
+    ['a.md#twice', undefined],
+    ['a.md#twice-1', undefined],
+    ['a.md#its-a-link---x', undefined],
+    ['../README.md', undefined],
+    ['image.svg#part', undefined],
+    ['b.md', 'docs/a.md: b.md: there is no docs/b.md'],
+    ['#no-heading', 'docs/a.md: #no-heading: there is no heading for it in docs/a.md'],
+    ['a.md#twice-2', 'docs/a.md: a.md#twice-2: there is no heading for it in docs/a.md'],
+  ] as const)
+    t.equal(fault('docs/a.md', target, read), wanted, target);
+  const text =
+    '[a](b.md) ![i](c.svg "t") [x](https://example.org) `[n](o.md)`\n```\n[n](o.md)\n```\n[r]: d.md\n';
+  t.strictSame(linksOf(text), ['b.md', 'c.svg', 'd.md']);
+});
