@@ -68,7 +68,7 @@ async function bundle(rolldown, prefix, names) {
   return output.flatMap(({ moduleIds = [] }) => moduleIds);
 }
 
-// Where the bundler has no binary, as on OpenBSD, tsc's modules stay: they only start more slowly.
+// Where the bundler has no binary for the processor, tsc's modules stay: they only start more slowly.
 const bundler = await import('rolldown').catch((error) => {
   console.warn(`entropyd: the programs are not bundled: ${error.message}`);
 });

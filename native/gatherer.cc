@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <condition_variable>
 #include <csignal>
 #include <mutex>
 #include <utility>
 #include <vector>
 
+#include "monotonic_condition.h"
 #include "secure_memory.h"
 
 namespace entropyd {
@@ -43,7 +43,7 @@ struct Gatherer::Shared {
     if (waits >= kMaxWaits) return false;
     std::unique_lock lock(mutex);
     const milliseconds pause{1U << std::min(waits, kMaxBackoffShift)};
-    return !wake.wait_for(lock, pause, [this] { return stop; });
+    return !wake.WaitFor(lock, pause, [this] { return stop; });
   }
 
   // Makes the thread's view public. What was gathered before an alarm or a loss goes with it.
@@ -70,8 +70,8 @@ struct Gatherer::Shared {
 
   std::function<void()> on_change;
   std::mutex mutex;
-  std::condition_variable wake;  // for the thread: something to do
-  std::condition_variable done;  // for the owner: the thread has ended
+  MonotonicCondition wake;  // for the thread: something to do
+  MonotonicCondition done;  // for the owner: the thread has ended
   SecureBuffer ready;
   size_t filled = 0;
   uint64_t epoch = 0;  // counts Discard(): a read that began before it does not count
@@ -98,8 +98,8 @@ Gatherer::~Gatherer() {
   if (!shared_) return;
   std::unique_lock lock(shared_->mutex);
   shared_->stop = true;
-  shared_->wake.notify_all();
-  if (shared_->done.wait_for(lock, kStopGrace, [this] { return shared_->finished; })) {
+  shared_->wake.NotifyAll();
+  if (shared_->done.WaitFor(lock, kStopGrace, [this] { return shared_->finished; })) {
     lock.unlock();
     thread_.join();
   } else {
@@ -139,7 +139,7 @@ bool Gatherer::Take(std::span<uint8_t> out) noexcept {
     return false;
   std::ranges::copy(shared_->ready.first(std::min(out.size(), shared_->ready.size())), out.begin());
   shared_->Empty();
-  shared_->wake.notify_all();
+  shared_->wake.NotifyAll();
   return true;
 }
 
@@ -148,14 +148,14 @@ void Gatherer::Discard() noexcept {
   const std::lock_guard lock(shared_->mutex);
   shared_->Empty();
   ++shared_->epoch;
-  shared_->wake.notify_all();
+  shared_->wake.NotifyAll();
 }
 
 void Gatherer::Retest() noexcept {
   if (!shared_) return;
   const std::lock_guard lock(shared_->mutex);
   shared_->retest = true;
-  shared_->wake.notify_all();
+  shared_->wake.NotifyAll();
 }
 
 void Gatherer::Run(const std::shared_ptr<Shared>& shared) {
@@ -169,7 +169,7 @@ void Gatherer::Run(const std::shared_ptr<Shared>& shared) {
     s.Publish();
     lock.lock();
     while (!s.stop && s.source.passing()) {
-      s.wake.wait(lock, [&s] { return s.stop || s.retest || s.filled < s.ready.size(); });
+      s.wake.Wait(lock, [&s] { return s.stop || s.retest || s.filled < s.ready.size(); });
       if (s.stop) break;
       const bool retest = std::exchange(s.retest, false);
       const uint64_t epoch = s.epoch;
@@ -190,11 +190,11 @@ void Gatherer::Run(const std::shared_ptr<Shared>& shared) {
       Wipe(chunk);
     }
     if (s.source.report().state == SourceState::kFailed) break;
-    s.wake.wait_for(lock, kReopenInterval, [&s] { return s.stop; });
+    s.wake.WaitFor(lock, kReopenInterval, [&s] { return s.stop; });
   }
   s.Empty();
   s.finished = true;
-  s.done.notify_all();
+  s.done.NotifyAll();
 }
 
 }  // namespace entropyd

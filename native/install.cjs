@@ -6,9 +6,8 @@ const { existsSync } = require('node:fs');
 const { join } = require('node:path');
 
 const environment = { JOBS: 'max', ...process.env };
-// A checkout has no prebuilt addons and may have a stale build: make it anew.
-if (!existsSync(join(__dirname, '..', 'prebuilds')))
-  environment.npm_config_build_from_source = 'true';
+// A checkout, told by what the package does not have, may have a stale build: make it anew.
+if (existsSync(join(__dirname, '..', 'src'))) environment.npm_config_build_from_source = 'true';
 
 let failure;
 try {

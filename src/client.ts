@@ -15,7 +15,6 @@ import {
   type RandomOptions,
   type StreamOptions,
 } from './client-options.js';
-import type { Limits } from './config.js';
 import type { ServingTimes } from './counters.js';
 import { EntropyError, ServiceError } from './errors.js';
 import * as awsKms from './formats/aws-kms.js';
@@ -26,6 +25,7 @@ import {
 } from './formats/aws-sdk-error.js';
 import * as genRandom from './formats/gen-random.js';
 import type { GeneratorStatus, Health } from './generator.js';
+import type { Limits } from './limits.js';
 import { maxRandomSize } from './protocol.js';
 import { randomInt } from './random-int.js';
 import { fillPieces } from './random-pieces.js';

@@ -3,8 +3,11 @@ import { readFile } from 'node:fs/promises';
 import type { FileConfig } from './config-file.js';
 import { EntropyError } from './errors.js';
 import { type GatewayConfig, type GatewayFlags, mergeGatewayConfig } from './gateway-config.js';
+import type { Limits } from './limits.js';
 import type { DeviceOptions } from './native.js';
 import { daemonSocket, type Surroundings } from './socket-path.js';
+
+export type { Limits };
 
 /** A Unix socket of the daemon. */
 export interface ListenConfig {
@@ -27,25 +30,6 @@ export interface Config {
   /** Noise sources besides the CPU's and the kernel's. */
   devices: DeviceOptions[];
   gateway: GatewayConfig;
-}
-
-/** What clients may use. */
-export interface Limits {
-  /** Of one message, bytes. */
-  messageBytes: number;
-  /** In all; some more are kept for administrators. */
-  connections: number;
-  connectionsPerUser: number;
-  /** Random bytes; 0: no limit. */
-  bytesPerSecondPerUser: number;
-  /** Answers that the kernel has not taken: of all users, and of one. */
-  unsentBytes: number;
-  unsentBytesPerUser: number;
-  /** Requests with prediction resistance that may wait for entropy. */
-  freshRequestsPerUser: number;
-  /** For a message to arrive whole, and for the kernel to take a piece of an answer. */
-  messageSeconds: number;
-  stallSeconds: number;
 }
 
 /** What the command line may override. */

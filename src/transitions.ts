@@ -1,6 +1,5 @@
 /** The generator's changes of state: the last ones for `status`, and each one once in the log. */
 import type { GeneratorState } from './generator.js';
-import type { Logger } from './log.js';
 
 /** A change of state or of its reason. */
 export interface Transition {
@@ -11,13 +10,16 @@ export interface Transition {
   reason: string;
 }
 
+/** Where they are logged. Not pino's type: `Transition` is for users, who have no declarations of pino. */
+type Log = Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>;
+
 /** What is kept: a generator that flaps for hours must not fill the memory. */
 const kept = 16;
 
 export class Transitions {
   readonly #last: Transition[] = [];
   #unlogged: Transition[] = [];
-  #log: Logger | undefined;
+  #log: Log | undefined;
 
   /** The last sixteen, oldest first; copies. */
   get last(): Transition[] {
@@ -33,13 +35,13 @@ export class Transitions {
   }
 
   /** Takes the logger, which is loaded later than the first transitions come, and logs those. */
-  start(log: Logger): void {
+  start(log: Log): void {
     this.#log = log;
     for (const transition of this.#unlogged) this.#write(log, transition);
     this.#unlogged = [];
   }
 
-  #write(log: Logger, { state, reason }: Transition): void {
+  #write(log: Log, { state, reason }: Transition): void {
     const level = state === 'operational' ? 'info' : state === 'error' ? 'error' : 'warn';
     log[level]({ state, reason }, `generator ${state}${reason ? `: ${reason}` : ''}`);
   }

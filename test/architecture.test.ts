@@ -13,6 +13,7 @@ const levels: readonly (readonly string[])[] = [
     'probe.ts',
     'protocol.ts',
     'scanner.ts',
+    'limits.ts',
     'codec.ts',
     'config.ts',
     'socket-path.ts',

@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -16,10 +17,14 @@ import { built, freePath, Program, temporaryFolder } from './support.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
 const programs = ['entropyd', 'entropyctl'] as const;
+/** Of the library; its entries share their parts. */
+const entries = ['index', 'aws-sdk', 'generator'] as const;
+/** What an application loads with an entry of the library, bytes. */
+const maxEntrySize = 64 * 1024;
 
-/** The files that a program starts with: itself and what is imported statically. */
-function startingFiles(program: string): string[] {
-  const files = [`${program}.js`];
+/** The files that a program or an entry starts with: itself and what is imported statically. */
+function startingFiles(name: string): string[] {
+  const files = [`${name}.js`];
   // The list grows while it is gone through.
   for (const file of files)
     for (const [, name] of readFileSync(join(dist, file), 'utf8').matchAll(
@@ -42,9 +47,11 @@ function packages(files: readonly string[]): string[] {
   return [...new Set(names)].filter((name) => name !== undefined).sort();
 }
 
-/** All files of a program, the parts that it loads later too. */
-const filesOf = (program: string) =>
-  readdirSync(dist).filter((name) => new RegExp(`^${program}(-.*)?\\.js$`).test(name));
+/** All files of a program or of the library, the parts that are loaded later too. */
+const filesOf = (bundle: string) =>
+  readdirSync(dist).filter((name) => new RegExp(`^${bundle}(-.*)?\\.js$`).test(name));
+const library = () => [...entries.map((name) => `${name}.js`), ...filesOf('library')];
+const allFiles = () => [...programs.flatMap(filesOf), ...library()];
 
 t.before(() => built('entropyd'));
 
@@ -56,6 +63,20 @@ t.test('a program starts with at most three files, and with commander alone', as
   }
 });
 
+t.test(
+  "an entry of the library starts with at most two files, and with nobody's code",
+  async (t) => {
+    for (const entry of entries) {
+      const files = startingFiles(entry);
+      t.ok(files.length <= 2, `${entry}: ${files.join(' ')}`);
+      t.strictSame(packages(files), [], entry);
+      const size = files.reduce((sum, file) => sum + statSync(join(dist, file)).size, 0);
+      t.ok(size < maxEntrySize, `${entry}: ${size} bytes`);
+    }
+    t.strictSame(packages(library()), ['msgpackr'], 'loaded with the first answer that needs it');
+  },
+);
+
 t.test('what later requests need is in the parts', async (t) => {
   for (const [program, wanted] of [
     ['entropyd', ['msgpackr', 'pino', 'prom-client', 'toml-eslint-parser', 'valibot']],
@@ -66,7 +87,7 @@ t.test('what later requests need is in the parts', async (t) => {
       [],
       program,
     );
-  const text = programs.flatMap(filesOf).map((file) => readFileSync(join(dist, file), 'utf8'));
+  const text = allFiles().map((file) => readFileSync(join(dist, file), 'utf8'));
   t.notOk(
     text.some((code) => code.includes('msgpackr-extract')),
     'and nothing of its native accelerator',
@@ -77,24 +98,24 @@ t.test('the licence of every bundled package is there', async (t) => {
   const notices = readFileSync(join(dist, 'third-party-licenses.txt'), 'utf8').split(
     `\n${'-'.repeat(80)}\n\n`,
   );
-  const bundled = packages(programs.flatMap(filesOf));
+  const bundled = packages(allFiles());
   t.ok(bundled.length > 10, `${bundled.length} packages`);
   t.strictSame(notices.map((text) => text.replace(/ \d.*/s, '')).sort(), bundled);
   for (const text of notices)
     t.match(text, /^\S+ \d+\.\d+\.\d+\n\n.*(?:copyright|licen[cs]e)/is, text.slice(0, 40));
 });
 
-/** A folder with the programs and nothing else. */
-function copyPrograms(): string {
+/** A folder with what is bundled and nothing else. */
+function copyBundles(): string {
   const copy = mkdtempSync(join(temporaryFolder(), 'alone-'));
   mkdirSync(join(copy, 'dist'));
   cpSync(join(root, 'package.json'), join(copy, 'package.json'));
-  for (const name of programs.flatMap(filesOf)) cpSync(join(dist, name), join(copy, 'dist', name));
+  for (const name of allFiles()) cpSync(join(dist, name), join(copy, 'dist', name));
   return copy;
 }
 
 t.test('a daemon whose files are replaced serves on with what it has loaded', async (t) => {
-  const copy = copyPrograms();
+  const copy = copyBundles();
   const socket = freePath();
   const daemon = new Program(t, [join(copy, 'dist', 'entropyd.js'), '--socket', socket]);
   await daemon.says('generator fallback');
@@ -106,8 +127,8 @@ t.test('a daemon whose files are replaced serves on with what it has loaded', as
   t.match(await daemon.kill('SIGTERM'), { status: 0 });
 });
 
-t.test('the programs run without any installed package', async (t) => {
-  const copy = copyPrograms();
+t.test('programs and library run without any installed package', async (t) => {
+  const copy = copyBundles();
   const file = join(copy, 'entropyd.toml');
   writeFileSync(file, '[limits]\nconnections = 99\n');
   const [socket, http] = [freePath(), freePath()];
@@ -131,5 +152,20 @@ t.test('the programs run without any installed package', async (t) => {
     const options = { env: { ...process.env, ENTROPYD_SOCKET: socket } };
     t.match(await new Program(t, [program, ...args], options).ended, wanted, args.join(' '));
   }
+  const application = `
+    import { connect } from './dist/index.js';
+    import { createRequestHandler } from './dist/aws-sdk.js';
+    import { createGenerator } from './dist/generator.js';
+    const client = connect();
+    const headers = { 'x-amz-target': 'TrentService.GenerateRandom' };
+    const { response } = await createRequestHandler({ client })
+      .handle({ method: 'POST', headers, body: '{"NumberOfBytes":32}' });
+    const { state } = await client.health();
+    const generator = createGenerator();
+    console.log(response.statusCode, state, generator.status().state);
+    await client.close();`;
+  const options = { cwd: copy, env: { ...process.env, ENTROPYD_SOCKET: socket } };
+  const program = new Program(t, ['--input-type=module', '-e', application], options);
+  t.match(await program.ended, { status: 0, stdout: '200 fallback fallback\n' });
   t.match(await daemon.kill('SIGTERM'), { status: 0 });
 });

@@ -1,6 +1,7 @@
 // Each source file earns its coverage from its own test. Tests in these folders, and those named
 // behind them, are about something else than one file of src/.
-const folders = /^test\/(debian|fuzz|interop|kubernetes|man|monitoring|native|systemd)\//;
+const folders =
+  /^test\/(debian|fuzz|interop|kubernetes|man|monitoring|native|package|page|systemd)\//;
 const files = /^test\/(architecture|bundle|documents|flat|install)\.test/;
 
 export default (test) =>

@@ -1,66 +1,31 @@
 /** A machine with a real systemd, by default with the package on it as npm's users install it. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
+import { cannotPack, tarball } from '../package/tarball.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const script = join(root, 'test/systemd/machine.sh');
 const commandMs = 60_000;
 
-/** Where npm's global packages are, on the machine. */
-const installed = 'usr/lib/node_modules/entropyd';
-
 /** Why no machine can be had here; undefined where one can. */
 export function impossible(): string | undefined {
   const { status, stdout } = spawnSync(script, ['possible'], { encoding: 'utf8' });
-  return status === 0 ? undefined : stdout.trim() || 'the tools of util-linux are missing';
+  return status === 0 ? cannotPack() : stdout.trim() || 'the tools of util-linux are missing';
 }
 
-/**
- * What `npm install --global --prefix TREE/usr` leaves there: the package as npm packs it, its
- * run-time dependencies, and its programs on the path.
- */
+/** The package on the machine as an operator installs it. */
 export function installPackage(tree: string): void {
-  const to = join(tree, installed);
-  mkdirSync(to, { recursive: true });
-  const options = { cwd: root, encoding: 'utf8' } as const;
-  // Without scripts: dist/ is built, and other tests run from it.
-  const packed = execFileSync(
-    'npm',
-    ['pack', '--ignore-scripts', '--json', '--pack-destination', tree],
-    options,
-  );
-  const [{ filename }] = JSON.parse(packed);
-  execFileSync('tar', ['-xzf', join(tree, filename), '-C', to, '--strip-components=1']);
-  rmSync(join(tree, filename));
-  if (!existsSync(join(to, 'prebuilds')))
-    cpSync(join(root, 'build/Release/entropyd.node'), join(to, 'build/Release/entropyd.node'));
-  const listed = execFileSync('npm', ['ls', '--omit=dev', '--all', '--parseable'], options);
-  for (const folder of listed.trim().split('\n').slice(1))
-    cpSync(folder, join(to, relative(root, folder)), { recursive: true });
-  const { bin } = JSON.parse(readFileSync(join(to, 'package.json'), 'utf8'));
-  mkdirSync(join(tree, 'usr/bin'), { recursive: true });
-  for (const [name, path] of Object.entries(bin as Record<string, string>)) {
-    chmodSync(join(to, path), 0o755);
-    symlinkSync(join('..', relative('usr', installed), path), join(tree, 'usr/bin', name));
-  }
+  const to = join(tree, 'usr');
+  const args = ['install', '--global', '--offline', '--prefix', to, tarball()];
+  execFileSync('npm', args, { cwd: tree, encoding: 'utf8' });
   // The sandbox shows no home folder, where a version manager may keep it.
-  if (dirname(process.execPath) !== '/usr/bin')
-    cpSync(process.execPath, join(tree, 'usr/bin/node'));
+  if (dirname(process.execPath) !== '/usr/bin') cpSync(process.execPath, join(to, 'bin/node'));
 }
 
 export interface Result {
@@ -92,7 +57,7 @@ const npmParts: Parts = {
   root: '/',
   furnish: installPackage,
   node: 'node',
-  library: `/${installed}/dist/index.js`,
+  library: '/usr/lib/node_modules/entropyd/dist/index.js',
 };
 
 export class Machine {

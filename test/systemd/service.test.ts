@@ -335,9 +335,8 @@ async function all(machine: Machine): Promise<void> {
   );
 
   await t.test('without the addon it says what to do, and the drop-in does it', async (t) => {
-    const hide = () =>
-      machine.sh(`cd ${installed}; mkdir hidden; mv build prebuilds hidden || true`);
-    const show = () => machine.sh(`cd ${installed}; mv hidden/* .; rmdir hidden`);
+    const hide = () => machine.sh(`cd ${installed}; mv prebuilds hidden`);
+    const show = () => machine.sh(`cd ${installed}; mv hidden prebuilds`);
     hide();
     t.equal(machine.run(['systemctl', 'restart', 'entropyd.service']).status, 1);
     t.match(

@@ -1,0 +1,28 @@
+{
+  # The addon for other machines than this one: make.mjs. Its only need is glibc, check.sh says of
+  # which version; libstdc++ and libgcc are inside, and seen by nobody else.
+  "variables": { "native": ".." },
+  "includes": ["../core.gypi"],
+  "targets": [
+    {
+      "target_name": "entropyd",
+      "sources": ["../addon.cc", "../host.cc", "glibc_floor.cc", "find_object.cc", "<@(core_sources)"],
+      "cflags": ["-ffunction-sections", "-fdata-sections"],
+      "ldflags": [
+        "-static-libstdc++",
+        "-static-libgcc",
+        "-Wl,--exclude-libs,ALL",
+        "-Wl,--gc-sections",
+        "-Wl,--strip-all",
+        "-Wl,--wrap=pthread_create",
+        "-Wl,--wrap=pthread_join",
+        "-Wl,--wrap=pthread_detach",
+        "-Wl,--wrap=pthread_once",
+        "-Wl,--wrap=pthread_sigmask",
+        "-Wl,--wrap=pthread_condattr_setclock",
+        "-Wl,--wrap=__pthread_key_create",
+        "-Wl,--wrap=_dl_find_object"
+      ]
+    }
+  ]
+}

@@ -1,0 +1,66 @@
+/**
+ * Makes the addon that the package brings along, for each processor: prebuilds/linux-ARCH, where
+ * node-gyp-build looks. `npm pack` runs it. Not prebuildify: that builds where the checkout has its own
+ * addon, and takes it away.
+ *   make.mjs            makes and checks them
+ *   make.mjs possible   only looks for the compilers
+ */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const prebuilds = fileURLToPath(new URL('../../prebuilds', import.meta.url));
+const nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
+
+/** Debian's cross compilers: their prefix, and their package. */
+const crossCompilers = {
+  x64: ['x86_64-linux-gnu-', 'g++-x86-64-linux-gnu'],
+  arm64: ['aarch64-linux-gnu-', 'g++-aarch64-linux-gnu'],
+};
+/** By this tag a host with another C library passes over it. The addon uses Node-API: any Node will do. */
+const fileName = 'entropyd.glibc.node';
+
+function fail(reason) {
+  console.error(`entropyd: no prebuilt addon for ${reason}`);
+  process.exit(1);
+}
+
+/** Runs a command quietly: what it prints is for when it fails. */
+function run(command, args, environment = {}) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    encoding: 'utf8',
+    env: { ...process.env, ...environment },
+  });
+  if (status !== 0) console.error(`${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}`);
+  return status === 0 ? stdout : undefined;
+}
+
+const compilers = Object.entries(crossCompilers).map(([arch, [crossPrefix, debianPackage]]) => {
+  const own = process.platform === 'linux' && process.arch === arch;
+  const prefix = own ? '' : crossPrefix;
+  if (spawnSync(`${prefix}g++`, ['--version']).status !== 0)
+    fail(
+      `linux-${arch}: ${prefix}g++ is missing, on Debian of the package ${own ? 'g++' : debianPackage}`,
+    );
+  return { arch, CC: `${prefix}gcc`, CXX: `${prefix}g++` };
+});
+
+if (process.argv[2] === 'possible') process.exit();
+
+rmSync(prebuilds, { recursive: true, force: true });
+for (const { arch, ...environment } of compilers) {
+  const args = [nodeGyp, 'rebuild', '--directory', here, '--arch', arch];
+  if (run(process.execPath, args, { JOBS: 'max', ...environment }) === undefined)
+    fail(`linux-${arch}: it does not compile`);
+  mkdirSync(join(prebuilds, `linux-${arch}`), { recursive: true });
+  copyFileSync(
+    join(here, 'build/Release/entropyd.node'),
+    join(prebuilds, `linux-${arch}`, fileName),
+  );
+}
+const checked = run('sh', [join(here, 'check.sh')]);
+if (checked === undefined) fail('older systems: see above');
+process.stderr.write(checked);

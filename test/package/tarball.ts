@@ -1,0 +1,31 @@
+/** The package's tarball, for tests of what is installed. */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+/** Why none can be made here, such as a compiler that is missing; undefined where one can. */
+export function cannotPack(): string | undefined {
+  const args = [path('../../native/prebuilt/make.mjs'), 'possible'];
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  return status === 0 ? undefined : stderr.trim();
+}
+
+/**
+ * The tarball that `npm pack` makes of this tree, made by the first who asks: that takes a minute.
+ * @returns its path
+ */
+export function tarball(): string {
+  const { status, stdout, stderr } = spawnSync(path('tarball.sh'), { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`npm pack: ${stderr}`);
+  return stdout.trim();
+}
+
+/** Runs a file's tests with the tarball; where there can be none they are skipped, with CI=true they fail. */
+export async function withTarball(tests: (tarball: string) => Promise<void>): Promise<void> {
+  const reason = cannotPack();
+  if (reason === undefined) await tests(tarball());
+  else if (process.env.CI === 'true') t.fail(reason);
+  else t.plan(0, reason);
+}
