@@ -9,6 +9,7 @@ const levels: readonly (readonly string[])[] = [
   ['errors.ts', 'version.ts', 'terminal.ts'],
   [
     'native.ts',
+    'page-files.ts',
     'activation.ts',
     'probe.ts',
     'protocol.ts',

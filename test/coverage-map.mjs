@@ -1,7 +1,6 @@
-// Each source file earns its coverage from its own test. Tests in these folders, and those named
-// behind them, are about something else than one file of src/.
-const folders =
-  /^test\/(debian|fuzz|interop|kubernetes|man|monitoring|native|package|page|systemd)\//;
+// Each source file earns its coverage from its own test, and so do the page's that need no browser.
+// Tests in these folders, and those named behind them, are about something else than one file.
+const folders = /^test\/(debian|fuzz|interop|kubernetes|man|monitoring|native|package|systemd)\//;
 const files = /^test\/(architecture|bundle|documents|flat|install)\.test/;
 
 export default (test) =>
@@ -10,4 +9,5 @@ export default (test) =>
     : test
         .replace('connection-plain', 'connection')
         .replace(/^test/, 'src')
-        .replace(/\.test\.ts$/, '.ts');
+        .replace(/\.test\.ts$/, '.ts')
+        .replace(/^src\/page\/(.*)\.ts$/, 'page/$1.js');

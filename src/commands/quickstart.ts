@@ -68,5 +68,7 @@ Call it:
   curl -H 'X-Auth-Token: any' -d '{"random_data_length":"512"}' ${url}/v1.0/project/kms/gen-random
   node dist/entropyctl.js random 32 --socket ${socket}
 
+Look at it: ${url}/
+
 Serving until Ctrl-C.`);
 }

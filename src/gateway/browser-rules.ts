@@ -1,7 +1,7 @@
 /**
  * Who may be answered when a browser on this host is somebody else's tool (DESIGN, "Safety of the
  * gateway"): API routes take nothing from web pages; pages answer only under names of this host, so
- * that a name rebound to 127.0.0.1 reads nothing.
+ * that a name rebound to 127.0.0.1 reads nothing, and other hosts only under configured names.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { isLoopback } from './address.js';
@@ -27,17 +27,22 @@ export function isFromWebPage(headers: IncomingHttpHeaders): boolean {
 /**
  * Whether pages answer under this Host.
  * @param host the header, with or without a port
- * @param pageHosts names and addresses allowed besides localhost and loopback addresses, IPv6 without
- *   brackets; case does not matter
+ * @param pageHosts names and addresses allowed besides, IPv6 without brackets; case does not matter
+ * @param local the address that the request came to, or `unix`: localhost and loopback addresses
+ *   count only where no other host can connect
  * @returns false: a page must refuse
  */
-export function isPageHost(host: string | undefined, pageHosts: readonly string[]): boolean {
+export function isPageHost(
+  host: string | undefined,
+  pageHosts: readonly string[],
+  local: string,
+): boolean {
   const { ipv6, name } = hostPattern.exec(host?.toLowerCase() ?? '')?.groups ?? {};
   const named = ipv6 ?? name;
   if (!named) return false;
+  const isOwn = local === 'unix' || isLoopback(local);
   return (
-    name === 'localhost' ||
-    isLoopback(named) ||
+    (isOwn && (name === 'localhost' || isLoopback(named))) ||
     pageHosts.some((allowed) => allowed.toLowerCase() === named)
   );
 }

@@ -7,7 +7,7 @@ import type { Audit } from './audit.js';
 import { readBody } from './body.js';
 import { GatewayCounters } from './counters.js';
 import { malformedAnswer } from './malformed.js';
-import { type Answer, noFacts } from './route.js';
+import { type Answer, type GatewayRequest, noFacts } from './route.js';
 import type { Router } from './router.js';
 import { send } from './send.js';
 
@@ -23,6 +23,11 @@ export interface Logger {
 
 /** How a listener is reached: over a Unix socket nobody has an address. */
 export type Transport = 'tcp' | 'unix';
+
+/** Both ends of a connection, as {@link GatewayRequest} has them. */
+type Ends = Pick<GatewayRequest, 'remote' | 'local'>;
+
+const unixEnds: Ends = { remote: 'unix', local: 'unix' };
 
 /** All exchanges of one gateway, over whichever listener they came. */
 export interface Exchanges {
@@ -55,7 +60,7 @@ export function createExchanges(
   async function answerTo(
     request: IncomingMessage,
     response: ServerResponse,
-    remote: string,
+    { remote, local }: Ends,
   ): Promise<Answer> {
     const { method = '', url = '', headers, rawHeaders, httpVersion } = request;
     // RFC 9112 3.2. node:http's own check would answer without a body.
@@ -97,6 +102,7 @@ export function createExchanges(
           rawHeaders,
           body,
           remote,
+          local,
           whenGone,
           facts,
         }),
@@ -113,10 +119,10 @@ export function createExchanges(
   async function run(
     request: IncomingMessage,
     response: ServerResponse,
-    remote: string,
+    ends: Ends,
   ): Promise<void> {
     counters.running++;
-    const answer = await answerTo(request, response, remote);
+    const answer = await answerTo(request, response, ends);
     try {
       await send(request, response, answer, !finishing);
     } catch (error) {
@@ -133,8 +139,9 @@ export function createExchanges(
 
   return {
     handler: (transport) => (request, response) => {
-      const remote = transport === 'unix' ? transport : (request.socket.remoteAddress ?? 'unknown');
-      void run(request, response, remote);
+      const { remoteAddress = 'unknown', localAddress = 'unknown' } = request.socket;
+      const ends = transport === 'unix' ? unixEnds : { remote: remoteAddress, local: localAddress };
+      void run(request, response, ends);
     },
     finish() {
       finishing = true;

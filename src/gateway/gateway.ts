@@ -103,6 +103,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     isTls,
     access,
     upstream: upstream && countUpstream(upstream, counters.upstream),
+    listen: () => listeners.map(({ address }) => address),
   });
   const exchanges = createExchanges(router, log, audit, counters);
   try {
@@ -207,7 +208,7 @@ async function openListener(
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     // node:net keeps the first answer: an address that is asked for later may be gone.
-    void socket.remoteAddress;
+    void [socket.remoteAddress, socket.localAddress];
   });
   server.on('drop', () => counters.connectionsRefused++);
   const address = await listen(server, wanted, lacking);

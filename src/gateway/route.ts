@@ -7,6 +7,8 @@ export interface RandomSource {
   /** A new array of exactly `size` random bytes, 1 to 131,072. */
   random(size: number): Promise<Uint8Array>;
   health(): Promise<{ state: string; healthy: boolean; reason: string }>;
+  /** All of `health`, and more: docs/protocol.md has the members. */
+  status(): Promise<{ state: string; reason: string }>;
   /** Prometheus text format. */
   metrics(options?: { timeoutMs?: number }): Promise<string>;
 }
@@ -30,6 +32,8 @@ export interface GatewayRequest {
   readonly body: Buffer;
   /** Who asks: an IP address, `unix`, or `unknown` for one that was gone before it was looked at. */
   readonly remote: string;
+  /** The address that it came to: of this host's, `unix`, or `unknown` as for `remote`. */
+  readonly local: string;
   /** Calls `listener` when the connection is gone, also after the answer. Absent: nobody can go. */
   readonly whenGone?: (listener: () => void) => void;
   /** For the route to fill. */

@@ -27,6 +27,7 @@ t.test(
     t.match(page, /Huawei and OTC gen-random: \{"random_data":"[0-9A-F]{128}"\}/);
     const [, url] = /--endpoint-url (http:\/\/127\.0\.0\.1:\d+)$/m.exec(page) ?? [];
     t.match(page, `node dist/entropyctl.js random 32 --socket ${socket}`);
+    t.match(page, `\nLook at it: ${url}/\n`);
     t.equal(statSync(dirname(socket)).mode & 0o777, 0o700, 'nobody else gets in');
     const again = await fetch(`${url}/v1.0/project/kms/gen-random`, {
       method: 'POST',

@@ -42,13 +42,29 @@ t.test('answers pages under localhost, loopback addresses and configured names o
     ['2130706433', false],
     ['user@localhost', false],
   ] as const)
-    t.equal(isPageHost(host, ['entropy.EXAMPLE']), expected, JSON.stringify(host));
-  t.notOk(isPageHost('', ['']), 'an empty configured name allows nothing');
-  t.ok(
-    isPageHost('[2001:db8::1]:8478', ['2001:DB8::1']),
-    'an address of this host, for monitoring',
-  );
-  t.notOk(isPageHost('[2001:db8::2]:8478', ['2001:DB8::1']));
+    t.equal(isPageHost(host, ['entropy.EXAMPLE'], 'unix'), expected, JSON.stringify(host));
+  t.notOk(isPageHost('', [''], 'unix'), 'an empty configured name allows nothing');
+});
+
+t.test('where other hosts can connect, only configured names count', async (t) => {
+  for (const [local, host, expected] of [
+    ['unix', 'localhost', true],
+    ['127.0.0.1', 'localhost', true],
+    ['::1', '[::1]:8478', true],
+    ['::ffff:127.0.0.1', '127.0.0.1:8478', true],
+    ['192.0.2.1', 'localhost', false],
+    ['192.0.2.1', '127.0.0.1', false],
+    ['2001:db8::1', '[::1]', false],
+    ['::ffff:192.0.2.1', 'localhost', false],
+    ['unknown', 'localhost', false],
+    ['', 'localhost', false],
+    ['192.0.2.1', 'entropy.example:8478', true],
+    ['2001:db8::1', 'entropy.example', true],
+    ['192.0.2.1', '192.0.2.1', false],
+  ] as const)
+    t.equal(isPageHost(host, ['entropy.example'], local), expected, `${host} at ${local}`);
+  t.ok(isPageHost('[2001:db8::1]:8478', ['2001:DB8::1'], '2001:db8::1'), 'also an address');
+  t.notOk(isPageHost('[2001:db8::2]:8478', ['2001:DB8::1'], '2001:db8::1'));
 });
 
 t.test('says yes or no to any Host', async (t) => {
@@ -58,7 +74,7 @@ t.test('says yes or no to any Host', async (t) => {
     fc.ipV6().map((ip) => `[${ip}%lo]`),
   );
   t.doesNotThrow(() =>
-    fc.assert(fc.property(host, (host) => typeof isPageHost(host, ['x.y']) === 'boolean')),
+    fc.assert(fc.property(host, (host) => typeof isPageHost(host, ['x.y'], 'unix') === 'boolean')),
   );
 });
 
@@ -66,7 +82,10 @@ t.test('no name but the known ones passes, whatever stands around it', async (t)
   t.doesNotThrow(() =>
     fc.assert(
       fc.property(fc.domain(), (domain) => {
-        return !isPageHost(domain, []) && !isPageHost(`${domain}:80`, ['localhost', 'x.y']);
+        return (
+          !isPageHost(domain, [], 'unix') &&
+          !isPageHost(`${domain}:80`, ['localhost', 'x.y'], '127.0.0.1')
+        );
       }),
     ),
   );

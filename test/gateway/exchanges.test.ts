@@ -17,10 +17,10 @@ function echoRoute(answer?: (request: GatewayRequest) => Promise<Answer>): Route
     bodyLimitBytes: 10,
     answer:
       answer ??
-      (async ({ id, method, path, query, remote, body }) => ({
+      (async ({ id, method, path, query, remote, local, body }) => ({
         status: 200,
         headers: { 'x-request-id': id },
-        body: `${method} ${path} ${query} ${remote} ${body}`,
+        body: `${method} ${path} ${query} ${remote} ${local} ${body}`,
       })),
     refuse: (error, requestId) => ({
       status: error instanceof EntropyError && error.code === 'ERR_TOO_LARGE' ? 413 : 503,
@@ -30,7 +30,7 @@ function echoRoute(answer?: (request: GatewayRequest) => Promise<Answer>): Route
   };
 }
 
-t.test('hands method, path, query, address, headers and body to the route', async (t) => {
+t.test('hands method, path, query, addresses, headers and body to the route', async (t) => {
   const seen: unknown[] = [];
   const exchanges = createExchanges((...args) => {
     seen.push(args);
@@ -38,7 +38,7 @@ t.test('hands method, path, query, address, headers and body to the route', asyn
   }, memoryLog());
   const port = await serve(t, exchanges.handler('tcp'));
   const answer = await call({ port, method: 'POST', path: '/a/b?c=/d?e', body: 'body' });
-  t.match(answer, { status: 200, body: 'POST /a/b c=/d?e 127.0.0.1 body' });
+  t.match(answer, { status: 200, body: 'POST /a/b c=/d?e 127.0.0.1 127.0.0.1 body' });
   t.match(answer.headers['x-request-id'], /^[0-9a-f-]{36}$/);
   t.match(seen, [['POST', '/a/b', { host: /./ }]]);
   const again = await call({ port });
@@ -50,12 +50,13 @@ t.test(
   async (t) => {
     const exchanges = createExchanges(() => echoRoute(), memoryLog());
     const port = await serve(t, exchanges.handler('unix'));
-    t.equal((await call({ port })).body, 'GET /  unix ');
+    t.equal((await call({ port })).body, 'GET /  unix unix ');
     const gone = createServer((request, response) => {
-      Object.defineProperty(request.socket, 'remoteAddress', { value: undefined });
+      for (const name of ['remoteAddress', 'localAddress'])
+        Object.defineProperty(request.socket, name, { value: undefined });
       exchanges.handler('tcp')(request, response);
     });
-    t.equal((await call({ port: await serve(t, gone) })).body, 'GET /  unknown ');
+    t.equal((await call({ port: await serve(t, gone) })).body, 'GET /  unknown unknown ');
   },
 );
 
@@ -199,7 +200,7 @@ t.test('invites a body that fits, and refuses one that does not without inviting
   const head = 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-Continue\r\n';
   t.match(
     await exchange({ port }, `${head}Content-Length: 1\r\n\r\nx`),
-    /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 .*POST \/ {2}127\.0\.0\.1 x$/s,
+    /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 .*POST \/ {2}127\.0\.0\.1 127\.0\.0\.1 x$/s,
   );
   t.match(await exchange({ port }, `${head}Content-Length: 11\r\n\r\n`), /^HTTP\/1\.1 413 /);
 });

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
@@ -86,7 +87,8 @@ t.test('serves all APIs and the pages on every listener', async (t) => {
     });
     const host = { host: 'localhost' };
     t.match(await call({ ...where, path: '/healthz', headers: host }), { status: 200 });
-    t.match(await call({ ...where, method: 'HEAD', path: '/', headers: host }), { body: '' });
+    for (const path of ['/', '/healthz', '/status', '/page/page.js'])
+      t.match(await call({ ...where, method: 'HEAD', path, headers: host }), { body: '' });
     t.equal((await call({ ...where, path: '/nothing' })).status, 404);
   }
   t.strictSame(log.records, [
@@ -392,6 +394,41 @@ t.test('other hosts need TLS and credentials; TLS covers TCP and not Unix', asyn
   }
   t.equal((await call({ socketPath, ...genRandomCall, headers: {} })).status, 401, 'plain');
 });
+
+/** An address of this host that is not loopback. */
+const reachable = Object.values(networkInterfaces())
+  .flat()
+  .find((address) => address?.family === 'IPv4' && !address.internal)?.address;
+
+t.test(
+  'where other hosts can connect, pages answer under configured names only',
+  { skip: reachable === undefined && 'this host has no address but loopback' },
+  async (t) => {
+    const { ca, ...tls } = makeCertificate(dir, 'pages');
+    const credentials = writePrivate('pages.toml', credentialsOf('secret', 'abc'));
+    const pageHosts = ['entropy.example'];
+    const options = { listen: ['0.0.0.0:0'], tls, credentials, pageHosts };
+    const { port } = await start(t, 'pages', options);
+    for (const path of ['/', '/status', '/metrics', '/healthz', '/page/page.js'])
+      for (const [to, host, status] of [
+        [reachable, 'localhost', 403],
+        [reachable, `127.0.0.1:${port}`, 403],
+        [reachable, `${reachable}:${port}`, 403],
+        [reachable, 'entropy.example', 200],
+        ['127.0.0.1', 'localhost', 200],
+      ] as const) {
+        const { status: actual } = await call({
+          port,
+          ca,
+          path,
+          headers: { host },
+          ...(to === undefined ? {} : { host: to }),
+          servername: 'localhost',
+        });
+        t.equal(actual, status, `${path} under ${host} at ${to}`);
+      }
+  },
+);
 
 t.test('signatures that are required and cannot be verified stop the start', async (t) => {
   await t.rejects(start(t, 'required', { requireSignatures: true }), {

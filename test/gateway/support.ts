@@ -28,6 +28,7 @@ export function fakeSource(overrides: Partial<RandomSource> = {}): RandomSource 
   return {
     random: async (size) => Uint8Array.from({ length: size }, (_, i) => i),
     health: async () => ({ state: 'operational', healthy: true, reason: '' }),
+    status: async () => ({ state: 'operational', reason: '', requests: 1 }),
     metrics: async () => 'entropyd_up 1\n',
     ...overrides,
   };
@@ -36,7 +37,7 @@ export function fakeSource(overrides: Partial<RandomSource> = {}): RandomSource 
 /** A source of which every method fails with `error`. */
 export function failingSource(error: unknown): RandomSource {
   const fail = () => Promise.reject(error);
-  return { random: fail, health: fail, metrics: fail };
+  return { random: fail, health: fail, status: fail, metrics: fail };
 }
 
 /** A log that keeps what it is given. */
@@ -62,6 +63,10 @@ export async function serve(t: Test, handler: RequestListener | Server): Promise
 /** One request over a connection of its own. */
 export async function call(options: {
   port?: number;
+  /** The address; default 127.0.0.1. */
+  host?: string;
+  /** The name that the certificate is to have. */
+  servername?: string;
   socketPath?: string;
   method?: string;
   path?: string;
@@ -111,6 +116,7 @@ export function gatewayRequest(overrides: Partial<GatewayRequest> = {}): Gateway
     rawHeaders: Object.entries(headers).flat() as string[],
     body: Buffer.alloc(0),
     remote: 'unix',
+    local: 'unix',
     facts: noFacts(),
     ...overrides,
   };

@@ -40,6 +40,7 @@ async function start(t: Test) {
       }
     },
     health: () => client.health(),
+    status: () => client.status(),
     metrics: () => client.metrics(),
   };
   /** Resolves when the daemon runs again. */

@@ -1,0 +1,106 @@
+/** The answer of /status, as far as the page reads it; anything else in it is left out. */
+
+/**
+ * @typedef {{ name: string, path: string, rngCurrent: string, state: string, testedBitsPerByte: number,
+ *   creditedBitsPerByte: number, bytes: number, bytesPerSecond: number, retries: number, alarms: number,
+ *   lastAlarm: string, lastError: string }} Source
+ * @typedef {{ time: string, state: string, reason: string }} Transition
+ * @typedef {{ version: string, dialect: string, verifies: boolean, listen: string[] }} Gateway
+ * @typedef {{ bounds: number[], buckets: number[] }} Serving
+ * @typedef {{ state: string, reason: string, sources: Source[], transitions: Transition[], version: string,
+ *   node: string, openssl: string, pid: number, uptimeSeconds: number, reseeds: number,
+ *   requestsSinceReseed: number, secondsSinceReseed: number, memoryLocked: boolean, connections: number,
+ *   connectionsTotal: number, requests: number, randomBytes: number, errors: [string, number][],
+ *   serving: Serving, gateway: Gateway }} Status
+ */
+
+/** @param {unknown} value */
+const text = (value) => (typeof value === 'string' ? value : '');
+
+/** @param {unknown} value */
+const number = (value) => (typeof value === 'number' ? value : 0);
+
+/**
+ * @param {unknown} value
+ * @returns {Record<string, unknown>} an empty one for what is no object
+ */
+const object = (value) =>
+  typeof value === 'object' && value !== null ? /** @type {Record<string, unknown>} */ (value) : {};
+
+/**
+ * @template T
+ * @param {unknown} value
+ * @param {(item: unknown) => T} read
+ * @returns {T[]} an empty one for what is no array
+ */
+const list = (value, read) => (Array.isArray(value) ? value.map(read) : []);
+
+/**
+ * Reads an answer. A member that is missing or of another type is empty or 0: a daemon of another
+ * version must not blind the page.
+ * @param {unknown} body any JSON
+ * @returns {Status}
+ */
+export function readStatus(body) {
+  const from = object(body);
+  const serving = object(from.serving);
+  const gateway = object(from.gateway);
+  return {
+    state: text(from.state),
+    reason: text(from.reason),
+    sources: list(from.sources, readSource),
+    transitions: list(from.transitions, readTransition),
+    version: text(from.version),
+    node: text(from.node),
+    openssl: text(from.openssl),
+    pid: number(from.pid),
+    uptimeSeconds: number(from.uptimeSeconds),
+    reseeds: number(from.reseeds),
+    requestsSinceReseed: number(from.requestsSinceReseed),
+    secondsSinceReseed: number(from.secondsSinceReseed),
+    memoryLocked: from.memoryLocked === true,
+    connections: number(from.connections),
+    connectionsTotal: number(from.connectionsTotal),
+    requests: number(from.requests),
+    randomBytes: number(from.randomBytes),
+    errors: Object.entries(object(from.errors)).map(([code, count]) => [code, number(count)]),
+    serving: { bounds: list(serving.bounds, number), buckets: list(serving.buckets, number) },
+    gateway: {
+      version: text(gateway.version),
+      dialect: text(gateway.dialect),
+      verifies: gateway.verifies === true,
+      listen: list(gateway.listen, text),
+    },
+  };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Source}
+ */
+function readSource(value) {
+  const from = object(value);
+  return {
+    name: text(from.name),
+    path: text(from.path),
+    rngCurrent: text(from.rngCurrent),
+    state: text(from.state),
+    testedBitsPerByte: number(from.testedBitsPerByte),
+    creditedBitsPerByte: number(from.creditedBitsPerByte),
+    bytes: number(from.bytes),
+    bytesPerSecond: number(from.bytesPerSecond),
+    retries: number(from.retries),
+    alarms: number(from.alarms),
+    lastAlarm: text(from.lastAlarm),
+    lastError: text(from.lastError),
+  };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Transition}
+ */
+function readTransition(value) {
+  const from = object(value);
+  return { time: text(from.time), state: text(from.state), reason: text(from.reason) };
+}

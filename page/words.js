@@ -1,0 +1,79 @@
+/** Numbers and times as people read them. */
+
+/** Between a number and its unit there is no new line. */
+const space = '\u00a0';
+
+const whole = new Intl.NumberFormat('en');
+
+/** @param {number} value */
+export const count = (value) => whole.format(value);
+
+/**
+ * With a prefix of the SI.
+ * @param {number} value
+ * @param {readonly string[]} units each a thousand times the one before
+ * @param {number} [digits] three are what a glance takes in
+ */
+function scaled(value, units, digits = 3) {
+  // What would be rounded to 1,000 is 1 of the next unit.
+  const limit = 1000 - 0.5 * 10 ** (3 - digits);
+  let index = 0;
+  while (index < units.length - 1 && value >= limit) {
+    value /= 1000;
+    index++;
+  }
+  const number = new Intl.NumberFormat('en', { maximumSignificantDigits: digits }).format(value);
+  return number + space + units[index];
+}
+
+/** @param {number} value bytes */
+export const bytes = (value) => scaled(value, ['B', 'kB', 'MB', 'GB', 'TB', 'PB']);
+
+/** @param {number} value bytes per second */
+export const byteRate = (value) => scaled(value, ['B/s', 'kB/s', 'MB/s', 'GB/s']);
+
+/** @param {number} value per second */
+export const rate = (value) => scaled(value, ['/s', 'k/s', 'M/s']);
+
+/** @param {number} seconds read off a histogram, which gives two digits at most */
+export const shortTime = (seconds) => scaled(seconds * 1e6, ['µs', 'ms', 's'], 2);
+
+/** Units of a duration, seconds. */
+const durations = /** @type {const} */ ([
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+  ['s', 1],
+]);
+
+/**
+ * A duration in its two largest units.
+ * @param {number} seconds below 0 counts as 0
+ */
+export function duration(seconds) {
+  const rest = Math.max(0, Math.floor(seconds));
+  const first = durations.findIndex(([, size]) => rest >= size);
+  if (first < 0) return `0${space}s`;
+  const parts = durations.slice(first, first + 2).map(([unit, size], i) => {
+    const above = i === 0 ? Infinity : /** @type {number} */ (durations[first]?.[1]);
+    return { unit, value: Math.floor((rest % above) / size) };
+  });
+  return parts
+    .filter(({ value }) => value > 0)
+    .map(({ unit, value }) => value + space + unit)
+    .join(' ');
+}
+
+/** @param {number} value */
+const two = (value) => String(value).padStart(2, '0');
+
+/** @param {Date} time */
+export const clock = (time) =>
+  `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+
+/**
+ * Date and time in the reader's zone.
+ * @param {Date} time
+ */
+export const dateAndClock = (time) =>
+  `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())} ${clock(time)}`;

@@ -1,0 +1,62 @@
+import fc from 'fast-check';
+import t from 'tap';
+
+const { paths, roundedUp, spanMs } = await import(
+  new URL('../../page/chart.js', import.meta.url).href
+);
+
+t.test('a scale ends at 1, 2 or 5 of a power of ten', async (t) => {
+  for (const [value, expected] of [
+    [1, 1],
+    [1.1, 2],
+    [2, 2],
+    [4, 5],
+    [5.01, 10],
+    [99, 100],
+    [0.000_05, 0.000_05],
+    [0.03, 0.05],
+  ] as const)
+    t.ok(Math.abs(roundedUp(value) / expected - 1) < 1e-9, `${value}: ${roundedUp(value)}`);
+});
+
+t.test('a scale holds its values', async (t) => {
+  const value = fc.double({ min: 1e-9, max: 1e15, noNaN: true });
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(value, (value) => {
+        const top = roundedUp(value);
+        return top >= value * (1 - 1e-9) && top <= value * 10;
+      }),
+    ),
+  );
+});
+
+const now = spanMs;
+const at = (at: number, value: number | undefined) => ({ at, value });
+
+t.test('a line goes from two minutes ago at the left to now at the right', async (t) => {
+  for (const [name, points, line, area] of [
+    ['no point', [], '', ''],
+    ['one point', [at(now, 0)], 'M300.0 80.0h0', ''],
+    [
+      'two points',
+      [at(now - 4_000, 0), at(now, 10)],
+      'M290.0 80.0L300.0 3.0',
+      'M290.0 80L290.0 80.0L300.0 3.0V80Z',
+    ],
+    [
+      'a gap in time',
+      [at(0, 5), at(1_000, 5), at(now, 10)],
+      'M0.0 41.5L2.5 41.5M300.0 3.0h0',
+      'M0.0 80L0.0 41.5L2.5 41.5V80Z',
+    ],
+    [
+      'nothing served',
+      [at(0, 5), at(1_000, undefined), at(2_000, 5)],
+      'M0.0 41.5h0M5.0 41.5h0',
+      '',
+    ],
+    ['above the scale', [at(now, Infinity)], 'M300.0 3.0h0', ''],
+  ] as const)
+    t.strictSame(paths(points, now, 10), { line, area }, name);
+});

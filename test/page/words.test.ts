@@ -1,0 +1,51 @@
+import fc from 'fast-check';
+import t from 'tap';
+
+const words = await import(new URL('../../page/words.js', import.meta.url).href);
+
+t.test('numbers have the unit that a glance takes in', async (t) => {
+  for (const [name, value, expected] of [
+    ['count', 1234567, '1,234,567'],
+    ['bytes', 0, '0 B'],
+    ['bytes', 999, '999 B'],
+    ['bytes', 999.4, '999 B'],
+    ['bytes', 999.6, '1 kB'],
+    ['bytes', 1_234_567, '1.23 MB'],
+    ['bytes', 2 ** 60, '1,150 PB'],
+    ['byteRate', 4_500_000, '4.5 MB/s'],
+    ['rate', 0.5, '0.5 /s'],
+    ['rate', 999.7, '1 k/s'],
+    ['rate', 12_345, '12.3 k/s'],
+    ['shortTime', 0.000_075_4, '75 µs'],
+    ['shortTime', 0.000_996, '1 ms'],
+    ['shortTime', 0.01, '10 ms'],
+    ['shortTime', 12, '12 s'],
+    ['duration', -3, '0 s'],
+    ['duration', 0.9, '0 s'],
+    ['duration', 59.9, '59 s'],
+    ['duration', 60, '1 min'],
+    ['duration', 3_661, '1 h 1 min'],
+    ['duration', 7_205, '2 h'],
+    ['duration', 90_061, '1 d 1 h'],
+    ['duration', 864_000, '10 d'],
+  ] as const)
+    t.equal(words[name](value).replaceAll('\u00a0', ' '), expected, `${name} ${value}`);
+});
+
+t.test('a number and its unit stand in one line', async (t) => {
+  for (const text of [words.bytes(5), words.duration(0), words.duration(5)])
+    t.match(text, /^\d+\u00a0\w+$/);
+});
+
+t.test('no value is shown as a thousand of a unit that has a larger one', async (t) => {
+  const value = fc.double({ min: 0, max: 1e12, noNaN: true });
+  t.doesNotThrow(() =>
+    fc.assert(fc.property(value, (value) => !/^1,000\s[kMGT]?B$/.test(words.bytes(value)))),
+  );
+});
+
+t.test('times are those of the reader’s zone', async (t) => {
+  const time = new Date(2026, 10, 2, 3, 4, 5);
+  t.equal(words.clock(time), '03:04:05');
+  t.equal(words.dateAndClock(time), '2026-11-02 03:04:05');
+});
