@@ -42,7 +42,9 @@ SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 
 cd "$stage"
-sed -i "s|@MAINTAINER@|$maintainer|; s|@NODE@|$node|" debian/control
+control=$(<debian/control)
+control=${control//@MAINTAINER@/"$maintainer"}
+printf '%s\n' "${control//@NODE@/"$node"}" >debian/control
 cat >debian/changelog <<END
 entropyd ($version) stable; urgency=medium
 

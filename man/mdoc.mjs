@@ -36,7 +36,7 @@ function literal(text) {
         .replaceAll("'", '\\(aq')
         .replace(/^\./, '\\&.'),
     );
-  return ['.Pp', '.Bd -literal', ...lines, '.Ed'];
+  return ['.Bd -literal', ...lines, '.Ed'];
 }
 
 function flag({ short, long, value }) {

@@ -16,7 +16,7 @@ if [ ! -d "$tree" ]; then
     'Created-By: Packages' 'Origin: Debian' "Codename: $VERSION_CODENAME" 'Component: main' | head -n 1)
   [ -n "$mirror" ] || { echo "no mirror of $VERSION_CODENAME is configured: apt-get update?" >&2; exit 1; }
   rm -rf "$tree.new"
-  debootstrap --variant=minbase --include="$packages" "$VERSION_CODENAME" "$tree.new" "$mirror" \
+  debootstrap --force-check-gpg --variant=minbase --include="$packages" "$VERSION_CODENAME" "$tree.new" "$mirror" \
     >"$cache/log" 2>&1 || { tail -n 20 "$cache/log" >&2; exit 1; }
   touch "$tree.new"
   mv "$tree.new" "$tree"

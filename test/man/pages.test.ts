@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { configSchema, parseConfigFile } from '../../src/config-file.js';
@@ -21,7 +21,7 @@ if (missing.length > 0) {
 
 /** A page as a terminal shows it, without bold and underlines. */
 function rendered(name: string): string {
-  const text = execFileSync('mandoc', ['-T', 'utf8', '-O', 'width=100', join(folder, name)], {
+  const text = execFileSync('mandoc', ['-T', 'utf8', '-O', 'width=100', resolve(folder, name)], {
     encoding: 'utf8',
   });
   // It prints a letter, a step back, and the letter again.
@@ -138,6 +138,33 @@ function all(): void {
           known.some((each) => each.includes(`-${option}`)),
           `${name}: -${option}`,
         );
+  });
+
+  t.test('what the help of a command adds stands there as it is', async (t) => {
+    const added = [
+      'Examples:',
+      '  $ entropyctl random 1 --format hex',
+      '',
+      `.it's "all" C:\\ and 'more'`,
+      `'quoted`,
+    ].join('\n');
+    const script = `
+      import { program } from './dist/program-entropyctl.js';
+      program.commands[0].addHelpText('after', '\\n' + ${JSON.stringify(added)} + '\\n');
+      const { page } = await import('./man/page.mjs');
+      const template = (await import('node:fs')).readFileSync('man/entropyctl.1', 'utf8');
+      process.stdout.write(page(template));`;
+    const source = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    const path = join(temporaryFolder(), 'entropyctl.1');
+    writeFileSync(path, source);
+    t.match(spawnSync('mandoc', ['-T', 'lint', '-W', 'warning', path], { encoding: 'utf8' }), {
+      status: 0,
+      stdout: '',
+    });
+    t.ok(rendered(path).replaceAll(/^ {5}/gm, '').includes(`\n${added}\n`));
   });
 
   const page = rendered('entropyd.toml.5');
