@@ -1,8 +1,11 @@
-/** Every link of the documents within the repository leads to a file and a heading that are there. */
+/** The documents: links lead to files and headings that are there, and limits are those of the code. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { defaultLimits, generatorDefaults } from '../src/config.js';
+import { maxFileBytes } from '../src/gateway/given-file.js';
+import { httpLimits } from '../src/gateway/http-server.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const isDocument = (name: string) => name.endsWith('.md');
@@ -98,4 +101,38 @@ t.test('a fault is found, and what is no link is none', async (t) => {
   const text =
     '[a](b.md) ![i](c.svg "t") [x](https://example.org) `[n](o.md)`\n```\n[n](o.md)\n```\n[r]: d.md\n';
   t.strictSame(linksOf(text), ['b.md', 'c.svg', 'd.md']);
+});
+
+t.test('the operator reads the limits that hold', async (t) => {
+  const rows = (fromDisk('docs/operations.md')?.split('\n## Limits\n')[1] ?? '').split('\n');
+  const { unsentBytes, unsentBytesPerUser, ...limits } = defaultLimits;
+  const mebibytes = (size: number) => `${size / 1024 ** 2} MiB`;
+  const seconds = (ms: number) => `${ms / 1000} s`;
+  t.equal(limits.bytesPerSecondPerUser, 0);
+  for (const [name, value] of [
+    ['message_bytes', `${limits.messageBytes.toLocaleString('en')} bytes`],
+    [
+      'connections',
+      `${limits.connections}, and 16 more for administrators; ${limits.connectionsPerUser}`,
+    ],
+    ['bytes_per_second_per_user', 'no limit'],
+    [
+      'unsent_bytes',
+      `${mebibytes(unsentBytes)}; ${mebibytes(unsentBytesPerUser)}; 128 KiB a connection`,
+    ],
+    ['fresh_requests_per_user', String(limits.freshRequestsPerUser)],
+    ['message_seconds', `${limits.messageSeconds} s; ${limits.stallSeconds} s`],
+    [
+      'reseed_requests',
+      `after ${generatorDefaults.reseedRequests} generates or ${generatorDefaults.reseedSeconds} s`,
+    ],
+    ['connections of one listener', String(httpLimits.connections)],
+    ['headers', `${httpLimits.headerBytes / 1024} KiB, ${seconds(httpLimits.headersMs)}`],
+    ['TLS handshake', seconds(httpLimits.headersMs)],
+    ['between requests', `${seconds(httpLimits.keepAliveMs)}; ${seconds(httpLimits.silenceMs)}`],
+    ['credentials file', `${mebibytes(maxFileBytes)} each`],
+  ] as const) {
+    const row = rows.find((each) => each.split('|')[1]?.match(new RegExp(`(^ |\`)${name}\\b`)));
+    t.equal(row?.split('|')[2]?.trim(), value, name);
+  }
 });

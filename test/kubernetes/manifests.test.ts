@@ -280,12 +280,9 @@ t.test('the kustomizations name what is there', async (t) => {
   }
 });
 
-t.test(
-  'the Containerfile has no fault, ends as a user that is not root, and names no command of a shell',
-  async (t) => {
-    const file = text('Containerfile');
-    t.strictSame(validate(file), []);
-    t.match(validate('FROM x\nCPY a b\n'), [{ message: /CPY/ }], 'a fault is found');
-    t.match(file.trim().split('\n').at(-1), /^ENTRYPOINT \["/);
-  },
-);
+t.test('the Containerfile has no fault, and its program is started without a shell', async (t) => {
+  const file = text('Containerfile');
+  t.strictSame(validate(file), []);
+  t.match(validate('FROM x\nCPY a b\n'), [{ message: /CPY/ }], 'a fault is found');
+  t.match(file.trim().split('\n').at(-1), /^ENTRYPOINT \["/);
+});

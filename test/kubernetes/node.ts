@@ -102,7 +102,13 @@ export class Node {
     cpSync(join(manifests, variant), copy, { recursive: true });
     for (const [name, text] of Object.entries(secrets)) writeFileSync(join(copy, name), text);
     const { stdout } = this.#ok(['run', this.#folder, 'kubectl', 'kustomize', copy]);
-    return parseManifests(stdout, variant);
+    const found = parseManifests(stdout, variant);
+    // Base64 comes in lines, which Kubernetes takes (Go's encoding/base64) and the schema's format does not.
+    for (const { manifest } of found)
+      if (manifest.kind === 'Secret' && manifest.data !== undefined)
+        for (const [name, value] of Object.entries(manifest.data))
+          manifest.data[name] = value.replaceAll('\n', '');
+    return found;
   }
 
   /** A folder of the node, in memory as /run is. */
