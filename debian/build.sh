@@ -21,10 +21,7 @@ mkdir -p "$stage" "$output"
 
 [ -n "$tarball" ] || tarball=$work/$(npm pack --silent --pack-destination "$work" | tail -n 1)
 tar -xzf "$tarball" -C "$stage"
-addons=$stage/package/prebuilds/linux-$cpu
-# Without prebuilt addons it is this checkout's own.
-[ -d "$addons" ] || install -D -m 644 -t "$addons" build/Release/entropyd.node
-find "$addons/.." -mindepth 1 -maxdepth 1 ! -name "linux-$cpu" -exec rm -r {} +
+find "$stage/package/prebuilds" -mindepth 1 -maxdepth 1 ! -name "linux-$cpu" -exec rm -r {} +
 
 # npm compares what it fetches with the lock's digest.
 cp -r debian "$stage"

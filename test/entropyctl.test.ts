@@ -1,16 +1,20 @@
 import { once } from 'node:events';
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { EntropyError } from '../src/errors.js';
 import { createGenerator } from '../src/generator.js';
 import { version } from '../src/version.js';
 import {
   built,
   environment,
+  exitCodeOf,
+  fakeGenerator,
   freePath,
   lines,
   Program,
   pack,
+  printedBy,
   run,
   startDaemonProgram,
   startFake,
@@ -151,36 +155,173 @@ t.test('a reader that has enough ends it as SIGPIPE would', async (t) => {
   });
 });
 
-t.test('a missing daemon is one line with the path and what to do, and exit code 1', async (t) => {
-  const path = freePath();
-  for (const args of [
-    ['random', '32'],
-    ['random', '32', '--format', 'aws'],
-    ['random', '32', '--format', 'gen-random'],
-  ])
-    t.match(await run(t, 'entropyctl', [...args, '--socket', path]), {
-      status: 1,
-      stdout: '',
-      stderr: `entropyctl: no daemon on ${path} (ENOENT); start one with: entropyd --socket ${path}\n`,
-    });
+/** Each failure: what it takes, the exit code, and the one line, as text and as JSON. */
+t.test('every failure is one line: what, which path, what to do', async (t) => {
+  const { path } = await startServer(t);
+  const failing = await startServer(
+    t,
+    fakeGenerator({
+      fill() {
+        throw new EntropyError('ERR_HEALTH', 'the generator is in its error state: rdseed failed');
+      },
+    }),
+  );
+  const gone = freePath();
+  const file = join(temporaryFolder(), 'no-socket');
+  writeFileSync(file, '');
+  const garbage = await startFake(t, (socket) =>
+    socket.on('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')),
+  );
+  const silent = await startFake(t, (socket) => socket.resume());
+  const closing = await startFake(t, (socket) => socket.destroy());
+  const none = join(temporaryFolder(), 'none', 'file');
+  const folder = temporaryFolder();
+  const out = join(folder, 'failed-output');
+  const missing = `no daemon on ${gone} (ENOENT); start one with: entropyd --socket ${gone}`;
+  const stranger =
+    /^.* \(socket .*\); is that entropyd's socket\? name the right one with --socket$/;
+  const refused =
+    / is for administrators .* \(socket .*\); run it as root, as the daemon's user or /;
+  for (const [args, socket, code, line] of [
+    [['random', '32'], gone, 'ERR_CONNECT', missing],
+    [['random', '32', '--format', 'aws'], gone, 'ERR_CONNECT', missing],
+    [['random', '32', '--format', 'gen-random'], gone, 'ERR_CONNECT', missing],
+    [['random', '1M', '--output', out], gone, 'ERR_CONNECT', missing],
+    [['status'], gone, 'ERR_CONNECT', missing],
+    [['metrics', '--textfile', out], gone, 'ERR_CONNECT', missing],
+    [['version'], gone, 'ERR_CONNECT', missing],
+    [['status'], file, 'ERR_CONNECT', `${file} is no socket: name the daemon's with --socket`],
+    [['status'], garbage.path, 'ERR_MESSAGE', stranger],
+    [['random', '32'], garbage.path, 'ERR_MESSAGE', stranger],
+    [
+      ['version'],
+      silent.path,
+      'ERR_TIMEOUT',
+      /^no answer in time on .*; it is overloaded or hangs: see /,
+    ],
+    [
+      ['version'],
+      closing.path,
+      'ERR_CLOSED',
+      /^the daemon closed the connection: .*; see the daemon's log/,
+    ],
+    [
+      ['random', '32'],
+      failing.path,
+      'ERR_HEALTH',
+      /error state: rdseed failed \(socket .*\); entropyctl status shows why/,
+    ],
+    [['random', '3M', '--output', out], failing.path, 'ERR_HEALTH', /error state/],
+    [['reseed'], path, 'ERR_FORBIDDEN', refused],
+    [['selftest'], path, 'ERR_FORBIDDEN', refused],
+    [['noise', 'rdseed', '1', '--output', out], path, 'ERR_FORBIDDEN', refused],
+    [
+      ['random', '1M', '--output', none],
+      path,
+      'ENOENT',
+      `cannot write ${none} (ENOENT): its folder is not there: make it, or take another`,
+    ],
+    [
+      ['random', '1M', '--output', join(file, 'x')],
+      path,
+      'ENOTDIR',
+      /^cannot write .* a part of its path is no folder$/,
+    ],
+    [
+      ['random', '1M', '--output', folder],
+      path,
+      'EISDIR',
+      `cannot write ${folder} (EISDIR): it is a folder: name a file in it`,
+    ],
+    [
+      ['random', '1M', '--output', '/dev/full'],
+      path,
+      'ENOSPC',
+      /^cannot write \/dev\/full \(ENOSPC\): there is no space left: /,
+    ],
+    [['metrics', '--textfile', none], path, 'ENOENT', /^cannot write .* its folder is not there/],
+  ] as const)
+    for (const json of [false, true]) {
+      const all = [...args, '--socket', socket, ...(json ? ['--json'] : [])];
+      const { status, stdout, stderr } = await run(t, 'entropyctl', all);
+      t.strictSame([status, stdout], [1, ''], all.join(' '));
+      t.equal(lines(stderr).length, 1, stderr);
+      const { message, ...rest } = json
+        ? JSON.parse(stderr).error
+        : { message: stderr.replace(/^entropyctl: /, '').trimEnd(), code };
+      t.strictSame(rest, { code });
+      t.match(message, line);
+    }
+  t.strictSame(
+    readdirSync(folder).filter((name) => name === 'failed-output' || name.endsWith('.tmp')),
+    [],
+    'no part of a file stays',
+  );
 });
 
-t.test('a file that cannot be written is one line and exit code 1', async (t) => {
+t.test('standard output that cannot be written is a failure too', async (t) => {
   const { path } = await startServer(t);
-  for (const [output, said] of [
-    [
-      join(temporaryFolder(), 'none', 'file'),
-      /^entropyctl: ENOENT: no such file or directory, open /,
-    ],
-    [temporaryFolder(), /^entropyctl: EISDIR: /],
-    ['/dev/full', /^entropyctl: ENOSPC: /],
-  ] as const) {
-    const args = ['random', '1M', '--socket', path, '--output', output];
-    const { status, stderr } = await run(t, 'entropyctl', args);
-    t.equal(status, 1, output);
-    t.equal(lines(stderr).length, 1, stderr);
-    t.match(stderr, said);
+  for (const args of [['random', '1M'], ['status'], ['health'], ['version'], ['metrics']]) {
+    const program = new Program(
+      t,
+      [process.execPath, built('entropyctl'), ...args, '--socket', path],
+      {
+        script: 'exec "$0" "$@" >/dev/full',
+      },
+    );
+    t.match(await program.ended, {
+      status: 1,
+      stderr: /^entropyctl: cannot write standard output \(ENOSPC\): there is no space left/,
+    });
   }
+});
+
+t.test('a reader that has enough is quiet for every command', async (t) => {
+  const { path } = await startServer(t);
+  for (const args of [['random', '64M'], ['status'], ['metrics']]) {
+    const script = '{ sleep 0.3; "$0" "$@"; echo "exit $?" >&2; } | true';
+    const program = new Program(
+      t,
+      [process.execPath, built('entropyctl'), ...args, '--socket', path],
+      { script },
+    );
+    t.match(await program.ended, { stderr: 'exit 141\n' }, args.join(' '));
+  }
+});
+
+t.test('a signal ends it without a word, and half a file is no file', async (t) => {
+  const { path } = await startServer(t);
+  for (const [signal, status] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    const folder = join(temporaryFolder(), signal);
+    mkdirSync(folder);
+    const output = join(folder, 'file');
+    writeFileSync(output, 'old');
+    const program = new Program(t, [
+      built('entropyctl'),
+      ...['random', '1000G', '--socket', path, '--output', output],
+    ]);
+    while (readdirSync(folder).length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    t.match(await program.kill(signal), { status, stdout: '', stderr: '' });
+    t.strictSame(readdirSync(folder), ['file']);
+    t.equal(readFileSync(output, 'utf8'), 'old');
+  }
+});
+
+t.test('a slow reader gets all of it', async (t) => {
+  const { path } = await startServer(t);
+  const program = new Program(
+    t,
+    [process.execPath, built('entropyctl'), 'random', '8M', '--socket', path],
+    {
+      // Longer than an answer may take.
+      script: '"$0" "$@" | { sleep 6; wc -c; }',
+    },
+  );
+  t.match(await program.ended, { status: 0, stdout: /^\s*8388608\n$/, stderr: '' });
 });
 
 t.test('health is one line, and an exit code by the monitoring convention', async (t) => {
@@ -196,7 +337,7 @@ t.test('health is one line, and an exit code by the monitoring convention', asyn
     }),
   );
   for (const [path, status, line] of [
-    [daemon.path, 0, /^OK - operational.*; sources passing: .+$/],
+    [daemon.path, 0, /^OK - operational.*; sources passing: [^|]+ \| uptime=\d+s;;;0; .+$/],
     [fallback.path, 1, /^WARNING - fallback \(node:crypto instead of the addon: not built\); /],
     [
       gone,
@@ -213,29 +354,44 @@ t.test('health is one line, and an exit code by the monitoring convention', asyn
     t.match(lines(ended.stdout)[0], line);
   }
   const json = await run(t, 'entropyctl', ['health', '--json', '--socket', daemon.path]);
-  t.match(JSON.parse(json.stdout), { state: 'operational', healthy: true, sources: Array });
+  t.match(JSON.parse(json.stdout), {
+    verdict: 'OK',
+    exitCode: 0,
+    state: 'operational',
+    healthy: true,
+    sources: Array,
+    figures: Array,
+  });
   t.match(await daemon.kill('SIGTERM'), { status: 0 });
 });
 
 t.test('the source is what was built', async (t) => {
-  const { argv, exitCode } = process;
-  const logged = t.capture(console, 'log');
+  const { argv } = process;
   process.argv = ['node', 'entropyctl', 'health', '--socket', freePath()];
-  await import('../src/entropyctl.js');
-  t.equal(process.exitCode, 2);
-  Object.assign(process, { argv, exitCode });
-  t.match(logged(), [{ args: [/^CRITICAL - no daemon on /] }]);
+  let text = '';
+  const code = await exitCodeOf(async () => {
+    text = await printedBy(t, () => import('../src/entropyctl.js'));
+  });
+  process.argv = argv;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(signal);
+  t.equal(code, 2);
+  t.match(text, /^CRITICAL - no daemon on /);
 });
 
 t.test('status, selftest and reseed ask the real daemon', async (t) => {
   const { path } = await startDaemonProgram(t);
   const ask = (command: string) => run(t, 'entropyctl', [command, '--socket', path]);
-  t.match(await ask('status'), { status: 0, stdout: /^state: operational/m });
+  t.match(await ask('status'), { status: 0, stdout: /^State +operational/m });
   t.match(await ask('selftest'), { status: 0, stdout: /^getrandom: passing$(?:.|\n)*^passed; /m });
   t.match(await ask('reseed'), {
     status: 0,
     stdout: /^operational.*; seeds since the start: \d+$/m,
   });
+  t.match(await ask('version'), {
+    status: 0,
+    stdout: `entropyctl ${version}\nentropyd ${version}, `,
+  });
+  t.match(await ask('metrics'), { status: 0, stdout: /^entropyd_reseeds_total \d+$/m });
 });
 
 const asAnotherUser = process.getuid?.() === 0 ? {} : { skip: 'only root can act as another user' };

@@ -33,14 +33,14 @@ t.test('where Node has no styles there are no colours', async (t) => {
 
 t.test('what a terminal would obey is shown as a sign', async (t) => {
   for (const [text, wanted] of [
-    ['plain text, ümläut, 表', 'plain text, ümläut, 表'],
+    ['plain text, ümläut', 'plain text, ümläut'],
     ['a\nb\r\tc', 'a\ufffdb\ufffd\ufffdc'],
     ['\x1b[31m\x9b2J\x07\x7f\x00', '\ufffd[31m\ufffd2J\ufffd\ufffd\ufffd'],
     ['a\u202eb\u2066c\u200bd\ufeff', 'a\ufffdb\ufffdc\ufffdd\ufffd'],
     ['a\u2028b\u2029', 'a\ufffdb\ufffd'],
     ['\ud800', '\ufffd'],
   ] as const)
-    t.equal(printable(text), wanted, JSON.stringify(text));
+    t.equal(printable(text), wanted, `as ${wanted.length} signs`);
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => !/[\p{Cc}\p{Cf}]/u.test(printable(text))),
   );

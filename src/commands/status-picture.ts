@@ -85,8 +85,10 @@ function entries(value: unknown): [string, unknown][] {
   return typeof value === 'object' && value !== null ? Object.entries(value) : [];
 }
 
-function list(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
+/** The maps of an array. */
+function list(value: unknown): object[] {
+  const all: unknown[] = Array.isArray(value) ? value : [];
+  return all.filter((each) => typeof each === 'object' && each !== null) as object[];
 }
 
 function headline({ version, pid, uptimeSeconds, node, openssl }: Anything): Line {
@@ -212,7 +214,7 @@ function refusalLines({ errors }: Anything): Line[] {
 }
 
 function limitLines({ limits, connections, connectionsTotal }: Anything): Line[] {
-  const open = `${count(connections)} open, ${count(connectionsTotal)} since the start`;
+  const open = `${count(connections)} open, ${count(connectionsTotal)} in all`;
   const all = entries(limits).map(([name, value]): Line => {
     const isBytes = /bytes/i.test(name);
     // 0: none, as of bytesPerSecondPerUser.

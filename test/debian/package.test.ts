@@ -11,10 +11,10 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import { temporaryFolder } from '../support.js';
 import { impossible, Machine } from '../systemd/machine.js';
+import { cannotBuild, deb, missing } from './deb.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const run = promisify(execFile);
-const tools = ['debootstrap', 'dpkg-buildpackage', 'dh_installsysusers', 'lintian'];
 
 /** For the files of the machine, which come over the network, and the package. */
 const wholeMs = 900_000;
@@ -22,28 +22,14 @@ const loadMs = 1_000;
 const clients = 4;
 const config = '/etc/entropyd/entropyd.toml';
 
-const missing = tools.filter((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0);
-const reason = missing.length > 0 ? `${missing.join(', ')} is not installed` : impossible();
+const [tool] = missing(['debootstrap', 'lintian']);
+const reason = tool === undefined ? (cannotBuild() ?? impossible()) : `${tool} is not installed`;
 
 t.setTimeout(wholeMs);
 if (reason !== undefined) {
   if (process.env.CI === 'true') t.fail(`a new Debian machine: ${reason}`);
   else t.plan(0, `no new Debian machine: ${reason}`);
 } else await all();
-
-/** The package of what npm packs, as `npm run deb` makes it but for its compression. */
-async function build(folder: string): Promise<string> {
-  // Without scripts: dist/ is built, and other tests run from it.
-  const packed = await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], {
-    cwd: root,
-  });
-  const tarball = join(folder, packed.stdout.trim().split('\n').at(-1) as string);
-  const { stdout } = await run(join(root, 'debian/build.sh'), [folder, tarball], {
-    cwd: root,
-    env: { ...process.env, DEB_BUILD_OPTIONS: 'quick' },
-  });
-  return stdout.trim();
-}
 
 /** The same as the next version, which its programs report. */
 function next(deb: string, version: string, folder: string): string {
@@ -63,15 +49,15 @@ function next(deb: string, version: string, folder: string): string {
 async function all(): Promise<void> {
   const folder = temporaryFolder();
   const started = performance.now();
-  const [deb, tree] = await Promise.all([
-    build(folder),
+  const [built, tree] = await Promise.all([
+    deb(),
     run(join(root, 'test/debian/tree.sh')).then(({ stdout }) => stdout.trim()),
   ]);
   t.comment(`built and unpacked in ${Math.round((performance.now() - started) / 1000)} s`);
   const newer = '999.0.0';
-  const newerDeb = next(deb, newer, folder);
+  const newerDeb = next(built, newer, folder);
 
-  const linted = run('lintian', ['--allow-root', '--fail-on', 'error,warning', deb]).then(
+  const linted = run('lintian', ['--allow-root', '--fail-on', 'error,warning', built]).then(
     () => '',
     ({ stdout, stderr }) => `${stdout}${stderr}`,
   );
@@ -79,7 +65,7 @@ async function all(): Promise<void> {
     root: tree,
     furnish(files) {
       mkdirSync(join(files, 'opt'));
-      cpSync(deb, join(files, 'opt/entropyd.deb'));
+      cpSync(built, join(files, 'opt/entropyd.deb'));
       cpSync(newerDeb, join(files, 'opt/next.deb'));
       cpSync(join(root, 'test/systemd/load.mjs'), join(files, 'opt/load.mjs'));
     },

@@ -222,9 +222,10 @@ t.test('an unhealthy generator takes a pod out of service, and ends no container
   t.equal(readinessProbe?.httpGet?.path, '/healthz');
   for (const probe of [startupProbe, livenessProbe, readinessProbe]) {
     t.equal(probe?.httpGet?.scheme, 'HTTPS');
-    t.same(probe?.httpGet?.httpHeaders, [{ name: 'Host', value: 'localhost' }]);
+    t.equal(probe?.httpGet?.httpHeaders, undefined, 'a kubelet asks under the pod’s address');
     t.ok((probe?.timeoutSeconds ?? 0) > 5, 'longer than the gateway waits for its daemon');
   }
+  t.match(container('gateway').command?.join(' '), '--page-host $(POD_IP)');
   for (const probe of [startupProbe, livenessProbe]) t.equal(probe?.httpGet?.path, '/');
   for (const pod of [ownPod, podOf(only(socket, 'DaemonSet')) as PodSpec])
     for (const probe of [

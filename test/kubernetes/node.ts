@@ -7,7 +7,6 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { stringify } from 'yaml';
-import { installPackage } from '../systemd/machine.js';
 import { type Found, folder as manifests, type PodSpec, parseManifests } from './manifests.js';
 
 const script = fileURLToPath(new URL('node.sh', import.meta.url));
@@ -35,8 +34,8 @@ export class Node {
     this.#folder = folder;
   }
 
-  /** Starts one that is gone when the test ends, with the image that the Containerfile makes. */
-  static start(t: Test): Node {
+  /** Starts one that is gone when the test ends, with the image that the Containerfile makes of a Debian package. */
+  static start(t: Test, deb: string): Node {
     const folder = mkdtempSync(join(tmpdir(), 'entropyd-node-'));
     const node = new Node(folder);
     node.#ok(['start', folder]);
@@ -44,25 +43,15 @@ export class Node {
       spawnSync(script, ['stop', folder]);
       rmSync(folder, { recursive: true, force: true });
     });
-    node.#buildImage();
+    node.#buildImage(deb);
     return node;
   }
 
-  /** The package as a .deb, unpacked by the Containerfile over what a slim Debian has. */
-  #buildImage(): void {
+  /** The package, unpacked by the Containerfile over what a slim Debian has. */
+  #buildImage(deb: string): void {
     const context = join(this.#folder, 'context');
-    const tree = join(context, 'tree');
-    installPackage(tree);
-    if (!existsSync(join(tree, 'usr/bin/node')))
-      cpSync(process.execPath, join(tree, 'usr/bin/node'), { dereference: true });
-    mkdirSync(join(tree, 'DEBIAN'));
-    writeFileSync(
-      join(tree, 'DEBIAN/control'),
-      'Package: entropyd\nVersion: 0\nArchitecture: all\nMaintainer: Nobody <nobody@localhost>\nDescription: test\n',
-    );
-    const packed = ['dpkg-deb', '--root-owner-group', '-Znone', '--build', tree];
-    this.#ok(['run', this.#folder, ...packed, join(context, 'entropyd.deb')]);
-    rmSync(tree, { recursive: true });
+    mkdirSync(context);
+    cpSync(deb, join(context, 'entropyd.deb'));
     cpSync(join(manifests, 'Containerfile'), join(context, 'Containerfile'));
     this.#ok(['base', this.#folder]);
     const { stdout } = this.#podman(

@@ -1,7 +1,9 @@
 /** The pods as they run: image, users, seccomp, capabilities, mounts, probes, signals; one node for all. */
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
+import { cannotBuild, deb } from '../debian/deb.js';
 import { makeCertificate } from '../gateway/certificates.js';
+import { cannotPack } from '../package/tarball.js';
 import {
   manifestsOf,
   only,
@@ -219,8 +221,8 @@ async function all(node: Node): Promise<void> {
   });
 }
 
-const reason = impossible();
+const reason = impossible() ?? cannotBuild() ?? cannotPack();
 if (reason !== undefined) {
   if (process.env.CI === 'true') t.fail(`a node with podman: ${reason}`);
   else t.plan(0, `no node with podman: ${reason}`);
-} else await all(Node.start(t));
+} else await all(Node.start(t, await deb()));

@@ -20,7 +20,7 @@ export function impossible(): string | undefined {
 }
 
 /** The package on the machine as an operator installs it. */
-export function installPackage(tree: string): void {
+function installPackage(tree: string): void {
   const to = join(tree, 'usr');
   const args = ['install', '--global', '--offline', '--prefix', to, tarball()];
   execFileSync('npm', args, { cwd: tree, encoding: 'utf8' });
