@@ -2,7 +2,7 @@
  * The Debian package on a new machine with a real systemd and without Node: built, looked through by
  * lintian, installed, used, upgraded under load, removed, purged. One machine serves all tests, in order.
  */
-import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
