@@ -46,6 +46,24 @@ t.test(
   },
 );
 
+t.test('a package builds none where one fits, a checkout builds its own anew', async (t) => {
+  const folder = join(temporaryFolder(), 'prebuilt');
+  for (const name of ['package.json', 'binding.gyp', 'native'])
+    cpSync(join(root, name), join(folder, name), { recursive: true });
+  cpSync(
+    join(root, 'build/Release/entropyd.node'),
+    join(folder, `prebuilds/linux-${process.arch}/entropyd.node`),
+  );
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  // As npm has it for a script.
+  const env = { ...noCompiler, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}` };
+  const install = () =>
+    spawnSync(process.execPath, ['native/install.cjs'], { cwd: folder, env, encoding: 'utf8' });
+  t.match(install(), { status: 0, stdout: '', stderr: '' });
+  mkdirSync(join(folder, 'src'));
+  t.match(install(), { status: 0, stderr: /entropyd: no native addon/ });
+});
+
 t.test('where not even the build tool is there, it says so as well', async (t) => {
   const bare = join(temporaryFolder(), 'bare');
   mkdirSync(bare);

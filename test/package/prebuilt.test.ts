@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { Program, temporaryFolder } from '../support.js';
+import { environment, Program, temporaryFolder } from '../support.js';
 import { withTarball } from './tarball.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -62,6 +62,17 @@ await withTarball(async (tarball) => {
     t.not(check([join(root, 'package.json')]).status, 0, 'and what is no binary');
     const newer = check([join(root, 'test/native/build/Release/entropyd_test.node')]);
     t.match(newer.stdout, /: needs glibc 2\.\d+: \w/, 'and what needs a newer glibc is named');
+  });
+
+  t.test('a host with another C library passes over them', async (t) => {
+    const script = "console.log(require('node-gyp-build').path('.'))";
+    for (const [libc, wanted] of [
+      ['glibc', { status: 0, stdout: /entropyd\.glibc\.node\n$/ }],
+      ['musl', { status: 1, stderr: /No native build was found/ }],
+    ] as const) {
+      const env = { ...environment, LIBC: libc };
+      t.match(await new Program(t, ['-e', script], { cwd: unpacked, env }).ended, wanted, libc);
+    }
   });
 
   const skip = process.getuid?.() === 0 ? false : 'needs root';

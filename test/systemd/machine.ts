@@ -20,9 +20,9 @@ export function impossible(): string | undefined {
 }
 
 /** The package on the machine as an operator installs it. */
-function installPackage(tree: string): void {
+async function installPackage(tree: string): Promise<void> {
   const to = join(tree, 'usr');
-  const args = ['install', '--global', '--offline', '--prefix', to, tarball()];
+  const args = ['install', '--global', '--offline', '--prefix', to, await tarball()];
   execFileSync('npm', args, { cwd: tree, encoding: 'utf8' });
   // The sandbox shows no home folder, where a version manager may keep it.
   if (dirname(process.execPath) !== '/usr/bin') cpSync(process.execPath, join(to, 'bin/node'));
@@ -47,7 +47,7 @@ export interface Parts {
   /** The folder whose files it has. */
   root: string;
   /** Puts files of its own below `tree`. */
-  furnish(tree: string): void;
+  furnish(tree: string): Promise<void> | void;
   /** Where Node and the library are, once they are installed. */
   node: string;
   library: string;
@@ -74,7 +74,7 @@ export class Machine {
     const folder = mkdtempSync(join(tmpdir(), 'entropyd-machine-'));
     const tree = join(folder, 'tree');
     mkdirSync(tree);
-    parts.furnish(tree);
+    await parts.furnish(tree);
     for (const name of ['load.mjs', 'crowd.mjs', 'sandbox.mjs'])
       cpSync(join(root, 'test/systemd', name), join(tree, 'opt', name));
     t.teardown(() => {
