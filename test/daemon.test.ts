@@ -9,7 +9,7 @@ import { type Config, mergeConfig } from '../src/config.js';
 import type { Daemon, DaemonOptions, startDaemon } from '../src/daemon.js';
 import { type Addon, type LoadResult, loadAddon } from '../src/native.js';
 import type { ServiceManager } from '../src/service-manager.js';
-import { unverifiable } from './gateway/signed-calls.js';
+import { unverifiable } from './gateway/signatures/signed-calls.js';
 import { call, leaveStaleSocket } from './gateway/support.js';
 import { freePath, temporaryFolder } from './support.js';
 

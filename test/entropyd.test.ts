@@ -8,7 +8,7 @@ import t from 'tap';
 import { connect } from '../src/client.js';
 import { version } from '../src/version.js';
 import { makeCertificate } from './gateway/certificates.js';
-import { signAws } from './gateway/signed-calls.js';
+import { signAws } from './gateway/signatures/signed-calls.js';
 import { call } from './gateway/support.js';
 import {
   built,

@@ -4,7 +4,7 @@ import { connect } from '../client.js';
 import { type GatewayCommandFlags, loadGatewayConfig } from '../config.js';
 import { parseAddress } from '../gateway/address.js';
 import { startGateway } from '../gateway/gateway.js';
-import type { Upstream } from '../gateway/upstream.js';
+import type { Upstream } from '../gateway/upstream/upstream.js';
 import { createLogger } from '../log.js';
 import { loadAddon } from '../native.js';
 import { answers } from '../probe.js';
@@ -70,6 +70,6 @@ export async function gateway(options: GatewayCommandFlags): Promise<void> {
 
 /** Loaded where there is one. */
 async function openUpstream(url: string, resign: boolean | undefined): Promise<Upstream> {
-  const { createUpstream } = await import('../gateway/upstream.js');
+  const { createUpstream } = await import('../gateway/upstream/upstream.js');
   return createUpstream({ url, resign });
 }

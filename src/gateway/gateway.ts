@@ -6,11 +6,10 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { PassedSocket } from '../activation.js';
 import { EntropyError, errorCode } from '../errors.js';
 import type { GatewayConfig } from '../gateway-config.js';
-import { type Access, createAccess } from './access.js';
 import { type Address, formatAddress, parseAddress } from './address.js';
 import { type Audit, createAudit } from './audit.js';
-import { countUpstream } from './counted-upstream.js';
 import { GatewayCounters } from './counters.js';
+import { type Access, createAccess } from './credentials/access.js';
 import { createExchanges, type Exchanges, type Logger } from './exchanges.js';
 import { loadGivenFiles } from './given-files.js';
 import { createHttpServer, createHttpsServer } from './http-server.js';
@@ -19,8 +18,9 @@ import { gatewayMetrics } from './metrics.js';
 import type { RandomSource } from './route.js';
 import { createRouter } from './router.js';
 import { certificateExpiry, type TlsContext } from './tls.js';
-import type { Upstream } from './upstream.js';
-import { checkUpstreamCallers } from './upstream-target.js';
+import { countUpstream } from './upstream/counted-upstream.js';
+import type { Upstream } from './upstream/upstream.js';
+import { checkUpstreamCallers } from './upstream/upstream-target.js';
 
 /** How long running exchanges may take to finish on close; the daemon allows itself the same. */
 const closeGraceMs = 5000;

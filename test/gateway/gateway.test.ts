@@ -19,7 +19,7 @@ import { EntropyError } from '../../src/errors.js';
 import { type GatewayOptions, startGateway } from '../../src/gateway/gateway.js';
 import { samplesOf } from '../metrics-page.js';
 import { makeCertificate } from './certificates.js';
-import { signAws, signSdkHmac, unverifiable } from './signed-calls.js';
+import { signAws, signSdkHmac, unverifiable } from './signatures/signed-calls.js';
 import { call, failingSource, fakeSource, memoryLog } from './support.js';
 
 // One directory for all: below a test's own name a path can pass the 107 bytes that a socket may have.

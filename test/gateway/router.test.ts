@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createAccess } from '../../src/gateway/access.js';
+import { createAccess } from '../../src/gateway/credentials/access.js';
 import { createRouter } from '../../src/gateway/router.js';
 import { fakeSource } from './support.js';
 

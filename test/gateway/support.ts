@@ -12,8 +12,8 @@ import { request as secureRequest } from 'node:https';
 import { type AddressInfo, connect, type NetConnectOpts } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Test } from 'tap';
-import { type Access, createAccess } from '../../src/gateway/access.js';
-import { parseCredentialsFile } from '../../src/gateway/credentials-file.js';
+import { type Access, createAccess } from '../../src/gateway/credentials/access.js';
+import { parseCredentialsFile } from '../../src/gateway/credentials/credentials-file.js';
 import type { Logger } from '../../src/gateway/exchanges.js';
 import {
   type Answer,

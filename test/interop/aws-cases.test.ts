@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap';
 import { EntropyError } from '../../src/errors.js';
 import { startGateway } from '../../src/gateway/gateway.js';
-import { signAws } from '../gateway/signed-calls.js';
+import { signAws } from '../gateway/signatures/signed-calls.js';
 import { call, failingSource, memoryLog } from '../gateway/support.js';
 import { goodKey, slowKey, writeKnownKeys } from './known-keys.js';
 import { startRealPath } from './real-path.js';

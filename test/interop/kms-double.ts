@@ -5,7 +5,7 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import { verifySignature } from '../gateway/verify-signature.js';
+import { verifySignature } from '../gateway/signatures/verify-signature.js';
 
 const ivSize = 12;
 const tagSize = 16;

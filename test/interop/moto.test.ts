@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-kms';
 import type { Test } from 'tap';
 import { connect } from '../../src/client.js';
-import { createUpstream } from '../../src/gateway/upstream.js';
+import { createUpstream } from '../../src/gateway/upstream/upstream.js';
 import { optional, pythonClient, testWith } from './installed.js';
 import { startRealPath, writeKeys } from './real-path.js';
 

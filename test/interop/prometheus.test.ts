@@ -12,7 +12,7 @@ import { Counters } from '../../src/counters.js';
 import { createGenerator } from '../../src/generator.js';
 import { daemonMetrics } from '../../src/metrics.js';
 import { makeCertificate } from '../gateway/certificates.js';
-import { signAws } from '../gateway/signed-calls.js';
+import { signAws } from '../gateway/signatures/signed-calls.js';
 import { call } from '../gateway/support.js';
 import { metricsOf, samplesOf } from '../metrics-page.js';
 import {

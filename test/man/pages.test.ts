@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { configSchema, parseConfigFile } from '../../src/config-file.js';
-import { credentialsSchema } from '../../src/gateway/credentials-file.js';
-import { operationNames } from '../../src/gateway/operations.js';
+import { credentialsSchema } from '../../src/gateway/credentials/credentials-file.js';
+import { operationNames } from '../../src/gateway/credentials/operations.js';
 import { built, lines, temporaryFolder } from '../support.js';
 import { helpOf } from './help.js';
 

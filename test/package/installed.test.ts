@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KMSClient, ListKeysCommand } from '@aws-sdk/client-kms';
 import t, { type Test } from 'tap';
-import { signAws } from '../gateway/signed-calls.js';
+import { signAws } from '../gateway/signatures/signed-calls.js';
 import { call, serve } from '../gateway/support.js';
 import { createKmsDouble, type Taken } from '../interop/kms-double.js';
 import { writeKeys } from '../interop/real-path.js';

@@ -1,0 +1,93 @@
+/**
+ * The credentials file: who may ask, for what and how often. It is checked whole, and no message
+ * repeats a value of it.
+ */
+import { closest } from 'fastest-levenshtein';
+import * as v from 'valibot';
+import { type Fault, integer, parseTomlFile, text } from '../../toml-file.js';
+import { isOperation, operationNames } from './operations.js';
+
+/** Ours; a header cannot hold more. Keystone's and Huawei's tokens have some thousand characters. */
+const maxTokenCharacters = 8192;
+
+const matching = (pattern: RegExp, wanted: string) => v.pipe(text, v.regex(pattern, wanted));
+
+/** What an HTTP header carries unchanged. */
+const token = matching(
+  new RegExp(`^[\\x21-\\x7e]{1,${maxTokenCharacters}}$`),
+  `want 1 to ${maxTokenCharacters} visible ASCII characters`,
+);
+
+const operation = v.pipe(
+  v.string('want a string'),
+  v.check(
+    isOperation,
+    ({ input }) => `unknown operation; the nearest is "${closest(input, [...operationNames])}"`,
+  ),
+);
+
+const common = {
+  // What an IAM user's name may be: it stands in an ARN, and in the log.
+  name: matching(/^[\w+=,.@-]{1,64}$/, 'want 1 to 64 of A-Z, a-z, 0-9 and _+=,.@-'),
+  expires: v.optional(v.date('want a time such as 2027-01-01T00:00:00Z, without quotes')),
+  allow: v.optional(v.array(operation)),
+  requests_per_second: v.optional(integer(1, 1_000_000)),
+  project_id: v.optional(matching(/^[\w-]{1,64}$/, 'want 1 to 64 of A-Z, a-z, 0-9, _ and -')),
+};
+
+/** Everything that a file may say. */
+export const credentialsSchema = v.strictObject({
+  key: v.optional(
+    v.array(
+      v.strictObject({
+        ...common,
+        // No comma, slash or equals sign: it stands in Credential=KEY/DATE/...
+        access_key: matching(/^[\w.-]{1,128}$/, 'want 1 to 128 of A-Z, a-z, 0-9, _, . and -'),
+        secret_key: text,
+        session_token: v.optional(token),
+      }),
+    ),
+    [],
+  ),
+  token: v.optional(v.array(v.strictObject({ ...common, token })), []),
+});
+
+/** What a file says, checked: names, access keys and tokens are each there once. */
+export type CredentialsFile = v.InferOutput<typeof credentialsSchema>;
+
+/** What both kinds of entries have. */
+export type CredentialEntry = CredentialsFile['token'][number] | CredentialsFile['key'][number];
+
+/** The first of `entries` that says what another one has said before. */
+function repeated(
+  entries: readonly (readonly [table: string, index: number, key: string, value: string])[],
+): Fault | undefined {
+  const seen = new Map<string, string>();
+  for (const [table, index, key, value] of entries) {
+    const first = seen.get(value);
+    if (first !== undefined)
+      return { path: [table, index, key], wanted: `the same as that of ${first}` };
+    seen.set(value, `${table}[${index}]`);
+  }
+  return undefined;
+}
+
+function duplicate({ key, token }: CredentialsFile): Fault | undefined {
+  const names = (table: string, entries: readonly CredentialEntry[]) =>
+    entries.map(({ name }, i) => [table, i, 'name', name] as const);
+  return (
+    repeated([...names('key', key), ...names('token', token)]) ??
+    repeated(key.map(({ access_key }, i) => ['key', i, 'access_key', access_key])) ??
+    repeated(token.map(({ token }, i) => ['token', i, 'token', token]))
+  );
+}
+
+/**
+ * Reads the text of a credentials file.
+ * @param source TOML 1.0
+ * @param file its name, for messages
+ * @throws EntropyError `ERR_CONFIG` with file, line, key and what is wanted
+ */
+export function parseCredentialsFile(source: string, file: string): CredentialsFile {
+  return parseTomlFile(credentialsSchema, source, file, duplicate);
+}

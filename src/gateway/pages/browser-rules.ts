@@ -1,0 +1,48 @@
+/**
+ * Who may be answered when a browser on this host is somebody else's tool (DESIGN, "Safety of the
+ * gateway"): API routes take nothing from web pages; pages answer only under names of this host, so
+ * that a name rebound to 127.0.0.1 reads nothing, and other hosts only under configured names.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import { isLoopback } from '../address.js';
+
+/** Fetch Metadata, 2.3: what a user typed, and what a page of our own sends. */
+const ownSites: readonly unknown[] = [undefined, 'none', 'same-origin'];
+
+/** Host without its port: RFC 3986 3.2.2, an IPv6 address stands in brackets. */
+const hostPattern = /^(?:\[(?<ipv6>[^\]]*)\]|(?<name>[^:]*))(?::\d*)?$/;
+
+/** What an API route then says, in its own error. */
+export const webPageText = 'Requests of web pages are refused.';
+
+/**
+ * Whether a request comes from a web page. No SDK sends Origin; every browser sends it with a POST.
+ * @param headers as node:http gives them
+ * @returns true: an API route must refuse
+ */
+export function isFromWebPage(headers: IncomingHttpHeaders): boolean {
+  return headers.origin !== undefined || !ownSites.includes(headers['sec-fetch-site']);
+}
+
+/**
+ * Whether pages answer under this Host.
+ * @param host the header, with or without a port
+ * @param pageHosts names and addresses allowed besides, IPv6 without brackets; case does not matter
+ * @param local the address that the request came to, or `unix`: localhost and loopback addresses
+ *   count only where no other host can connect
+ * @returns false: a page must refuse
+ */
+export function isPageHost(
+  host: string | undefined,
+  pageHosts: readonly string[],
+  local: string,
+): boolean {
+  const { ipv6, name } = hostPattern.exec(host?.toLowerCase() ?? '')?.groups ?? {};
+  const named = ipv6 ?? name;
+  if (!named) return false;
+  const isOwn = local === 'unix' || isLoopback(local);
+  return (
+    (isOwn && (name === 'localhost' || isLoopback(named))) ||
+    pageHosts.some((allowed) => allowed.toLowerCase() === named)
+  );
+}

@@ -1,0 +1,214 @@
+import t from 'tap';
+import { EntropyError } from '../../../src/errors.js';
+import { createAccess } from '../../../src/gateway/credentials/access.js';
+import { pageHeaders } from '../../../src/gateway/pages/page-headers.js';
+import { isPage, type PagesOptions, pagesRoute } from '../../../src/gateway/pages/pages.js';
+import type { RandomSource } from '../../../src/gateway/route.js';
+import { version } from '../../../src/version.js';
+import { accessOf, answerOf, failingSource, fakeSource, gatewayRequest } from '../support.js';
+
+interface Asked {
+  client?: RandomSource;
+  host?: string;
+  accept?: string;
+  local?: string;
+  options?: Partial<PagesOptions>;
+}
+
+function ask(path: string, asked: Asked = {}) {
+  const { client = fakeSource(), host = 'localhost:8478', accept, local = 'unix' } = asked;
+  const route = pagesRoute({
+    client,
+    access: createAccess(),
+    dialect: 'otc',
+    pageHosts: ['entropy.example'],
+    ...asked.options,
+  });
+  const headers = accept === undefined ? { host } : { host, accept };
+  return answerOf(route, gatewayRequest({ method: 'GET', path, headers, local }));
+}
+
+const browser = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+
+const unhealthy = fakeSource({
+  health: async () => ({ state: 'error', healthy: false, reason: 'repetition count' }),
+});
+
+const away = failingSource(new EntropyError('ERR_CONNECT', 'no daemon at /x'));
+const defect = failingSource(new TypeError('x is undefined'));
+
+t.test('pages are four paths and the files of one, by GET and HEAD', async (t) => {
+  for (const [method, path, expected] of [
+    ['GET', '/', true],
+    ['HEAD', '/metrics', true],
+    ['GET', '/healthz', true],
+    ['GET', '/status', true],
+    ['GET', '/page/style.css', true],
+    ['GET', '/page/', true],
+    ['GET', '/page', false],
+    ['POST', '/status', false],
+    ['POST', '/page/style.css', false],
+    ['POST', '/', false],
+    ['OPTIONS', '/healthz', false],
+    ['GET', '/x', false],
+    ['GET', '/healthz/', false],
+  ] as const)
+    t.equal(isPage(method, path), expected, `${method} ${path}`);
+});
+
+t.test('/healthz answers 200 or 503 with state and reason', async (t) => {
+  const inState = (state: string, reason: string) =>
+    fakeSource({ health: async () => ({ state, healthy: false, reason }) });
+  for (const [name, client, status, body] of [
+    ['healthy', fakeSource(), 200, { state: 'operational', reason: '' }],
+    ['degraded', inState('degraded', 'x'), 200, { state: 'degraded', reason: 'x' }],
+    ['fallback', inState('fallback', 'x'), 200, { state: 'fallback', reason: 'x' }],
+    ['error', unhealthy, 503, { state: 'error', reason: 'repetition count' }],
+    ['seeding', inState('seeding', 'x'), 503, { state: 'seeding', reason: 'x' }],
+    [
+      'between tests and first seed',
+      inState('seeding', ''),
+      503,
+      { state: 'seeding', reason: 'the first samples are being gathered' },
+    ],
+    ['no daemon', away, 503, { state: 'unreachable', reason: 'no daemon at /x' }],
+    ['a defect', defect, 503, { state: 'unreachable', reason: 'internal error' }],
+  ] as const) {
+    const answer = await ask('/healthz', { client });
+    t.equal(answer.status, status, name);
+    t.equal(answer.headers['Content-Type'], 'application/json');
+    t.strictSame(JSON.parse(answer.body), body, name);
+  }
+});
+
+t.test('/status is that of the daemon and what it does not know of the gateway', async (t) => {
+  const gateway = { version, dialect: 'otc', verifies: false, listen: [] };
+  const listen = ['127.0.0.1:8478', 'unix:/x'];
+  const verified = { access: accessOf(''), dialect: 'hwc', listen: () => listen } as const;
+  for (const [name, asked, status, body] of [
+    ['healthy', {}, 200, { state: 'operational', reason: '', requests: 1, gateway }],
+    [
+      'verified',
+      { options: verified },
+      200,
+      {
+        state: 'operational',
+        reason: '',
+        requests: 1,
+        gateway: { version, dialect: 'hwc', verifies: true, listen },
+      },
+    ],
+    [
+      'no daemon',
+      { client: away },
+      503,
+      { state: 'unreachable', reason: 'no daemon at /x', gateway },
+    ],
+    [
+      'a defect',
+      { client: defect },
+      503,
+      { state: 'unreachable', reason: 'internal error', gateway },
+    ],
+  ] as const) {
+    const answer = await ask('/status', asked);
+    t.equal(answer.status, status, name);
+    t.equal(answer.headers['Content-Type'], 'application/json');
+    t.strictSame(JSON.parse(answer.body), body, name);
+  }
+});
+
+t.test('/metrics is the exposition of the daemon', async (t) => {
+  const { status, headers, body } = await ask('/metrics');
+  t.strictSame([status, body], [200, 'entropyd_up 1\n']);
+  t.match(headers['Content-Type'], 'text/plain; version=0.0.4');
+});
+
+t.test('/ on a terminal says the state and how to call each API', async (t) => {
+  const { status, headers, body } = await ask('/', { accept: '*/*' });
+  t.equal(status, 200);
+  t.match(headers['Content-Type'], 'text/plain');
+  for (const line of [
+    /^state: operational$/m,
+    /^ {2}AWS_.* aws kms generate-random .*--endpoint-url http:\/\/localhost:8478$/m,
+    /http:\/\/localhost:8478\/v1\.0\/project\/kms\/gen-random$/m,
+    /dialect otc/,
+    /^ {2}curl .* http:\/\/localhost:8478\/v1\/sys\/tools\/random\/32$/m,
+  ])
+    t.match(body, line);
+  t.match(body, 'any well-formed signature or token is accepted');
+  t.match((await ask('/', { client: unhealthy })).body, /^state: error: repetition count$/m);
+  const options = { access: accessOf(''), isTls: true };
+  const verified = await ask('/', { host: 'localhost', options });
+  t.match(verified.body, 'signatures and tokens are verified');
+  t.match(verified.body, /--endpoint-url https:\/\/localhost$/m, 'with TLS');
+});
+
+t.test('/ in a browser has the state and the commands without a script, too', async (t) => {
+  const { status, headers, body } = await ask('/', browser);
+  t.equal(status, 200);
+  t.equal(headers['Content-Type'], 'text/html; charset=utf-8');
+  t.match(body, '<section id="state" data-state="operational"');
+  t.match(body, '<span data-origin>http://localhost:8478</span>');
+  const failing = await ask('/', { ...browser, client: unhealthy });
+  t.match(failing.body, 'data-state="error"');
+  t.match(failing.body, '<span id="reason">repetition count</span>');
+  t.match((await ask('/', { ...browser, client: away })).body, 'data-state="unreachable"');
+  const region = { access: createAccess(['eu-de']), listen: () => ['unix:/run/x y'] };
+  const { body: other } = await ask('/', { ...browser, options: region });
+  t.match(other, '--region eu-de ');
+  t.match(other, 'curl --unix-socket &#39;/run/x y&#39;');
+});
+
+t.test('files have their type, and there are no others', async (t) => {
+  for (const [path, status, type] of [
+    ['/page/style.css', 200, 'text/css; charset=utf-8'],
+    ['/page/page.js', 200, 'text/javascript; charset=utf-8'],
+    ['/page/icon.svg', 200, 'image/svg+xml'],
+    ['/page/index.html', 404, 'text/plain; charset=utf-8'],
+    ['/page/', 404, 'text/plain; charset=utf-8'],
+    ['/page/tsconfig.json', 404, 'text/plain; charset=utf-8'],
+    ['/page/../package.json', 404, 'text/plain; charset=utf-8'],
+    ['/page/constructor', 404, 'text/plain; charset=utf-8'],
+    ['/page/%70age.js', 404, 'text/plain; charset=utf-8'],
+  ] as const) {
+    const answer = await ask(path);
+    t.match(answer, { status, headers: { 'Content-Type': type } }, path);
+  }
+});
+
+const everyPath = ['/', '/status', '/metrics', '/healthz', '/page/page.js', '/page/none'];
+
+t.test('every answer of the pages is confined in a browser', async (t) => {
+  for (const path of everyPath)
+    for (const asked of [browser, { client: defect }, { host: 'evil.example' }])
+      t.match((await ask(path, asked)).headers, pageHeaders, path);
+});
+
+t.test('pages answer only under names of this host', async (t) => {
+  for (const [host, local, status] of [
+    ['localhost:8478', 'unix', 200],
+    ['127.0.0.1', '127.0.0.1', 200],
+    ['entropy.example', '127.0.0.1', 200],
+    ['evil.example', '127.0.0.1', 403],
+    ['localhost', '192.0.2.1', 403],
+    ['127.0.0.1:8478', '192.0.2.1', 403],
+    ['192.0.2.1:8478', '192.0.2.1', 403],
+    ['entropy.example', '192.0.2.1', 200],
+  ] as const)
+    for (const path of everyPath.slice(0, -1))
+      t.equal((await ask(path, { host, local })).status, status, `${path} under ${host}`);
+  const route = pagesRoute({ client: fakeSource(), access: createAccess(), dialect: 'otc' });
+  t.equal((await route.answer(gatewayRequest({ method: 'GET' }))).status, 403, 'without a Host');
+});
+
+t.test('failures are plain text, and defects stay inside', async (t) => {
+  for (const [error, status, body] of [
+    [new EntropyError('ERR_CONNECT', 'no daemon'), 503, 'ERR_CONNECT: no daemon\n'],
+    [new EntropyError('ERR_TOO_LARGE', 'over'), 413, 'ERR_TOO_LARGE: over\n'],
+    [new TypeError('x is undefined'), 500, 'internal error\n'],
+  ] as const) {
+    const answer = await ask('/metrics', { client: failingSource(error) });
+    t.match(answer, { status, body, headers: { 'Content-Type': /^text\/plain/ } });
+  }
+});
