@@ -1,6 +1,6 @@
 /**
  * Who is known to the gateway, for all APIs: the credentials in force, or nobody. How a request
- * proves whose it is, and how it is refused, is each API's own: aws-access.ts and its like.
+ * proves whose it is, and how it is refused, is each API's own: apis/.
  */
 
 import { createDerivedKeys, type DerivedKeys } from '../signatures/derived-keys.js';
