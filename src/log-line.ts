@@ -19,7 +19,7 @@ export function readableLine(json: string, paint: Paint): string {
   const { level, time, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
   const { word, style } = levels[String(level)] ?? otherLevel;
   const [clock] = String(time).split('T').slice(-1);
-  const parts = [paint('dim', `${clock}`), paint(style, word), printable(String(msg))];
+  const parts = [paint('dim', `${clock}`), paint(style, word), printable(msg)];
   for (const [name, value] of Object.entries(fields)) {
     // The message has it in words.
     if (String(msg).includes(String(value))) continue;

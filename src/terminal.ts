@@ -33,7 +33,11 @@ export function paintFor({ isTTY = false }: Terminal, env: NodeJS.ProcessEnv = p
 /** What a terminal obeys, does not show, or turns round: controls, invisible signs, ends of lines. */
 const unprintable = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
-/** Text from elsewhere, for a terminal: one line, in which each such character is U+FFFD. */
-export function printable(text: string): string {
-  return text.replace(unprintable, '\ufffd');
+/**
+ * What came from elsewhere as text for a terminal: one line, in which each such character is U+FFFD.
+ * What is no text, number or the like is a question mark: its own way to become text may be anything.
+ */
+export function printable(value: unknown): string {
+  const isThing = typeof value === 'symbol' || Object(value) === value;
+  return isThing ? '?' : String(value).replace(unprintable, '\ufffd');
 }

@@ -380,7 +380,11 @@ export async function startActivated(
 }
 
 /** What a command of this process prints to standard output. */
-export async function printedBy(t: Test, command: () => Promise<unknown>): Promise<string> {
+export async function printedBy(
+  t: Test,
+  command: () => Promise<unknown>,
+  encoding: BufferEncoding = 'utf8',
+): Promise<string> {
   let text = '';
   const { restore } = t.intercept(process.stdout, 'write', {
     value(data: string | Uint8Array, done?: () => void) {
@@ -394,7 +398,7 @@ export async function printedBy(t: Test, command: () => Promise<unknown>): Promi
   } finally {
     restore();
   }
-  return Buffer.from(text, 'latin1').toString();
+  return Buffer.from(text, 'latin1').toString(encoding);
 }
 
 /** The exit code that a command of this process sets. */

@@ -41,6 +41,15 @@ t.test('what a terminal would obey is shown as a sign', async (t) => {
     ['\ud800', '\ufffd'],
   ] as const)
     t.equal(printable(text), wanted, `as ${wanted.length} signs`);
+  for (const [value, wanted] of [
+    [5, '5'],
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [{ toString: 5 }, '?'],
+    [[], '?'],
+    [Symbol('x'), '?'],
+  ])
+    t.equal(printable(value), wanted);
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => !/[\p{Cc}\p{Cf}]/u.test(printable(text))),
   );

@@ -12,9 +12,9 @@ export async function selftest(options: SessionOptions): Promise<void> {
   if (options.json) await printJson(result);
   else {
     const there = sources.filter((source) => source.state !== 'absent');
-    const lines = there.map((source) => `${source.name}: ${source.state}`);
+    const lines = there.map(({ name, state }) => `${printable(name)}: ${printable(state)}`);
     lines.push(`${passed ? 'passed' : 'failed'}; ${inWords(state, reason)}`);
-    await print(lines.map(printable).join('\n'));
+    await print(lines.join('\n'));
   }
   if (!passed) process.exitCode = failedExitCode;
 }
@@ -24,9 +24,9 @@ export async function reseed(options: SessionOptions): Promise<void> {
   const result = await asking(options, (client) => client.reseed());
   const { state, reason, reseeds } = result;
   if (options.json) await printJson(result);
-  else await print(printable(`${inWords(state, reason)}; seeds since the start: ${reseeds}`));
+  else await print(`${inWords(state, reason)}; seeds since the start: ${printable(reseeds)}`);
 }
 
 function inWords(state: string, reason: string): string {
-  return reason === '' ? state : `${state} (${reason})`;
+  return printable(state) + (reason === '' ? '' : ` (${printable(reason)})`);
 }

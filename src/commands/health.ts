@@ -60,7 +60,7 @@ function shortened(reason: string): string {
 
 /** A bar would begin the figures. */
 function plain(text: unknown): string {
-  return printable(String(text)).replaceAll('|', '/');
+  return printable(text).replaceAll('|', '/');
 }
 
 /** Asks the daemon, prints, and sets the exit code. */

@@ -62,7 +62,7 @@ export function picture(status: Anything, rates?: Rates): Line[] {
 
 /** Of what the daemon says: one printable line. */
 function shown(value: unknown): string {
-  return value === undefined || value === null ? '?' : printable(String(value));
+  return value === undefined || value === null ? '?' : printable(value);
 }
 
 function styleOf(state: unknown): Style | undefined {

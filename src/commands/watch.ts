@@ -123,7 +123,7 @@ function showJson({ time, status, rates, error }: Look): Promise<void> {
 export function lineOf({ time, status, rates, error }: Look): string {
   if (error !== undefined) return `${time}  unreachable  ${printable(error.message)}`;
   const { state, connections } = status ?? {};
-  const parts = [time, printable(String(state)), `connections ${count(connections)}`];
+  const parts = [time, printable(state), `connections ${count(connections)}`];
   if (rates !== undefined) parts.push(...ratesText(rates));
   return parts.join('  ');
 }

@@ -48,6 +48,9 @@ type Stream = InstanceType<typeof sonicBoom.SonicBoom>;
 const maxWaitingBytes = 1024 * 1024;
 const closeMs = 2000;
 
+/** A disk that comes and goes is told of once in this time, however often it does. */
+const defaultQuietMs = 60_000;
+
 const standardOutput = 1;
 const fileMode = 0o600;
 
@@ -82,18 +85,30 @@ export async function openAuditFile(path: string): Promise<number> {
  * Starts an audit log.
  * @param descriptor of {@link openAuditFile}; from now on the log's own
  * @param log is told when lines begin to wait for a failing disk, and how many were dropped
+ * @param quietMs after which it is told of these again
  */
-export function createAudit(descriptor: number, log: ErrorLog): Audit {
+export function createAudit(descriptor: number, log: ErrorLog, quietMs = defaultQuietMs): Audit {
   let dropped = 0;
   let droppedBefore = 0;
   let isFailing = false;
+  /** Dropped lines that the log has not told of. */
+  let untold = 0;
+  let quiet: NodeJS.Timeout | undefined;
   let isClosed = false;
   const line = (fields: object) => `${JSON.stringify({ time: new Date(), ...fields })}\n`;
 
   function fail(reason: string): void {
-    if (!isFailing)
+    if (!isFailing && quiet === undefined)
       log.error({ reason }, `audit log: lines wait, ${maxWaitingBytes} bytes at most`);
     isFailing = true;
+  }
+
+  function tellDropped(): void {
+    quiet = undefined;
+    if (untold === 0) return;
+    log.error({ dropped: untold }, 'audit log: lines were dropped');
+    untold = 0;
+    quiet = setTimeout(tellDropped, quietMs).unref();
   }
 
   function start(fd: number): Stream {
@@ -106,7 +121,8 @@ export function createAudit(descriptor: number, log: ErrorLog): Audit {
     stream.on('drain', () => {
       isFailing = false;
       if (dropped === 0) return;
-      log.error({ dropped }, 'audit log: lines were dropped');
+      untold += dropped;
+      if (quiet === undefined) tellDropped();
       const gap = line({ dropped });
       droppedBefore += dropped;
       dropped = 0;
@@ -147,6 +163,9 @@ export function createAudit(descriptor: number, log: ErrorLog): Audit {
     async close() {
       isClosed = true;
       await finish(stream);
+      clearTimeout(quiet);
+      tellDropped();
+      clearTimeout(quiet);
     },
   };
 }

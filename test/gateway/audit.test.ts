@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { type AuditEntry, createAudit, openAuditFile } from '../../src/gateway/audit.js';
 import { memoryLog } from './support.js';
 
@@ -100,7 +100,8 @@ t.test('adopting another file loses no line and writes none twice', async (t) =>
 });
 
 // A disk that fails cannot be had: the writing stream is replaced by one that is told what to do.
-t.test('a failing disk drops lines, counts them, and says so twice', async (t) => {
+/** An audit log over a disk that does what a test says. */
+async function withDisk(t: Test, quietMs: number) {
   class Disk extends EventEmitter {
     written: string[] = [];
     isFull = false;
@@ -131,9 +132,13 @@ t.test('a failing disk drops lines, counts them, and says so twice', async (t) =
     },
   );
   const log = memoryLog();
-  const audit = mocked.createAudit(9, log);
+  const audit = mocked.createAudit(9, log, quietMs);
+  return { disk: disks[0] as Disk, log, audit };
+}
+
+t.test('a failing disk drops lines, counts them, and says so twice', async (t) => {
+  const { disk, log, audit } = await withDisk(t, 20);
   t.equal(audit.dropped, 0);
-  const [disk] = disks as [Disk];
   disk.emit('error', new Error('ENOSPC: no space left on device, write'));
   disk.emit('error', new Error('ENOSPC: no space left on device, write'));
   disk.isFull = true;
@@ -150,6 +155,7 @@ t.test('a failing disk drops lines, counts them, and says so twice', async (t) =
     [{ time: /Z$/, dropped: 7 }],
   );
   disk.isFull = true;
+  await setTimeout(60);
   audit.write(entry);
   t.match(log.records[2], { reason: 'the disk does not keep up' }, 'a new failure is told anew');
   t.equal(audit.dropped, 8, 'since the start');
@@ -162,6 +168,29 @@ t.test('a failing disk drops lines, counts them, and says so twice', async (t) =
   );
   t.match(log.records[3], { message: 'audit log: closed before all was written' });
 });
+
+t.test(
+  'a disk that comes and goes is told of once in a while, with all that it dropped',
+  async (t) => {
+    const { disk, log, audit } = await withDisk(t, 100);
+    for (let i = 0; i < 1000; i++) {
+      disk.isFull = true;
+      audit.write(entry);
+      disk.isFull = false;
+      disk.emit('drain');
+    }
+    t.match(log.records, [{ reason: 'the disk does not keep up' }, { dropped: 1 }]);
+    await setTimeout(200);
+    t.match(log.records[2], { dropped: 999 });
+    t.equal(log.records.length, 3);
+    disk.isFull = true;
+    audit.write(entry);
+    disk.isFull = false;
+    disk.emit('drain');
+    await audit.close();
+    t.match(log.records.at(-1), { dropped: 1 }, 'the rest at the end');
+  },
+);
 
 t.test('a full disk keeps whole lines for later', { skip: !existsSync('/dev/full') }, async (t) => {
   const { openSync } = await import('node:fs');
