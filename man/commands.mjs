@@ -18,8 +18,11 @@ function around(command) {
   return [before, after].map((text) => text.trim()).filter((text) => text !== '');
 }
 
-/** One command with all that is below it. */
-function describe(command, path) {
+/**
+ * One command with all that is below it.
+ * @param path its words on the command line
+ */
+export function describe(command, path = [command.name()]) {
   const help = command.createHelp();
   return {
     path,
@@ -49,8 +52,5 @@ function describe(command, path) {
 
 /** Both programs, by name. */
 export const programs = Object.fromEntries(
-  [entropydProgram(), entropyctlProgram()].map((program) => [
-    program.name(),
-    describe(program, [program.name()]),
-  ]),
+  [entropydProgram(), entropyctlProgram()].map((program) => [program.name(), describe(program)]),
 );

@@ -9,13 +9,13 @@
  *                                      template goes on with what it means
  */
 import { readFileSync } from 'node:fs';
-import { programs } from './commands.mjs';
+import { programs as ownPrograms } from './commands.mjs';
 import { keys } from './keys.mjs';
 import { commands, options, plain, sentence, synopsis } from './mdoc.mjs';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
-function commandAt(name, ...path) {
+function commandAt(programs, [name, ...path]) {
   const found = path.reduce(
     (command, inner) => command?.commands.find((each) => each.name === inner),
     programs[name],
@@ -66,15 +66,16 @@ class Explained {
 
 /**
  * Fills a template in.
+ * @param programs descriptions by name
  * @throws Error where a directive names what is not there, or a key of a file is left out
  */
-export function page(template) {
+export function page(template, programs = ownPrograms) {
   const explained = new Explained();
   const directives = {
     version: () => [`.Os entropyd ${version}`],
-    synopsis: (name) => synopsis(commandAt(name)),
-    options: (...path) => options(commandAt(...path)),
-    commands: (name) => commands(commandAt(name)),
+    synopsis: (name) => synopsis(commandAt(programs, [name])),
+    options: (...path) => options(commandAt(programs, path)),
+    commands: (name) => commands(commandAt(programs, [name])),
     key: (file, ...names) => {
       const head = keyHead(file, names);
       explained.add(file, names);

@@ -149,11 +149,14 @@ function all(): void {
       `'quoted`,
     ].join('\n');
     const script = `
-      import { program } from './dist/program-entropyctl.js';
+      import { readFileSync } from 'node:fs';
+      import { entropyctlProgram } from './dist/commands/entropyctl-program.js';
+      import { describe } from './man/commands.mjs';
+      import { page } from './man/page.mjs';
+      const program = entropyctlProgram();
       program.commands[0].addHelpText('after', '\\n' + ${JSON.stringify(added)} + '\\n');
-      const { page } = await import('./man/page.mjs');
-      const template = (await import('node:fs')).readFileSync('man/entropyctl.1', 'utf8');
-      process.stdout.write(page(template));`;
+      const programs = { entropyctl: describe(program) };
+      process.stdout.write(page(readFileSync('man/entropyctl.1', 'utf8'), programs));`;
     const source = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
       cwd: root,
       encoding: 'utf8',

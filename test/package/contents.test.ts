@@ -14,7 +14,7 @@ const maxPackedSize = 4 * 1024 * 1024;
 /** All that may be there, but for what the bundled packages have. */
 const wanted = [
   /^(?:package\.json|binding\.gyp|LICENSE|(?:README|CHANGELOG|SECURITY)\.md)$/,
-  /^dist\/(?:[\w-]+\/)?[\w-]+\.d\.ts$/,
+  /^dist\/(?:[\w-]+\/)*[\w-]+\.d\.ts$/,
   /^dist\/(?:index|aws-sdk|generator|entropyd|entropyctl)\.js$/,
   /^dist\/(?:library|entropyd|entropyctl)-[\w-]+\.js$/,
   /^dist\/third-party-licenses\.txt$/,
@@ -22,7 +22,12 @@ const wanted = [
   /^native\/(?:core\.gypi|install\.cjs)$/,
   /^prebuilds\/linux-(?:x64|arm64)\/entropyd\.glibc\.node$/,
   /^systemd\/(?:[\w.-]+\/)?[\w-]+\.(?:service|socket|conf|toml|rules|sh)$/,
+  /^dist\/(?:man\/[\w.]+\.[158]|completions\/\w+)$/,
   /^docs\/[\w-]+\.md$/,
+  /^page\/[\w-]+\.(?:html|css|js|svg)$/,
+  /^prometheus\/[\w.]+\.yml$/,
+  /^grafana\/\w+\.json$/,
+  /^kubernetes\/(?:Containerfile|(?:gateway|socket)\/[\w-]+\.(?:yaml|toml))$/,
   /^node_modules\/(?:node-addon-api|node-gyp-build)\//,
 ];
 
