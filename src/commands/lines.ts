@@ -17,12 +17,23 @@ const ellipsis = '…';
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
+/** A terminal gives no grapheme more than two columns; the package counts some marks as one of their own. */
+const maxGraphemeWidth = 2;
+
+/** The columns that a text takes. */
+export function widthOf(text: string): number {
+  let width = 0;
+  for (const { segment } of graphemes.segment(text))
+    width += Math.min(stringWidth(segment), maxGraphemeWidth);
+  return width;
+}
+
 /** The beginning of a text that is no wider than `columns`. */
 function beginning(text: string, columns: number): string {
   let width = 0;
   let end = 0;
   for (const { segment } of graphemes.segment(text)) {
-    width += stringWidth(segment);
+    width += widthOf(segment);
     if (width > columns) break;
     end += segment.length;
   }
@@ -31,14 +42,14 @@ function beginning(text: string, columns: number): string {
 
 /** Cuts text that is wider than `columns`, with an ellipsis. */
 export function cut(text: string, columns: number): string {
-  if (stringWidth(text) <= columns) return text;
+  if (widthOf(text) <= columns) return text;
   return columns < 1 ? '' : beginning(text, columns - 1) + ellipsis;
 }
 
 /** Text of exactly `columns`: cut, or filled with spaces. */
 export function cell(text: string, columns: number, align: 'left' | 'right' = 'left'): string {
   const short = cut(text, columns);
-  const space = ' '.repeat(columns - stringWidth(short));
+  const space = ' '.repeat(columns - widthOf(short));
   return align === 'left' ? short + space : space + short;
 }
 
@@ -46,7 +57,7 @@ export function cell(text: string, columns: number, align: 'left' | 'right' = 'l
 export function wrap(text: string, columns: number, maxLines: number): string[] {
   const lines: string[] = [];
   let rest = text.trim();
-  while (rest !== '' && lines.length < maxLines - 1 && stringWidth(rest) > columns) {
+  while (rest !== '' && lines.length < maxLines - 1 && widthOf(rest) > columns) {
     const fitting = beginning(rest, columns);
     // A word that is longer than a line is broken where the line ends.
     const end = rest[fitting.length] === ' ' ? fitting.length : fitting.lastIndexOf(' ');
@@ -65,7 +76,7 @@ export function render(line: Line, paint: Paint, columns = defaultColumns): stri
   for (const { text, style } of line) {
     const fitting = cut(text, left);
     parts.push({ text: fitting, style });
-    left -= stringWidth(fitting);
+    left -= widthOf(fitting);
     if (fitting !== text) break;
   }
   for (let last = parts.at(-1); last !== undefined; last = parts.at(-1)) {

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
-import stringWidth from 'string-width';
 import t from 'tap';
-import { cell, cut, render, wrap } from '../../src/commands/lines.js';
+import { cell, cut, render, widthOf, wrap } from '../../src/commands/lines.js';
 import { paintFor } from '../../src/terminal.js';
 
 t.test(
@@ -16,6 +15,7 @@ t.test(
       ['表表表', 5, '表表…'],
       ['表表表', 4, '表…'],
       ['e\u0301e\u0301e\u0301', 2, 'e\u0301…'],
+      ['\u304b\u3099', 2, '\u304b\u3099'],
     ] as const)
       t.equal(cut(text, columns), wanted, `${text} ${columns}`);
   },
@@ -49,9 +49,9 @@ t.test('whatever the text, no line is wider, and no word is lost while there is 
       (text, columns) => {
         const lines = wrap(text, columns, 1000);
         return (
-          lines.every((line) => stringWidth(line) <= columns) &&
+          lines.every((line) => widthOf(line) <= columns) &&
           cut(text, columns).length <= Math.max(text.length, 1) &&
-          stringWidth(cut(text, columns)) <= columns &&
+          widthOf(cut(text, columns)) <= columns &&
           lines.join('').replaceAll(' ', '') === text.trim().replaceAll(' ', '')
         );
       },

@@ -4,7 +4,7 @@ import t from 'tap';
 import { metrics } from '../../src/commands/metrics.js';
 import { fakeGenerator, freePath, printedBy, startServer, temporaryFolder } from '../support.js';
 
-const page = /^# HELP entropyd_state .*\n(?:.*\n)*entropyd_requests_total \d+\n/;
+const page = /^# HELP entropyd_build_info .*\n(?:.*\n)*entropyd_requests_total \d+\n/;
 
 t.test('the page is printed as the daemon has it, with one line’s end', async (t) => {
   const { path: socket } = await startServer(t, fakeGenerator());

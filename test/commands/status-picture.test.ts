@@ -1,8 +1,7 @@
 import fc from 'fast-check';
-import stringWidth from 'string-width';
 import t from 'tap';
 import type { DaemonStatus } from '../../src/client.js';
-import { render } from '../../src/commands/lines.js';
+import { render, widthOf } from '../../src/commands/lines.js';
 import { boundText, picture } from '../../src/commands/status-picture.js';
 import { defaultLimits } from '../../src/config.js';
 import { paintFor } from '../../src/terminal.js';
@@ -222,7 +221,7 @@ t.test('whatever the daemon says: 80 columns, no control character, no exception
       for (const line of picture(value as unknown as Partial<DaemonStatus>)) {
         const text = render(line, plain);
         checked++;
-        if (stringWidth(text) > 80 || /[\p{Cc}\p{Zl}\p{Zp}\u202e]/u.test(text)) return false;
+        if (widthOf(text) > 80 || /[\p{Cc}\p{Zl}\p{Zp}\u202e]/u.test(text)) return false;
       }
       return true;
     }),
