@@ -83,6 +83,9 @@ function readSources(): Sources {
   return new Map(names.map((name) => [name, importsOf(readFileSync(join(root, name), 'utf8'))]));
 }
 
+/** The folder of src/ that a file is in or below; none for src/ itself. */
+const folderOf = (name: string) => name.slice(0, name.indexOf('/') + 1);
+
 /** What is wrong with the imports of `sources`, one line each. */
 function faults(sources: Sources): string[] {
   const found: string[] = [];
@@ -109,7 +112,7 @@ function faults(sources: Sources): string[] {
       const [own, other] = [levelOf.get(name) ?? -1, levelOf.get(target) ?? -1];
       if (target === 'index.ts') found.push(`${name} imports index.ts, which is for users`);
       else if (other > own) found.push(`${name} (level ${own}) imports ${target} (level ${other})`);
-      else if (other === own && posix.dirname(name) !== posix.dirname(target))
+      else if (other === own && folderOf(name) !== folderOf(target))
         found.push(`${name} imports ${target}, another folder of level ${own}`);
     }
     edges.set(name, targets);
