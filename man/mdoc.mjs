@@ -1,7 +1,8 @@
 /** Commands as mdoc(7): synopses, lists of options, sections of subcommands. */
 
-/** The options that every command has; a synopsis leaves them out. */
-const everywhere = ['help', 'version'];
+/** The options and the command that are everywhere; a synopsis leaves them out. */
+const commonOptions = ['help', 'version'];
+const commonCommand = 'help';
 
 /**
  * Running text for a line of its own.
@@ -50,14 +51,14 @@ function operand({ name, required, variadic }) {
 
 /** Of a program: its own, and that of each of its commands. */
 export function synopsis(command) {
-  const options = command.options.filter(({ long }) => !everywhere.includes(long));
+  const options = command.options.filter(({ long }) => !commonOptions.includes(long));
   const own = [
     `.Nm ${command.path[0]}`,
     ...command.path.slice(1).map((name) => `.Cm ${name}`),
     ...options.map((option) => `.Op ${flag(option)}`),
     ...command.arguments.map(operand),
   ];
-  const inner = command.commands.filter(({ name }) => !everywhere.includes(name));
+  const inner = command.commands.filter(({ name }) => name !== commonCommand);
   // A program that has commands and nothing else does nothing by itself.
   const alone = options.length > 0 || inner.length === 0;
   return [...(alone ? own : []), ...inner.flatMap(synopsis)];

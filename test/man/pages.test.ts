@@ -124,6 +124,7 @@ function all(): void {
           `${program} ${path.join(' ')}`,
         );
         const synopsis = (parts.get('SYNOPSIS') ?? '').replaceAll(/\s+/g, ' ');
+        t.ok(synopsis.includes([program, ...path].join(' ')), 'the command in the synopsis');
         for (const each of options.filter((name) => !/help|version/.test(name)))
           t.ok(synopsis.includes(`[${each}]`), `${each} in the synopsis`);
       }
