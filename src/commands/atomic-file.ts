@@ -1,11 +1,14 @@
 /** A file that comes into being whole: written beside its place, synchronised, and renamed (rename(2)). */
 import { randomUUID } from 'node:crypto';
-import { type Stats, unlinkSync } from 'node:fs';
-import { open, realpath, rename } from 'node:fs/promises';
+import { closeSync, constants, openSync, type Stats, unlinkSync } from 'node:fs';
+import { type FileHandle, open, realpath, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Output } from './output.js';
 
 const permissionBits = 0o777;
+
+/** Of the file that was made here, and of nothing that has taken its place. */
+const writeFlags = constants.O_WRONLY | constants.O_NOFOLLOW;
 
 export interface AtomicFileOptions {
   /** Whatever the umask. */
@@ -24,7 +27,7 @@ export async function createAtomicFile(path: string, options: AtomicFileOptions)
   // A link stays, and what it points to is replaced.
   const target = await realpath(path).catch(() => path);
   const temporary = join(dirname(target), `.entropyctl-${randomUUID()}.tmp`);
-  const file = await open(temporary, 'wx', mode);
+  let opened: FileHandle | undefined;
   let unfinished = true;
   const discard = () => {
     process.off('exit', discard);
@@ -35,17 +38,21 @@ export async function createAtomicFile(path: string, options: AtomicFileOptions)
     } catch {
       // Somebody else has.
     }
-    void file.close().catch(() => {});
+    void opened?.close().catch(() => {});
   };
+  // At once: no signal's handler runs between the file and what removes it.
+  closeSync(openSync(temporary, 'wx', mode));
   process.once('exit', discard);
   try {
+    opened = await open(temporary, writeFlags);
     // Only root may give files away; for others it is their own as a rule.
-    if (replaces !== undefined) await file.chown(replaces.uid, replaces.gid).catch(() => {});
-    await file.chmod((replaces?.mode ?? mode) & permissionBits);
+    if (replaces !== undefined) await opened.chown(replaces.uid, replaces.gid).catch(() => {});
+    await opened.chmod((replaces?.mode ?? mode) & permissionBits);
   } catch (error) {
     discard();
     throw error;
   }
+  const file = opened;
   return {
     async write(data) {
       const bytes = typeof data === 'string' ? Buffer.from(data) : data;

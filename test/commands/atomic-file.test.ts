@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { createAtomicFile } from '../../src/commands/atomic-file.js';
 import { built, temporaryFolder } from '../support.js';
@@ -90,4 +91,17 @@ t.test('the end of the process by its exit event leaves nothing', async (t) => {
   const args = ['--input-type=module', '-e', script, join(folder, 'file')];
   t.equal(spawnSync(process.execPath, args).status, 130);
   t.strictSame(readdirSync(folder), []);
+});
+
+t.test('from the moment that it is seen, the end of the process removes it', async (t) => {
+  for (let i = 0; i < 20; i++) {
+    const folder = freshFolder();
+    const listeners = process.listenerCount('exit');
+    const making = createAtomicFile(join(folder, 'file'), { mode: 0o600 });
+    while (readdirSync(folder).length === 0) await setImmediate();
+    t.equal(process.listenerCount('exit'), listeners + 1);
+    (await making).discard();
+    t.equal(process.listenerCount('exit'), listeners);
+    t.strictSame(readdirSync(folder), []);
+  }
 });
