@@ -1,6 +1,6 @@
 /** Listening sockets that a service manager opened and passed: sd_listen_fds_with_names(3). */
-import { EntropyError } from './errors.js';
-import type { Addon } from './native.js';
+import { EntropyError } from './common/errors.js';
+import type { Addon } from './common/package.js';
 
 /** A listening socket that is not ours: neither its file nor its mode. */
 export interface PassedSocket {

@@ -1,7 +1,7 @@
 /** What a connection brings, as results of a client's calls: bytes mixed with local ones, or messages. */
 import type { Call } from './call.js';
+import { EntropyError, type ErrorCode } from './common/errors.js';
 import { readSize } from './connector.js';
-import { EntropyError, type ErrorCode } from './errors.js';
 import { LocalMix } from './local-mix.js';
 import { type Answer, fixed, readAnswerHeader } from './protocol.js';
 import { MessageScanner } from './scanner.js';

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type Client, connect } from './client.js';
-import { EntropyError } from './errors.js';
+import { EntropyError } from './common/errors.js';
 import {
   decodeRequest,
   encodeAnswer,

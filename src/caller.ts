@@ -7,7 +7,7 @@ import {
   type Fill,
   type RandomOptions,
 } from './client-options.js';
-import { EntropyError } from './errors.js';
+import { EntropyError } from './common/errors.js';
 import { abortedOf, type Signals } from './signals.js';
 
 const noSignals: Signals = [];

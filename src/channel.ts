@@ -4,9 +4,9 @@
  */
 import { AnswerReader } from './answer-reader.js';
 import type { Call } from './call.js';
+import { EntropyError } from './common/errors.js';
 import { Connector, lostError } from './connector.js';
 import { DeadlineTimer } from './deadline-timer.js';
-import { EntropyError } from './errors.js';
 import { RequestWriter } from './request-writer.js';
 
 export interface ChannelOptions {

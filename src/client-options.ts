@@ -1,5 +1,5 @@
 /** What the client library's methods take, and its checks. */
-import { EntropyError } from './errors.js';
+import { EntropyError } from './common/errors.js';
 import type { Dialect } from './formats/gen-random.js';
 
 export interface ClientOptions {

@@ -15,8 +15,9 @@ import {
   type RandomOptions,
   type StreamOptions,
 } from './client-options.js';
+import { EntropyError, ServiceError } from './common/errors.js';
+import { clientSocket } from './common/unix-socket.js';
 import type { ServingTimes } from './counters.js';
-import { EntropyError, ServiceError } from './errors.js';
 import * as awsKms from './formats/aws-kms.js';
 import {
   KMSServiceException,
@@ -31,7 +32,6 @@ import { randomInt } from './random-int.js';
 import { fillPieces } from './random-pieces.js';
 import { RandomStream } from './random-stream.js';
 import { randomUuid } from './random-uuid.js';
-import { clientSocket } from './socket-path.js';
 import type { Transition } from './transitions.js';
 
 export type { CallOptions, ClientOptions, RandomOptions, StreamOptions };

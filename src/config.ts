@@ -1,11 +1,11 @@
 /** One checked configuration: flags over environment over file over defaults. */
 import { readFile } from 'node:fs/promises';
+import { EntropyError } from './common/errors.js';
+import type { DeviceOptions } from './common/package.js';
+import { daemonSocket, type Surroundings } from './common/unix-socket.js';
 import type { FileConfig } from './config-file.js';
-import { EntropyError } from './errors.js';
 import { type GatewayConfig, type GatewayFlags, mergeGatewayConfig } from './gateway-config.js';
 import type { Limits } from './limits.js';
-import type { DeviceOptions } from './native.js';
-import { daemonSocket, type Surroundings } from './socket-path.js';
 
 export type { Limits };
 

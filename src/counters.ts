@@ -1,6 +1,7 @@
 /** What the daemon counts: plain numbers, because a request takes less than a microsecond. */
-import { type DurationCounts, Durations } from './durations.js';
-import type { ErrorCode } from './errors.js';
+
+import type { ErrorCode } from './common/errors.js';
+import { type DurationCounts, Durations } from './common/histogram.js';
 
 /** Upper bounds of the serving time's buckets, seconds; one sample a read of a socket. */
 const servingBounds = [

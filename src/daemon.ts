@@ -2,19 +2,18 @@
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { PassedSocket } from './activation.js';
+import { EntropyError, errorCode } from './common/errors.js';
+import { createLogger, type Logger } from './common/log.js';
+import { type Addon, type LoadResult, loadAddon, version } from './common/package.js';
 import type { Config } from './config.js';
-import { EntropyError, errorCode } from './errors.js';
 import type { Gateway } from './gateway/gateway.js';
 import { createGenerator, type GeneratorState } from './generator.js';
-import { createLogger, type Logger } from './log.js';
-import { type Addon, type LoadResult, loadAddon } from './native.js';
 import { answers } from './probe.js';
 import { createContext } from './server/context.js';
 import { Listeners } from './server/listeners.js';
 import type { AdminRule } from './server/peer.js';
 import { noServiceManager, type ServiceManager, stateInWords } from './service-manager.js';
 import { Transitions } from './transitions.js';
-import { version } from './version.js';
 import { startWatchdog } from './watchdog.js';
 
 export interface DaemonOptions {

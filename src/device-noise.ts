@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
-import { EntropyError } from './errors.js';
+import { EntropyError } from './common/errors.js';
 
 const timeoutMs = 30_000;
 const pauseMs = 10;

@@ -1,5 +1,6 @@
 /** The generator where there is no addon. */
 import { createRequire } from 'node:module';
+import { NativeResult } from './common/package.js';
 import { failure, noSource } from './generator-errors.js';
 import type {
   Generator,
@@ -7,7 +8,6 @@ import type {
   GeneratorStatus,
   OnTransition,
 } from './generator-interface.js';
-import { NativeResult } from './native.js';
 
 /** node:crypto under the same interface, and honest about it in every report. */
 export class FallbackGenerator implements Generator {

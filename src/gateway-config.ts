@@ -1,6 +1,7 @@
 /** The gateway's part of the configuration: flags over the file's `[gateway]` over defaults. */
+
+import { EntropyError } from './common/errors.js';
 import type { FileConfig } from './config-file.js';
-import { EntropyError } from './errors.js';
 
 /** Where the gateway listens unless it is told otherwise. */
 export const defaultGatewayAddress = '127.0.0.1:8478';

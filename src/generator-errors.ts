@@ -1,6 +1,6 @@
 /** Why a generator gives nothing, as typed errors. */
-import { EntropyError } from './errors.js';
-import { NativeResult } from './native.js';
+import { EntropyError } from './common/errors.js';
+import { NativeResult } from './common/package.js';
 
 /**
  * What a result of the addon other than `ok` means to who asked.

@@ -1,5 +1,5 @@
 /** The generator as its users see it, whichever is behind it. */
-import type { DeviceOptions, SourceReport } from './native.js';
+import type { DeviceOptions, SourceReport } from './common/package.js';
 
 export const generatorStates = ['seeding', 'operational', 'degraded', 'error', 'fallback'] as const;
 

@@ -1,9 +1,10 @@
 /** `entropyd/generator`: the addon's generator, or node:crypto's where there is no addon. */
+
+import { EntropyError } from './common/errors.js';
+import { type LoadResult, loadAddon } from './common/package.js';
 import { generatorDefaults } from './config.js';
-import { EntropyError } from './errors.js';
 import { FallbackGenerator } from './fallback-generator.js';
 import type { Generator, GeneratorOptions } from './generator-interface.js';
-import { type LoadResult, loadAddon } from './native.js';
 import { NativeBackedGenerator } from './native-generator.js';
 
 export type {

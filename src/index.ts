@@ -9,10 +9,10 @@ export {
   type RandomOptions,
   type StreamOptions,
 } from './client.js';
+export { EntropyError, type ErrorCode, ServiceError } from './common/errors.js';
+export type { SourceReport } from './common/package.js';
 export type { ServingTimes } from './counters.js';
-export { EntropyError, type ErrorCode, ServiceError } from './errors.js';
 export { KMSServiceException, type ResponseMetadata } from './formats/aws-sdk-error.js';
 export type { Dialect, GenRandomError } from './formats/gen-random.js';
 export type { GeneratorState, Health } from './generator.js';
-export type { SourceReport } from './native.js';
 export type { Transition } from './transitions.js';

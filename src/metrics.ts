@@ -1,11 +1,17 @@
 /** The daemon's metrics: its counters, its limits and the generator's state as one page. */
+
+import { socketErrorCodes } from './common/errors.js';
+import { type SourceReport, sourceStates } from './common/package.js';
+import {
+  addProcessMetrics,
+  enumeration,
+  type Labels,
+  type MetricsPage,
+  openMetricsPage,
+} from './common/prometheus.js';
 import type { Limits } from './config.js';
 import type { Counters } from './counters.js';
-import { socketErrorCodes } from './errors.js';
-import { enumeration, type Labels, type MetricsPage, openMetricsPage } from './exposition.js';
 import { type Generator, type GeneratorStatus, generatorStates } from './generator-interface.js';
-import { type SourceReport, sourceStates } from './native.js';
-import { addProcessMetrics } from './process-metrics.js';
 
 /** Prometheus' base unit of a share is a ratio; promtool takes no bits. */
 const bitsPerByte = 8;

@@ -1,8 +1,9 @@
 /** The addon's generator behind the interface. */
 import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { EntropyError } from './common/errors.js';
+import { type Addon, type NativeOptions, NativeResult } from './common/package.js';
 import { readDevice } from './device-noise.js';
-import { EntropyError } from './errors.js';
 import { failure, noSource } from './generator-errors.js';
 import type {
   Generator,
@@ -10,7 +11,6 @@ import type {
   GeneratorStatus,
   OnTransition,
 } from './generator-interface.js';
-import { type Addon, type NativeOptions, NativeResult } from './native.js';
 
 // One generate of the DRBG: each has a reseed of its own, and a slow source delivers for one at a time.
 const maxGenerate = 65_536;

@@ -1,5 +1,7 @@
 /** The files of the gateway's page: the package has them in page/, as a browser gets them. */
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { packageRoot } from './common/package.js';
 
 const names = [
   'index.html',
@@ -38,8 +40,9 @@ export function pageFiles(): Promise<PageFiles> {
 }
 
 async function readAll(): Promise<PageFiles> {
-  // From src/ as from dist/, in which the bundles stand: page/ is beside both.
-  const folder = new URL('../page/', import.meta.url);
-  const read = async (name: string) => [name, await readFile(new URL(name, folder), 'utf8')];
+  const read = async (name: string) => [
+    name,
+    await readFile(join(packageRoot, 'page', name), 'utf8'),
+  ];
   return Object.fromEntries(await Promise.all(names.map(read)));
 }

@@ -1,6 +1,6 @@
 /** Uniform integers from random bytes, by rejection sampling. */
 import type { Fill } from './client-options.js';
-import { EntropyError } from './errors.js';
+import { EntropyError } from './common/errors.js';
 
 /** Bytes of a candidate: the widest that a JavaScript number takes whole bytes of. */
 const candidateSize = 6;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { passedDescriptors, takePassedSockets } from '../src/activation.js';
-import { errorCode } from '../src/errors.js';
-import type { Addon } from '../src/native.js';
+import { errorCode } from '../src/common/errors.js';
+import type { Addon } from '../src/common/package.js';
 
 const pid = 42;
 const mine = (count: unknown, names?: string) => ({

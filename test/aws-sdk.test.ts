@@ -7,7 +7,7 @@ import {
   type SdkRequest,
   type WrappedHandler,
 } from '../src/aws-sdk.js';
-import { EntropyError } from '../src/errors.js';
+import { EntropyError } from '../src/common/errors.js';
 import { fakeGenerator, freePath, startFake, startServer } from './support.js';
 
 const target = 'TrentService.GenerateRandom';

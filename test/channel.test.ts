@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { CallRequest } from '../src/call.js';
 import { Channel, type ChannelOptions } from '../src/channel.js';
-import { EntropyError } from '../src/errors.js';
+import { EntropyError } from '../src/common/errors.js';
 import { freePath, makeCall, pack, startFake, unpackAll } from './support.js';
 
 /** Long enough for a slow machine, short enough to be seen as a failure. */

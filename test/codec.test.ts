@@ -7,7 +7,7 @@ import {
   encodeRequest,
   encodeResult,
 } from '../src/codec.js';
-import { EntropyError } from '../src/errors.js';
+import { EntropyError } from '../src/common/errors.js';
 import { MessageScanner, maxRequestElements } from '../src/scanner.js';
 import { message, pack, unpackAll } from './support.js';
 

@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { connect } from '../src/client.js';
+import { type Addon, type LoadResult, loadAddon } from '../src/common/package.js';
 import { type Config, mergeConfig } from '../src/config.js';
 import type { Daemon, DaemonOptions, startDaemon } from '../src/daemon.js';
-import { type Addon, type LoadResult, loadAddon } from '../src/native.js';
 import type { ServiceManager } from '../src/service-manager.js';
 import { unverifiable } from './gateway/signatures/signed-calls.js';
 import { call, leaveStaleSocket } from './gateway/support.js';
@@ -25,7 +25,7 @@ const logger = { info: record('info'), warn: record('warn'), error: record('erro
 
 const { startDaemon: start } = await t.mockImport<{ startDaemon: typeof startDaemon }>(
   '../src/daemon.js',
-  { '../src/log.js': { createLogger: async () => logger } },
+  { '../src/common/log.js': { createLogger: async () => logger } },
 );
 
 /** The addon, but for what hardens this process. */
@@ -320,8 +320,8 @@ t.test('by default it takes the addon of this package', async (t) => {
   const { startDaemon: plain } = await t.mockImport<{ startDaemon: typeof startDaemon }>(
     '../src/daemon.js',
     {
-      '../src/log.js': { createLogger: async () => logger },
-      '../src/native.js': {
+      '../src/common/log.js': { createLogger: async () => logger },
+      '../src/common/package.js': {
         loadAddon() {
           loads++;
           return { reason: 'as if not built' };

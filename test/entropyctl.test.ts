@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { EntropyError } from '../src/errors.js';
+import { EntropyError } from '../src/common/errors.js';
+import { version } from '../src/common/package.js';
 import { createGenerator } from '../src/generator.js';
-import { version } from '../src/version.js';
 import {
   built,
   environment,

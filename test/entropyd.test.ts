@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { connect } from '../src/client.js';
-import { version } from '../src/version.js';
+import { version } from '../src/common/package.js';
 import { makeCertificate } from './gateway/certificates.js';
 import { signAws } from './gateway/signatures/signed-calls.js';
 import { call } from './gateway/support.js';

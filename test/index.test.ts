@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Client, connect } from '../src/client.js';
-import { EntropyError, ServiceError } from '../src/errors.js';
+import { EntropyError, ServiceError } from '../src/common/errors.js';
 import { KMSServiceException } from '../src/formats/aws-sdk-error.js';
 import * as entropyd from '../src/index.js';
 

@@ -1,9 +1,9 @@
 import t from 'tap';
+import { socketErrorCodes } from '../src/common/errors.js';
+import type { SourceReport } from '../src/common/package.js';
 import { Counters } from '../src/counters.js';
-import { socketErrorCodes } from '../src/errors.js';
 import type { GeneratorStatus } from '../src/generator.js';
 import { daemonMetrics } from '../src/metrics.js';
-import type { SourceReport } from '../src/native.js';
 import { metricsOf, samplesOf } from './metrics-page.js';
 import { lines } from './support.js';
 

@@ -4,14 +4,14 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import type { Addon, NativeOptions, NativeSnapshot } from '../src/common/package.js';
+import { NativeResult } from '../src/common/package.js';
 import {
   createGenerator,
   type Generator,
   type GeneratorOptions,
   type GeneratorState,
 } from '../src/generator.js';
-import type { Addon, NativeOptions, NativeSnapshot } from '../src/native.js';
-import { NativeResult } from '../src/native.js';
 import { built, temporaryFolder } from './support.js';
 
 /** The DRBG's largest generate, bytes: SP 800-90A table 3. */

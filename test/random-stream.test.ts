@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import type { RandomOptions, StreamOptions } from '../src/client-options.js';
-import { EntropyError } from '../src/errors.js';
+import { EntropyError } from '../src/common/errors.js';
 import { type DrawChunk, RandomStream } from '../src/random-stream.js';
 import type { Signals } from '../src/signals.js';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Packr, Unpackr } from 'msgpackr';
 import t from 'tap';
-import { EntropyError } from '../src/errors.js';
+import { EntropyError } from '../src/common/errors.js';
 import { MessageScanner, maxDepth, maxRequestElements } from '../src/scanner.js';
 import { pack } from './support.js';
 

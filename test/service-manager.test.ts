@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Addon } from '../src/native.js';
+import type { Addon } from '../src/common/package.js';
 import { stateInWords, takeServiceManager } from '../src/service-manager.js';
 
 const pid = 42;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import * as v from 'valibot';
-import { EntropyError } from '../src/errors.js';
+import { EntropyError } from '../src/common/errors.js';
 import { flag, integer, oneOf, parseTomlFile, text } from '../src/toml-file.js';
 
 const schema = v.strictObject({

@@ -1,7 +1,8 @@
 /** The daemon's server on SOCKET, as the second argument says: with short cuts past node:net. */
+
+import { loadAddon } from '../../dist/common/package.js';
 import { defaultLimits } from '../../dist/config.js';
 import { createGenerator } from '../../dist/generator.js';
-import { loadAddon } from '../../dist/native.js';
 import { createContext } from '../../dist/server/context.js';
 import { listen } from '../../dist/server/server.js';
 import { Transitions } from '../../dist/transitions.js';

@@ -1,5 +1,5 @@
 /** `entropyctl selftest` and `entropyctl reseed`: what administrators may ask for. */
-import { printable } from '../terminal.js';
+import { printable } from '../common/terminal.js';
 import { print, printJson } from './print.js';
 import { asking, type SessionOptions } from './session.js';
 

@@ -1,6 +1,7 @@
 /** The command line of `entropyctl`: its commands, options and help; to be run, or to be described. */
 import { Argument, Command, Option } from 'commander';
-import { version } from '../version.js';
+import { version } from '../common/package.js';
+import { prepare } from '../common/program.js';
 import { reseed, selftest } from './administer.js';
 import { health } from './health.js';
 import { metrics } from './metrics.js';
@@ -8,7 +9,6 @@ import { noise } from './noise.js';
 import { parseInterval, parseSize } from './numbers.js';
 import { random } from './random.js';
 import { formats } from './random-formats.js';
-import { prepare } from './run.js';
 import { version as printVersions } from './version.js';
 
 const textfile = '/var/lib/prometheus/node-exporter/entropyd.prom';

@@ -1,8 +1,8 @@
 /** The command line of `entropyd`: daemon, gateway and quick start; to be run, or to be described. */
 import { Command, Option } from 'commander';
-import { version } from '../version.js';
+import { version } from '../common/package.js';
+import { prepare, UsageError } from '../common/program.js';
 import { quickstart, quickstartAddress, quickstartSocket } from './quickstart.js';
-import { prepare, UsageError } from './run.js';
 import { serve } from './serve.js';
 
 const collect = (value: string, previous: string[] | undefined) => [...(previous ?? []), value];

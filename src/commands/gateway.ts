@@ -1,16 +1,16 @@
 /** `entropyd gateway`: the HTTP gateway as a process of its own. */
 import { takePassedSockets } from '../activation.js';
 import { connect } from '../client.js';
+import { parseAddress } from '../common/address.js';
+import { createLogger } from '../common/log.js';
+import { loadAddon } from '../common/package.js';
+import { terminationSignal } from '../common/program.js';
 import { type GatewayCommandFlags, loadGatewayConfig } from '../config.js';
-import { parseAddress } from '../gateway/address.js';
 import { startGateway } from '../gateway/gateway.js';
 import type { Upstream } from '../gateway/upstream/upstream.js';
-import { createLogger } from '../log.js';
-import { loadAddon } from '../native.js';
 import { answers } from '../probe.js';
 import { takeServiceManager } from '../service-manager.js';
 import { startWatchdog } from '../watchdog.js';
-import { terminationSignal } from './run.js';
 
 /** `FileDescriptorName=` of the gateway's socket units. */
 const socketName = 'entropyd-gateway';

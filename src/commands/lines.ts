@@ -1,6 +1,6 @@
 /** Lines of styled text that fit a number of columns, whatever stands in them. */
 import stringWidth from 'string-width';
-import type { Paint, Style } from '../terminal.js';
+import type { Paint, Style } from '../common/terminal.js';
 
 /** A part of a line: printable text, and how it looks on a terminal. */
 export interface Span {

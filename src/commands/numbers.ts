@@ -1,5 +1,5 @@
 /** The numbers that commands take. */
-import { UsageError } from './failure.js';
+import { UsageError } from '../common/program.js';
 
 /**
  * Reads a number of bytes: digits and K, M or G for powers of 1024.

@@ -1,5 +1,5 @@
 /** What commands print: text in one piece, or one JSON object in one line. */
-import { writingFailed } from './failure.js';
+import { writingFailed } from '../common/program.js';
 
 /**
  * Prints to standard output, with a line's end.

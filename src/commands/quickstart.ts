@@ -1,10 +1,10 @@
 /** `npm start`: daemon and gateway on a private socket, one request of each format, then serving. */
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { terminationSignal, UsageError } from '../common/program.js';
 import { loadConfig } from '../config.js';
 import { startDaemon } from '../daemon.js';
 import { defaultGatewayAddress } from '../gateway-config.js';
-import { terminationSignal, UsageError } from './run.js';
 
 export interface QuickstartOptions {
   socket: string;

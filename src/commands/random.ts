@@ -1,9 +1,9 @@
 /** `entropyctl random`: random bytes on standard output or into a file, in any of the formats. */
 import { isatty } from 'node:tty';
 import type { Client, RandomOptions } from '../client.js';
+import { UsageError } from '../common/program.js';
 import { maxRandomSize } from '../protocol.js';
 import { requestChunks } from './chunks.js';
-import { UsageError } from './failure.js';
 import { printJson } from './print.js';
 import { showProgress } from './progress.js';
 import { type FormatName, formats, type OutputFormat } from './random-formats.js';

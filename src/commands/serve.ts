@@ -1,10 +1,10 @@
 /** `entropyd`: the daemon in the foreground. */
 import { takePassedSockets } from '../activation.js';
+import { loadAddon } from '../common/package.js';
+import { terminationSignal } from '../common/program.js';
 import { type ConfigFlags, loadConfig } from '../config.js';
 import { startDaemon } from '../daemon.js';
-import { loadAddon } from '../native.js';
 import { takeServiceManager } from '../service-manager.js';
-import { terminationSignal } from './run.js';
 
 /** `FileDescriptorName=` of the daemon's socket units. */
 const socketName = 'entropyd';

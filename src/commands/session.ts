@@ -1,7 +1,7 @@
 /** One command's talk with the daemon, after which the connection is closed. */
 import { type Client, type ClientOptions, connect } from '../client.js';
-import { clientSocket } from '../socket-path.js';
-import { askingFailed } from './failure.js';
+import { askingFailed } from '../common/program.js';
+import { clientSocket } from '../common/unix-socket.js';
 
 /** What all commands take. */
 export interface SessionOptions {

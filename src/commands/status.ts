@@ -1,6 +1,7 @@
 /** `entropyctl status`: the whole picture of the daemon, once or again and again. */
-import { paintFor } from '../terminal.js';
-import { UsageError } from './failure.js';
+
+import { UsageError } from '../common/program.js';
+import { paintFor } from '../common/terminal.js';
 import { render } from './lines.js';
 import { print, printJson } from './print.js';
 import { asking, type SessionOptions } from './session.js';

@@ -1,6 +1,7 @@
 /** `entropyctl version`: of this command and of the daemon that it talks to. */
-import { printable } from '../terminal.js';
-import { version as own } from '../version.js';
+
+import { version as own } from '../common/package.js';
+import { printable } from '../common/terminal.js';
 import { print, printJson } from './print.js';
 import { asking, type SessionOptions } from './session.js';
 

@@ -1,9 +1,9 @@
 /** `entropyctl status --watch`: one sample after another, until somebody ends it. */
 import { setTimeout } from 'node:timers/promises';
 import { type Client, connect, type DaemonStatus } from '../client.js';
-import { clientSocket } from '../socket-path.js';
-import { type Paint, paintFor, printable } from '../terminal.js';
-import { askingFailed, CommandError } from './failure.js';
+import { askingFailed, CommandError } from '../common/program.js';
+import { type Paint, paintFor, printable } from '../common/terminal.js';
+import { clientSocket } from '../common/unix-socket.js';
 import { defaultColumns, type Line, render } from './lines.js';
 import { print, printJson } from './print.js';
 import { type Rates, ratesBetween, type Sample } from './rates.js';

@@ -1,5 +1,5 @@
 /** What a command writes: an output that is finished when all went well, and else leaves nothing. */
-import { writingFailed } from './failure.js';
+import { writingFailed } from '../common/program.js';
 import { type OutputOptions, openOutput } from './open-output.js';
 
 /** @returns when the data may be used again */

@@ -4,8 +4,7 @@
  * Sources, for each text below: [S] recorded from the live service, [D] its documentation,
  * [G] a guess: correct it here when somebody has seen the real one.
  */
-import { errorCode, ServiceError } from '../errors.js';
-import { type FailureKind, failureKind } from './failure.js';
+import { errorCode, type FailureKind, failureKind, ServiceError } from '../common/errors.js';
 
 /** Bytes in one answer, 1 to 1024: API reference, GenerateRandom, NumberOfBytes. */
 export const maxNumberOfBytes = 1024;

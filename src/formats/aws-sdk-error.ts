@@ -1,5 +1,5 @@
 /** Errors as the AWS SDK for JavaScript v3 throws them, for callers that come from it. */
-import { ServiceError } from '../errors.js';
+import { ServiceError } from '../common/errors.js';
 
 /** What the SDK says of a call; there is one attempt, and no delay, without HTTP. */
 export interface ResponseMetadata {

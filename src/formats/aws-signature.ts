@@ -6,7 +6,7 @@
  * Sources: [S] recorded from live services, [G] a guess: correct it here when somebody has seen the
  * real one.
  */
-import { ServiceError } from '../errors.js';
+import { ServiceError } from '../common/errors.js';
 
 /** Parts of the Authorization header without which it is incomplete, in the order of the text. */
 export const headerParts = ['Credential', 'Signature', 'SignedHeaders'] as const;

@@ -5,8 +5,7 @@
  * Texts are those of the providers' documentation, those marked [G] a guess: correct them here when
  * somebody has seen the real ones.
  */
-import { ServiceError } from '../errors.js';
-import { type FailureKind, failureKind } from './failure.js';
+import { type FailureKind, failureKind, ServiceError } from '../common/errors.js';
 
 /** Which cloud is spoken for: they differ in the lengths they take. */
 export type Dialect = 'otc' | 'hwc';

@@ -5,8 +5,7 @@
  * Sources, for each text below: [D] Vault's API documentation, [S] the servers' source or answers
  * recorded from them, [G] a guess. Where the two differ the text is Vault's.
  */
-import { ServiceError } from '../errors.js';
-import { type FailureKind, failureKind } from './failure.js';
+import { type FailureKind, failureKind, ServiceError } from '../common/errors.js';
 
 /** Bytes in one answer, 1 to 131,072 [S]. Vault 2 gives more from `platform` [D]; this does not. */
 export const maxBytes = 128 * 1024;

@@ -1,6 +1,6 @@
 /** Reads a request's body, up to a limit. */
 import type { IncomingMessage } from 'node:http';
-import { EntropyError } from '../errors.js';
+import { EntropyError } from '../common/errors.js';
 
 /**
  * Reads the whole body. What comes beyond the limit is dropped as it arrives, never kept.

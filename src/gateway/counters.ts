@@ -1,5 +1,5 @@
 /** What the gateway counts, in plain numbers: a request adds to some, and makes nothing. */
-import { Durations } from '../durations.js';
+import { Durations } from '../common/histogram.js';
 import { type ErrorReason, errorReason, errorReasons } from './error-reasons.js';
 import { type ApiName, apiNames, type Facts } from './route.js';
 

@@ -1,6 +1,5 @@
 /** Why requests fail, in few words that hold for every API: the metrics' view of an error. */
-import { errorCode, ServiceError } from '../errors.js';
-import { failureKind } from '../formats/failure.js';
+import { errorCode, failureKind, ServiceError } from '../common/errors.js';
 
 /**
  * `authentication`: no proof of who asks, or a wrong one; `forbidden`: known, and not allowed, and all

@@ -1,8 +1,8 @@
 /** Exchanges of a request for an answer: reads, asks the route, sends; knows when none is running. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { EntropyError, errorCode } from '../errors.js';
-import { Repeats } from '../repeats.js';
+import { EntropyError, errorCode } from '../common/errors.js';
+import { Repeats } from '../common/log.js';
 import type { Audit } from './audit.js';
 import { readBody } from './body.js';
 import { GatewayCounters } from './counters.js';

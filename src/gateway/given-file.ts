@@ -1,7 +1,7 @@
 /** Reads a file that holds secrets, and only if nobody can reach it who must not. */
 import type { Stats } from 'node:fs';
 import { constants, open } from 'node:fs/promises';
-import { EntropyError } from '../errors.js';
+import { EntropyError } from '../common/errors.js';
 
 /** Ours: some thousand credentials, or any certificate chain. */
 export const maxFileBytes = 1024 * 1024;

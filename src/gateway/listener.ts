@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { chmod } from 'node:fs/promises';
 import type { AddressInfo, Server } from 'node:net';
 import type { PassedSocket } from '../activation.js';
-import { EntropyError } from '../errors.js';
-import { removeStaleSocket } from '../stale-socket.js';
-import { type Address, formatAddress, isLoopback } from './address.js';
+import { type Address, formatAddress, isLoopback } from '../common/address.js';
+import { EntropyError } from '../common/errors.js';
+import { removeStaleSocket } from '../common/unix-socket.js';
 
 /** The gateway's user and group connect; put a web server that forwards to it into the group. */
 const socketMode = 0o660;

@@ -1,6 +1,10 @@
 /** The gateway's metrics, behind those of the daemon; without the daemon they stand alone. */
-import { type Labels, type MetricsPage, openMetricsPage } from '../exposition.js';
-import { addProcessMetrics } from '../process-metrics.js';
+import {
+  addProcessMetrics,
+  type Labels,
+  type MetricsPage,
+  openMetricsPage,
+} from '../common/prometheus.js';
 import {
   type ApiCounters,
   apiLabels,

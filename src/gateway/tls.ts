@@ -1,7 +1,7 @@
 /** What TLS needs: a certificate and its key, checked together before they are used. */
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
-import { EntropyError } from '../errors.js';
+import { EntropyError } from '../common/errors.js';
 import type { TlsPaths } from '../gateway-config.js';
 import { readGivenFile } from './given-file.js';
 

@@ -5,7 +5,7 @@
  * state machine.
  */
 import type { Socket } from 'node:net';
-import { EntropyError } from '../errors.js';
+import { EntropyError } from '../common/errors.js';
 import { answerHeaderSize, writeAnswerHeader } from '../protocol.js';
 import { MessageScanner, maxRequestElements } from '../scanner.js';
 import type { ConnectionContext } from './context.js';

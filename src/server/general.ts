@@ -1,6 +1,6 @@
 /** Messages of any shape but the fixed one: decoded, checked, answered. Loaded with the first. */
 import { decodeRequest } from '../codec.js';
-import { errorCode } from '../errors.js';
+import { errorCode } from '../common/errors.js';
 import { answer, randomRequest, refusal, type ServiceContext } from './methods.js';
 import type { Peer } from './peer.js';
 

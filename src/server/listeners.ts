@@ -2,9 +2,9 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { PassedSocket } from '../activation.js';
+import { EntropyError } from '../common/errors.js';
+import type { Addon } from '../common/package.js';
 import type { ListenConfig } from '../config.js';
-import { EntropyError } from '../errors.js';
-import type { Addon } from '../native.js';
 import type { ConnectionContext } from './context.js';
 import type { AdminRule } from './peer.js';
 import { listen, type SocketServer } from './server.js';

@@ -1,9 +1,9 @@
 /** What the daemon answers to every method but the fixed form of `random`. */
 
 import { encodeError, encodeResult } from '../codec.js';
+import { EntropyError, errorCode } from '../common/errors.js';
 import type { Limits } from '../config.js';
 import type { Counters } from '../counters.js';
-import { EntropyError, errorCode } from '../errors.js';
 import type { Generator } from '../generator.js';
 import { daemonMetrics } from '../metrics.js';
 import { maxRandomSize, protocolVersion, type Request } from '../protocol.js';

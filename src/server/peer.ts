@@ -1,6 +1,6 @@
 /** Who is at the other end of a connection, by the kernel's word and never by the client's. */
 import type { Socket } from 'node:net';
-import type { Addon, PeerCredentials } from '../native.js';
+import type { Addon, PeerCredentials } from '../common/package.js';
 import { descriptor } from './descriptor.js';
 
 export interface Peer {

@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap';
 import type { DaemonStatus } from '../../src/client.js';
-import { CommandError } from '../../src/commands/failure.js';
 import { health, judge } from '../../src/commands/health.js';
+import type { SourceReport } from '../../src/common/package.js';
+import { CommandError } from '../../src/common/program.js';
 import { createGenerator, type GeneratorState } from '../../src/generator.js';
-import type { SourceReport } from '../../src/native.js';
 import {
   exitCodeOf,
   fakeGenerator,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { cell, cut, render, widthOf, wrap } from '../../src/commands/lines.js';
-import { paintFor } from '../../src/terminal.js';
+import { paintFor } from '../../src/common/terminal.js';
 
 t.test(
   'text that is too wide is cut with an ellipsis, by columns and not by letters',

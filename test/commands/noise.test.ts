@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { noise } from '../../src/commands/noise.js';
-import { loadAddon } from '../../src/native.js';
+import { loadAddon } from '../../src/common/package.js';
 import { fakeGenerator, printedBy, startServer, temporaryFolder } from '../support.js';
 
 const adminRule = () => ({ uid: process.geteuid?.() ?? 0, group: undefined });

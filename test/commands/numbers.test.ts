@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { UsageError } from '../../src/commands/failure.js';
 import { parseInterval, parseSize } from '../../src/commands/numbers.js';
+import { UsageError } from '../../src/common/program.js';
 
 const mebibyte = 1024 * 1024;
 

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { validate, version } from 'uuid';
 import { connect } from '../../src/client.js';
-import { UsageError } from '../../src/commands/failure.js';
 import { formats, type OutputFormat } from '../../src/commands/random-formats.js';
+import { UsageError } from '../../src/common/program.js';
 import { lines, startServer } from '../support.js';
 
 const bytes = Uint8Array.from({ length: 48 }, (_, i) => 5 * i);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { type RandomCommandOptions, random } from '../../src/commands/random.js';
 import type { FormatName } from '../../src/commands/random-formats.js';
-import { EntropyError } from '../../src/errors.js';
+import { EntropyError } from '../../src/common/errors.js';
 import {
   fakeGenerator,
   freePath,

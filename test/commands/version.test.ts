@@ -1,6 +1,6 @@
 import t from 'tap';
 import { version } from '../../src/commands/version.js';
-import { version as own } from '../../src/version.js';
+import { version as own } from '../../src/common/package.js';
 import { fakeGenerator, printedBy, startServer } from '../support.js';
 
 t.test('both versions are told, as text and as JSON', async (t) => {

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { CommandError } from '../../src/commands/failure.js';
 import { type Look, lineOf, linesOf, type WatchOptions, watch } from '../../src/commands/watch.js';
+import { CommandError } from '../../src/common/program.js';
+import { paintFor } from '../../src/common/terminal.js';
 import { listen } from '../../src/server/server.js';
-import { paintFor } from '../../src/terminal.js';
 import { fakeGenerator, freePath, lines, serverContext, startServer } from '../support.js';
 
 const time = '2026-06-01T12:00:00.000Z';

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { writing } from '../../src/commands/writing.js';
-import { EntropyError } from '../../src/errors.js';
+import { EntropyError } from '../../src/common/errors.js';
 import { temporaryFolder } from '../support.js';
 
 t.test('what is written is there when all went well', async (t) => {

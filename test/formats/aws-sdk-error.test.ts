@@ -1,6 +1,6 @@
 import * as sdk from '@aws-sdk/client-kms';
 import t from 'tap';
-import { EntropyError, type ErrorCode, ServiceError } from '../../src/errors.js';
+import { EntropyError, type ErrorCode, ServiceError } from '../../src/common/errors.js';
 import { awsError, toServiceError } from '../../src/formats/aws-kms.js';
 import { KMSServiceException } from '../../src/formats/aws-sdk-error.js';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { EntropyError, type ErrorCode, ServiceError } from '../../src/errors.js';
+import { EntropyError, type ErrorCode, ServiceError } from '../../src/common/errors.js';
 import {
   authenticationError,
   checkProjectId,

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
-import { errorCode } from '../../src/errors.js';
+import { errorCode } from '../../src/common/errors.js';
 import { readBody } from '../../src/gateway/body.js';
 import { call, exchange, serve } from './support.js';
 

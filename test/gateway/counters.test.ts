@@ -1,5 +1,5 @@
 import t from 'tap';
-import { EntropyError } from '../../src/errors.js';
+import { EntropyError } from '../../src/common/errors.js';
 import { ApiCounters, apiLabels, GatewayCounters } from '../../src/gateway/counters.js';
 
 t.test('answers are counted by the class of their status', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { EntropyError, ServiceError } from '../../src/errors.js';
+import { EntropyError, ServiceError } from '../../src/common/errors.js';
 import { accessDenied, awsError } from '../../src/formats/aws-kms.js';
 import {
   authenticationError,

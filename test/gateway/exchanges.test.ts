@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { EntropyError } from '../../src/errors.js';
+import { EntropyError } from '../../src/common/errors.js';
 import type { Audit, AuditEntry } from '../../src/gateway/audit.js';
 import { GatewayCounters } from '../../src/gateway/counters.js';
 import { createExchanges } from '../../src/gateway/exchanges.js';

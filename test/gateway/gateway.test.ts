@@ -15,7 +15,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
-import { EntropyError } from '../../src/errors.js';
+import { EntropyError } from '../../src/common/errors.js';
 import { type GatewayOptions, startGateway } from '../../src/gateway/gateway.js';
 import { samplesOf } from '../metrics-page.js';
 import { makeCertificate } from './certificates.js';

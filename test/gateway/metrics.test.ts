@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { EntropyError } from '../../src/errors.js';
+import { EntropyError } from '../../src/common/errors.js';
 import { GatewayCounters } from '../../src/gateway/counters.js';
 import { type GatewayFigures, gatewayMetrics } from '../../src/gateway/metrics.js';
 import { metricsOf, samplesOf } from '../metrics-page.js';

@@ -1,6 +1,6 @@
 /** What KMS GenerateRandom answers to each kind of request, as bytes on TCP and on the socket. */
 import t, { type Test } from 'tap';
-import { EntropyError } from '../../src/errors.js';
+import { EntropyError } from '../../src/common/errors.js';
 import { startGateway } from '../../src/gateway/gateway.js';
 import { signAws } from '../gateway/signatures/signed-calls.js';
 import { call, failingSource, memoryLog } from '../gateway/support.js';

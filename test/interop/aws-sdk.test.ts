@@ -6,7 +6,7 @@ import {
   ListKeysCommand,
 } from '@aws-sdk/client-kms';
 import t, { type Test } from 'tap';
-import { EntropyError } from '../../src/errors.js';
+import { EntropyError } from '../../src/common/errors.js';
 import { startGateway } from '../../src/gateway/gateway.js';
 import { failingSource, memoryLog } from '../gateway/support.js';
 import { goodKey, passingFailures, slowKey, verdicts, writeKnownKeys } from './known-keys.js';

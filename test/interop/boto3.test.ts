@@ -1,5 +1,5 @@
 import t from 'tap';
-import { EntropyError } from '../../src/errors.js';
+import { EntropyError } from '../../src/common/errors.js';
 import { startGateway } from '../../src/gateway/gateway.js';
 import { makeCertificate } from '../gateway/certificates.js';
 import { failingSource, memoryLog } from '../gateway/support.js';

@@ -4,7 +4,7 @@ import { BasicCredentials } from '@huaweicloud/huaweicloud-sdk-core';
 import { HcClient } from '@huaweicloud/huaweicloud-sdk-core/HcClient.js';
 import { DefaultHttpClient } from '@huaweicloud/huaweicloud-sdk-core/http/DefaultHttpClient.js';
 import t from 'tap';
-import { EntropyError } from '../../src/errors.js';
+import { EntropyError } from '../../src/common/errors.js';
 import { signSdkHmac } from '../gateway/signatures/sdk-hmac-signer.js';
 import { call, failingSource } from '../gateway/support.js';
 import { startRealPath } from './real-path.js';

@@ -3,7 +3,7 @@
  * health tests and states, over sources of the tests' addon, behind the real server.
  */
 import type { Test } from 'tap';
-import { EntropyError } from '../../src/errors.js';
+import { EntropyError } from '../../src/common/errors.js';
 import type { Generator, GeneratorState } from '../../src/generator.js';
 import { addon, type ScriptedSource, type TestGenerator } from '../native/addon.js';
 import { fakeGenerator, startServer } from '../support.js';

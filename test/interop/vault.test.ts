@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import nodeVault from 'node-vault';
 import t from 'tap';
-import { EntropyError } from '../../src/errors.js';
+import { EntropyError } from '../../src/common/errors.js';
 import { failingSource } from '../gateway/support.js';
 import { startRealPath } from './real-path.js';
 

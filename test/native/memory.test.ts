@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { type Addon, loadAddon } from '../../src/native.js';
+import { type Addon, loadAddon } from '../../src/common/package.js';
 
 const addon = loadAddon().addon as Addon;
 

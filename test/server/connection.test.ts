@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { EntropyError } from '../../src/errors.js';
+import { EntropyError } from '../../src/common/errors.js';
 import type { Generator } from '../../src/generator.js';
 import { maxRandomSize } from '../../src/protocol.js';
 import { Connection } from '../../src/server/connection.js';

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { decodeAnswer } from '../../src/codec.js';
+import { EntropyError, ServiceError } from '../../src/common/errors.js';
 import { Counters } from '../../src/counters.js';
-import { EntropyError, ServiceError } from '../../src/errors.js';
 import { maxRandomSize } from '../../src/protocol.js';
 import { answer, randomRequest, refusal } from '../../src/server/methods.js';
 import { nobody } from '../../src/server/peer.js';

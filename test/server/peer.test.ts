@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import t from 'tap';
-import { type Addon, loadAddon } from '../../src/native.js';
+import { type Addon, loadAddon } from '../../src/common/package.js';
 import { identify, isAdmin, nobody } from '../../src/server/peer.js';
 import { freePath } from '../support.js';
 

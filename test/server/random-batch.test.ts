@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
+import { EntropyError } from '../../src/common/errors.js';
 import { Counters } from '../../src/counters.js';
-import { EntropyError } from '../../src/errors.js';
 import { Input } from '../../src/server/input.js';
 import { type Member, RandomBatch } from '../../src/server/random-batch.js';
 import { run } from '../../src/server/random-run.js';

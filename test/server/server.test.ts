@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { loadAddon } from '../../src/native.js';
+import { loadAddon } from '../../src/common/package.js';
 import { listen } from '../../src/server/server.js';
 import { leaveStaleSocket } from '../gateway/support.js';
 import {

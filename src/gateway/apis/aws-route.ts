@@ -1,6 +1,6 @@
 /** `POST /` with X-Amz-Target: AWS KMS, of which GenerateRandom is served. */
 import type { Readable } from 'node:stream';
-import { ServiceError } from '../../errors.js';
+import { ServiceError } from '../../common/errors.js';
 import {
   awsError,
   decodeRequest,

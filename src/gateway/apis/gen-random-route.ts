@@ -1,5 +1,5 @@
 /** `POST /v1.0/{project_id}/kms/gen-random` of Open Telekom Cloud and Huawei Cloud. */
-import { ServiceError } from '../../errors.js';
+import { ServiceError } from '../../common/errors.js';
 import {
   type Dialect,
   decodeRequest,

@@ -1,5 +1,5 @@
 /** `POST /v1/sys/tools/random` and `/v1/transit/random` of HashiCorp Vault and OpenBao. */
-import { ServiceError } from '../../errors.js';
+import { ServiceError } from '../../common/errors.js';
 import {
   decodeRequest,
   encodeAnswer,

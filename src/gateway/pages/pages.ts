@@ -1,10 +1,10 @@
 /**
  * The pages for people and their monitoring: `/` and its files, `/status`, `/metrics` and `/healthz`.
  */
-import { EntropyError } from '../../errors.js';
+import { EntropyError } from '../../common/errors.js';
+import { version } from '../../common/package.js';
 import type { Dialect } from '../../formats/gen-random.js';
 import { type PageFiles, pageFiles } from '../../page-files.js';
-import { version } from '../../version.js';
 import type { Access } from '../credentials/access.js';
 import type { Answer, RandomSource, Route } from '../route.js';
 import { isPageHost } from './browser-rules.js';

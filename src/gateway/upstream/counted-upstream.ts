@@ -1,5 +1,5 @@
 /** An upstream that counts what becomes of its requests. */
-import { errorCode } from '../../errors.js';
+import { errorCode } from '../../common/errors.js';
 import type { UpstreamOutcome } from '../counters.js';
 import type { Upstream } from './upstream.js';
 

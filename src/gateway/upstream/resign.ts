@@ -1,6 +1,6 @@
 /** Signs requests anew (AWS Signature Version 4), with the gateway's own credentials. */
 import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
-import { EntropyError } from '../../errors.js';
+import { EntropyError } from '../../common/errors.js';
 import type { GatewayRequest } from '../route.js';
 import { unsignedHeaders } from './upstream-headers.js';
 import type { UpstreamTarget } from './upstream-target.js';

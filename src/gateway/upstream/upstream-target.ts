@@ -1,6 +1,7 @@
 /** Which KMS endpoint `--upstream` means, and whether requests to it are signed anew. */
-import { EntropyError } from '../../errors.js';
-import { isLoopback } from '../address.js';
+
+import { isLoopback } from '../../common/address.js';
+import { EntropyError } from '../../common/errors.js';
 
 /** Domains of the real service: the DNS suffixes of the partitions in AWS's endpoint rules. */
 export const awsDomains: readonly string[] = [

@@ -4,7 +4,7 @@ import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
-import { EntropyError } from '../../errors.js';
+import { EntropyError } from '../../common/errors.js';
 import type { Answer, GatewayRequest } from '../route.js';
 import { type CredentialProvider, createSigner } from './resign.js';
 import { createExchange, type Exchange, type UpstreamTimeouts } from './upstream-exchange.js';

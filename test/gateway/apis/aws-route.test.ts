@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import t from 'tap';
-import { EntropyError } from '../../../src/errors.js';
+import { EntropyError } from '../../../src/common/errors.js';
 import { awsRoute } from '../../../src/gateway/apis/aws-route.js';
 import { createAccess } from '../../../src/gateway/credentials/access.js';
 import type { GatewayRequest } from '../../../src/gateway/route.js';

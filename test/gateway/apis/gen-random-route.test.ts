@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { EntropyError } from '../../../src/errors.js';
+import { EntropyError } from '../../../src/common/errors.js';
 import type { Dialect } from '../../../src/formats/gen-random.js';
 import { genRandomRoute } from '../../../src/gateway/apis/gen-random-route.js';
 import { createAccess } from '../../../src/gateway/credentials/access.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { EntropyError } from '../../../src/errors.js';
+import { EntropyError } from '../../../src/common/errors.js';
 import { isVaultPath, vaultRoute } from '../../../src/gateway/apis/vault-route.js';
 import { createAccess } from '../../../src/gateway/credentials/access.js';
 import type { GatewayRequest } from '../../../src/gateway/route.js';

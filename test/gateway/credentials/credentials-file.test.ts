@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { EntropyError } from '../../../src/errors.js';
+import { EntropyError } from '../../../src/common/errors.js';
 import { parseCredentialsFile } from '../../../src/gateway/credentials/credentials-file.js';
 
 const key = '[[key]]\nname = "k"\naccess_key = "AKID"\nsecret_key = "WonderfulSecret"\n';

@@ -1,7 +1,7 @@
 import { AKSKSigner } from '@huaweicloud/huaweicloud-sdk-core/auth/AKSKSigner.js';
 import fc from 'fast-check';
 import t from 'tap';
-import { ServiceError } from '../../../src/errors.js';
+import { ServiceError } from '../../../src/common/errors.js';
 import type { SignedRequest } from '../../../src/gateway/signatures/canonical.js';
 import {
   readSdkHmac,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { ServiceError } from '../../../src/errors.js';
+import { ServiceError } from '../../../src/common/errors.js';
 import type { SignedRequest } from '../../../src/gateway/signatures/canonical.js';
 import {
   createDerivedKeys,

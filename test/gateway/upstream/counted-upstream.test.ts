@@ -1,5 +1,5 @@
 import t from 'tap';
-import { EntropyError } from '../../../src/errors.js';
+import { EntropyError } from '../../../src/common/errors.js';
 import { GatewayCounters } from '../../../src/gateway/counters.js';
 import { countUpstream } from '../../../src/gateway/upstream/counted-upstream.js';
 import type { Upstream } from '../../../src/gateway/upstream/upstream.js';

@@ -1,7 +1,7 @@
 import util from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
-import { paintFor, printable } from '../src/terminal.js';
+import { paintFor, printable } from '../../src/common/terminal.js';
 
 t.test('colours: on a terminal, unless the environment says otherwise', async (t) => {
   for (const [isTTY, env, coloured] of [

@@ -1,5 +1,12 @@
 import t from 'tap';
-import { EntropyError, errorCode, ServiceError } from '../src/errors.js';
+import {
+  EntropyError,
+  type ErrorCode,
+  errorCode,
+  type FailureKind,
+  failureKind,
+  ServiceError,
+} from '../../src/common/errors.js';
 
 t.test('an EntropyError is an Error with a name, a code, a message and a cause', async (t) => {
   const cause = new Error('below');
@@ -32,4 +39,17 @@ t.test('errorCode tells ours from everything else', async (t) => {
     [null, 'ERR_INTERNAL'],
   ] as const)
     t.equal(errorCode(thrown), code, String(thrown));
+});
+
+t.test('what waiting or less helps is told apart from what it does not', async (t) => {
+  const table: readonly (readonly [FailureKind, readonly ErrorCode[]])[] = [
+    ['overload', ['ERR_RATE', 'ERR_BUSY']],
+    ['unavailable', ['ERR_CONNECT', 'ERR_CLOSED', 'ERR_TIMEOUT', 'ERR_NOT_SEEDED']],
+    ['tooLarge', ['ERR_TOO_LARGE']],
+    ['fault', ['ERR_HEALTH', 'ERR_ENTROPY', 'ERR_INTERNAL', 'ERR_FORBIDDEN', 'ERR_UPSTREAM']],
+  ];
+  for (const [kind, codes] of table)
+    for (const code of codes) t.equal(failureKind(new EntropyError(code, 'x')), kind, code);
+  for (const thrown of [new TypeError('x'), undefined, 'ERR_BUSY', { code: 'ERR_BUSY' }])
+    t.equal(failureKind(thrown), 'fault');
 });

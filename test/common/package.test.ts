@@ -1,13 +1,24 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { type Addon, loadAddon, NativeResult, type NativeSnapshot } from '../src/native.js';
-import { freePath, temporaryFolder } from './support.js';
+import {
+  type Addon,
+  loadAddon,
+  NativeResult,
+  type NativeSnapshot,
+  version,
+} from '../../src/common/package.js';
+import { freePath, temporaryFolder } from '../support.js';
+
+t.test('is that of package.json', async (t) => {
+  const url = new URL('../../package.json', import.meta.url);
+  t.equal(version, JSON.parse(readFileSync(url, 'utf8')).version);
+});
 
 const loaded = loadAddon();
 const addon = loaded.addon as Addon;
@@ -325,7 +336,7 @@ t.test('the path of a Unix socket is told, and nothing of other descriptors', as
 t.test('harden leaves no core dump and no ptrace to others', async (t) => {
   const script = `
     import { readFileSync } from 'node:fs';
-    import { loadAddon } from ${JSON.stringify(new URL('../dist/native.js', import.meta.url).href)};
+    import { loadAddon } from ${JSON.stringify(new URL('../../dist/common/package.js', import.meta.url).href)};
     console.log(loadAddon().addon.harden());
     console.log(readFileSync('/proc/self/limits', 'utf8').match(/^Max core file size.*$/m)[0]);`;
   const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { EntropyError } from '../../src/errors.js';
-import { formatAddress, isLoopback, parseAddress } from '../../src/gateway/address.js';
+import { formatAddress, isLoopback, parseAddress } from '../../src/common/address.js';
+import { EntropyError } from '../../src/common/errors.js';
 
 t.test('reads HOST:PORT, [IPV6]:PORT and unix:PATH, and writes them back', async (t) => {
   for (const [text, address] of [

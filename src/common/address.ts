@@ -1,6 +1,6 @@
 /** Listen addresses, `HOST:PORT` or `unix:PATH`: text to what node:net takes, and back. */
 import { BlockList, isIP } from 'node:net';
-import { EntropyError } from '../errors.js';
+import { EntropyError } from './errors.js';
 
 /** Where to listen, in the form that `net.Server.listen` takes. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };

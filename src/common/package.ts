@@ -1,6 +1,16 @@
-/** The native addon: what native/addon.cc exports, and how it is found. */
+/** This package: its folder, its version, and the native addon with what native/addon exports. */
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { dirname } from 'node:path';
+
+const require = createRequire(import.meta.url);
+
+/** Found by the package's own name, so that it is the same from src/, dist/ and a bundle. */
+const manifest = require.resolve('entropyd/package.json');
+
+/** The package's folder, where native/, page/ and prebuilds/ are. */
+export const packageRoot: string = dirname(manifest);
+
+export const version: string = (require(manifest) as { version: string }).version;
 
 export const sourceStates = ['absent', 'testing', 'passing', 'lost', 'failed'] as const;
 
@@ -122,8 +132,6 @@ export type LoadResult =
   | { addon: Addon; reason?: undefined }
   | { addon?: undefined; reason: string };
 
-const packageRoot = fileURLToPath(new URL('..', import.meta.url));
-
 /**
  * Loads the addon: a local build, else a prebuilt one for this platform.
  * @param root the package's folder
@@ -131,7 +139,6 @@ const packageRoot = fileURLToPath(new URL('..', import.meta.url));
  *   binary without OpenSSL's symbols)
  */
 export function loadAddon(root: string = packageRoot): LoadResult {
-  const require = createRequire(import.meta.url);
   try {
     return { addon: require('node-gyp-build')(root) as Addon };
   } catch (error) {
