@@ -25,7 +25,7 @@ import {
   responseMetadata,
 } from './formats/aws-sdk-error.js';
 import * as genRandom from './formats/gen-random.js';
-import type { GeneratorStatus, Health } from './generator.js';
+import type { GeneratorStatus, Health } from './generator/interface.js';
 import type { Limits } from './limits.js';
 import { maxRandomSize } from './protocol.js';
 import { randomInt } from './random-int.js';

@@ -5,6 +5,7 @@ import type { DeviceOptions } from './common/package.js';
 import { daemonSocket, type Surroundings } from './common/unix-socket.js';
 import type { FileConfig } from './config-file.js';
 import { type GatewayConfig, type GatewayFlags, mergeGatewayConfig } from './gateway-config.js';
+import { generatorDefaults } from './generator/interface.js';
 import type { Limits } from './limits.js';
 
 export type { Limits };
@@ -60,19 +61,7 @@ export const defaultLimits: Limits = {
 /** Everyone may connect, as everyone may read /dev/urandom. */
 const defaultMode = 0o666;
 
-/** There by default, and credited with nothing: behind it may be a hypervisor's word. */
-const hwrng: DeviceOptions = { name: 'hwrng', path: '/dev/hwrng', creditedBitsPerByte: 0 };
-
-/**
- * What the generator does unless it is told otherwise. SP 800-90A allows 2^48 requests; these keep
- * short for how long a stolen state is of use.
- */
-export const generatorDefaults = {
-  profile: 'default',
-  reseedRequests: 4_096,
-  reseedSeconds: 300,
-  devices: [hwrng],
-} as const;
+const [defaultDevice] = generatorDefaults.devices;
 
 /** The operator's devices, and /dev/hwrng unless one of them takes its name. */
 function devices(sources: NonNullable<FileConfig['source']>): DeviceOptions[] {
@@ -84,7 +73,7 @@ function devices(sources: NonNullable<FileConfig['source']>): DeviceOptions[] {
   const names = new Set(named.map(({ name }) => name));
   if (names.size < named.length)
     throw new EntropyError('ERR_CONFIG', 'two [[source]] have the same name');
-  return names.has(hwrng.name) ? named : [hwrng, ...named];
+  return names.has(defaultDevice.name) ? named : [defaultDevice, ...named];
 }
 
 function limits(file: NonNullable<FileConfig['limits']>): Limits {

@@ -14,5 +14,5 @@ export type { SourceReport } from './common/package.js';
 export type { ServingTimes } from './counters.js';
 export { KMSServiceException, type ResponseMetadata } from './formats/aws-sdk-error.js';
 export type { Dialect, GenRandomError } from './formats/gen-random.js';
-export type { GeneratorState, Health } from './generator.js';
+export type { GeneratorState, Health } from './generator/interface.js';
 export type { Transition } from './transitions.js';

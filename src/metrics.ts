@@ -11,7 +11,7 @@ import {
 } from './common/prometheus.js';
 import type { Limits } from './config.js';
 import type { Counters } from './counters.js';
-import { type Generator, type GeneratorStatus, generatorStates } from './generator-interface.js';
+import { type Generator, type GeneratorStatus, generatorStates } from './generator/interface.js';
 
 /** Prometheus' base unit of a share is a ratio; promtool takes no bits. */
 const bitsPerByte = 8;

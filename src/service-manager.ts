@@ -1,7 +1,7 @@
 /** What the service manager is told of this process, and wants to hear in time: sd_notify(3). */
 import { EntropyError } from './common/errors.js';
 import type { LoadResult } from './common/package.js';
-import type { GeneratorState } from './generator.js';
+import type { GeneratorState } from './generator/interface.js';
 
 export interface ServiceManager {
   /** Listening; again after `reloading`. */

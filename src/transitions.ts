@@ -1,5 +1,5 @@
 /** The generator's changes of state: the last ones for `status`, and each one once in the log. */
-import type { GeneratorState } from './generator.js';
+import type { GeneratorState } from './generator/interface.js';
 
 /** A change of state or of its reason. */
 export interface Transition {

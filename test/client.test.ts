@@ -2,7 +2,7 @@ import { getEventListeners, once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type Client, type ClientOptions, connect } from '../src/client.js';
-import { createGenerator } from '../src/generator.js';
+import { createGenerator } from '../src/generator/create.js';
 import { maxRandomSize } from '../src/protocol.js';
 import {
   built,

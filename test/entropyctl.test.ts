@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { EntropyError } from '../src/common/errors.js';
 import { version } from '../src/common/package.js';
-import { createGenerator } from '../src/generator.js';
+import { createGenerator } from '../src/generator/create.js';
 import {
   built,
   environment,

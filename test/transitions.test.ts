@@ -1,6 +1,6 @@
 import pino from 'pino';
 import t from 'tap';
-import type { GeneratorState } from '../src/generator.js';
+import type { GeneratorState } from '../src/generator/interface.js';
 import { Transitions } from '../src/transitions.js';
 
 /** A logger, and the lines that it has written. */

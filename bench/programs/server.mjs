@@ -2,7 +2,7 @@
 
 import { loadAddon } from '../../dist/common/package.js';
 import { defaultLimits } from '../../dist/config.js';
-import { createGenerator } from '../../dist/generator.js';
+import { createGenerator } from '../../dist/generator/create.js';
 import { createContext } from '../../dist/server/context.js';
 import { listen } from '../../dist/server/server.js';
 import { Transitions } from '../../dist/transitions.js';

@@ -2,7 +2,7 @@
 import type { DaemonStatus } from '../client.js';
 import { CommandError } from '../common/program.js';
 import { printable } from '../common/terminal.js';
-import type { GeneratorState } from '../generator.js';
+import type { GeneratorState } from '../generator/interface.js';
 import { type Figure, figuresOf, performanceData } from './performance-data.js';
 import { print, printJson } from './print.js';
 import { asking, type SessionOptions } from './session.js';

@@ -1,6 +1,6 @@
 /** The buffers that answers are built in: locked memory, one for all writes that go out at once. */
 import type { Limits } from '../config.js';
-import type { Generator } from '../generator.js';
+import type { Generator } from '../generator/interface.js';
 import type { User } from './users.js';
 
 /** Bytes that one write sends at most; larger writes were measured slower. */

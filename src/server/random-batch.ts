@@ -5,7 +5,7 @@
  * after all the reads.
  */
 import type { Counters } from '../counters.js';
-import type { Generator } from '../generator.js';
+import type { Generator } from '../generator/interface.js';
 import { type Chunk, newChunk } from './output.js';
 import { RandomRun } from './random-run.js';
 

@@ -3,7 +3,8 @@ import type { DaemonStatus } from '../../src/client.js';
 import { health, judge } from '../../src/commands/health.js';
 import type { SourceReport } from '../../src/common/package.js';
 import { CommandError } from '../../src/common/program.js';
-import { createGenerator, type GeneratorState } from '../../src/generator.js';
+import { createGenerator } from '../../src/generator/create.js';
+import type { GeneratorState } from '../../src/generator/interface.js';
 import {
   exitCodeOf,
   fakeGenerator,

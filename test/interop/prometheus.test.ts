@@ -9,7 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { connect } from '../../src/client.js';
 import { Counters } from '../../src/counters.js';
-import { createGenerator } from '../../src/generator.js';
+import { createGenerator } from '../../src/generator/create.js';
 import { daemonMetrics } from '../../src/metrics.js';
 import { makeCertificate } from '../gateway/certificates.js';
 import { signAws } from '../gateway/signatures/signed-calls.js';

@@ -4,7 +4,7 @@
  */
 import type { Test } from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
-import type { Generator, GeneratorState } from '../../src/generator.js';
+import type { Generator, GeneratorState } from '../../src/generator/interface.js';
 import { addon, type ScriptedSource, type TestGenerator } from '../native/addon.js';
 import { fakeGenerator, startServer } from '../support.js';
 

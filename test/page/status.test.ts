@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { connect } from '../../src/client.js';
-import { createGenerator } from '../../src/generator.js';
+import { createGenerator } from '../../src/generator/create.js';
 import { startServer } from '../support.js';
 
 const { readStatus } = await import(new URL('../../page/status.js', import.meta.url).href);

@@ -4,7 +4,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
-import type { Generator } from '../../src/generator.js';
+import type { Generator } from '../../src/generator/interface.js';
 import { maxRandomSize } from '../../src/protocol.js';
 import { Connection } from '../../src/server/connection.js';
 import { Input } from '../../src/server/input.js';

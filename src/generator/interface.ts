@@ -1,5 +1,7 @@
 /** The generator as its users see it, whichever is behind it. */
-import type { DeviceOptions, SourceReport } from './common/package.js';
+
+import { EntropyError } from '../common/errors.js';
+import { type DeviceOptions, NativeResult, type SourceReport } from '../common/package.js';
 
 export const generatorStates = ['seeding', 'operational', 'degraded', 'error', 'fallback'] as const;
 
@@ -37,6 +39,23 @@ export interface GeneratorOptions {
   onTransition?: OnTransition;
 }
 
+/** The kernel's hardware generator (hw_random). */
+export const hwrngPath = '/dev/hwrng';
+
+/** There by default, and credited with nothing: behind it may be a hypervisor's word. */
+const hwrng: DeviceOptions = { name: 'hwrng', path: hwrngPath, creditedBitsPerByte: 0 };
+
+/**
+ * What the generator does unless it is told otherwise. SP 800-90A allows 2^48 requests; these keep
+ * short for how long a stolen state is of use.
+ */
+export const generatorDefaults = {
+  profile: 'default',
+  reseedRequests: 4_096,
+  reseedSeconds: 300,
+  devices: [hwrng],
+} as const;
+
 export interface Generator {
   /**
    * Fills [offset, offset + length) of `target`, or leaves zeros in it.
@@ -69,4 +88,31 @@ export interface Generator {
    */
   noise(source: string, size: number): Promise<Uint8Array>;
   close(): void;
+}
+
+// Why a generator gives nothing, as typed errors.
+
+/**
+ * What a result of the addon other than `ok` means to who asked.
+ * @param reason the state's; may be empty
+ */
+export function failure(result: number, reason: string): EntropyError {
+  const why = reason === '' ? '' : `: ${reason}`;
+  switch (result) {
+    case NativeResult.notSeeded:
+      return new EntropyError('ERR_NOT_SEEDED', `the generator is not seeded yet${why}`);
+    case NativeResult.entropy:
+      return new EntropyError(
+        'ERR_ENTROPY',
+        'prediction resistance needs a live credited noise source, and none answers',
+      );
+    default:
+      return new EntropyError('ERR_HEALTH', `the generator is in its error state${why}`);
+  }
+}
+
+/** @param names of the sources that there are */
+export function noSource(names: readonly string[]): EntropyError {
+  const there = names.length === 0 ? 'there are none' : `there are ${names.join(', ')}`;
+  return new EntropyError('ERR_PARAMS', `no such noise source; ${there}`);
 }

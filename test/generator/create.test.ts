@@ -1,5 +1,6 @@
 import t from 'tap';
-import { createGenerator, type GeneratorOptions } from '../src/generator.js';
+import { createGenerator } from '../../src/generator/create.js';
+import type { GeneratorOptions } from '../../src/generator/interface.js';
 
 t.test('options outside their range are refused by name', async (t) => {
   const device = { name: 'x', path: '/dev/null' };

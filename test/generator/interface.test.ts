@@ -1,6 +1,6 @@
 import t from 'tap';
-import { NativeResult } from '../src/common/package.js';
-import { failure, noSource } from '../src/generator-errors.js';
+import { NativeResult } from '../../src/common/package.js';
+import { failure, noSource } from '../../src/generator/interface.js';
 
 t.test('each result is an error of its own, with a reason where there is one', async (t) => {
   for (const [result, reason, code, message] of [

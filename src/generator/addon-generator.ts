@@ -1,16 +1,18 @@
 /** The addon's generator behind the interface. */
-import { readFileSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
-import { EntropyError } from './common/errors.js';
-import { type Addon, type NativeOptions, NativeResult } from './common/package.js';
-import { readDevice } from './device-noise.js';
-import { failure, noSource } from './generator-errors.js';
-import type {
-  Generator,
-  GeneratorState,
-  GeneratorStatus,
-  OnTransition,
-} from './generator-interface.js';
+import { constants, readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { EntropyError } from '../common/errors.js';
+import { type Addon, type NativeOptions, NativeResult } from '../common/package.js';
+import {
+  failure,
+  type Generator,
+  type GeneratorState,
+  type GeneratorStatus,
+  hwrngPath,
+  noSource,
+  type OnTransition,
+} from './interface.js';
 
 // One generate of the DRBG: each has a reseed of its own, and a slow source delivers for one at a time.
 const maxGenerate = 65_536;
@@ -21,8 +23,6 @@ const noisePiece = 65_536;
 
 // A read of a device that the kernel holds is noticed by looking, at this interval.
 const pollIntervalMs = 5_000;
-
-const hwrngPath = '/dev/hwrng';
 
 /** The kernel's choice among its drivers (hw_random in its documentation); empty where it has none. */
 function rngCurrent(): string {
@@ -143,5 +143,38 @@ export class NativeBackedGenerator implements Generator {
     clearInterval(this.#timer);
     this.#native.close();
     for (const resume of this.#waiting.splice(0)) resume();
+  }
+}
+
+// Raw samples of a device, file or FIFO as it gives them, for assessment.
+
+const timeoutMs = 30_000;
+const pauseMs = 10;
+
+/**
+ * Reads without blocking, so that no thread is held by a device that has nothing.
+ * @param size bytes, from 1 up
+ * @returns a new array
+ * @throws EntropyError `ERR_ENTROPY` where the device is not there, ends, or takes longer than 30 s
+ */
+export async function readDevice(path: string, size: number): Promise<Uint8Array> {
+  const samples = new Uint8Array(size);
+  const deadline = performance.now() + timeoutMs;
+  try {
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    for (let at = 0; at < size; ) {
+      const read = await file.read(samples, at).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EAGAIN') throw error;
+      });
+      if (read?.bytesRead === 0) throw new Error(`ends after ${at} of ${size} bytes`);
+      at += read?.bytesRead ?? 0;
+      if (performance.now() > deadline) throw new Error(`gave ${at} of ${size} bytes in time`);
+      if (read === undefined) await setTimeout(pauseMs);
+    }
+    return samples;
+  } catch (cause) {
+    samples.fill(0);
+    const reason = (cause as Error).message;
+    throw new EntropyError('ERR_ENTROPY', `no samples of ${path}: ${reason}`, { cause });
   }
 }

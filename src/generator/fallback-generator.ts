@@ -1,13 +1,8 @@
 /** The generator where there is no addon. */
 import { createRequire } from 'node:module';
-import { NativeResult } from './common/package.js';
-import { failure, noSource } from './generator-errors.js';
-import type {
-  Generator,
-  GeneratorState,
-  GeneratorStatus,
-  OnTransition,
-} from './generator-interface.js';
+import { NativeResult } from '../common/package.js';
+import type { Generator, GeneratorState, GeneratorStatus, OnTransition } from './interface.js';
+import { failure, noSource } from './interface.js';
 
 /** node:crypto under the same interface, and honest about it in every report. */
 export class FallbackGenerator implements Generator {

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { FallbackGenerator } from '../src/fallback-generator.js';
-import type { GeneratorState } from '../src/generator-interface.js';
+import { FallbackGenerator } from '../../src/generator/fallback-generator.js';
+import type { GeneratorState } from '../../src/generator/interface.js';
 
 t.test('without the addon it is the fallback, in every report', async (t) => {
   const seen: [GeneratorState, string][] = [];
