@@ -1,6 +1,6 @@
 /** The keys of the TOML files, by the schemas that check them: what each takes, and its default. */
-import { mergeConfig } from '../dist/config.js';
-import { configSchema } from '../dist/config-file.js';
+import { mergeConfig } from '../dist/config/config.js';
+import { configSchema } from '../dist/config/schema.js';
 import { credentialsSchema } from '../dist/gateway/credentials/credentials-file.js';
 
 /** The schema inside optional(). */

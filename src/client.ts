@@ -17,6 +17,7 @@ import {
 } from './client-options.js';
 import { EntropyError, ServiceError } from './common/errors.js';
 import { clientSocket } from './common/unix-socket.js';
+import type { Limits } from './config/config.js';
 import type { ServingTimes } from './counters.js';
 import * as awsKms from './formats/aws-kms.js';
 import {
@@ -26,7 +27,6 @@ import {
 } from './formats/aws-sdk-error.js';
 import * as genRandom from './formats/gen-random.js';
 import type { GeneratorStatus, Health } from './generator/interface.js';
-import type { Limits } from './limits.js';
 import { maxRandomSize } from './protocol.js';
 import { randomInt } from './random-int.js';
 import { fillPieces } from './random-pieces.js';

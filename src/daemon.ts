@@ -5,7 +5,7 @@ import type { PassedSocket } from './activation.js';
 import { EntropyError, errorCode } from './common/errors.js';
 import { createLogger, type Logger } from './common/log.js';
 import { type Addon, type LoadResult, loadAddon, version } from './common/package.js';
-import type { Config } from './config.js';
+import type { Config } from './config/config.js';
 import type { Gateway } from './gateway/gateway.js';
 import { createGenerator } from './generator/create.js';
 import type { GeneratorState } from './generator/interface.js';

@@ -9,7 +9,7 @@ import {
   type MetricsPage,
   openMetricsPage,
 } from './common/prometheus.js';
-import type { Limits } from './config.js';
+import type { Limits } from './config/config.js';
 import type { Counters } from './counters.js';
 import { type Generator, type GeneratorStatus, generatorStates } from './generator/interface.js';
 

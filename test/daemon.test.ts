@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import t from 'tap';
 import { connect } from '../src/client.js';
 import { type Addon, type LoadResult, loadAddon } from '../src/common/package.js';
-import { type Config, mergeConfig } from '../src/config.js';
+import { type Config, mergeConfig } from '../src/config/config.js';
 import type { Daemon, DaemonOptions, startDaemon } from '../src/daemon.js';
 import type { ServiceManager } from '../src/service-manager.js';
 import { unverifiable } from './gateway/signatures/signed-calls.js';

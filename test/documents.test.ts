@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { defaultLimits } from '../src/config.js';
+import { defaultLimits } from '../src/config/config.js';
 import { maxFileBytes } from '../src/gateway/given-file.js';
 import { httpLimits } from '../src/gateway/http-server.js';
 import { generatorDefaults } from '../src/generator/interface.js';

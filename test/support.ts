@@ -12,7 +12,7 @@ import root, { type Test } from 'tap';
 import { Call, type CallRequest } from '../src/call.js';
 import { connect } from '../src/client.js';
 import { loadAddon } from '../src/common/package.js';
-import { defaultLimits, type Limits } from '../src/config.js';
+import { defaultLimits, type Limits } from '../src/config/config.js';
 import { createGenerator } from '../src/generator/create.js';
 import type { Generator } from '../src/generator/interface.js';
 import { type ConnectionContext, createContext } from '../src/server/context.js';

@@ -1,7 +1,7 @@
 /** The daemon's server on SOCKET, as the second argument says: with short cuts past node:net. */
 
 import { loadAddon } from '../../dist/common/package.js';
-import { defaultLimits } from '../../dist/config.js';
+import { defaultLimits } from '../../dist/config/config.js';
 import { createGenerator } from '../../dist/generator/create.js';
 import { createContext } from '../../dist/server/context.js';
 import { listen } from '../../dist/server/server.js';

@@ -5,7 +5,7 @@ import { parseAddress } from '../common/address.js';
 import { createLogger } from '../common/log.js';
 import { loadAddon } from '../common/package.js';
 import { terminationSignal } from '../common/program.js';
-import { type GatewayCommandFlags, loadGatewayConfig } from '../config.js';
+import { type GatewayCommandFlags, loadGatewayConfig } from '../config/config.js';
 import { startGateway } from '../gateway/gateway.js';
 import type { Upstream } from '../gateway/upstream/upstream.js';
 import { answers } from '../probe.js';

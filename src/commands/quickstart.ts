@@ -2,9 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { terminationSignal, UsageError } from '../common/program.js';
-import { loadConfig } from '../config.js';
+import { defaultGatewayAddress, loadConfig } from '../config/config.js';
 import { startDaemon } from '../daemon.js';
-import { defaultGatewayAddress } from '../gateway-config.js';
 
 export interface QuickstartOptions {
   socket: string;

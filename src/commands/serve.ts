@@ -2,7 +2,7 @@
 import { takePassedSockets } from '../activation.js';
 import { loadAddon } from '../common/package.js';
 import { terminationSignal } from '../common/program.js';
-import { type ConfigFlags, loadConfig } from '../config.js';
+import { type ConfigFlags, loadConfig } from '../config/config.js';
 import { startDaemon } from '../daemon.js';
 import { takeServiceManager } from '../service-manager.js';
 

@@ -6,7 +6,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { PassedSocket } from '../activation.js';
 import { type Address, formatAddress, parseAddress } from '../common/address.js';
 import { EntropyError, errorCode } from '../common/errors.js';
-import type { GatewayConfig } from '../gateway-config.js';
+import type { GatewayConfig } from '../config/config.js';
 import { type Audit, createAudit } from './audit.js';
 import { GatewayCounters } from './counters.js';
 import { type Access, createAccess } from './credentials/access.js';

@@ -1,5 +1,5 @@
 /** The files that a gateway is given: credentials, certificate and key, audit log; all, or none. */
-import type { GatewayConfig } from '../gateway-config.js';
+import type { GatewayConfig } from '../config/config.js';
 import { openAuditFile } from './audit.js';
 import { type CredentialsFile, parseCredentialsFile } from './credentials/credentials-file.js';
 import { readGivenFile } from './given-file.js';

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { EntropyError } from '../common/errors.js';
-import type { TlsPaths } from '../gateway-config.js';
+import type { TlsPaths } from '../config/config.js';
 import { readGivenFile } from './given-file.js';
 
 /** RFC 8996: 1.0 and 1.1 must not be used. Said aloud: a command line option of node could lower it. */

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { PassedSocket } from '../activation.js';
 import { EntropyError } from '../common/errors.js';
 import type { Addon } from '../common/package.js';
-import type { ListenConfig } from '../config.js';
+import type { ListenConfig } from '../config/config.js';
 import type { ConnectionContext } from './context.js';
 import type { AdminRule } from './peer.js';
 import { listen, type SocketServer } from './server.js';

@@ -2,7 +2,7 @@
 
 import { encodeError, encodeResult } from '../codec.js';
 import { EntropyError, errorCode } from '../common/errors.js';
-import type { Limits } from '../config.js';
+import type { Limits } from '../config/config.js';
 import type { Counters } from '../counters.js';
 import type { Generator } from '../generator/interface.js';
 import { daemonMetrics } from '../metrics.js';

@@ -1,5 +1,5 @@
 /** The buffers that answers are built in: locked memory, one for all writes that go out at once. */
-import type { Limits } from '../config.js';
+import type { Limits } from '../config/config.js';
 import type { Generator } from '../generator/interface.js';
 import type { User } from './users.js';
 

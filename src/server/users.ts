@@ -1,7 +1,7 @@
 /** What each user of the host has in use, so that none can use up what is everybody's. */
 
 import { EntropyError } from '../common/errors.js';
-import type { Limits } from '../config.js';
+import type { Limits } from '../config/config.js';
 
 /** Read at every use, so that a reload changes them for all: a lower one refuses what is new. */
 export type UserLimits = Pick<

@@ -4,7 +4,7 @@ import type { DaemonStatus } from '../../src/client.js';
 import { render, widthOf } from '../../src/commands/lines.js';
 import { boundText, picture } from '../../src/commands/status-picture.js';
 import { paintFor } from '../../src/common/terminal.js';
-import { defaultLimits } from '../../src/config.js';
+import { defaultLimits } from '../../src/config/config.js';
 
 const full: DaemonStatus = {
   state: 'degraded',

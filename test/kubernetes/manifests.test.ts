@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { validate } from 'dockerfile-utils';
 import t from 'tap';
 import { parse } from 'yaml';
-import { parseConfigFile } from '../../src/config-file.js';
+import { parseConfigFile } from '../../src/config/schema.js';
 import {
   type Found,
   folder,

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { configSchema, parseConfigFile } from '../../src/config-file.js';
+import { configSchema, parseConfigFile } from '../../src/config/schema.js';
 import { credentialsSchema } from '../../src/gateway/credentials/credentials-file.js';
 import { operationNames } from '../../src/gateway/credentials/operations.js';
 import { built, lines, temporaryFolder } from '../support.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { defaultLimits } from '../../src/config.js';
+import { defaultLimits } from '../../src/config/config.js';
 import { type Chunk, chunkSize, OutputChunks } from '../../src/server/output.js';
 import { User } from '../../src/server/users.js';
 import { fakeGenerator } from '../support.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { defaultLimits } from '../../src/config.js';
+import { defaultLimits } from '../../src/config/config.js';
 import { User, Users } from '../../src/server/users.js';
 
 const unlimited = { ...defaultLimits, connectionsPerUser: 2 };

@@ -4,7 +4,7 @@
  */
 import { closest } from 'fastest-levenshtein';
 import * as v from 'valibot';
-import { type Fault, integer, parseTomlFile, text } from '../../toml-file.js';
+import { type Fault, integer, parseTomlFile, text } from '../../config/toml.js';
 import { isOperation, operationNames } from './operations.js';
 
 /** Ours; a header cannot hold more. Keystone's and Huawei's tokens have some thousand characters. */

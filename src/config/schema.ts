@@ -1,6 +1,6 @@
 /** The configuration file: what it may say, and in which ranges. */
 import * as v from 'valibot';
-import { flag, integer, oneOf, parseTomlFile, text } from './toml-file.js';
+import { flag, integer, oneOf, parseTomlFile, text } from './toml.js';
 
 const uint32 = 2 ** 32 - 1;
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { EntropyError } from '../src/common/errors.js';
-import { parseConfigFile } from '../src/config-file.js';
+import { EntropyError } from '../../src/common/errors.js';
+import { parseConfigFile } from '../../src/config/schema.js';
 
 t.test('every key of the design is taken', async (t) => {
   const config = parseConfigFile(

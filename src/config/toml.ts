@@ -8,7 +8,7 @@ import {
   traverseNodes,
 } from 'toml-eslint-parser';
 import * as v from 'valibot';
-import { EntropyError } from './common/errors.js';
+import { EntropyError } from '../common/errors.js';
 
 /** A whole number within a range, both ends included. */
 export const integer = (minimum: number, maximum: number) =>

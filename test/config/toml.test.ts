@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import * as v from 'valibot';
-import { EntropyError } from '../src/common/errors.js';
-import { flag, integer, oneOf, parseTomlFile, text } from '../src/toml-file.js';
+import { EntropyError } from '../../src/common/errors.js';
+import { flag, integer, oneOf, parseTomlFile, text } from '../../src/config/toml.js';
 
 const schema = v.strictObject({
   word: v.optional(oneOf('good', 'better')),
