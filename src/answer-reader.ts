@@ -3,8 +3,8 @@ import type { Call } from './call.js';
 import { EntropyError, type ErrorCode } from './common/errors.js';
 import { readSize } from './connector.js';
 import { LocalMix } from './local-mix.js';
-import { type Answer, fixed, readAnswerHeader } from './protocol.js';
-import { MessageScanner } from './scanner.js';
+import { MessageScanner } from './rpc/message-scanner.js';
+import { type Answer, fixed, readAnswerHeader } from './rpc/protocol.js';
 
 /** Answers of other methods than `random`: noise is the largest, status has the most elements. */
 const answerLimits = { size: 4 * 1024 * 1024, elements: 4096 };
@@ -101,7 +101,7 @@ export class AnswerReader {
 /** Settles a call with a whole message, as soon as the codec is there. */
 async function settle(call: Call, message: Uint8Array): Promise<void> {
   try {
-    const { decodeAnswer } = await import('./codec.js');
+    const { decodeAnswer } = await import('./rpc/msgpack.js');
     call.succeed(resultOf(decodeAnswer(message), call));
   } catch (error) {
     call.fail(error);

@@ -17,8 +17,6 @@ import {
 } from './client-options.js';
 import { EntropyError, ServiceError } from './common/errors.js';
 import { clientSocket } from './common/unix-socket.js';
-import type { Limits } from './config/config.js';
-import type { ServingTimes } from './counters.js';
 import * as awsKms from './formats/aws-kms.js';
 import {
   KMSServiceException,
@@ -26,13 +24,12 @@ import {
   responseMetadata,
 } from './formats/aws-sdk-error.js';
 import * as genRandom from './formats/gen-random.js';
-import type { GeneratorStatus, Health } from './generator/interface.js';
-import { maxRandomSize } from './protocol.js';
+import type { Health } from './generator/interface.js';
 import { randomInt } from './random-int.js';
 import { fillPieces } from './random-pieces.js';
 import { RandomStream } from './random-stream.js';
 import { randomUuid } from './random-uuid.js';
-import type { Transition } from './transitions.js';
+import { type DaemonStatus, maxRandomSize } from './rpc/protocol.js';
 
 export type { CallOptions, ClientOptions, RandomOptions, StreamOptions };
 
@@ -40,25 +37,6 @@ export type { CallOptions, ClientOptions, RandomOptions, StreamOptions };
 export interface GenerateRandomOutput {
   Plaintext: Uint8Array;
   $metadata: ResponseMetadata;
-}
-
-/** `status` of the daemon: everything that `health` says, and the counters. */
-export interface DaemonStatus extends GeneratorStatus {
-  version: string;
-  uptimeSeconds: number;
-  pid: number;
-  node: string;
-  openssl: string;
-  connections: number;
-  connectionsTotal: number;
-  requests: number;
-  randomBytes: number;
-  errors: Record<string, number>;
-  serving: ServingTimes;
-  /** The last sixteen, oldest first. */
-  transitions: Transition[];
-  /** Of the configuration. */
-  limits: Limits;
 }
 
 const defaultTimeoutMs = 5_000;
@@ -245,9 +223,9 @@ export class Client {
    * Reseeds now, which is also the way back from the error state; for administrators.
    * @throws EntropyError `ERR_FORBIDDEN`, `ERR_HEALTH` where the error state stays
    */
-  reseed(options?: CallOptions): Promise<Pick<GeneratorStatus, 'state' | 'reason' | 'reseeds'>> {
+  reseed(options?: CallOptions): Promise<Pick<DaemonStatus, 'state' | 'reason' | 'reseeds'>> {
     return this.#map('reseed', options) as Promise<
-      Pick<GeneratorStatus, 'state' | 'reason' | 'reseeds'>
+      Pick<DaemonStatus, 'state' | 'reason' | 'reseeds'>
     >;
   }
 

@@ -1,15 +1,13 @@
 /** What the daemon counts: plain numbers, because a request takes less than a microsecond. */
 
 import type { ErrorCode } from './common/errors.js';
-import { type DurationCounts, Durations } from './common/histogram.js';
+import { Durations } from './common/histogram.js';
+import type { ServingTimes } from './rpc/protocol.js';
 
 /** Upper bounds of the serving time's buckets, seconds; one sample a read of a socket. */
 const servingBounds = [
   0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01,
 ] as const;
-
-/** How long reads took, in buckets; one sample a read of a socket. */
-export type ServingTimes = DurationCounts;
 
 /** All counted since the process started; `connectionsOpen` alone goes down. */
 export class Counters {

@@ -4,15 +4,13 @@ export {
   Client,
   type ClientOptions,
   connect,
-  type DaemonStatus,
   type GenerateRandomOutput,
   type RandomOptions,
   type StreamOptions,
 } from './client.js';
 export { EntropyError, type ErrorCode, ServiceError } from './common/errors.js';
 export type { SourceReport } from './common/package.js';
-export type { ServingTimes } from './counters.js';
 export { KMSServiceException, type ResponseMetadata } from './formats/aws-sdk-error.js';
 export type { Dialect, GenRandomError } from './formats/gen-random.js';
 export type { GeneratorState, Health } from './generator/interface.js';
-export type { Transition } from './transitions.js';
+export type { DaemonStatus, ServingTimes, Transition } from './rpc/protocol.js';

@@ -1,6 +1,6 @@
 /** More random bytes than one request gives: pieces of one array, a few of them under way at once. */
 import type { Fill } from './client-options.js';
-import { maxRandomSize } from './protocol.js';
+import { maxRandomSize } from './rpc/protocol.js';
 
 /**
  * Fills an array of any size.

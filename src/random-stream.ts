@@ -1,7 +1,7 @@
 /** Random bytes as a readable stream that asks for no more than its reader does. */
 import { Readable } from 'node:stream';
 import { checkedSize, type RandomOptions, type StreamOptions } from './client-options.js';
-import { maxRandomSize } from './protocol.js';
+import { maxRandomSize } from './rpc/protocol.js';
 import { abortedOf, listen, type Signals, unlisten } from './signals.js';
 
 /** Bytes: one read of a socket. */

@@ -1,8 +1,8 @@
 /** A client's calls as bytes: runs of the protocol's fixed shape in one piece, any other by the codec. */
 import type { Call } from './call.js';
-import { maxRandomRequestSize, writeRandomRequest } from './protocol.js';
+import { maxRandomRequestSize, writeRandomRequest } from './rpc/protocol.js';
 
-type Codec = typeof import('./codec.js');
+type Codec = typeof import('./rpc/msgpack.js');
 
 /** For one connection after another: it keeps nothing but the codec. */
 export class RequestWriter {
@@ -23,7 +23,7 @@ export class RequestWriter {
 
   /** Loads the codec. */
   async load(): Promise<void> {
-    this.#codec = await import('./codec.js');
+    this.#codec = await import('./rpc/msgpack.js');
   }
 
   #writeRun(calls: readonly Call[], from: number): Uint8Array {

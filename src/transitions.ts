@@ -1,14 +1,6 @@
 /** The generator's changes of state: the last ones for `status`, and each one once in the log. */
 import type { GeneratorState } from './generator/interface.js';
-
-/** A change of state or of its reason. */
-export interface Transition {
-  /** ISO 8601, UTC. */
-  time: string;
-  state: GeneratorState;
-  /** Empty when there is nothing to say. */
-  reason: string;
-}
+import type { Transition } from './rpc/protocol.js';
 
 /** Where they are logged. Not pino's type: `Transition` is for users, who have no declarations of pino. */
 type Log = Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>;

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type Client, type ClientOptions, connect } from '../src/client.js';
 import { createGenerator } from '../src/generator/create.js';
-import { maxRandomSize } from '../src/protocol.js';
+import { maxRandomSize } from '../src/rpc/protocol.js';
 import {
   built,
   fakeGenerator,

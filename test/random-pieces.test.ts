@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { maxRandomSize } from '../src/protocol.js';
 import { fillPieces } from '../src/random-pieces.js';
+import { maxRandomSize } from '../src/rpc/protocol.js';
 
 t.test('an array is filled piece by piece, with so many under way at most', async (t) => {
   for (const [size, atOnce, wanted] of [

@@ -1,8 +1,9 @@
 /** `entropyctl health`: one line and an exit code by the monitoring plug-in convention. */
-import type { DaemonStatus } from '../client.js';
+
 import { CommandError } from '../common/program.js';
 import { printable } from '../common/terminal.js';
 import type { GeneratorState } from '../generator/interface.js';
+import type { DaemonStatus } from '../rpc/protocol.js';
 import { type Figure, figuresOf, performanceData } from './performance-data.js';
 import { print, printJson } from './print.js';
 import { asking, type SessionOptions } from './session.js';

@@ -1,7 +1,7 @@
 /** `entropyctl noise`: raw samples of one noise source, for NIST's assessment of SP 800-90B. */
 import { isatty } from 'node:tty';
 import { UsageError } from '../common/program.js';
-import { maxRandomSize } from '../protocol.js';
+import { maxRandomSize } from '../rpc/protocol.js';
 import { printJson } from './print.js';
 import { asking, type SessionOptions } from './session.js';
 import { writing } from './writing.js';

@@ -1,6 +1,7 @@
 /** Performance data of a monitoring plug-in, as the Monitoring Plugins Development Guidelines have it. */
-import type { DaemonStatus } from '../client.js';
+
 import { quantile } from '../common/histogram.js';
+import type { DaemonStatus } from '../rpc/protocol.js';
 
 /** `c` counts upwards since the daemon started, `s` is seconds; the rest are plain numbers. */
 export type Unit = 'c' | 's' | '';

@@ -2,7 +2,7 @@
 import { isatty } from 'node:tty';
 import type { Client, RandomOptions } from '../client.js';
 import { UsageError } from '../common/program.js';
-import { maxRandomSize } from '../protocol.js';
+import { maxRandomSize } from '../rpc/protocol.js';
 import { requestChunks } from './chunks.js';
 import { printJson } from './print.js';
 import { showProgress } from './progress.js';

@@ -1,7 +1,7 @@
 /** What happened each second between two statuses of one daemon. */
-import type { DaemonStatus } from '../client.js';
+
 import { type Bound, quantile } from '../common/histogram.js';
-import type { ServingTimes } from '../counters.js';
+import type { DaemonStatus, ServingTimes } from '../rpc/protocol.js';
 
 /** A status and when it came. */
 export interface Sample {

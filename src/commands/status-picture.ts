@@ -1,8 +1,9 @@
 /** The daemon's status as a table of 80 columns for people; the whole figures are in JSON. */
-import type { DaemonStatus } from '../client.js';
+
 import { type Bound, quantile } from '../common/histogram.js';
 import type { SourceReport } from '../common/package.js';
 import { printable, type Style } from '../common/terminal.js';
+import type { DaemonStatus } from '../rpc/protocol.js';
 import { cell, defaultColumns, type Line, wrap } from './lines.js';
 import type { Rates } from './rates.js';
 import { bytes, count, duration, perSecond } from './units.js';

@@ -1,9 +1,10 @@
 /** `entropyctl status --watch`: one sample after another, until somebody ends it. */
 import { setTimeout } from 'node:timers/promises';
-import { type Client, connect, type DaemonStatus } from '../client.js';
+import { type Client, connect } from '../client.js';
 import { askingFailed, CommandError } from '../common/program.js';
 import { type Paint, paintFor, printable } from '../common/terminal.js';
 import { clientSocket } from '../common/unix-socket.js';
+import type { DaemonStatus } from '../rpc/protocol.js';
 import { defaultColumns, type Line, render } from './lines.js';
 import { print, printJson } from './print.js';
 import { type Rates, ratesBetween, type Sample } from './rates.js';

@@ -6,8 +6,8 @@
  */
 import type { Socket } from 'node:net';
 import { EntropyError } from '../common/errors.js';
-import { answerHeaderSize, writeAnswerHeader } from '../protocol.js';
-import { MessageScanner, maxRequestElements } from '../scanner.js';
+import { MessageScanner, maxRequestElements } from '../rpc/message-scanner.js';
+import { answerHeaderSize, writeAnswerHeader } from '../rpc/protocol.js';
 import type { ConnectionContext } from './context.js';
 import { Input } from './input.js';
 import { type Chunk, chunkSize } from './output.js';

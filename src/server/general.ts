@@ -1,6 +1,7 @@
 /** Messages of any shape but the fixed one: decoded, checked, answered. Loaded with the first. */
-import { decodeRequest } from '../codec.js';
+
 import { errorCode } from '../common/errors.js';
+import { decodeRequest } from '../rpc/msgpack.js';
 import { answer, randomRequest, refusal, type ServiceContext } from './methods.js';
 import type { Peer } from './peer.js';
 

@@ -1,5 +1,5 @@
 /** Bytes that a client sent, with the room behind them that the decoder of `random` may look into. */
-import { requestSlack } from '../protocol.js';
+import { requestSlack } from '../rpc/protocol.js';
 
 export class Input {
   readonly bytes: Buffer;

@@ -1,12 +1,17 @@
 /** What the daemon answers to every method but the fixed form of `random`. */
 
-import { encodeError, encodeResult } from '../codec.js';
 import { EntropyError, errorCode } from '../common/errors.js';
 import type { Limits } from '../config/config.js';
 import type { Counters } from '../counters.js';
 import type { Generator } from '../generator/interface.js';
 import { daemonMetrics } from '../metrics.js';
-import { maxRandomSize, protocolVersion, type Request } from '../protocol.js';
+import { encodeError, encodeResult } from '../rpc/msgpack.js';
+import {
+  type DaemonStatus,
+  maxRandomSize,
+  protocolVersion,
+  type Request,
+} from '../rpc/protocol.js';
 import type { Transitions } from '../transitions.js';
 
 import type { Peer } from './peer.js';
@@ -69,7 +74,7 @@ function health({ generator }: ServiceContext): unknown {
   return { state, healthy, reason, sources };
 }
 
-function status(context: ServiceContext): unknown {
+function status(context: ServiceContext): DaemonStatus {
   const { generator, counters, limits, version, startedAt, transitions } = context;
   return {
     ...generator.status(),

@@ -8,7 +8,7 @@ import {
   maxAnswerHeaderSize,
   readRandomRequest,
   writeAnswerHeader,
-} from '../protocol.js';
+} from '../rpc/protocol.js';
 import { chunkSize } from './output.js';
 
 /** The smallest answers that begin in one chunk. */

@@ -1,10 +1,10 @@
 import t, { type Test } from 'tap';
-import type { DaemonStatus } from '../../src/client.js';
 import { health, judge } from '../../src/commands/health.js';
 import type { SourceReport } from '../../src/common/package.js';
 import { CommandError } from '../../src/common/program.js';
 import { createGenerator } from '../../src/generator/create.js';
 import type { GeneratorState } from '../../src/generator/interface.js';
+import type { DaemonStatus } from '../../src/rpc/protocol.js';
 import {
   exitCodeOf,
   fakeGenerator,

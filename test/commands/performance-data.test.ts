@@ -1,7 +1,7 @@
 import t from 'tap';
-import type { DaemonStatus } from '../../src/client.js';
 import { figuresOf, performanceData } from '../../src/commands/performance-data.js';
 import { defaultLimits } from '../../src/config/config.js';
+import type { DaemonStatus } from '../../src/rpc/protocol.js';
 
 const source = (state: string, alarms: number) =>
   ({ name: 's', state, alarms }) as DaemonStatus['sources'][number];

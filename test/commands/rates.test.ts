@@ -1,6 +1,6 @@
 import t from 'tap';
-import type { DaemonStatus } from '../../src/client.js';
 import { ratesBetween, type Sample } from '../../src/commands/rates.js';
+import type { DaemonStatus } from '../../src/rpc/protocol.js';
 
 const bounds = [0.001, 0.002];
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { DaemonStatus } from '../../src/client.js';
 import { render, widthOf } from '../../src/commands/lines.js';
 import { boundText, picture } from '../../src/commands/status-picture.js';
 import { paintFor } from '../../src/common/terminal.js';
 import { defaultLimits } from '../../src/config/config.js';
+import type { DaemonStatus } from '../../src/rpc/protocol.js';
 
 const full: DaemonStatus = {
   state: 'degraded',

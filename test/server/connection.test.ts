@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
 import type { Generator } from '../../src/generator/interface.js';
-import { maxRandomSize } from '../../src/protocol.js';
+import { maxRandomSize } from '../../src/rpc/protocol.js';
 import { Connection } from '../../src/server/connection.js';
 import { Input } from '../../src/server/input.js';
 import { chunkSize } from '../../src/server/output.js';

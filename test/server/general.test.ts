@@ -1,6 +1,6 @@
 import t from 'tap';
-import { decodeAnswer } from '../../src/codec.js';
 import { EntropyError, type ErrorCode } from '../../src/common/errors.js';
+import { decodeAnswer } from '../../src/rpc/msgpack.js';
 import { handle, type Outcome, refuse } from '../../src/server/general.js';
 import { nobody } from '../../src/server/peer.js';
 import { fakeGenerator, message, pack, serverContext } from '../support.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { requestSlack } from '../../src/protocol.js';
+import { requestSlack } from '../../src/rpc/protocol.js';
 import { Input } from '../../src/server/input.js';
 
 t.test('there is room behind the bytes for the decoder, and one view of all', async (t) => {

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { decodeAnswer } from '../../src/codec.js';
 import { EntropyError, ServiceError } from '../../src/common/errors.js';
 import { Counters } from '../../src/counters.js';
-import { maxRandomSize } from '../../src/protocol.js';
+import { decodeAnswer } from '../../src/rpc/msgpack.js';
+import { maxRandomSize } from '../../src/rpc/protocol.js';
 import { answer, randomRequest, refusal } from '../../src/server/methods.js';
 import { nobody } from '../../src/server/peer.js';
 import { fakeGenerator, serverContext } from '../support.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { maxRandomSize } from '../../src/protocol.js';
+import { maxRandomSize } from '../../src/rpc/protocol.js';
 import { Input } from '../../src/server/input.js';
 import { chunkSize } from '../../src/server/output.js';
 import { run } from '../../src/server/random-run.js';

@@ -11,8 +11,8 @@ import {
   requestSlack,
   writeAnswerHeader,
   writeRandomRequest,
-} from '../src/protocol.js';
-import { message, pack, unpackAll } from './support.js';
+} from '../../src/rpc/protocol.js';
+import { message, pack, unpackAll } from '../support.js';
 
 const maxUint32 = 2 ** 32 - 1;
 

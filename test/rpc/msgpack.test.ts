@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { EntropyError } from '../../src/common/errors.js';
+import { MessageScanner, maxRequestElements } from '../../src/rpc/message-scanner.js';
 import {
   decodeAnswer,
   decodeRequest,
   encodeError,
   encodeRequest,
   encodeResult,
-} from '../src/codec.js';
-import { EntropyError } from '../src/common/errors.js';
-import { MessageScanner, maxRequestElements } from '../src/scanner.js';
-import { message, pack, unpackAll } from './support.js';
+} from '../../src/rpc/msgpack.js';
+import { message, pack, unpackAll } from '../support.js';
 
 const maxId = 2 ** 32 - 1;
 const invalid = { name: 'EntropyError', code: 'ERR_MESSAGE' };

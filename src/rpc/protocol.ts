@@ -1,4 +1,7 @@
 /** The protocol's constants and its fixed shapes, the request and answer of `random`. Pure. */
+import type { DurationCounts } from '../common/histogram.js';
+import type { Limits } from '../config/config.js';
+import type { GeneratorState, GeneratorStatus } from '../generator/interface.js';
 
 /** Version of the protocol, as `version` answers it. */
 export const protocolVersion = 1;
@@ -220,4 +223,35 @@ export function readAnswerHeader(bytes: Uint8Array, at: number, end: number): nu
   fixed.id = id;
   fixed.size = size;
   return next;
+}
+
+/** How long reads took, in buckets; one sample a read of a socket. */
+export type ServingTimes = DurationCounts;
+
+/** A change of state or of its reason. */
+export interface Transition {
+  /** ISO 8601, UTC. */
+  time: string;
+  state: GeneratorState;
+  /** Empty when there is nothing to say. */
+  reason: string;
+}
+
+/** `status` of the daemon: everything that `health` says, and the counters. */
+export interface DaemonStatus extends GeneratorStatus {
+  version: string;
+  uptimeSeconds: number;
+  pid: number;
+  node: string;
+  openssl: string;
+  connections: number;
+  connectionsTotal: number;
+  requests: number;
+  randomBytes: number;
+  errors: Record<string, number>;
+  serving: ServingTimes;
+  /** The last sixteen, oldest first. */
+  transitions: Transition[];
+  /** Of the configuration. */
+  limits: Limits;
 }

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { Packr, Unpackr } from 'msgpackr';
 import t from 'tap';
-import { EntropyError } from '../src/common/errors.js';
-import { MessageScanner, maxDepth, maxRequestElements } from '../src/scanner.js';
-import { pack } from './support.js';
+import { EntropyError } from '../../src/common/errors.js';
+import { MessageScanner, maxDepth, maxRequestElements } from '../../src/rpc/message-scanner.js';
+import { pack } from '../support.js';
 
 const limits = { size: 65_536, elements: maxRequestElements };
 

@@ -2,7 +2,7 @@
  * Finds the end of a MessagePack message without decoding it: resumable, not recursive, bounded.
  * Only what it has vetted reaches msgpackr, whose unpacker builds more than data from extensions.
  */
-import { EntropyError } from './common/errors.js';
+import { EntropyError } from '../common/errors.js';
 
 /** What a message may hold; beyond that it is refused as soon as that is seen. */
 export interface MessageLimits {

@@ -1,6 +1,6 @@
 /** Whole, vetted messages of any shape, by msgpackr. Loaded when the first of them comes. */
 import { Packr } from 'msgpackr/pack';
-import { EntropyError, type ErrorCode } from './common/errors.js';
+import { EntropyError, type ErrorCode } from '../common/errors.js';
 import { type Answer, MessageType, type Request } from './protocol.js';
 
 // Plain MessagePack: no record extension, no bundled strings, binaries copied out of the caller's
