@@ -3,15 +3,15 @@
  * from the daemon's socket and passes everything else to the handler that it wraps.
  */
 import { randomUUID } from 'node:crypto';
-import { type Client, connect } from './client.js';
-import { EntropyError } from './common/errors.js';
 import {
   decodeRequest,
   encodeAnswer,
   encodeError,
   needsKms,
   toServiceError,
-} from './formats/aws-kms.js';
+} from './apis/aws-kms/format.js';
+import { type Client, connect } from './client.js';
+import { EntropyError } from './common/errors.js';
 
 const awsJson = 'application/x-amz-json-1.1';
 const targetHeader = 'x-amz-target';

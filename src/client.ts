@@ -4,6 +4,13 @@
  */
 import { randomUUID as localUuid } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import * as awsKms from './apis/aws-kms/format.js';
+import {
+  KMSServiceException,
+  type ResponseMetadata,
+  responseMetadata,
+} from './apis/aws-kms/format.js';
+import * as genRandom from './apis/huawei-kms/format.js';
 import { Caller } from './caller.js';
 import { Channel } from './channel.js';
 import {
@@ -17,13 +24,6 @@ import {
 } from './client-options.js';
 import { EntropyError, ServiceError } from './common/errors.js';
 import { clientSocket } from './common/unix-socket.js';
-import * as awsKms from './formats/aws-kms.js';
-import {
-  KMSServiceException,
-  type ResponseMetadata,
-  responseMetadata,
-} from './formats/aws-sdk-error.js';
-import * as genRandom from './formats/gen-random.js';
 import type { Health } from './generator/interface.js';
 import { randomInt } from './random-int.js';
 import { fillPieces } from './random-pieces.js';

@@ -1,4 +1,7 @@
 /** The public exports of the package. */
+
+export { KMSServiceException, type ResponseMetadata } from './apis/aws-kms/format.js';
+export type { Dialect, GenRandomError } from './apis/huawei-kms/format.js';
 export {
   type CallOptions,
   Client,
@@ -10,7 +13,5 @@ export {
 } from './client.js';
 export { EntropyError, type ErrorCode, ServiceError } from './common/errors.js';
 export type { SourceReport } from './common/package.js';
-export { KMSServiceException, type ResponseMetadata } from './formats/aws-sdk-error.js';
-export type { Dialect, GenRandomError } from './formats/gen-random.js';
 export type { GeneratorState, Health } from './generator/interface.js';
 export type { DaemonStatus, ServingTimes, Transition } from './rpc/protocol.js';

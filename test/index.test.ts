@@ -1,7 +1,7 @@
 import t from 'tap';
+import { KMSServiceException } from '../src/apis/aws-kms/format.js';
 import { Client, connect } from '../src/client.js';
 import { EntropyError, ServiceError } from '../src/common/errors.js';
-import { KMSServiceException } from '../src/formats/aws-sdk-error.js';
 import * as entropyd from '../src/index.js';
 
 t.test('the package exports its client and its errors, nothing else', async (t) => {

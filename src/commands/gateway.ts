@@ -1,5 +1,6 @@
 /** `entropyd gateway`: the HTTP gateway as a process of its own. */
 import { takePassedSockets } from '../activation.js';
+import type { Upstream } from '../apis/aws-kms/upstream/upstream.js';
 import { connect } from '../client.js';
 import { parseAddress } from '../common/address.js';
 import { createLogger } from '../common/log.js';
@@ -7,7 +8,6 @@ import { loadAddon } from '../common/package.js';
 import { terminationSignal } from '../common/program.js';
 import { type GatewayCommandFlags, loadGatewayConfig } from '../config/config.js';
 import { startGateway } from '../gateway/gateway.js';
-import type { Upstream } from '../gateway/upstream/upstream.js';
 import { answers } from '../probe.js';
 import { takeServiceManager } from '../service-manager.js';
 import { startWatchdog } from '../watchdog.js';
@@ -70,6 +70,6 @@ export async function gateway(options: GatewayCommandFlags): Promise<void> {
 
 /** Loaded where there is one. */
 async function openUpstream(url: string, resign: boolean | undefined): Promise<Upstream> {
-  const { createUpstream } = await import('../gateway/upstream/upstream.js');
+  const { createUpstream } = await import('../apis/aws-kms/upstream/upstream.js');
   return createUpstream({ url, resign });
 }

@@ -9,8 +9,8 @@
 import { close, constants, fstat, open } from 'node:fs';
 import { promisify } from 'node:util';
 import sonicBoom from 'sonic-boom';
+import type { Facts } from '../apis/api.js';
 import { EntropyError } from '../common/errors.js';
-import type { Facts } from './route.js';
 
 /** What is known about one request. Never bytes, and nothing that proves who somebody is. */
 export interface AuditEntry extends Facts {

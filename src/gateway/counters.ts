@@ -1,7 +1,8 @@
 /** What the gateway counts, in plain numbers: a request adds to some, and makes nothing. */
+
+import { type ApiName, apiNames, type Facts } from '../apis/api.js';
+import { type ErrorReason, errorReason, errorReasons } from '../apis/error-reasons.js';
 import { Durations } from '../common/histogram.js';
-import { type ErrorReason, errorReason, errorReasons } from './error-reasons.js';
-import { type ApiName, apiNames, type Facts } from './route.js';
 
 /** Beside the APIs: pages, and what cannot be told. */
 export const apiLabels = [...apiNames, 'other'] as const;

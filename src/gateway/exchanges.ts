@@ -1,13 +1,13 @@
 /** Exchanges of a request for an answer: reads, asks the route, sends; knows when none is running. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { type Answer, type GatewayRequest, noFacts } from '../apis/api.js';
 import { EntropyError, errorCode } from '../common/errors.js';
 import { Repeats } from '../common/log.js';
 import type { Audit } from './audit.js';
 import { readBody } from './body.js';
 import { GatewayCounters } from './counters.js';
 import { malformedAnswer } from './malformed.js';
-import { type Answer, type GatewayRequest, noFacts } from './route.js';
 import type { Router } from './router.js';
 import { send } from './send.js';
 

@@ -4,6 +4,10 @@ import type { Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { PassedSocket } from '../activation.js';
+import type { RandomSource } from '../apis/api.js';
+import { checkUpstreamCallers } from '../apis/aws-kms/upstream/endpoint.js';
+import type { Upstream } from '../apis/aws-kms/upstream/upstream.js';
+import { countUpstream } from '../apis/aws-kms/upstream/upstream.js';
 import { type Address, formatAddress, parseAddress } from '../common/address.js';
 import { EntropyError, errorCode } from '../common/errors.js';
 import type { GatewayConfig } from '../config/config.js';
@@ -15,12 +19,8 @@ import { loadGivenFiles } from './given-files.js';
 import { createHttpServer, createHttpsServer } from './http-server.js';
 import { listen } from './listener.js';
 import { gatewayMetrics } from './metrics.js';
-import type { RandomSource } from './route.js';
 import { createRouter } from './router.js';
 import { certificateExpiry, type TlsContext } from './tls.js';
-import { countUpstream } from './upstream/counted-upstream.js';
-import type { Upstream } from './upstream/upstream.js';
-import { checkUpstreamCallers } from './upstream/upstream-target.js';
 
 /** How long running exchanges may take to finish on close; the daemon allows itself the same. */
 const closeGraceMs = 5000;

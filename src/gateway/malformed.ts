@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
-import type { Answer } from './route.js';
+import type { Answer } from '../apis/api.js';
 
 /** [G] the number that Huawei's API gateway gives to all that it cannot take as a request. */
 const unreadableCode = 'APIGW.0201';

@@ -1,4 +1,7 @@
 /** The gateway's metrics, behind those of the daemon; without the daemon they stand alone. */
+
+import { apiNames, type RandomSource } from '../apis/api.js';
+import { errorReasons } from '../apis/error-reasons.js';
 import {
   addProcessMetrics,
   type Labels,
@@ -12,8 +15,6 @@ import {
   statusClasses,
   upstreamOutcomes,
 } from './counters.js';
-import { errorReasons } from './error-reasons.js';
-import { apiNames, type RandomSource } from './route.js';
 
 /** Well below the 10 s that Prometheus waits: without the daemon's page it has the gateway's own. */
 const daemonTimeoutMs = 2_000;

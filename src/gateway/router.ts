@@ -1,10 +1,10 @@
 /** Which route answers a request. */
 import type { IncomingHttpHeaders } from 'node:http';
-import { type AwsOptions, awsRoute } from './apis/aws-route.js';
-import { type GenRandomOptions, genRandomRoute } from './apis/gen-random-route.js';
-import { isVaultPath, type VaultOptions, vaultRoute } from './apis/vault-route.js';
+import type { Route } from '../apis/api.js';
+import { type AwsOptions, awsRoute } from '../apis/aws-kms/api.js';
+import { type GenRandomOptions, genRandomRoute } from '../apis/huawei-kms/api.js';
+import { isVaultPath, type VaultOptions, vaultRoute } from '../apis/vault/api.js';
 import { isPage, type PagesOptions, pagesRoute } from './pages/pages.js';
-import type { Route } from './route.js';
 
 /** Picks a route by method, path (without the query) and headers; every request has one. */
 export type Router = (method: string, path: string, headers: IncomingHttpHeaders) => Route;

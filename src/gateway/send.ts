@@ -1,8 +1,8 @@
 /** Sends an answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import type { Answer } from '../apis/api.js';
 import { malformedAnswer } from './malformed.js';
-import type { Answer } from './route.js';
 
 /** How long a client that is still sending may take to read the answer. */
 export const lingerMs = 1000;

@@ -4,11 +4,11 @@ import { connect, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
+import type { Answer, GatewayRequest, Route } from '../../src/apis/api.js';
 import { EntropyError } from '../../src/common/errors.js';
 import type { Audit, AuditEntry } from '../../src/gateway/audit.js';
 import { GatewayCounters } from '../../src/gateway/counters.js';
 import { createExchanges } from '../../src/gateway/exchanges.js';
-import type { Answer, GatewayRequest, Route } from '../../src/gateway/route.js';
 import { call, exchange, memoryLog, serve } from './support.js';
 
 /** A route that answers with what it was given, and refuses with the error's text. */

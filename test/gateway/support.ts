@@ -12,16 +12,16 @@ import { request as secureRequest } from 'node:https';
 import { type AddressInfo, connect, type NetConnectOpts } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Test } from 'tap';
-import { type Access, createAccess } from '../../src/gateway/credentials/access.js';
-import { parseCredentialsFile } from '../../src/gateway/credentials/credentials-file.js';
-import type { Logger } from '../../src/gateway/exchanges.js';
 import {
   type Answer,
   type GatewayRequest,
   noFacts,
   type RandomSource,
   type Route,
-} from '../../src/gateway/route.js';
+} from '../../src/apis/api.js';
+import { type Access, createAccess } from '../../src/gateway/credentials/access.js';
+import { parseCredentialsFile } from '../../src/gateway/credentials/credentials-file.js';
+import type { Logger } from '../../src/gateway/exchanges.js';
 
 /** A ready source whose bytes count up from 0. */
 export function fakeSource(overrides: Partial<RandomSource> = {}): RandomSource {

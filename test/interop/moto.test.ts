@@ -10,8 +10,8 @@ import {
   KMSClient,
 } from '@aws-sdk/client-kms';
 import type { Test } from 'tap';
+import { createUpstream } from '../../src/apis/aws-kms/upstream/upstream.js';
 import { connect } from '../../src/client.js';
-import { createUpstream } from '../../src/gateway/upstream/upstream.js';
 import { optional, pythonClient, testWith } from './installed.js';
 import { startRealPath, writeKeys } from './real-path.js';
 

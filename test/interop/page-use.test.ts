@@ -1,8 +1,8 @@
 /** The gateway's page in a real browser: what people do with it, and what the daemon must not do to it. */
 import fc from 'fast-check';
 import type { Test } from 'tap';
+import type { RandomSource } from '../../src/apis/api.js';
 import { startGateway } from '../../src/gateway/gateway.js';
-import type { RandomSource } from '../../src/gateway/route.js';
 import { fakeSource, memoryLog } from '../gateway/support.js';
 import { freePath } from '../support.js';
 import { chromiumClient, openPage, read, startBrowser, until } from './browser.js';

@@ -8,8 +8,8 @@ import {
   ListKeysCommand,
 } from '@aws-sdk/client-kms';
 import t, { type Test } from 'tap';
+import { createUpstream, type UpstreamOptions } from '../../src/apis/aws-kms/upstream/upstream.js';
 import { connect } from '../../src/client.js';
-import { createUpstream, type UpstreamOptions } from '../../src/gateway/upstream/upstream.js';
 import { serve } from '../gateway/support.js';
 import { createKmsDouble, doubleByte, type Taken } from './kms-double.js';
 import { startRealPath, writeKeys } from './real-path.js';

@@ -3,9 +3,9 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { operationNames } from '../../src/apis/operations.js';
 import { configSchema, parseConfigFile } from '../../src/config/schema.js';
 import { credentialsSchema } from '../../src/gateway/credentials/credentials-file.js';
-import { operationNames } from '../../src/gateway/credentials/operations.js';
 import { built, lines, temporaryFolder } from '../support.js';
 import { helpOf } from './help.js';
 

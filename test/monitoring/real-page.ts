@@ -1,7 +1,7 @@
 /** A page of metrics with everything on it, by the real daemon behind a gateway with all it can have. */
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { createUpstream } from '../../src/gateway/upstream/upstream.js';
+import { createUpstream } from '../../src/apis/aws-kms/upstream/upstream.js';
 import { makeCertificate } from '../gateway/certificates.js';
 import { call } from '../gateway/support.js';
 import { startRealPath, writeKeys } from '../interop/real-path.js';

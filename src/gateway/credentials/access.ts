@@ -3,7 +3,7 @@
  * proves whose it is, and how it is refused, is each API's own: apis/.
  */
 
-import { createDerivedKeys, type DerivedKeys } from '../signatures/derived-keys.js';
+import { createDerivedKeys, type DerivedKeys } from '../../apis/signing/sigv4.js';
 import { type Credential, type Credentials, createCredentials } from './credentials.js';
 import type { CredentialsFile } from './credentials-file.js';
 

@@ -4,8 +4,8 @@
  */
 import { closest } from 'fastest-levenshtein';
 import * as v from 'valibot';
+import { isOperation, operationNames } from '../../apis/operations.js';
 import { type Fault, integer, parseTomlFile, text } from '../../config/toml.js';
-import { isOperation, operationNames } from './operations.js';
 
 /** Ours; a header cannot hold more. Keystone's and Huawei's tokens have some thousand characters. */
 const maxTokenCharacters = 8192;

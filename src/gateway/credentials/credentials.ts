@@ -1,7 +1,7 @@
 /** The credentials in force: found by access key or by token, with what each of them may do. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomOperations } from '../../apis/operations.js';
 import type { CredentialEntry, CredentialsFile } from './credentials-file.js';
-import { randomOperations } from './operations.js';
 import { TokenBucket } from './token-bucket.js';
 
 /** Who asks. */

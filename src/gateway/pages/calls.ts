@@ -1,5 +1,5 @@
 /** Commands that call the gateway, for people to copy. */
-import type { Dialect } from '../../formats/gen-random.js';
+import type { Dialect } from '../../apis/huawei-kms/format.js';
 
 /** A command that works as it stands, but for variables of the shell that its note names. */
 export interface Call {

@@ -1,12 +1,13 @@
 /**
  * The pages for people and their monitoring: `/` and its files, `/status`, `/metrics` and `/healthz`.
  */
+
+import type { Answer, RandomSource, Route } from '../../apis/api.js';
+import type { Dialect } from '../../apis/huawei-kms/format.js';
 import { EntropyError } from '../../common/errors.js';
 import { version } from '../../common/package.js';
-import type { Dialect } from '../../formats/gen-random.js';
 import { type PageFiles, pageFiles } from '../../page-files.js';
 import type { Access } from '../credentials/access.js';
-import type { Answer, RandomSource, Route } from '../route.js';
 import { isPageHost } from './browser-rules.js';
 import { type Call, callsFor } from './calls.js';
 import { pageHeaders } from './page-headers.js';

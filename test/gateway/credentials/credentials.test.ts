@@ -1,7 +1,7 @@
 import t from 'tap';
+import { randomOperations } from '../../../src/apis/operations.js';
 import { createCredentials, isSessionOf } from '../../../src/gateway/credentials/credentials.js';
 import { parseCredentialsFile } from '../../../src/gateway/credentials/credentials-file.js';
-import { randomOperations } from '../../../src/gateway/credentials/operations.js';
 
 const file = parseCredentialsFile(
   `[[key]]

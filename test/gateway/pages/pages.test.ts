@@ -1,10 +1,10 @@
 import t from 'tap';
+import type { RandomSource } from '../../../src/apis/api.js';
 import { EntropyError } from '../../../src/common/errors.js';
 import { version } from '../../../src/common/package.js';
 import { createAccess } from '../../../src/gateway/credentials/access.js';
 import { pageHeaders } from '../../../src/gateway/pages/page-headers.js';
 import { isPage, type PagesOptions, pagesRoute } from '../../../src/gateway/pages/pages.js';
-import type { RandomSource } from '../../../src/gateway/route.js';
 import { accessOf, answerOf, failingSource, fakeSource, gatewayRequest } from '../support.js';
 
 interface Asked {

@@ -1,6 +1,6 @@
 /** SDK-HMAC-SHA256 from its specification, written without the product's code. */
 import { createHash, createHmac } from 'node:crypto';
-import type { SignedRequest } from '../../../src/gateway/signatures/canonical.js';
+import type { SignedRequest } from '../../../src/apis/signing/canonical-request.js';
 import { queryText, type UnsignedRequest, wire } from './signing.js';
 
 /** Who signs, and when. */

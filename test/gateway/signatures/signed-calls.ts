@@ -1,7 +1,7 @@
 /** Calls of the APIs as clients sign them with either scheme, in few words. */
 
-import type { GatewayRequest } from '../../../src/gateway/route.js';
-import type { SignedRequest } from '../../../src/gateway/signatures/canonical.js';
+import type { GatewayRequest } from '../../../src/apis/api.js';
+import type { SignedRequest } from '../../../src/apis/signing/canonical-request.js';
 import { gatewayRequest } from '../support.js';
 import { signSdkHmac as signWithSdkHmac } from './sdk-hmac-signer.js';
 import { signWithAws4 } from './sigv4-signers.js';

@@ -1,6 +1,6 @@
 /** Random requests, and changes to them, for the tests of both signature schemes. */
 import fc from 'fast-check';
-import type { SignedRequest } from '../../../src/gateway/signatures/canonical.js';
+import type { SignedRequest } from '../../../src/apis/signing/canonical-request.js';
 
 /** A request before it is signed. Texts are of characters; {@link wire} makes bytes of them. */
 export interface UnsignedRequest {

@@ -2,7 +2,7 @@
 import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
 import aws4 from 'aws4';
-import type { SignedRequest } from '../../../src/gateway/signatures/canonical.js';
+import type { SignedRequest } from '../../../src/apis/signing/canonical-request.js';
 import { byName, queryText, type UnsignedRequest, wire } from './signing.js';
 
 /** Who signs, and when. */

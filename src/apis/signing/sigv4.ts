@@ -1,0 +1,243 @@
+/**
+ * AWS Signature Version 4, verified: in the Authorization header or in the query, for KMS.
+ *
+ * Source: the IAM User Guide, "Create a signed AWS API request". The scheme has no nonce: whoever
+ * sees a request on its way can send it once more within its five minutes. TLS prevents that.
+ */
+import { createHmac } from 'node:crypto';
+import { awsError } from '../aws-kms/format.js';
+import {
+  canonicalQuery,
+  canonicalRequest,
+  equalSignatures,
+  formatBasicTime,
+  type HeaderFields,
+  headerFields,
+  parseQuery,
+  type SignedRequest,
+  sha256,
+  signedNames,
+} from './canonical-request.js';
+import {
+  badCredential,
+  badScope,
+  badSignedHeaders,
+  expired,
+  notSigned,
+  notYetCurrent,
+  scopeFaults,
+  unsupportedAlgorithm,
+} from './sigv4-errors.js';
+import { readSignatureParts, type SignatureParts, windowMs } from './sigv4-parameters.js';
+
+const algorithm = 'AWS4-HMAC-SHA256';
+const service = 'kms';
+const terminator = 'aws4_request';
+
+/** Regions are labels of host names: RFC 1035 2.3.4. A bound, too, on what derived keys are kept by. */
+const regionForm = /^[a-z\d-]{1,63}$/;
+
+/** What a well-formed signature says of itself. Nothing of it is proven before it is verified. */
+export interface SigV4Claim {
+  readonly accessKey: string;
+  readonly sessionToken: string | undefined;
+  readonly region: string;
+  /** When it was signed: milliseconds since the epoch. */
+  readonly time: number;
+  /** The same in ISO 8601 basic format. */
+  readonly timestamp: string;
+  /** How long it is valid: milliseconds, 1000 to 300,000. */
+  readonly lifetimeMs: number;
+  /** `yyyymmdd/region/kms/aws4_request`. */
+  readonly scope: string;
+  /** All but the payload's hash. */
+  readonly canonicalRequest: string;
+  /** X-Amz-Content-Sha256. */
+  readonly payloadHash: string | undefined;
+  readonly signature: string;
+}
+
+/**
+ * Everything that needs no secret: presence, form, scope, and what must be signed. In the order in
+ * which the live services look at it.
+ * @param options `regions`: those that a scope may name; any when absent
+ * @throws ServiceError `MissingAuthenticationTokenException`, `IncompleteSignatureException`,
+ *   `InvalidSignatureException`
+ */
+export function readSigV4(
+  request: SignedRequest,
+  options: { readonly regions?: readonly string[] } = {},
+): SigV4Claim {
+  const fields = headerFields(request.rawHeaders);
+  const parts = readSignatureParts(fields, parseQuery(request.query));
+  const names = checkedNames(parts.signedHeaders, fields);
+  if (parts.algorithm !== algorithm) throw unsupportedAlgorithm(parts.algorithm);
+  const { accessKey, region, scope } = readCredential(parts, options.regions);
+  return {
+    accessKey,
+    sessionToken: parts.sessionToken,
+    region,
+    time: parts.time,
+    timestamp: parts.timestamp,
+    lifetimeMs: parts.lifetimeMs,
+    scope,
+    // The path is hashed as it came. Other services normalise it; that of KMS is always `/`.
+    canonicalRequest: canonicalRequest(
+      request.method,
+      request.path,
+      canonicalQuery(parts.query),
+      headerLines(names, fields),
+      parts.signedHeaders,
+    ),
+    payloadHash: fields.get('x-amz-content-sha256')?.[0],
+    signature: parts.signature,
+  };
+}
+
+/**
+ * Verifies time and signature. For an unknown access key call it with a dummy secret all the same, so
+ * that the time taken does not tell which access keys exist. The session token is the caller's to
+ * compare.
+ * @param request the one that the claim was read from
+ * @param now milliseconds since the epoch
+ * @param keys without it the key is derived anew
+ * @throws ServiceError `InvalidSignatureException`
+ */
+export function verifySigV4(
+  request: SignedRequest,
+  claim: SigV4Claim,
+  secretKey: string,
+  now: number,
+  keys?: DerivedKeys,
+): void {
+  checkTime(claim, now);
+  const payloadHash = sha256(request.body);
+  const requestHash = sha256(claim.canonicalRequest + payloadHash);
+  const stringToSign = `${algorithm}\n${claim.timestamp}\n${claim.scope}\n${requestHash}`;
+  const key = keys?.get(secretKey, claim.scope) ?? deriveKey(secretKey, claim.scope);
+  const signature = createHmac('sha256', key).update(stringToSign).digest('hex');
+  if (keys === undefined) key.fill(0);
+  if (!equalSignatures(signature, claim.signature)) throw awsError('InvalidSignatureException');
+  // UNSIGNED-PAYLOAD fails here as well: it would let the body be changed.
+  if (claim.payloadHash !== undefined && claim.payloadHash !== payloadHash)
+    throw awsError('InvalidSignatureException');
+}
+
+/**
+ * The signed headers' names. Content-Type need not be among them: the guide to S3 wants it, but the
+ * SDK for JavaScript v2 never signs it and the services take that. Whoever changes it gains nothing:
+ * one media type is served. `amz-sdk-*`, `x-amzn-trace-id` and the rest may come unsigned, too.
+ */
+function checkedNames(signedHeaders: string, fields: HeaderFields): readonly string[] {
+  const names = signedNames(signedHeaders);
+  if (names === undefined) throw badSignedHeaders();
+  const signed = new Set(names);
+  if (!signed.has('host')) throw notSigned('host');
+  for (const name of fields.keys())
+    if (name.startsWith('x-amz-') && !signed.has(name)) throw notSigned(name);
+  // Absent is not empty: else a field with an empty value could be taken away.
+  if (!names.every((name) => fields.has(name))) throw awsError('InvalidSignatureException');
+  return names;
+}
+
+function readCredential(
+  { credential, timestamp }: SignatureParts,
+  regions: readonly string[] | undefined,
+): Pick<SigV4Claim, 'accessKey' | 'region' | 'scope'> {
+  const [accessKey = '', day = '', region = '', named, end = '', ...rest] = credential.split('/');
+  if (accessKey === '' || end === '' || rest.length > 0) throw badCredential(credential);
+  const wantedDay = timestamp.slice(0, 'yyyymmdd'.length);
+  const faults: string[] = [];
+  if (!(regions?.includes(region) ?? regionForm.test(region)))
+    faults.push(scopeFaults.region(region));
+  if (named !== service) faults.push(scopeFaults.service(service));
+  if (end !== terminator) faults.push(scopeFaults.terminator(terminator, end));
+  if (day !== wantedDay) faults.push(scopeFaults.day(day, wantedDay, timestamp));
+  if (faults.length > 0) throw badScope(faults);
+  return { accessKey, region, scope: `${day}/${region}/${service}/${terminator}` };
+}
+
+/** A line for each name. Runs of spaces become one space, and so do tabs, as in the AWS SDKs. */
+function headerLines(names: readonly string[], fields: HeaderFields): string {
+  let lines = '';
+  for (const name of names) lines += `${name}:${fields.get(name)?.join(',')}\n`;
+  return lines.replace(/[ \t]{2,}|\t/g, ' ');
+}
+
+function checkTime({ time, timestamp, lifetimeMs }: SigV4Claim, now: number): void {
+  const earliest = now - lifetimeMs;
+  const latest = now + windowMs;
+  if (time < earliest)
+    throw expired(
+      timestamp,
+      formatBasicTime(earliest),
+      formatBasicTime(now),
+      lifetimeMs === windowMs ? '5 min.' : `${lifetimeMs / 1000} sec.`,
+    );
+  if (time > latest)
+    throw notYetCurrent(timestamp, formatBasicTime(latest), formatBasicTime(now), '5 min.');
+}
+
+// Signing keys of AWS Signature Version 4: derived from the secret, once a day and region.
+
+/** Keys kept; a client needs one a day and region. Ours: 1024 keys are 32 KiB. */
+export const maxDerivedKeys = 1024;
+
+/** Derived keys, kept. */
+export interface DerivedKeys {
+  /**
+   * The key that a secret has for a scope.
+   * @param scope `yyyymmdd/region/service/aws4_request`
+   * @returns 32 bytes that stay the cache's: for use at once, before the next call
+   */
+  get(secretKey: string, scope: string): Buffer;
+  /** Wipes and forgets all. Call it when secrets have changed: it also lets go of the old ones. */
+  clear(): void;
+}
+
+/**
+ * A cache with nothing in it. Keys are found by the secret itself, so a secret that has changed under
+ * its access key never meets the old one's key; and unknown access keys, for all of which one dummy
+ * secret stands, are as fast as known ones. When it is full all are wiped: no order to keep, and
+ * who sends invented regions costs the others no more than one derivation each time.
+ * @param limit keys kept at most
+ */
+export function createDerivedKeys(limit = maxDerivedKeys): DerivedKeys {
+  const scopesBySecret = new Map<string, Map<string, Buffer>>();
+  let size = 0;
+
+  function clear(): void {
+    for (const keys of scopesBySecret.values()) for (const key of keys.values()) key.fill(0);
+    scopesBySecret.clear();
+    size = 0;
+  }
+
+  return {
+    clear,
+    get(secretKey, scope) {
+      const kept = scopesBySecret.get(secretKey)?.get(scope);
+      if (kept !== undefined) return kept;
+      if (size >= limit) clear();
+      const key = deriveKey(secretKey, scope);
+      const keys = scopesBySecret.get(secretKey) ?? new Map<string, Buffer>();
+      scopesBySecret.set(secretKey, keys.set(scope, key));
+      size++;
+      return key;
+    },
+  };
+}
+
+/**
+ * HMAC over each part of the scope in turn, under `AWS4` and the secret first.
+ * @param scope `yyyymmdd/region/service/aws4_request`
+ * @returns 32 bytes, the caller's to wipe
+ */
+export function deriveKey(secretKey: string, scope: string): Buffer {
+  let key = Buffer.from(`AWS4${secretKey}`);
+  for (const part of scope.split('/')) {
+    const next = createHmac('sha256', key).update(part).digest();
+    key.fill(0);
+    key = next;
+  }
+  return key;
+}

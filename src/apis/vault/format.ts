@@ -1,0 +1,221 @@
+/**
+ * The random API of HashiCorp Vault and OpenBao: path and members to a size, bytes to the answer,
+ * failures to errors.
+ *
+ * Sources, for each text below: [D] Vault's API documentation, [S] the servers' source or answers
+ * recorded from them, [G] a guess. Where the two differ the text is Vault's.
+ */
+import { type FailureKind, failureKind, ServiceError } from '../../common/errors.js';
+
+/** Bytes in one answer, 1 to 131,072 [S]. Vault 2 gives more from `platform` [D]; this does not. */
+export const maxBytes = 128 * 1024;
+const minBytes = 1;
+
+/** API documentation, /sys/tools and Transit: bytes, format. */
+const defaultBytes = 32;
+const defaultFormat = 'base64';
+
+/** How bytes are written. */
+export type Format = 'hex' | 'base64';
+
+/** Both mounts have the same function [D]. Transit's is where it is mounted by default. */
+const randomPath =
+  /^\/v1\/(?:sys\/tools|transit)\/random(?:\/(?<first>[^/]+)(?:\/(?<second>[^/]+))?)?$/;
+
+const sources: readonly string[] = ['platform', 'seal', 'all'];
+
+/**
+ * Decimal integers, one spelling each: Vault reads `010` as ten in a path and as eight in a body. A
+ * sign makes it a number out of range rather than no number.
+ */
+const decimal = /^-?(?:0|[1-9]\d*)$/;
+
+/** What a body may hold; everything else is ignored, and the answer says so. */
+const members: readonly string[] = ['bytes', 'format', 'source'];
+
+/** HTTP status and text of every error that has a fixed text; the names are Vault's or ours. */
+const errors = {
+  'no token': [403, 'permission denied'], // [S]
+  'invalid token': [403, '2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n'], // [S]
+  'permission denied': [403, '1 error occurred:\n\t* permission denied\n\n'], // [S]
+  'unsupported path': [404, '1 error occurred:\n\t* unsupported path\n\n'], // [S]
+  'unsupported operation': [405, '1 error occurred:\n\t* unsupported operation\n\n'], // [S]
+  'request body too large': [413, 'http: request body too large'], // [S]
+  'rate limit quota exceeded': [429, 'rate limit quota exceeded'], // [S], there behind the path
+  'internal error': [500, 'internal error'], // [S]
+  'Vault is sealed': [503, 'Vault is sealed'], // [D] status, [S] text
+} as const satisfies Record<string, readonly [status: number, text: string]>;
+
+const failures = {
+  overload: 'rate limit quota exceeded',
+  unavailable: 'Vault is sealed',
+  tooLarge: 'request body too large',
+  fault: 'internal error',
+} as const satisfies Record<FailureKind, keyof typeof errors>;
+
+/** [S] what both servers say where nothing but the platform has entropy. */
+const noSealWarning = 'no seal/entropy augmentation available, using platform entropy source';
+
+/**
+ * An error that has a fixed text.
+ * @param code its name
+ * @returns a new error with the status and text that go with it
+ */
+export function vaultError(code: keyof typeof errors, options?: ErrorOptions): ServiceError {
+  const [status, text] = errors[code];
+  return new ServiceError(code, status, text, options);
+}
+
+/**
+ * An error of status 400.
+ * @param text what is wrong
+ */
+export function invalidRequest(text: string, options?: ErrorOptions): ServiceError {
+  return new ServiceError('invalid request', 400, text, options);
+}
+
+/** What a path says besides that it is this API's. */
+export interface RandomPath {
+  readonly source?: string;
+  /** Not yet looked at. */
+  readonly bytes?: string;
+}
+
+/**
+ * Reads a path. Source and bytes may both be left out; one that stands alone is a source if it is the
+ * name of one [S].
+ * @param path as received, without the query; percent-encoding is not undone
+ * @returns undefined where the path is none of this API
+ */
+export function readPath(path: string): RandomPath | undefined {
+  const match = randomPath.exec(path);
+  if (match === null) return undefined;
+  const { first, second } = match.groups ?? {};
+  if (first === undefined) return {};
+  if (second !== undefined) return { source: first, bytes: second };
+  return sources.includes(first) ? { source: first } : { bytes: first };
+}
+
+/** What is asked for. */
+export interface RandomRequest {
+  /** Bytes, 1 to 131,072. */
+  readonly size: number;
+  readonly format: Format;
+  /** For the answer. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * What a request asks for, checked in the servers' order: types, size, format, source. Bytes of the
+ * path count before those of the body; a source counts only in the path [S]. All sources give the
+ * same bytes here, as on servers without entropy augmentation.
+ * @param path of {@link readPath}
+ * @param input what the body held, parsed; undefined or null: there was none
+ * @throws ServiceError `invalid request`
+ */
+export function decodeRequest(path: RandomPath, input: unknown): RandomRequest {
+  const given = toMembers(input);
+  const bodyBytes = given.bytes === undefined ? defaultBytes : toInteger(given.bytes);
+  if (bodyBytes === undefined) throw fieldError('bytes', 'int');
+  const format = given.format === undefined ? defaultFormat : (given.format ?? '');
+  if (typeof format !== 'string') throw fieldError('format', 'string');
+  const size = path.bytes === undefined ? bodyBytes : toInteger(path.bytes);
+  if (size === undefined)
+    throw invalidRequest(
+      `error parsing url-set byte count: strconv.Atoi: parsing ${JSON.stringify(path.bytes)}: invalid syntax`,
+    );
+  if (size < minBytes) throw invalidRequest(`"bytes" cannot be less than ${minBytes}`);
+  if (size > maxBytes) throw invalidRequest(`"bytes" should be less than ${maxBytes}`);
+  if (!isFormat(format))
+    throw invalidRequest(
+      `unsupported encoding format ${JSON.stringify(format)}; must be "hex" or "base64"`,
+    );
+  const { source = 'platform' } = path;
+  if (!sources.includes(source))
+    throw invalidRequest(
+      `unsupported entropy source ${JSON.stringify(source)}; must be "platform" or "seal", or "all"`,
+    );
+  return { size, format, warnings: warningsOf(source, given) };
+}
+
+/**
+ * The body of a successful answer, in the envelope of every answer of the servers.
+ * @param bytes 1 to 131,072 random bytes; stay the caller's
+ * @param requestId the answer's id
+ * @returns the members, to be sent as JSON; hexadecimal digits in lower case
+ */
+export function encodeAnswer(
+  bytes: Uint8Array,
+  { format, warnings }: Pick<RandomRequest, 'format' | 'warnings'>,
+  requestId: string,
+): object {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return {
+    request_id: requestId,
+    lease_id: '',
+    renewable: false,
+    lease_duration: 0,
+    data: { random_bytes: view.toString(format) },
+    wrap_info: null,
+    warnings: warnings.length === 0 ? null : warnings,
+    auth: null,
+  };
+}
+
+/**
+ * What a failure of the generator, the daemon or the client is called here.
+ * @param error anything thrown; a ServiceError comes back as it is
+ * @returns an error with the original as its cause; its text tells nothing of the original
+ */
+export function toServiceError(error: unknown): ServiceError {
+  if (error instanceof ServiceError) return error;
+  return vaultError(failures[failureKind(error)], { cause: error });
+}
+
+/**
+ * The body of an error.
+ * @param error what {@link decodeRequest} or {@link toServiceError} gave
+ * @returns the members, to be sent as JSON with `error.status`
+ */
+export function encodeError(error: ServiceError): { errors: string[] } {
+  return { errors: [error.message] };
+}
+
+function toMembers(input: unknown): Record<string, unknown> {
+  if (input === undefined || input === null) return {};
+  if (typeof input === 'object' && !Array.isArray(input)) return input as Record<string, unknown>;
+  throw invalidRequest('failed to parse JSON input');
+}
+
+/** Strings too: the servers' own command sends nothing else. null is zero [S], hence out of range. */
+function toInteger(value: unknown): number | undefined {
+  if (value === null) return 0;
+  if (typeof value === 'string' && decimal.test(value)) return Number(value);
+  return Number.isInteger(value) ? (value as number) : undefined;
+}
+
+function isFormat(text: string): text is Format {
+  return text === 'hex' || text === 'base64';
+}
+
+/** The beginning is the servers' [S], the end ours. */
+function fieldError(name: string, type: string): ServiceError {
+  return invalidRequest(
+    `Field validation failed: error converting input for field "${name}": want ${type}`,
+  );
+}
+
+function warningsOf(source: string, given: Record<string, unknown>): string[] {
+  const ignored = Object.keys(given).filter((name) => !members.includes(name));
+  return [
+    ...(source === 'seal' ? [noSealWarning] : []),
+    ...(ignored.length === 0
+      ? []
+      : [`Endpoint ignored these unrecognized parameters: [${ignored.sort().join(' ')}]`]), // [S]
+    ...(given.source == null
+      ? []
+      : [
+          "Endpoint replaced the value of these parameters with the values captured from the endpoint's path: [source]", // [S]
+        ]),
+  ];
+}

@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import {
+  awsDomains,
+  checkUpstreamCallers,
+  upstreamTarget,
+} from '../../../../src/apis/aws-kms/upstream/endpoint.js';
+
+t.test(
+  'reads host, port, security; the real service is signed for anew, in its own region',
+  async (t) => {
+    for (const [url, expected] of [
+      [
+        'https://kms.eu-central-1.amazonaws.com',
+        {
+          secure: true,
+          port: 443,
+          host: 'kms.eu-central-1.amazonaws.com',
+          resign: true,
+          region: 'eu-central-1',
+        },
+      ],
+      ['https://kms-fips.us-gov-west-1.amazonaws.com/', { resign: true, region: 'us-gov-west-1' }],
+      ['https://kms.cn-north-1.amazonaws.com.cn', { resign: true, region: 'cn-north-1' }],
+      ['https://kms.us-east-1.api.aws', { resign: true, region: 'us-east-1' }],
+      ['https://kms.eusc-de-east-1.amazonaws.eu', { resign: true, region: 'eusc-de-east-1' }],
+      [
+        'https://vpce-1a-2b.kms.us-east-1.vpce.amazonaws.com',
+        { resign: true, region: 'us-east-1' },
+      ],
+      ['https://KMS.us-east-1.AMAZONAWS.com.', { resign: true, region: 'us-east-1' }],
+      ['https://proxy.amazonaws.com', { resign: true, region: undefined }],
+      ['https://amazonaws.com.example', { resign: false, region: undefined }],
+      ['https://notamazonaws.com', { resign: false, region: undefined }],
+      ['https://kms.example', { resign: false, region: undefined }],
+      [
+        'http://localhost:5000',
+        { secure: false, hostname: 'localhost', port: 5000, host: 'localhost:5000', resign: false },
+      ],
+      ['http://moto', { secure: false, port: 80, host: 'moto', resign: false }],
+      ['http://[::1]:4566/', { hostname: '::1', port: 4566, host: '[::1]:4566', resign: false }],
+    ] as const)
+      t.match(upstreamTarget({ url }), expected, url);
+  },
+);
+
+t.test('an option decides over signing and region before the host does', async (t) => {
+  const url = 'https://kms.us-east-1.amazonaws.com';
+  t.match(upstreamTarget({ url, resign: false }), { resign: false });
+  t.match(upstreamTarget({ url, region: 'eu-west-1' }), { resign: true, region: 'eu-west-1' });
+  t.match(upstreamTarget({ url: 'https://kms.example', resign: true }), { resign: true });
+  t.match(upstreamTarget({ url: 'http://127.0.0.1:5000', resign: true }), { resign: true });
+});
+
+t.test('refuses what is no plain endpoint, and http but to emulators', async (t) => {
+  for (const [options, message] of [
+    [{ url: '' }, /want https/],
+    [{ url: 'kms.example' }, /want https/],
+    [{ url: 'ftp://kms.example' }, /want https/],
+    [{ url: 'unix:/run/kms.sock' }, /want https/],
+    [{ url: 'https://' }, /want https/],
+    [{ url: 'https://kms.example/path' }, /no path, query or fragment/],
+    [{ url: 'https://kms.example/?x' }, /no path, query or fragment/],
+    [{ url: 'https://kms.example/#x' }, /no path, query or fragment/],
+    [{ url: 'http://kms.us-east-1.amazonaws.com' }, /want https/],
+    [{ url: 'http://kms.us-east-1.amazonaws.com', resign: false }, /want https/],
+    [{ url: 'http://kms.us-east-1.amazonaws.com.', resign: false }, /want https/],
+    [{ url: 'http://kms.example', resign: true }, /want https/],
+    [{ url: 'http://10.0.0.1', resign: true }, /want https/],
+  ] as const)
+    t.throws(
+      () => upstreamTarget(options),
+      { code: 'ERR_CONFIG', message },
+      JSON.stringify(options),
+    );
+});
+
+t.test('a password in the URL is not repeated in the error', async (t) => {
+  for (const url of ['https://user:secret@kms.example', 'https://:secret@kms.example'])
+    t.throws(
+      () => upstreamTarget({ url }),
+      { code: 'ERR_CONFIG', message: 'upstream: want a URL without user and password' },
+      url,
+    );
+});
+
+t.test("knows the domains of every partition in the SDK's endpoint rules", async (t) => {
+  const rules = readFileSync(
+    'node_modules/@aws-sdk/core/dist-es/submodules/client/util-endpoints/lib/aws/partitions.js',
+    'utf8',
+  );
+  const suffixes = [...rules.matchAll(/"(?:dnsSuffix|dualStackDnsSuffix)": "([^"]+)"/g)].map(
+    ([, suffix]) => suffix,
+  );
+  t.strictSame([...new Set(suffixes)].sort(), [...awsDomains].sort());
+});
+
+t.test('is not for listeners that take any signature', async (t) => {
+  t.throws(() => checkUpstreamCallers('https://kms.example', false), {
+    code: 'ERR_CONFIG',
+    message: /want --credentials too/,
+  });
+  t.doesNotThrow(() => checkUpstreamCallers('https://kms.example', true));
+  t.doesNotThrow(() => checkUpstreamCallers(undefined, false));
+});
