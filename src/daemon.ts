@@ -128,7 +128,7 @@ export async function startDaemon({
     let gateway: Gateway | undefined;
     if (http !== undefined) {
       const [{ connect }, { startGateway }] = await Promise.all([
-        import('./client.js'),
+        import('./client/client.js'),
         import('./gateway/gateway.js'),
       ]);
       const client = connect({

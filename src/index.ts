@@ -10,7 +10,7 @@ export {
   type GenerateRandomOutput,
   type RandomOptions,
   type StreamOptions,
-} from './client.js';
+} from './client/client.js';
 export { EntropyError, type ErrorCode, ServiceError } from './common/errors.js';
 export type { SourceReport } from './common/package.js';
 export type { GeneratorState, Health } from './generator/interface.js';

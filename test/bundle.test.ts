@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { connect } from '../src/client.js';
+import { connect } from '../src/client/client.js';
 import { built, freePath, Program, temporaryFolder } from './support.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));

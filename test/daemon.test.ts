@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import t from 'tap';
-import { connect } from '../src/client.js';
+import { connect } from '../src/client/client.js';
 import { type Addon, type LoadResult, loadAddon } from '../src/common/package.js';
 import { type Config, mergeConfig } from '../src/config/config.js';
 import type { Daemon, DaemonOptions, startDaemon } from '../src/daemon.js';

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, connect as netConnect } from 'node:net'
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { connect } from '../src/client.js';
+import { connect } from '../src/client/client.js';
 import { version } from '../src/common/package.js';
 import { makeCertificate } from './gateway/certificates.js';
 import { signAws } from './gateway/signatures/signed-calls.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { KMSServiceException } from '../src/apis/aws-kms/format.js';
-import { Client, connect } from '../src/client.js';
+import { Client, connect } from '../src/client/client.js';
 import { EntropyError, ServiceError } from '../src/common/errors.js';
 import * as entropyd from '../src/index.js';
 

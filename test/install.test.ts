@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { connect } from '../src/client.js';
+import { connect } from '../src/client/client.js';
 import { built, environment, freePath, lines, Program, temporaryFolder } from './support.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));

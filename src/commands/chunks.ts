@@ -1,5 +1,5 @@
 /** Random bytes of any number, chunk after chunk, in a few buffers that are used again. */
-import type { Client, RandomOptions } from '../client.js';
+import type { Client, RandomOptions } from '../client/client.js';
 
 /** Asked for at a time: a multiple of 3 for base64, of 16 for UUIDs. */
 export const chunkSize = 768 * 1024;

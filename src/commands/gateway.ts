@@ -1,7 +1,7 @@
 /** `entropyd gateway`: the HTTP gateway as a process of its own. */
 import { takePassedSockets } from '../activation.js';
 import type { Upstream } from '../apis/aws-kms/upstream/upstream.js';
-import { connect } from '../client.js';
+import { connect } from '../client/client.js';
 import { parseAddress } from '../common/address.js';
 import { createLogger } from '../common/log.js';
 import { loadAddon } from '../common/package.js';

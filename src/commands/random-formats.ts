@@ -1,7 +1,7 @@
 /** The formats that `entropyctl random` prints: what sizes each takes, and how bytes become text. */
-import type { Client, RandomOptions } from '../client.js';
+import type { Client, RandomOptions } from '../client/client.js';
+import { encodeUuid, uuidSize } from '../client/random-values.js';
 import { UsageError } from '../common/program.js';
-import { encodeUuid, uuidSize } from '../formats/uuid.js';
 
 export interface OutputFormat {
   /** @throws UsageError where the format has no form for this size */

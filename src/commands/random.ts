@@ -1,6 +1,6 @@
 /** `entropyctl random`: random bytes on standard output or into a file, in any of the formats. */
 import { isatty } from 'node:tty';
-import type { Client, RandomOptions } from '../client.js';
+import type { Client, RandomOptions } from '../client/client.js';
 import { UsageError } from '../common/program.js';
 import { maxRandomSize } from '../rpc/protocol.js';
 import { requestChunks } from './chunks.js';

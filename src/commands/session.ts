@@ -1,5 +1,5 @@
 /** One command's talk with the daemon, after which the connection is closed. */
-import { type Client, type ClientOptions, connect } from '../client.js';
+import { type Client, type ClientOptions, connect } from '../client/client.js';
 import { askingFailed } from '../common/program.js';
 import { clientSocket } from '../common/unix-socket.js';
 

@@ -1,6 +1,6 @@
 /** `entropyctl status --watch`: one sample after another, until somebody ends it. */
 import { setTimeout } from 'node:timers/promises';
-import { type Client, connect } from '../client.js';
+import { type Client, connect } from '../client/client.js';
 import { askingFailed, CommandError } from '../common/program.js';
 import { type Paint, paintFor, printable } from '../common/terminal.js';
 import { clientSocket } from '../common/unix-socket.js';

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import type { Client } from '../../src/client.js';
+import type { Client } from '../../src/client/client.js';
 import { chunkSize, requestChunks } from '../../src/commands/chunks.js';
 
 /** A client that fills arrays with the number of the request, when it is told to. */

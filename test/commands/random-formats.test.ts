@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { validate, version } from 'uuid';
-import { connect } from '../../src/client.js';
+import { connect } from '../../src/client/client.js';
 import { formats, type OutputFormat } from '../../src/commands/random-formats.js';
 import { UsageError } from '../../src/common/program.js';
 import { lines, startServer } from '../support.js';

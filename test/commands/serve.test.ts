@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { connect } from '../../src/client.js';
+import { connect } from '../../src/client/client.js';
 import { serve } from '../../src/commands/serve.js';
 import { freePath, programMs, startActivated, untilAnswers } from '../support.js';
 

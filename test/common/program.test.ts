@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import t, { type Test } from 'tap';
+import { connectError } from '../../src/client/reconnecting-socket.js';
 import { EntropyError, type ErrorCode, ServiceError } from '../../src/common/errors.js';
 import {
   askingFailed,
@@ -13,7 +14,6 @@ import {
   usageExitCode,
   writingFailed,
 } from '../../src/common/program.js';
-import { connectError } from '../../src/connector.js';
 import { temporaryFolder } from '../support.js';
 
 /** A program with a subcommand, whose action throws what a test says. */

@@ -9,8 +9,8 @@ import {
   ListKeysCommand,
 } from '@aws-sdk/client-kms';
 import t, { type Test } from 'tap';
-import { createRequestHandler } from '../../src/aws-sdk.js';
-import { connect } from '../../src/client.js';
+import { createRequestHandler } from '../../src/client/aws-sdk-handler.js';
+import { connect } from '../../src/client/client.js';
 import { serve } from '../gateway/support.js';
 import { built, environment, Program, temporaryFolder } from '../support.js';
 import { createKmsDouble, doubleByte, type Taken } from './kms-double.js';

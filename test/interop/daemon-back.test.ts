@@ -2,8 +2,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { GenerateRandomCommand, KMSClient, type KMSClientConfig } from '@aws-sdk/client-kms';
 import t, { type Test } from 'tap';
-import { createRequestHandler } from '../../src/aws-sdk.js';
-import { connect } from '../../src/client.js';
+import { createRequestHandler } from '../../src/client/aws-sdk-handler.js';
+import { connect } from '../../src/client/client.js';
 import { startGateway } from '../../src/gateway/gateway.js';
 import { memoryLog } from '../gateway/support.js';
 import { built, freePath, Program, untilAnswers } from '../support.js';

@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
-import { connect } from '../../src/client.js';
+import { connect } from '../../src/client/client.js';
 import {
   built,
   exchange,

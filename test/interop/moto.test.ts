@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-kms';
 import type { Test } from 'tap';
 import { createUpstream } from '../../src/apis/aws-kms/upstream/upstream.js';
-import { connect } from '../../src/client.js';
+import { connect } from '../../src/client/client.js';
 import { optional, pythonClient, testWith } from './installed.js';
 import { startRealPath, writeKeys } from './real-path.js';
 

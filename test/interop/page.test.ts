@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import type { Test } from 'tap';
-import { connect } from '../../src/client.js';
+import { connect } from '../../src/client/client.js';
 import { startGateway } from '../../src/gateway/gateway.js';
 import { memoryLog } from '../gateway/support.js';
 import { built, freePath, Program, temporaryFolder, untilAnswers } from '../support.js';

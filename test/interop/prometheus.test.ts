@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { connect } from '../../src/client.js';
+import { connect } from '../../src/client/client.js';
 import { Counters } from '../../src/counters.js';
 import { createGenerator } from '../../src/generator/create.js';
 import { daemonMetrics } from '../../src/metrics.js';

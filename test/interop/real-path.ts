@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import root, { type Test } from 'tap';
-import { type Client, connect } from '../../src/client.js';
+import { type Client, connect } from '../../src/client/client.js';
 import { type GatewayOptions, startGateway } from '../../src/gateway/gateway.js';
 import { memoryLog } from '../gateway/support.js';
 

@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-kms';
 import t, { type Test } from 'tap';
 import { createUpstream, type UpstreamOptions } from '../../src/apis/aws-kms/upstream/upstream.js';
-import { connect } from '../../src/client.js';
+import { connect } from '../../src/client/client.js';
 import { serve } from '../gateway/support.js';
 import { createKmsDouble, doubleByte, type Taken } from './kms-double.js';
 import { startRealPath, writeKeys } from './real-path.js';

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { connect } from '../../src/client.js';
+import { connect } from '../../src/client/client.js';
 import { startDaemonProgram, temporaryFolder, untilAnswers } from '../support.js';
 
 /** Two users of every Debian, neither of them root. */

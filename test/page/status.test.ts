@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { connect } from '../../src/client.js';
+import { connect } from '../../src/client/client.js';
 import { createGenerator } from '../../src/generator/create.js';
 import { startServer } from '../support.js';
 

@@ -1,10 +1,17 @@
 /** What a connection brings, as results of a client's calls: bytes mixed with local ones, or messages. */
+
+import { EntropyError, type ErrorCode } from '../common/errors.js';
+import { MessageScanner } from '../rpc/message-scanner.js';
+import {
+  type Answer,
+  fixed,
+  maxRandomRequestSize,
+  readAnswerHeader,
+  writeRandomRequest,
+} from '../rpc/protocol.js';
 import type { Call } from './call.js';
-import { EntropyError, type ErrorCode } from './common/errors.js';
-import { readSize } from './connector.js';
-import { LocalMix } from './local-mix.js';
-import { MessageScanner } from './rpc/message-scanner.js';
-import { type Answer, fixed, readAnswerHeader } from './rpc/protocol.js';
+import { LocalMix } from './local-mixing.js';
+import { readSize } from './reconnecting-socket.js';
 
 /** Answers of other methods than `random`: noise is the largest, status has the most elements. */
 const answerLimits = { size: 4 * 1024 * 1024, elements: 4096 };
@@ -101,7 +108,7 @@ export class AnswerReader {
 /** Settles a call with a whole message, as soon as the codec is there. */
 async function settle(call: Call, message: Uint8Array): Promise<void> {
   try {
-    const { decodeAnswer } = await import('./rpc/msgpack.js');
+    const { decodeAnswer } = await import('../rpc/msgpack.js');
     call.succeed(resultOf(decodeAnswer(message), call));
   } catch (error) {
     call.fail(error);
@@ -136,4 +143,44 @@ function sliced(bytes: Uint8Array, start: number, end: number): Uint8Array {
 
 function unexpected(what: string): EntropyError {
   return new EntropyError('ERR_MESSAGE', `the daemon sent ${what}`);
+}
+
+// A client's calls as bytes: runs of the protocol's fixed shape in one piece, any other by the codec.
+
+type Codec = typeof import('../rpc/msgpack.js');
+
+/** For one connection after another: it keeps nothing but the codec. */
+export class RequestWriter {
+  #codec: Codec | undefined;
+  /** The call after the last one that `write` encoded. */
+  next = 0;
+
+  /**
+   * Encodes calls from `from` on, as many as go into one piece; `next` says how far.
+   * @returns what is to be sent; undefined where the codec has to be loaded first
+   */
+  write(calls: readonly Call[], from: number): Uint8Array | undefined {
+    const { id, method, params } = calls[from] as Call;
+    if (params === undefined) return this.#writeRun(calls, from);
+    this.next = from + 1;
+    return this.#codec?.encodeRequest({ id, method, params });
+  }
+
+  /** Loads the codec. */
+  async load(): Promise<void> {
+    this.#codec = await import('../rpc/msgpack.js');
+  }
+
+  #writeRun(calls: readonly Call[], from: number): Uint8Array {
+    const bytes = Buffer.allocUnsafe((calls.length - from) * maxRandomRequestSize);
+    let at = 0;
+    let next = from;
+    for (; next < calls.length; next++) {
+      const { id, size, params } = calls[next] as Call;
+      if (params !== undefined) break;
+      at = writeRandomRequest(bytes, at, id, size);
+    }
+    this.next = next;
+    return bytes.subarray(0, at);
+  }
 }

@@ -1,6 +1,6 @@
 /** A client's socket: it connects when it is needed, and again after a loss, with backoff. */
 import { createConnection, type Socket } from 'node:net';
-import { EntropyError } from './common/errors.js';
+import { EntropyError } from '../common/errors.js';
 
 /** Who uses the socket. */
 export interface ConnectorEvents {

@@ -1,7 +1,7 @@
 /** What the client library's methods take, and its checks. */
 
-import type { Dialect } from './apis/huawei-kms/format.js';
-import { EntropyError } from './common/errors.js';
+import type { Dialect } from '../apis/huawei-kms/format.js';
+import { EntropyError } from '../common/errors.js';
 
 export interface ClientOptions {
   /** Default: `ENTROPYD_SOCKET`, /run/entropyd/entropyd.sock, the user's runtime folder. */

@@ -1,11 +1,11 @@
 import t, { type Test } from 'tap';
-import type { LocalMix as Mix } from '../src/local-mix.js';
+import type { LocalMix as Mix } from '../../src/client/local-mixing.js';
 
 /** A mix whose draws are the numbers 1, 2 ... 250, 1 ... */
 async function counting(t: Test): Promise<{ mix: Mix; draws: Uint8Array[] }> {
   const draws: Uint8Array[] = [];
-  const { LocalMix } = await t.mockImport<typeof import('../src/local-mix.js')>(
-    '../src/local-mix.js',
+  const { LocalMix } = await t.mockImport<typeof import('../../src/client/local-mixing.js')>(
+    '../../src/client/local-mixing.js',
     {
       'node:crypto': {
         randomFillSync(target: Uint8Array, offset: number, size: number) {
@@ -59,7 +59,7 @@ t.test('no byte of a draw is used twice, and a draw is enough', async (t) => {
 });
 
 t.test('what alignment skips has room: answers that are as long as they can be', async (t) => {
-  const { LocalMix } = await import('../src/local-mix.js');
+  const { LocalMix } = await import('../../src/client/local-mixing.js');
   const header = 13;
   for (let offset = 0; offset < 8; offset++) {
     const mix = new LocalMix(64);

@@ -6,9 +6,9 @@ import {
   type RequestHandlerOptions,
   type SdkRequest,
   type WrappedHandler,
-} from '../src/aws-sdk.js';
-import { EntropyError } from '../src/common/errors.js';
-import { fakeGenerator, freePath, startFake, startServer } from './support.js';
+} from '../../src/client/aws-sdk-handler.js';
+import { EntropyError } from '../../src/common/errors.js';
+import { fakeGenerator, freePath, startFake, startServer } from '../support.js';
 
 const target = 'TrentService.GenerateRandom';
 const bytes = Buffer.from('{"NumberOfBytes":4}');

@@ -2,12 +2,11 @@
  * A client's queue of calls: those of one tick leave in one write, answers come back in order, and a
  * call whose connection was lost goes out once more.
  */
-import { AnswerReader } from './answer-reader.js';
+
+import { EntropyError } from '../common/errors.js';
 import type { Call } from './call.js';
-import { EntropyError } from './common/errors.js';
-import { Connector, lostError } from './connector.js';
-import { DeadlineTimer } from './deadline-timer.js';
-import { RequestWriter } from './request-writer.js';
+import { Connector, lostError } from './reconnecting-socket.js';
+import { AnswerReader, RequestWriter } from './wire.js';
 
 export interface ChannelOptions {
   /** Of the daemon's socket. */
@@ -190,5 +189,45 @@ export class Channel {
     }
     this.#queue(kept);
     return kept.length > 0;
+  }
+}
+
+// One timer for many deadlines: it goes off at the earliest.
+
+/** Of setTimeout, milliseconds: a longer one would fire at once. */
+const maxTimerMs = 2 ** 31 - 1;
+
+/** Keeps no process alive. */
+export class DeadlineTimer {
+  readonly #onDue: (now: number) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #dueAt = Number.POSITIVE_INFINITY;
+
+  /**
+   * @param onDue called with `performance.now()` at the earliest deadline, or up to a millisecond
+   *   before, as timers do, or long before where it is weeks away; it watches again what is not due
+   */
+  constructor(onDue: (now: number) => void) {
+    this.#onDue = onDue;
+  }
+
+  /** @param deadline by `performance.now()`; infinite: never */
+  watch(deadline: number): void {
+    if (deadline >= this.#dueAt) return;
+    this.stop();
+    this.#dueAt = deadline;
+    const delay = Math.max(0, Math.ceil(deadline - performance.now()));
+    this.#timer = setTimeout(() => this.#fire(), Math.min(delay, maxTimerMs)).unref();
+  }
+
+  /** Forgets every deadline. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#dueAt = Number.POSITIVE_INFINITY;
+  }
+
+  #fire(): void {
+    this.#dueAt = Number.POSITIVE_INFINITY;
+    this.#onDue(performance.now());
   }
 }

@@ -1,9 +1,9 @@
 import { getEventListeners, once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { type Client, type ClientOptions, connect } from '../src/client.js';
-import { createGenerator } from '../src/generator/create.js';
-import { maxRandomSize } from '../src/rpc/protocol.js';
+import { type Client, type ClientOptions, connect } from '../../src/client/client.js';
+import { createGenerator } from '../../src/generator/create.js';
+import { maxRandomSize } from '../../src/rpc/protocol.js';
 import {
   built,
   fakeGenerator,
@@ -15,7 +15,7 @@ import {
   startFake,
   startServer,
   unpackAll,
-} from './support.js';
+} from '../support.js';
 
 /** No 32 bytes of these are 0xaa, with a probability of 1 - 2^-256 each. */
 const wire = Buffer.alloc(32, 0xaa);

@@ -4,15 +4,18 @@
  */
 import { randomUUID as localUuid } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import * as awsKms from './apis/aws-kms/format.js';
+import * as awsKms from '../apis/aws-kms/format.js';
 import {
   KMSServiceException,
   type ResponseMetadata,
   responseMetadata,
-} from './apis/aws-kms/format.js';
-import * as genRandom from './apis/huawei-kms/format.js';
-import { Caller } from './caller.js';
-import { Channel } from './channel.js';
+} from '../apis/aws-kms/format.js';
+import * as genRandom from '../apis/huawei-kms/format.js';
+import { EntropyError, ServiceError } from '../common/errors.js';
+import { clientSocket } from '../common/unix-socket.js';
+import type { Health } from '../generator/interface.js';
+import { type DaemonStatus, maxRandomSize } from '../rpc/protocol.js';
+import { Caller } from './call.js';
 import {
   type CallOptions,
   type ClientOptions,
@@ -21,15 +24,9 @@ import {
   checkedTimeout,
   type RandomOptions,
   type StreamOptions,
-} from './client-options.js';
-import { EntropyError, ServiceError } from './common/errors.js';
-import { clientSocket } from './common/unix-socket.js';
-import type { Health } from './generator/interface.js';
-import { randomInt } from './random-int.js';
-import { fillPieces } from './random-pieces.js';
-import { RandomStream } from './random-stream.js';
-import { randomUuid } from './random-uuid.js';
-import { type DaemonStatus, maxRandomSize } from './rpc/protocol.js';
+} from './options.js';
+import { Channel } from './pipeline.js';
+import { fillPieces, RandomStream, randomInt, randomUuid } from './random-values.js';
 
 export type { CallOptions, ClientOptions, RandomOptions, StreamOptions };
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { checkedMaxPending, checkedSize, checkedTimeout } from '../src/client-options.js';
+import { checkedMaxPending, checkedSize, checkedTimeout } from '../../src/client/options.js';
 
 t.test('a time is a number of milliseconds above 0', async (t) => {
   for (const timeoutMs of [1e-3, 1, 5000, Number.POSITIVE_INFINITY])

@@ -1,0 +1,193 @@
+/**
+ * `entropyd/aws-sdk`: a request handler for the AWS SDK for JavaScript v3 that serves GenerateRandom
+ * from the daemon's socket and passes everything else to the handler that it wraps.
+ */
+import { randomUUID } from 'node:crypto';
+import {
+  decodeRequest,
+  encodeAnswer,
+  encodeError,
+  needsKms,
+  toServiceError,
+} from '../apis/aws-kms/format.js';
+import { EntropyError } from '../common/errors.js';
+import { type Client, connect } from './client.js';
+
+const awsJson = 'application/x-amz-json-1.1';
+const targetHeader = 'x-amz-target';
+const target = 'TrentService.GenerateRandom';
+
+/** What is read of the SDK's request; all of it goes to the wrapped handler. */
+export interface SdkRequest {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** An answer as the SDK reads it. */
+export interface SdkResponse {
+  statusCode: number;
+  headers: Record<string, string>;
+  body?: unknown;
+}
+
+/** Of one call. */
+export interface SdkHandlerOptions {
+  /** An AbortSignal, also of the SDK's own, older kind that has only `onabort`. */
+  readonly abortSignal?: unknown;
+  /** Milliseconds; 0: the client's own time. */
+  readonly requestTimeout?: number;
+}
+
+/** Any handler of the SDK, such as its NodeHttpHandler; `never` takes whatever a handler wants. */
+export interface WrappedHandler {
+  readonly metadata?: { handlerProtocol: string };
+  handle(request: never, options?: never): Promise<{ response: SdkResponse }>;
+  destroy?(): void;
+  updateHttpClientConfig?(key: never, value: never): void;
+  httpHandlerConfigs?(): object;
+}
+
+/** What {@link createRequestHandler} returns: a handler of the SDK. */
+export interface RequestHandler {
+  readonly metadata: { handlerProtocol: string };
+  handle(request: SdkRequest, options?: SdkHandlerOptions): Promise<{ response: SdkResponse }>;
+  destroy(): void;
+  updateHttpClientConfig(key: never, value: never): void;
+  httpHandlerConfigs(): object;
+}
+
+/** How a handler is made. */
+export interface RequestHandlerOptions {
+  /**
+   * Gets every other request; destroyed with this one. A client of the SDK has its own in
+   * `client.config.requestHandler`. Without one other requests are rejected with `ERR_CONFIG`.
+   */
+  readonly handler?: WrappedHandler | undefined;
+  /** Where the bytes come from; stays the caller's. Default: a client of the handler's own. */
+  readonly client?: Pick<Client, 'random'> | undefined;
+  /** The daemon's socket, for the handler's own client. Default: as in `connect`. */
+  readonly socketPath?: string | undefined;
+}
+
+/**
+ * A request handler for any client of the SDK. KMS GenerateRandom is answered from the daemon's
+ * socket; where it has `CustomKeyStoreId` or `Recipient` it is passed on like every other operation.
+ * The SDK signs all the same and wants credentials for it; here they are not looked at.
+ * @returns a handler, for a client's `requestHandler`. `destroy()`, which the client calls, destroys
+ *   the wrapped handler and closes a connection of the handler's own
+ * @throws (of `handle`) what the wrapped handler throws, and an AbortError when the signal is aborted;
+ *   failures of the daemon are answers of the service, which the SDK retries by its own rules
+ */
+export function createRequestHandler({
+  handler,
+  client,
+  socketPath,
+}: RequestHandlerOptions = {}): RequestHandler {
+  const own =
+    client === undefined ? connect(socketPath === undefined ? {} : { socketPath }) : undefined;
+  const source = client ?? (own as Client);
+
+  async function passOn(request: SdkRequest, options: SdkHandlerOptions) {
+    if (handler !== undefined) return handler.handle(request as never, options as never);
+    const operation = headerOf(request, targetHeader) ?? request.method;
+    throw new EntropyError(
+      'ERR_CONFIG',
+      `${operation}: only GenerateRandom is served here; give createRequestHandler a handler for other requests`,
+    );
+  }
+
+  async function serve(
+    input: unknown,
+    { abortSignal, requestTimeout }: SdkHandlerOptions,
+  ): Promise<{ response: SdkResponse }> {
+    const requestId = randomUUID();
+    const signal = toSignal(abortSignal);
+    try {
+      signal?.throwIfAborted();
+      const { size } = decodeRequest(input);
+      const bytes = await source.random(size, {
+        ...(signal && { signal }),
+        ...(requestTimeout && { timeoutMs: requestTimeout }),
+      });
+      return answer(200, encodeAnswer(bytes), requestId);
+    } catch (error) {
+      if (signal?.aborted) throw abortError(signal.reason);
+      const failure = toServiceError(error);
+      return answer(failure.status, encodeError(failure), requestId);
+    }
+  }
+
+  return {
+    metadata: handler?.metadata ?? { handlerProtocol: 'http/1.1' },
+    async handle(request, options = {}) {
+      const text = isGenerateRandom(request) ? textOf(request.body) : undefined;
+      if (text === undefined) return passOn(request, options);
+      const input = parseJson(text);
+      if (handler !== undefined && needsKms(input)) return passOn(request, options);
+      return serve(input, options);
+    },
+    updateHttpClientConfig: (key, value) => handler?.updateHttpClientConfig?.(key, value),
+    httpHandlerConfigs: () => handler?.httpHandlerConfigs?.() ?? {},
+    destroy() {
+      handler?.destroy?.();
+      void own?.close();
+    },
+  };
+}
+
+function isGenerateRandom(request: SdkRequest): boolean {
+  return request.method === 'POST' && headerOf(request, targetHeader) === target;
+}
+
+/** Names are in lower case unless a middleware of the user's writes them otherwise. */
+function headerOf({ headers }: SdkRequest, name: string): string | undefined {
+  const key = Object.keys(headers).find((key) => key.toLowerCase() === name);
+  return key === undefined ? undefined : headers[key];
+}
+
+/** The SDK gives bytes or text for this operation; undefined: something that only it can read. */
+function textOf(body: unknown): string | undefined {
+  if (body == null) return '';
+  if (typeof body === 'string') return body;
+  if (ArrayBuffer.isView(body))
+    return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString();
+  return body instanceof ArrayBuffer ? Buffer.from(body).toString() : undefined;
+}
+
+/** undefined, which is no request: not JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function toSignal(signal: unknown): AbortSignal | undefined {
+  if (signal == null) return undefined;
+  const old = signal as { aborted?: boolean; onabort?: () => void };
+  if ('addEventListener' in old) return signal as AbortSignal;
+  const controller = new AbortController();
+  if (old.aborted) controller.abort();
+  else old.onabort = () => controller.abort();
+  return controller.signal;
+}
+
+/** In the form of the SDK's own handlers: the name tells it, the reason is the cause. */
+function abortError(cause: unknown): Error {
+  const error = new Error('Request aborted', { cause });
+  error.name = 'AbortError';
+  return error;
+}
+
+function answer(status: number, members: object, requestId: string): { response: SdkResponse } {
+  const body = Buffer.from(JSON.stringify(members));
+  const headers = {
+    'content-type': awsJson,
+    'content-length': String(body.length),
+    date: new Date().toUTCString(),
+    'x-amzn-requestid': requestId,
+  };
+  return { response: { statusCode: status, headers, body } };
+}
