@@ -10,11 +10,11 @@ import type { Gateway } from './gateway/gateway.js';
 import { createGenerator } from './generator/create.js';
 import type { GeneratorState } from './generator/interface.js';
 import { answers } from './probe.js';
+import { Transitions } from './server/activity.js';
 import { createContext } from './server/context.js';
 import { Listeners } from './server/listeners.js';
-import type { AdminRule } from './server/peer.js';
+import type { AdminRule } from './server/users.js';
 import { noServiceManager, type ServiceManager, stateInWords } from './service-manager.js';
-import { Transitions } from './transitions.js';
 import { startWatchdog } from './watchdog.js';
 
 export interface DaemonOptions {

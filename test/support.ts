@@ -15,9 +15,9 @@ import { loadAddon } from '../src/common/package.js';
 import { defaultLimits, type Limits } from '../src/config/config.js';
 import { createGenerator } from '../src/generator/create.js';
 import type { Generator } from '../src/generator/interface.js';
+import { Transitions } from '../src/server/activity.js';
 import { type ConnectionContext, createContext } from '../src/server/context.js';
-import { type ListenOptions, listen } from '../src/server/server.js';
-import { Transitions } from '../src/transitions.js';
+import { type ListenOptions, listen } from '../src/server/listener.js';
 
 /** Longest that a program may take to start or to end, on a slow and busy machine. */
 export const programMs = 30_000;

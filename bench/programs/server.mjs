@@ -3,9 +3,9 @@
 import { loadAddon } from '../../dist/common/package.js';
 import { defaultLimits } from '../../dist/config/config.js';
 import { createGenerator } from '../../dist/generator/create.js';
+import { Transitions } from '../../dist/server/activity.js';
 import { createContext } from '../../dist/server/context.js';
-import { listen } from '../../dist/server/server.js';
-import { Transitions } from '../../dist/transitions.js';
+import { listen } from '../../dist/server/listener.js';
 
 const [path, way] = process.argv.slice(2);
 const generator = createGenerator({ devices: [] });

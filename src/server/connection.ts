@@ -9,12 +9,11 @@ import { EntropyError } from '../common/errors.js';
 import { MessageScanner, maxRequestElements } from '../rpc/message-scanner.js';
 import { answerHeaderSize, writeAnswerHeader } from '../rpc/protocol.js';
 import type { ConnectionContext } from './context.js';
-import { Input } from './input.js';
-import { type Chunk, chunkSize } from './output.js';
-import type { Peer } from './peer.js';
+import { type Chunk, chunkSize } from './output-chunks.js';
 import type { Member } from './random-batch.js';
 import { run } from './random-run.js';
-import type { User } from './users.js';
+import { Input } from './socket-input.js';
+import type { Peer, User } from './users.js';
 
 /** What tells one connection from another. */
 export interface ConnectionOptions {
@@ -39,10 +38,10 @@ const largeSize = chunkSize / 4;
 const busyPauseMs = 10;
 
 /** Methods, and msgpackr with them, are loaded by the first message that needs them. */
-type General = typeof import('./general.js');
+type General = typeof import('./methods.js');
 let general: Promise<General> | undefined;
 function loadGeneral(): Promise<General> {
-  general ??= import('./general.js');
+  general ??= import('./methods.js');
   return general;
 }
 

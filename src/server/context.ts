@@ -1,10 +1,23 @@
 /** What all connections share. */
-import { Counters } from '../counters.js';
-import type { ServiceContext } from './methods.js';
-import { OutputChunks } from './output.js';
-import { RandomBatch } from './random-batch.js';
-import { Turns } from './turns.js';
+import type { Limits } from '../config/config.js';
+import type { Generator } from '../generator/interface.js';
+import { Counters, type Transitions } from './activity.js';
+import { OutputChunks } from './output-chunks.js';
+import { RandomBatch, Turns } from './random-batch.js';
 import { Users } from './users.js';
+
+/** What the methods answer from. */
+export interface ServiceContext {
+  generator: Generator;
+  counters: Counters;
+  /** Read at every use, so that a change to them holds from then on. */
+  limits: Limits;
+  /** The package's version. */
+  version: string;
+  /** By `Date.now()`. */
+  startedAt: number;
+  transitions: Transitions;
+}
 
 export interface ConnectionContext extends ServiceContext {
   readonly outputs: OutputChunks;

@@ -6,8 +6,8 @@ import { EntropyError } from '../common/errors.js';
 import type { Addon } from '../common/package.js';
 import type { ListenConfig } from '../config/config.js';
 import type { ConnectionContext } from './context.js';
-import type { AdminRule } from './peer.js';
-import { listen, type SocketServer } from './server.js';
+import { listen, type SocketServer } from './listener.js';
+import type { AdminRule } from './users.js';
 
 /** The socket's folder may be new, and is then the daemon's alone to write to. */
 async function makeFolder(socketPath: string): Promise<void> {

@@ -1,33 +1,17 @@
 /** What the daemon answers to every method but the fixed form of `random`. */
 
 import { EntropyError, errorCode } from '../common/errors.js';
-import type { Limits } from '../config/config.js';
-import type { Counters } from '../counters.js';
-import type { Generator } from '../generator/interface.js';
-import { daemonMetrics } from '../metrics.js';
-import { encodeError, encodeResult } from '../rpc/msgpack.js';
+import { decodeRequest, encodeError, encodeResult } from '../rpc/msgpack.js';
 import {
   type DaemonStatus,
   maxRandomSize,
   protocolVersion,
   type Request,
 } from '../rpc/protocol.js';
-import type { Transitions } from '../transitions.js';
-
-import type { Peer } from './peer.js';
-
-/** What the methods answer from. */
-export interface ServiceContext {
-  generator: Generator;
-  counters: Counters;
-  /** Read at every use, so that a change to them holds from then on. */
-  limits: Limits;
-  /** The package's version. */
-  version: string;
-  /** By `Date.now()`. */
-  startedAt: number;
-  transitions: Transitions;
-}
+import type { Counters } from './activity.js';
+import type { ServiceContext } from './context.js';
+import { daemonMetrics } from './metrics.js';
+import type { Peer } from './users.js';
 
 /** A `random` that the connection serves in its turn. */
 export interface RandomRequest {
@@ -167,4 +151,57 @@ export function refusal(id: number, error: unknown, counters: Counters): Uint8Ar
   counters.error(code);
   const message = error instanceof EntropyError ? error.message : 'internal error';
   return encodeError(id, code, message);
+}
+
+// Messages of any shape but the fixed one: decoded, checked, answered. Loaded with the first.
+
+/** What becomes of a message, in its turn. */
+export type Outcome =
+  /** Sent; with `last`, the connection ends behind it. */
+  | { kind: 'answer'; bytes: Uint8Array; last: boolean }
+  /** Random bytes, which do not exist before they can be sent. */
+  | { kind: 'random'; id: number; size: number; predictionResistance: boolean }
+  | { kind: 'nothing' };
+
+/**
+ * Handles one whole message that the scanner accepted; never rejects.
+ * @param message a copy of its own
+ */
+export async function handle(
+  message: Uint8Array,
+  context: ServiceContext,
+  peer: Peer,
+): Promise<Outcome> {
+  let id = 0;
+  try {
+    const request = decodeRequest(message);
+    if (request === undefined) return { kind: 'nothing' };
+    id = request.id;
+    context.counters.requests++;
+    if (request.method === 'random')
+      return { kind: 'random', id, ...randomRequest(request.params) };
+    return { kind: 'answer', bytes: await answer(request, context, peer), last: false };
+  } catch (error) {
+    return refuse(id, error, context);
+  }
+}
+
+/** Refuses requests whose bytes could not be had. */
+export function refuseAll(
+  ids: readonly number[],
+  error: unknown,
+  { counters }: ServiceContext,
+): Outcome {
+  const bytes = Buffer.concat(ids.map((id) => refusal(id, error, counters)));
+  return { kind: 'answer', bytes, last: false };
+}
+
+/** Refuses a request; what is not a valid message ends the connection, for its end is not known. */
+export function refuse(id: number, error: unknown, context: ServiceContext): Outcome {
+  const code = errorCode(error);
+  return {
+    kind: 'answer',
+    bytes: refusal(id, error, context.counters),
+    last: code === 'ERR_MESSAGE' || code === 'ERR_TOO_LARGE',
+  };
 }

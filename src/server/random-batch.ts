@@ -4,9 +4,10 @@
  * fewer switches to the clients between them. Nothing random is kept for it: the generate comes
  * after all the reads.
  */
-import type { Counters } from '../counters.js';
+
 import type { Generator } from '../generator/interface.js';
-import { type Chunk, newChunk } from './output.js';
+import type { Counters } from './activity.js';
+import { type Chunk, newChunk } from './output-chunks.js';
 import { RandomRun } from './random-run.js';
 
 /** Bytes of all answers together: what SP 800-90A 10.2.1 has as the most of one generate. */
@@ -114,5 +115,31 @@ export class RandomBatch {
       visit(this.#members[i] as Member, from, to);
       from = to;
     }
+  }
+}
+
+// Turns of connections that have much to send: one in each turn of the event loop, so that what
+// others ask meanwhile waits for one large piece at most, however many such connections there are.
+
+export class Turns {
+  readonly #batch: RandomBatch;
+  readonly #waiting: (() => void)[] = [];
+  readonly #next = () => this.#runNext();
+
+  /** @param batch comes first: its answers are small */
+  constructor(batch: RandomBatch) {
+    this.#batch = batch;
+  }
+
+  /** Calls `turn` behind those that wait already, never at once. */
+  wait(turn: () => void): void {
+    if (this.#waiting.push(turn) === 1) setImmediate(this.#next);
+  }
+
+  #runNext(): void {
+    this.#batch.answerNow();
+    const turn = this.#waiting.shift();
+    if (this.#waiting.length > 0) setImmediate(this.#next);
+    turn?.();
   }
 }

@@ -9,7 +9,7 @@ import {
   readRandomRequest,
   writeAnswerHeader,
 } from '../rpc/protocol.js';
-import { chunkSize } from './output.js';
+import { chunkSize } from './output-chunks.js';
 
 /** The smallest answers that begin in one chunk. */
 const capacity = Math.ceil(chunkSize / (answerHeaderSize(1) + 1));

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import { reseed, selftest } from '../../src/commands/administer.js';
 import { loadAddon } from '../../src/common/package.js';
 import type { Health } from '../../src/generator/interface.js';
-import { listen } from '../../src/server/server.js';
+import { listen } from '../../src/server/listener.js';
 import { fakeGenerator, freePath, printedBy, serverContext } from '../support.js';
 
 const { addon } = loadAddon();

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap';
 import { type Look, lineOf, linesOf, type WatchOptions, watch } from '../../src/commands/watch.js';
 import { CommandError } from '../../src/common/program.js';
 import { paintFor } from '../../src/common/terminal.js';
-import { listen } from '../../src/server/server.js';
+import { listen } from '../../src/server/listener.js';
 import { fakeGenerator, freePath, lines, serverContext, startServer } from '../support.js';
 
 const time = '2026-06-01T12:00:00.000Z';

@@ -7,9 +7,9 @@ import t, { type Test } from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
 import type { Generator } from '../../src/generator/interface.js';
 import { Connection } from '../../src/server/connection.js';
-import { Input } from '../../src/server/input.js';
-import { nobody } from '../../src/server/peer.js';
+import { Input } from '../../src/server/socket-input.js';
 import type { User } from '../../src/server/users.js';
+import { nobody } from '../../src/server/users.js';
 import {
   collect,
   exchange,

@@ -7,10 +7,10 @@ import { EntropyError } from '../../src/common/errors.js';
 import type { Generator } from '../../src/generator/interface.js';
 import { maxRandomSize } from '../../src/rpc/protocol.js';
 import { Connection } from '../../src/server/connection.js';
-import { Input } from '../../src/server/input.js';
-import { chunkSize } from '../../src/server/output.js';
-import { nobody } from '../../src/server/peer.js';
+import { chunkSize } from '../../src/server/output-chunks.js';
+import { Input } from '../../src/server/socket-input.js';
 import type { User } from '../../src/server/users.js';
+import { nobody } from '../../src/server/users.js';
 import {
   collect,
   exchange,

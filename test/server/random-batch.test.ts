@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
-import { Counters } from '../../src/counters.js';
-import { Input } from '../../src/server/input.js';
-import { type Member, RandomBatch } from '../../src/server/random-batch.js';
+import { Counters } from '../../src/server/activity.js';
+import { type Member, RandomBatch, Turns } from '../../src/server/random-batch.js';
 import { run } from '../../src/server/random-run.js';
+import { Input } from '../../src/server/socket-input.js';
 import { fakeGenerator, message, unpackAll } from '../support.js';
 
 /** What became of each member's requests, in order. */
@@ -134,4 +134,32 @@ t.test('what a member goes on with does not join those that are being answered',
     ['a', [answer(1)]],
     ['b', [answer(1)]],
   ]);
+});
+
+t.test('one turn in each turn of the event loop, in the order of asking', async (t) => {
+  const turns = new Turns(new RandomBatch(fakeGenerator(), new Counters()));
+  const log: string[] = [];
+  turns.wait(() => {
+    log.push('a');
+    turns.wait(() => log.push('a again'));
+  });
+  turns.wait(() => log.push('b'));
+  t.strictSame(log, [], 'never at once');
+  for (const expected of [['a'], ['a', 'b'], ['a', 'b', 'a again']]) {
+    await setImmediate();
+    t.strictSame(log, expected);
+  }
+  turns.wait(() => log.push('c'));
+  await setImmediate();
+  t.equal(log.at(-1), 'c', 'and later ones');
+});
+
+t.test('small answers that wait come first', async (t) => {
+  const batch = new RandomBatch(fakeGenerator(), new Counters());
+  const turns = new Turns(batch);
+  const log: string[] = [];
+  t.intercept(batch, 'answerNow', { value: () => log.push('batch') });
+  turns.wait(() => log.push('turn'));
+  await setImmediate();
+  t.strictSame(log, ['batch', 'turn']);
 });

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { maxRandomSize } from '../../src/rpc/protocol.js';
-import { Input } from '../../src/server/input.js';
-import { chunkSize } from '../../src/server/output.js';
+import { chunkSize } from '../../src/server/output-chunks.js';
 import { run } from '../../src/server/random-run.js';
+import { Input } from '../../src/server/socket-input.js';
 import { message, unpackAll } from '../support.js';
 
 const infinite = Number.POSITIVE_INFINITY;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { loadAddon } from '../../src/common/package.js';
-import { listen } from '../../src/server/server.js';
+import { listen } from '../../src/server/listener.js';
 import { leaveStaleSocket } from '../gateway/support.js';
 import {
   collect,

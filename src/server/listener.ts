@@ -9,9 +9,8 @@ import type { Addon } from '../common/package.js';
 import { removeStaleSocket } from '../common/unix-socket.js';
 import { Connection } from './connection.js';
 import type { ConnectionContext } from './context.js';
-import { descriptor } from './descriptor.js';
-import { type AdminRule, identify } from './peer.js';
-import { adopt, type Receive, readPlainly, staticReadWorks } from './static-read.js';
+import { adopt, descriptor, type Receive, readPlainly, staticReadWorks } from './socket-input.js';
+import { type AdminRule, identify } from './users.js';
 
 /** How long close() waits for answers to be read. */
 const closeGraceMs = 5_000;

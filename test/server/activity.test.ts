@@ -1,7 +1,37 @@
 import pino from 'pino';
 import t from 'tap';
-import type { GeneratorState } from '../src/generator/interface.js';
-import { Transitions } from '../src/transitions.js';
+import type { GeneratorState } from '../../src/generator/interface.js';
+import { Counters, Transitions } from '../../src/server/activity.js';
+
+t.test('errors are counted by their code', async (t) => {
+  const counters = new Counters();
+  for (const code of ['ERR_BUSY', 'ERR_LENGTH', 'ERR_BUSY'] as const) counters.error(code);
+  t.strictSame(
+    [...counters.errors],
+    [
+      ['ERR_BUSY', 2],
+      ['ERR_LENGTH', 1],
+    ],
+  );
+});
+
+t.test('a serving time falls into the bucket of its upper bound', async (t) => {
+  for (const [seconds, bucket] of [
+    [0, 0],
+    [0.000_005, 0],
+    [0.000_005_1, 1],
+    [0.000_1, 4],
+    [0.01, 10],
+    [0.010_1, 11],
+    [60, 11],
+  ] as const) {
+    const counters = new Counters();
+    counters.served(seconds);
+    const serving = counters.serving();
+    t.equal(serving.buckets.indexOf(1), bucket, `${seconds} s`);
+    t.match(serving, { count: 1, seconds });
+  }
+});
 
 /** A logger, and the lines that it has written. */
 function recorder() {

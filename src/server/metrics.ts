@@ -1,17 +1,17 @@
 /** The daemon's metrics: its counters, its limits and the generator's state as one page. */
 
-import { socketErrorCodes } from './common/errors.js';
-import { type SourceReport, sourceStates } from './common/package.js';
+import { socketErrorCodes } from '../common/errors.js';
+import { type SourceReport, sourceStates } from '../common/package.js';
 import {
   addProcessMetrics,
   enumeration,
   type Labels,
   type MetricsPage,
   openMetricsPage,
-} from './common/prometheus.js';
-import type { Limits } from './config/config.js';
-import type { Counters } from './counters.js';
-import { type Generator, type GeneratorStatus, generatorStates } from './generator/interface.js';
+} from '../common/prometheus.js';
+import type { Limits } from '../config/config.js';
+import { type Generator, type GeneratorStatus, generatorStates } from '../generator/interface.js';
+import type { Counters } from './activity.js';
 
 /** Prometheus' base unit of a share is a ratio; promtool takes no bits. */
 const bitsPerByte = 8;

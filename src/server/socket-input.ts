@@ -14,7 +14,31 @@ import {
   type SocketConstructorOpts,
 } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
-import { Input } from './input.js';
+import { requestSlack } from '../rpc/protocol.js';
+
+// Bytes that a client sent, with the room behind them that the decoder of `random` may look into.
+
+export class Input {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+
+  /** @param size bytes of room */
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafeSlow(size + requestSlack);
+    this.view = new DataView(this.bytes.buffer);
+  }
+
+  /** A copy of `parts`, one behind the other. */
+  static of(...parts: readonly Uint8Array[]): Input {
+    const input = new Input(parts.reduce((size, part) => size + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      input.bytes.set(part, at);
+      at += part.length;
+    }
+    return input;
+  }
+}
 
 /** What libuv reads at most at a time. */
 const bufferSize = 64 * 1024;
@@ -124,4 +148,12 @@ export async function staticReadWorks(): Promise<boolean> {
     server.close();
     return false;
   }
+}
+
+// The descriptor of a connection, a field of node:net that is not documented and only read here.
+
+/** @returns undefined where there is none; it may be another's once the socket was destroyed */
+export function descriptor(socket: Socket): number | undefined {
+  const { _handle: handle } = socket as unknown as { _handle?: { fd?: unknown } | null };
+  return typeof handle?.fd === 'number' && handle.fd >= 0 ? handle.fd : undefined;
 }

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { defaultLimits } from '../../src/config/config.js';
-import { type Chunk, chunkSize, OutputChunks } from '../../src/server/output.js';
+import { type Chunk, chunkSize, OutputChunks } from '../../src/server/output-chunks.js';
 import { User } from '../../src/server/users.js';
 import { fakeGenerator } from '../support.js';
 

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import * as net from 'node:net';
+import { connect, createServer, Socket } from 'node:net';
 import t from 'tap';
-import type { Input } from '../../src/server/input.js';
-import { adopt, staticReadWorks } from '../../src/server/static-read.js';
+import { requestSlack } from '../../src/rpc/protocol.js';
+import { adopt, descriptor, Input, staticReadWorks } from '../../src/server/socket-input.js';
+import { freePath } from '../support.js';
 
 t.test('the self-test sees it work on this Node', async (t) => {
   t.equal(await staticReadWorks(), true);
@@ -25,9 +27,9 @@ t.test('the self-test says no where it does not work', async (t) => {
     [WithoutOnread, 'the option is ignored: no bytes arrive'],
     [Refusing, 'the constructor throws'],
   ] as const) {
-    const { staticReadWorks } = (await t.mockImport('../../src/server/static-read.js', {
+    const { staticReadWorks } = (await t.mockImport('../../src/server/socket-input.js', {
       'node:net': { ...net, Socket },
-    })) as typeof import('../../src/server/static-read.js');
+    })) as typeof import('../../src/server/socket-input.js');
     t.equal(await staticReadWorks(), false, why);
   }
 });
@@ -72,4 +74,38 @@ t.test('all connections share one buffer, and pause() and resume() hold', async 
   }
   await new Promise((resolve) => server.close(resolve));
   t.pass('the server counted both out');
+});
+
+t.test('there is room behind the bytes for the decoder, and one view of all', async (t) => {
+  const input = new Input(10);
+  t.equal(input.bytes.length, 10 + requestSlack);
+  t.equal(input.view.byteLength, input.bytes.length);
+  input.bytes[3] = 7;
+  t.equal(input.view.getUint8(3), 7);
+});
+
+t.test('of parts it is a copy', async (t) => {
+  const part = Buffer.from([3, 4]);
+  const input = Input.of(Buffer.from([1, 2]), part);
+  part.fill(0);
+  t.strictSame([...input.bytes.subarray(0, 4)], [1, 2, 3, 4]);
+  t.equal(input.bytes.length, 4 + requestSlack);
+});
+
+t.test('a connection has a descriptor until it is destroyed', async (t) => {
+  const path = freePath();
+  const server = createServer((accepted) => accepted.destroy()).listen(path);
+  await once(server, 'listening');
+  const socket = connect(path);
+  await once(socket, 'connect');
+  t.ok(Number.isInteger(descriptor(socket)));
+  socket.destroy();
+  t.equal(descriptor(socket), undefined, 'the number may be another’s by now');
+  await new Promise((resolve) => server.close(resolve));
+});
+
+t.test('what has no handle, or one without a number, has none', async (t) => {
+  t.equal(descriptor(new Socket()), undefined);
+  for (const handle of [null, {}, { fd: -1 }, { fd: '3' }])
+    t.equal(descriptor({ _handle: handle } as unknown as Socket), undefined);
 });

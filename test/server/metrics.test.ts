@@ -1,11 +1,11 @@
 import t from 'tap';
-import { socketErrorCodes } from '../src/common/errors.js';
-import type { SourceReport } from '../src/common/package.js';
-import { Counters } from '../src/counters.js';
-import type { GeneratorStatus } from '../src/generator/interface.js';
-import { daemonMetrics } from '../src/metrics.js';
-import { metricsOf, samplesOf } from './metrics-page.js';
-import { lines } from './support.js';
+import { socketErrorCodes } from '../../src/common/errors.js';
+import type { SourceReport } from '../../src/common/package.js';
+import type { GeneratorStatus } from '../../src/generator/interface.js';
+import { Counters } from '../../src/server/activity.js';
+import { daemonMetrics } from '../../src/server/metrics.js';
+import { metricsOf, samplesOf } from '../metrics-page.js';
+import { lines } from '../support.js';
 
 const source: SourceReport = {
   name: 'rdseed',
