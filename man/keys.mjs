@@ -1,7 +1,7 @@
 /** The keys of the TOML files, by the schemas that check them: what each takes, and its default. */
 import { mergeConfig } from '../dist/config/config.js';
 import { configSchema } from '../dist/config/schema.js';
-import { credentialsSchema } from '../dist/gateway/credentials/credentials-file.js';
+import { credentialsSchema } from '../dist/gateway/auth/credentials-file.js';
 
 /** The schema inside optional(). */
 function required(schema) {

@@ -4,8 +4,8 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { defaultLimits } from '../src/config/config.js';
-import { maxFileBytes } from '../src/gateway/given-file.js';
 import { httpLimits } from '../src/gateway/http-server.js';
+import { maxFileBytes } from '../src/gateway/private-files.js';
 import { generatorDefaults } from '../src/generator/interface.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -12,15 +12,13 @@ import { type Address, formatAddress, parseAddress } from '../common/address.js'
 import { EntropyError, errorCode } from '../common/errors.js';
 import type { GatewayConfig } from '../config/config.js';
 import { type Audit, createAudit } from './audit.js';
-import { GatewayCounters } from './counters.js';
-import { type Access, createAccess } from './credentials/access.js';
-import { createExchanges, type Exchanges, type Logger } from './exchanges.js';
+import { type Access, createAccess } from './auth/credentials.js';
+import { createExchanges, createRouter, type Exchanges, type Logger } from './exchange.js';
 import { loadGivenFiles } from './given-files.js';
 import { createHttpServer, createHttpsServer } from './http-server.js';
 import { listen } from './listener.js';
-import { gatewayMetrics } from './metrics.js';
-import { createRouter } from './router.js';
-import { certificateExpiry, type TlsContext } from './tls.js';
+import { GatewayCounters, gatewayMetrics } from './metrics.js';
+import { certificateExpiry, type TlsContext } from './private-files.js';
 
 /** How long running exchanges may take to finish on close; the daemon allows itself the same. */
 const closeGraceMs = 5000;

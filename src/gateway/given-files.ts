@@ -1,9 +1,8 @@
 /** The files that a gateway is given: credentials, certificate and key, audit log; all, or none. */
 import type { GatewayConfig } from '../config/config.js';
 import { openAuditFile } from './audit.js';
-import { type CredentialsFile, parseCredentialsFile } from './credentials/credentials-file.js';
-import { readGivenFile } from './given-file.js';
-import { loadTls, type TlsContext } from './tls.js';
+import { type CredentialsFile, parseCredentialsFile } from './auth/credentials-file.js';
+import { loadTls, readGivenFile, type TlsContext } from './private-files.js';
 
 /** Where they are; undefined: not used. */
 export type GivenPaths = {

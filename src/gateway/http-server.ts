@@ -10,9 +10,8 @@ import {
 } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { malformedAnswer } from './malformed.js';
-import { lingerMs } from './send.js';
-import type { TlsContext } from './tls.js';
+import { lingerMs, malformedAnswer } from './answer.js';
+import type { TlsContext } from './private-files.js';
 
 /** What one client, or all of them together, may take. */
 export interface HttpLimits {

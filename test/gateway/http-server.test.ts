@@ -12,7 +12,7 @@ import {
   type HttpLimits,
   httpLimits,
 } from '../../src/gateway/http-server.js';
-import { loadTls } from '../../src/gateway/tls.js';
+import { loadTls } from '../../src/gateway/private-files.js';
 import { makeCertificate } from './certificates.js';
 import { exchange, serve } from './support.js';
 

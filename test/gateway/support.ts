@@ -19,9 +19,9 @@ import {
   type RandomSource,
   type Route,
 } from '../../src/apis/api.js';
-import { type Access, createAccess } from '../../src/gateway/credentials/access.js';
-import { parseCredentialsFile } from '../../src/gateway/credentials/credentials-file.js';
-import type { Logger } from '../../src/gateway/exchanges.js';
+import { type Access, createAccess } from '../../src/gateway/auth/credentials.js';
+import { parseCredentialsFile } from '../../src/gateway/auth/credentials-file.js';
+import type { Logger } from '../../src/gateway/exchange.js';
 
 /** A ready source whose bytes count up from 0. */
 export function fakeSource(overrides: Partial<RandomSource> = {}): RandomSource {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { operationNames } from '../../src/apis/operations.js';
 import { configSchema, parseConfigFile } from '../../src/config/schema.js';
-import { credentialsSchema } from '../../src/gateway/credentials/credentials-file.js';
+import { credentialsSchema } from '../../src/gateway/auth/credentials-file.js';
 import { built, lines, temporaryFolder } from '../support.js';
 import { helpOf } from './help.js';
 

@@ -1,13 +1,9 @@
 /** `POST /` with X-Amz-Target: AWS KMS, of which GenerateRandom is served. */
 import type { Readable } from 'node:stream';
 import { ServiceError } from '../../common/errors.js';
-import type { Access } from '../../gateway/credentials/access.js';
-import {
-  type Credential,
-  isSessionOf,
-  nobodysSecretKey,
-} from '../../gateway/credentials/credentials.js';
-import { isFromWebPage, webPageText } from '../../gateway/pages/browser-rules.js';
+import type { Access } from '../../gateway/auth/credentials.js';
+import { type Credential, isSessionOf, nobodysSecretKey } from '../../gateway/auth/credentials.js';
+import { isFromWebPage, webPageText } from '../../gateway/browser-guard.js';
 import {
   type Answer,
   type GatewayRequest,

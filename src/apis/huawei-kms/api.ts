@@ -1,13 +1,13 @@
 /** `POST /v1.0/{project_id}/kms/gen-random` of Open Telekom Cloud and Huawei Cloud. */
 import { ServiceError } from '../../common/errors.js';
-import type { Access } from '../../gateway/credentials/access.js';
+import type { Access } from '../../gateway/auth/credentials.js';
 import {
   type Credential,
   type Credentials,
   isSessionOf,
   nobodysSecretKey,
-} from '../../gateway/credentials/credentials.js';
-import { isFromWebPage, webPageText } from '../../gateway/pages/browser-rules.js';
+} from '../../gateway/auth/credentials.js';
+import { isFromWebPage, webPageText } from '../../gateway/browser-guard.js';
 import {
   type Answer,
   type GatewayRequest,

@@ -2,9 +2,8 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { ServiceError } from '../../common/errors.js';
-import type { Access } from '../../gateway/credentials/access.js';
-import type { Credential } from '../../gateway/credentials/credentials.js';
-import { isFromWebPage, webPageText } from '../../gateway/pages/browser-rules.js';
+import type { Access, Credential } from '../../gateway/auth/credentials.js';
+import { isFromWebPage, webPageText } from '../../gateway/browser-guard.js';
 import {
   type GatewayRequest,
   jsonAnswer,

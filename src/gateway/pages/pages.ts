@@ -6,12 +6,10 @@ import type { Answer, RandomSource, Route } from '../../apis/api.js';
 import type { Dialect } from '../../apis/huawei-kms/format.js';
 import { EntropyError } from '../../common/errors.js';
 import { version } from '../../common/package.js';
-import { type PageFiles, pageFiles } from '../../page-files.js';
-import type { Access } from '../credentials/access.js';
-import { isPageHost } from './browser-rules.js';
+import type { Access } from '../auth/credentials.js';
+import { isPageHost } from '../browser-guard.js';
 import { type Call, callsFor } from './calls.js';
-import { pageHeaders } from './page-headers.js';
-import { renderPage } from './page-html.js';
+import { type PageFiles, pageFiles, pageHeaders, renderPage } from './front-page.js';
 
 /** GET and HEAD have no body. */
 const bodyLimitBytes = 0;

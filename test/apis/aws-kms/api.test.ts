@@ -9,7 +9,7 @@ import {
   awsRoute,
 } from '../../../src/apis/aws-kms/api.js';
 import { EntropyError } from '../../../src/common/errors.js';
-import { createAccess } from '../../../src/gateway/credentials/access.js';
+import { createAccess } from '../../../src/gateway/auth/credentials.js';
 import {
   signAws,
   awsRequest as signedRequest,

@@ -8,7 +8,7 @@ import {
 } from '../../../src/apis/huawei-kms/api.js';
 import type { Dialect } from '../../../src/apis/huawei-kms/format.js';
 import { EntropyError } from '../../../src/common/errors.js';
-import { createAccess } from '../../../src/gateway/credentials/access.js';
+import { createAccess } from '../../../src/gateway/auth/credentials.js';
 import { type Signer, signSdkHmac } from '../../gateway/signatures/signed-calls.js';
 import {
   accessOf,

@@ -8,7 +8,7 @@ import {
   vaultRoute,
 } from '../../../src/apis/vault/api.js';
 import { EntropyError } from '../../../src/common/errors.js';
-import { type Access, createAccess } from '../../../src/gateway/credentials/access.js';
+import { type Access, createAccess } from '../../../src/gateway/auth/credentials.js';
 import { signAws, signSdkHmac } from '../../gateway/signatures/signed-calls.js';
 import {
   accessOf,

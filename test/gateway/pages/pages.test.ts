@@ -2,8 +2,8 @@ import t from 'tap';
 import type { RandomSource } from '../../../src/apis/api.js';
 import { EntropyError } from '../../../src/common/errors.js';
 import { version } from '../../../src/common/package.js';
-import { createAccess } from '../../../src/gateway/credentials/access.js';
-import { pageHeaders } from '../../../src/gateway/pages/page-headers.js';
+import { createAccess } from '../../../src/gateway/auth/credentials.js';
+import { pageHeaders } from '../../../src/gateway/pages/front-page.js';
 import { isPage, type PagesOptions, pagesRoute } from '../../../src/gateway/pages/pages.js';
 import { accessOf, answerOf, failingSource, fakeSource, gatewayRequest } from '../support.js';
 

@@ -5,7 +5,7 @@ import https from 'node:https';
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import { EntropyError, errorCode } from '../../../common/errors.js';
-import type { UpstreamOutcome } from '../../../gateway/counters.js';
+import type { UpstreamOutcome } from '../../../gateway/metrics.js';
 import type { Answer, GatewayRequest } from '../../api.js';
 import { type UpstreamTargetOptions, upstreamTarget } from './endpoint.js';
 import { answerHeaders, passedHeaders } from './headers.js';

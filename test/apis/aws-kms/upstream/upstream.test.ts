@@ -13,10 +13,9 @@ import {
   type UpstreamOptions,
 } from '../../../../src/apis/aws-kms/upstream/upstream.js';
 import { EntropyError } from '../../../../src/common/errors.js';
-import { GatewayCounters } from '../../../../src/gateway/counters.js';
-import { createExchanges } from '../../../../src/gateway/exchanges.js';
+import { createExchanges, createRouter } from '../../../../src/gateway/exchange.js';
 import { createHttpServer } from '../../../../src/gateway/http-server.js';
-import { createRouter } from '../../../../src/gateway/router.js';
+import { GatewayCounters } from '../../../../src/gateway/metrics.js';
 import { signAws } from '../../../gateway/signatures/signed-calls.js';
 import { verifySignature } from '../../../gateway/signatures/verify-signature.js';
 import {

@@ -1,15 +1,21 @@
 /** Exchanges of a request for an answer: reads, asks the route, sends; knows when none is running. */
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { type Answer, type GatewayRequest, noFacts } from '../apis/api.js';
+import type {
+  IncomingHttpHeaders,
+  IncomingMessage,
+  RequestListener,
+  ServerResponse,
+} from 'node:http';
+import { type Answer, type GatewayRequest, noFacts, type Route } from '../apis/api.js';
+import { type AwsOptions, awsRoute } from '../apis/aws-kms/api.js';
+import { type GenRandomOptions, genRandomRoute } from '../apis/huawei-kms/api.js';
+import { isVaultPath, type VaultOptions, vaultRoute } from '../apis/vault/api.js';
 import { EntropyError, errorCode } from '../common/errors.js';
 import { Repeats } from '../common/log.js';
+import { malformedAnswer, send } from './answer.js';
 import type { Audit } from './audit.js';
-import { readBody } from './body.js';
-import { GatewayCounters } from './counters.js';
-import { malformedAnswer } from './malformed.js';
-import type { Router } from './router.js';
-import { send } from './send.js';
+import { GatewayCounters } from './metrics.js';
+import { isPage, type PagesOptions, pagesRoute } from './pages/pages.js';
 
 /** Exchanges at once; pipelining could otherwise queue any number on the daemon. Ours. */
 const maxRunning = 1024;
@@ -163,4 +169,71 @@ function isClientGone(error: unknown): boolean {
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+// Reads a request's body, up to a limit.
+
+/**
+ * Reads the whole body. What comes beyond the limit is dropped as it arrives, never kept.
+ * @param request its body not yet read
+ * @param limitBytes the largest body to take
+ * @param invite called when the declared length is fit to be sent: answers `Expect: 100-continue`
+ * @returns the body, owned by the caller
+ * @throws EntropyError `ERR_TOO_LARGE`; `ERR_CLOSED` when the client went away
+ */
+export function readBody(
+  request: IncomingMessage,
+  limitBytes: number,
+  invite?: () => void,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    // One buffer that doubles: a list of chunks would cost a client's every byte an object of ours.
+    let buffer = Buffer.alloc(0);
+    let size = 0;
+    const keep = (chunk: Buffer) => {
+      const end = size + chunk.length;
+      if (end > limitBytes) return refuse();
+      if (end > buffer.length)
+        buffer = Buffer.concat([buffer], Math.min(Math.max(end, 2 * buffer.length), limitBytes));
+      chunk.copy(buffer, size);
+      size = end;
+    };
+    const refuse = () => {
+      request.off('data', keep).resume();
+      reject(new EntropyError('ERR_TOO_LARGE', `the body is over ${limitBytes} bytes`));
+    };
+    request.once('error', (cause) =>
+      reject(new EntropyError('ERR_CLOSED', 'the client went away', { cause })),
+    );
+    if (Number(request.headers['content-length']) > limitBytes) return refuse();
+    request.on('data', keep);
+    request.once('end', () => resolve(buffer.subarray(0, size)));
+    invite?.();
+  });
+}
+
+// Which route answers a request.
+
+/** Picks a route by method, path (without the query) and headers; every request has one. */
+export type Router = (method: string, path: string, headers: IncomingHttpHeaders) => Route;
+
+/**
+ * All routes behind one function. X-Amz-Target marks an AWS client whatever the path, and so does
+ * any method on `/` that is no page's; what is left over is refused as the clouds' API gateway does.
+ * @param options of all routes
+ * @returns the router
+ */
+export function createRouter(
+  options: AwsOptions & GenRandomOptions & VaultOptions & PagesOptions,
+): Router {
+  const aws = awsRoute(options.client, options);
+  const genRandom = genRandomRoute(options);
+  const vault = vaultRoute(options);
+  const pages = pagesRoute(options);
+  return (method, path, headers) => {
+    if (headers['x-amz-target'] !== undefined) return aws;
+    if (isPage(method, path)) return pages;
+    if (isVaultPath(path)) return vault;
+    return path === '/' ? aws : genRandom;
+  };
 }

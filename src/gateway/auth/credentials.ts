@@ -1,8 +1,8 @@
 /** The credentials in force: found by access key or by token, with what each of them may do. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { randomOperations } from '../../apis/operations.js';
+import { createDerivedKeys, type DerivedKeys } from '../../apis/signing/sigv4.js';
 import type { CredentialEntry, CredentialsFile } from './credentials-file.js';
-import { TokenBucket } from './token-bucket.js';
 
 /** Who asks. */
 export interface Credential {
@@ -96,4 +96,87 @@ export function isSessionOf({ sessionDigest }: Key, given: string | undefined): 
   if (sessionDigest === undefined || given === undefined)
     return sessionDigest === undefined && given === undefined;
   return timingSafeEqual(digest(given), sessionDigest);
+}
+
+// A token bucket: so many requests a second, in bursts of at most one second's worth.
+
+/** A bucket that starts full. */
+export class TokenBucket {
+  readonly #perSecond: number;
+  #tokens: number;
+  #filledAt: number;
+
+  /**
+   * @param perSecond requests, 1 or more
+   * @param nowMs milliseconds of a clock that never goes back
+   * @param before whose tokens are taken over, so that no reload grants a new burst
+   */
+  constructor(perSecond: number, nowMs: number, before?: TokenBucket) {
+    this.#perSecond = perSecond;
+    this.#filledAt = nowMs;
+    this.#tokens = before === undefined ? perSecond : Math.min(perSecond, before.#level(nowMs));
+  }
+
+  /** Takes a token for a request; false where there is none. */
+  take(nowMs: number): boolean {
+    const level = this.#level(nowMs);
+    this.#filledAt = nowMs;
+    const taken = level >= 1;
+    this.#tokens = taken ? level - 1 : level;
+    return taken;
+  }
+
+  #level(nowMs: number): number {
+    const filled = ((nowMs - this.#filledAt) / 1000) * this.#perSecond;
+    return Math.min(this.#perSecond, this.#tokens + filled);
+  }
+}
+
+// Who is known to the gateway, for all APIs: the credentials in force, or nobody. How a request
+// proves whose it is, and how it is refused, is each API's own: apis/.
+
+/** What authentication depends on. Changed by {@link Access.adopt} alone. */
+export interface Access {
+  /** undefined: open. Any well-formed signature or token will do, and nobody is known. */
+  readonly credentials: Credentials | undefined;
+  /** Kept for the credentials in force. */
+  readonly derivedKeys: DerivedKeys;
+  /** Scopes of signatures for AWS; none: any. */
+  readonly regions: readonly string[];
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Whether a credential has a request left in this second; takes it. */
+  take(credential: Credential): boolean;
+  /** From now on these credentials and no others. */
+  adopt(file: CredentialsFile): void;
+}
+
+/** Clocks in milliseconds: since 1970, and one that never goes back. */
+export interface Clocks {
+  readonly wall: () => number;
+  readonly steady: () => number;
+}
+
+const systemClocks: Clocks = { wall: Date.now, steady: () => performance.now() };
+
+/**
+ * Access for a gateway: open until a file is adopted.
+ * @param regions scopes of signatures for AWS; none: any
+ */
+export function createAccess(regions: readonly string[] = [], clocks = systemClocks): Access {
+  let credentials: Credentials | undefined;
+  const derivedKeys = createDerivedKeys();
+  return {
+    get credentials() {
+      return credentials;
+    },
+    derivedKeys,
+    regions,
+    now: clocks.wall,
+    take: ({ bucket }) => bucket?.take(clocks.steady()) ?? true,
+    adopt(file) {
+      credentials = createCredentials(file, clocks.steady(), credentials);
+      derivedKeys.clear();
+    },
+  };
 }

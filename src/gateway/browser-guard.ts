@@ -4,7 +4,7 @@
  * that a name rebound to 127.0.0.1 reads nothing, and other hosts only under configured names.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import { isLoopback } from '../../common/address.js';
+import { isLoopback } from '../common/address.js';
 
 /** Fetch Metadata, 2.3: what a user typed, and what a page of our own sends. */
 const ownSites: readonly unknown[] = [undefined, 'none', 'same-origin'];

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
-import { send } from '../../src/gateway/send.js';
+import { malformedAnswer, send } from '../../src/gateway/answer.js';
 import { call, serve } from './support.js';
 
 const teapot = { status: 418, headers: { 'x-request-id': 'id-1' }, body: 'é' };
@@ -132,4 +132,32 @@ t.test('HTTP/1.0 gets no stream whose end it could not tell from a cut', async (
   t.ok(body.destroyed);
   const whole = await streamed(t, Readable.from(['ab']), { 'content-length': '2' }, get);
   t.match(whole.received, /^HTTP\/1.1 200 [\s\S]*\r\n\r\nab$/);
+});
+
+t.test('answers in members that all APIs’ clients read, with a new request id', async (t) => {
+  for (const [status, text] of [
+    [400, 'Bad Request'],
+    [408, 'Request Timeout'],
+    [431, 'Request Header Fields Too Large'],
+    [499, ''],
+  ] as const) {
+    const { headers, body, ...rest } = malformedAnswer(status);
+    const requestId = headers['x-request-id'];
+    t.match(requestId, /^[0-9a-f-]{36}$/);
+    t.strictSame(headers, {
+      'Content-Type': 'application/json',
+      'x-amzn-RequestId': requestId,
+      'x-request-id': requestId,
+    });
+    t.strictSame(JSON.parse(body), {
+      __type: 'SerializationException',
+      message: text,
+      error_code: 'APIGW.0201',
+      error_msg: text,
+      request_id: requestId,
+      errors: [text],
+    });
+    t.strictSame(rest, { status });
+    t.not(malformedAnswer(status).headers['x-request-id'], requestId);
+  }
 });

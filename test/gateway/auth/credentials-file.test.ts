@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { EntropyError } from '../../../src/common/errors.js';
-import { parseCredentialsFile } from '../../../src/gateway/credentials/credentials-file.js';
+import { parseCredentialsFile } from '../../../src/gateway/auth/credentials-file.js';
 
 const key = '[[key]]\nname = "k"\naccess_key = "AKID"\nsecret_key = "WonderfulSecret"\n';
 const token = '[[token]]\nname = "t"\ntoken = "WonderfulToken"\n';

@@ -1,8 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { chmodSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { maxFileBytes, readGivenFile, secretFault } from '../../src/gateway/given-file.js';
+import {
+  certificateExpiry,
+  loadTls,
+  maxFileBytes,
+  readGivenFile,
+  secretFault,
+} from '../../src/gateway/private-files.js';
+import { makeCertificate } from './certificates.js';
 
 const dir = t.testdir({ private: 'WonderfulSecret', folder: {} });
 const path = join(dir, 'private');
@@ -122,4 +130,50 @@ t.test('refuses what is no file, at once, and what is too large', async (t) => {
   t.equal((await readGivenFile(large, 'key', true)).length, maxFileBytes);
   writeFileSync(large, Buffer.alloc(maxFileBytes + 1));
   await t.rejects(readGivenFile(large, 'key', true), { message: /larger than 1048576 bytes$/ });
+});
+
+const dirTls = t.testdir();
+const one = makeCertificate(dirTls, 'one');
+const two = makeCertificate(dirTls, 'two');
+
+t.test('gives certificate and key, and TLS 1.2 as the lowest', async (t) => {
+  t.equal(statSync(one.key).mode & 0o077, 0);
+  const { cert, key, minVersion } = await loadTls(one);
+  t.equal(minVersion, 'TLSv1.2');
+  t.match(String(cert), 'BEGIN CERTIFICATE');
+  t.match(String(key), 'PRIVATE KEY');
+});
+
+t.test('refuses what cannot be used, and tells nothing of the key', async (t) => {
+  const garbage = join(dirTls, 'garbage');
+  writeFileSync(garbage, 'WonderfulSecret', { mode: 0o600 });
+  const open = join(dirTls, 'open.key');
+  writeFileSync(open, 'WonderfulSecret', { mode: 0o644 });
+  chmodSync(open, 0o644);
+  for (const [title, paths, message] of [
+    ['of each other', { ...one, key: two.key }, /one\.pem and key .*two\.key: .*mismatch/],
+    ['no certificate', { ...one, certificate: garbage }, /^TLS certificate .*garbage and key /],
+    ['no key', { ...one, key: garbage }, /garbage: /],
+    ['a key that others reach', { ...one, key: open }, /^TLS key .*mode 0644 lets other users/],
+    ['a missing file', { ...one, key: join(dirTls, 'none') }, /^TLS key .*none: ENOENT/],
+  ] as const) {
+    await t.rejects(loadTls(paths), { code: 'ERR_CONFIG', message }, title);
+    const text = await loadTls(paths).catch(String);
+    t.notMatch(text, /Wonderful|BEGIN/, title);
+  }
+});
+
+t.test('a chain expires with the first of its certificates', async (t) => {
+  const later = makeCertificate(dirTls, 'later', 30);
+  const end = ({ ca }: { ca: Buffer }) => Date.parse(new X509Certificate(ca).validTo) / 1000;
+  t.ok(end(later) > end(one) + 86_400);
+  for (const [name, chain, wanted] of [
+    ['one alone', [one], end(one)],
+    ['the other alone', [later], end(later)],
+    ['the first ends first', [one, later], end(one)],
+    ['the last ends first', [later, one], end(one)],
+  ] as const) {
+    const cert = Buffer.from(chain.map(({ ca }) => `a comment\n${ca}`).join(''));
+    t.equal(certificateExpiry({ cert }), wanted, name);
+  }
 });

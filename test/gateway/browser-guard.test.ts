@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { isFromWebPage, isPageHost } from '../../../src/gateway/pages/browser-rules.js';
+import { isFromWebPage, isPageHost } from '../../src/gateway/browser-guard.js';
 
 t.test('takes for a web page any Origin and any site but none and same-origin', async (t) => {
   for (const [headers, expected] of [

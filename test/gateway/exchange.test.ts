@@ -1,15 +1,16 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import type { Answer, GatewayRequest, Route } from '../../src/apis/api.js';
-import { EntropyError } from '../../src/common/errors.js';
+import { EntropyError, errorCode } from '../../src/common/errors.js';
 import type { Audit, AuditEntry } from '../../src/gateway/audit.js';
-import { GatewayCounters } from '../../src/gateway/counters.js';
-import { createExchanges } from '../../src/gateway/exchanges.js';
-import { call, exchange, memoryLog, serve } from './support.js';
+import { createAccess } from '../../src/gateway/auth/credentials.js';
+import { createExchanges, createRouter, readBody } from '../../src/gateway/exchange.js';
+import { GatewayCounters } from '../../src/gateway/metrics.js';
+import { call, exchange, fakeSource, memoryLog, serve } from './support.js';
 
 /** A route that answers with what it was given, and refuses with the error's text. */
 function echoRoute(answer?: (request: GatewayRequest) => Promise<Answer>): Route {
@@ -291,3 +292,85 @@ t.test(
     }
   },
 );
+
+const limitBytes = 1000;
+
+t.test('takes a body up to the limit, declared or chunked, and none over it', async (t) => {
+  const port = await serve(t, (request, response) => {
+    readBody(request, limitBytes).then(
+      (body) => response.end(body),
+      (error) => response.end(errorCode(error)),
+    );
+  });
+  const text = '0123456789'.repeat(101);
+  for (const size of [0, 1, 999, limitBytes, limitBytes + 1]) {
+    const expected = size > limitBytes ? 'ERR_TOO_LARGE' : text.slice(0, size);
+    const chunked = { 'transfer-encoding': 'chunked' };
+    for (const [name, headers] of [
+      ['declared', {}],
+      ['chunked', chunked],
+    ] as const) {
+      const { body } = await call({ port, method: 'POST', headers, body: text.slice(0, size) });
+      t.equal(body, expected, `${size} bytes, ${name}`);
+    }
+  }
+  const oneByteChunks = [...text.slice(0, limitBytes)].map((byte) => `1\r\n${byte}\r\n`).join('');
+  const answer = await exchange(
+    { port },
+    `POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n${oneByteChunks}0\r\n\r\n`,
+  );
+  t.match(answer, text.slice(0, limitBytes), 'in chunks of one byte');
+});
+
+t.test('invites a body only when its declared length is fit to be sent', async (t) => {
+  let invitations = 0;
+  const port = await serve(t, (request, response) => {
+    readBody(request, limitBytes, () => invitations++).then(
+      (body) => response.end(body),
+      (error) => response.end(errorCode(error)),
+    );
+  });
+  const fits = await call({ port, method: 'POST', body: 'x' });
+  t.match([fits.body, invitations], ['x', 1]);
+  const tooLarge = await call({ port, method: 'POST', body: 'x'.repeat(limitBytes + 1) });
+  t.match([tooLarge.body, invitations], ['ERR_TOO_LARGE', 1]);
+});
+
+t.test('fails with ERR_CLOSED when the client goes away', async (t) => {
+  const outcomes = new EventEmitter();
+  const port = await serve(t, (request) => {
+    readBody(request, limitBytes).catch((error) => outcomes.emit('failure', error));
+  });
+  const failure = once(outcomes, 'failure');
+  const socket = connect({ port });
+  socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nx', () => socket.destroy());
+  t.match(await failure, [{ code: 'ERR_CLOSED' }]);
+});
+
+t.test('picks the API by X-Amz-Target or path, and pages by method and path', async (t) => {
+  const router = createRouter({ client: fakeSource(), access: createAccess(), dialect: 'otc' });
+  const aws = router('POST', '/', {});
+  const genRandom = router('POST', '/v1.0/p/kms/gen-random', {});
+  const vault = router('POST', '/v1/sys/tools/random', {});
+  const pages = router('GET', '/', {});
+  t.equal(new Set([aws, genRandom, vault, pages]).size, 4, 'four routes');
+  const target = { 'x-amz-target': '' };
+  for (const [method, path, headers, route] of [
+    ['PUT', '/', {}, aws],
+    ['OPTIONS', '/', {}, aws],
+    ['GET', '/', target, aws],
+    ['POST', '/v1.0/p/kms/gen-random', target, aws],
+    ['GET', '/metrics', target, aws],
+    ['GET', '/v1.0/p/kms/gen-random', {}, genRandom],
+    ['POST', '/metrics', {}, genRandom],
+    ['GET', '/nothing', {}, genRandom],
+    ['OPTIONS', '*', {}, genRandom],
+    ['GET', '/v1/sys/health', {}, vault],
+    ['POST', '/v1/transit/random', target, aws],
+    ['GET', '/v1', {}, genRandom],
+    ['HEAD', '/', {}, pages],
+    ['GET', '/metrics', {}, pages],
+    ['GET', '/healthz', {}, pages],
+  ] as const)
+    t.equal(router(method, path, headers), route, `${method} ${path} ${JSON.stringify(headers)}`);
+});

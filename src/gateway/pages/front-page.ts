@@ -1,0 +1,138 @@
+/** The files of the gateway's page: the package has them in page/, as a browser gets them. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { packageRoot } from '../../common/package.js';
+import type { Call } from './calls.js';
+
+const names = [
+  'index.html',
+  'style.css',
+  'icon.svg',
+  'page.js',
+  'chart.js',
+  'copying.js',
+  'dom.js',
+  'facts.js',
+  'load.js',
+  'polling.js',
+  'rates.js',
+  'sources.js',
+  'status.js',
+  'transitions.js',
+  'words.js',
+] as const;
+
+/** Texts by the name of the file. */
+export type PageFiles = Readonly<Record<(typeof names)[number], string>>;
+
+let reading: Promise<PageFiles> | undefined;
+
+/**
+ * The files, read together at the first call, so that they fit each other whatever happens to the
+ * package later.
+ * @throws the error of node:fs where one cannot be read; the next call tries again
+ */
+export function pageFiles(): Promise<PageFiles> {
+  reading ??= readAll().catch((error) => {
+    reading = undefined;
+    throw error;
+  });
+  return reading;
+}
+
+async function readAll(): Promise<PageFiles> {
+  const read = async (name: string) => [
+    name,
+    await readFile(join(packageRoot, 'page', name), 'utf8'),
+  ];
+  return Object.fromEntries(await Promise.all(names.map(read)));
+}
+
+// Header fields that confine a page in the browser; send.ts adds `no-store` and `nosniff`.
+
+/**
+ * Content Security Policy Level 3: what the gateway itself serves, and no other host; nobody may
+ * frame it; a string never becomes markup or code (Trusted Types).
+ */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join('; ');
+
+/** Of every answer of the pages, errors too. */
+export const pageHeaders: Readonly<Record<string, string>> = {
+  'Content-Security-Policy': policy,
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+};
+
+// The page's HTML: its template with what is known when it is asked for, all of it escaped.
+
+/** What the template is filled with. */
+export interface PageView {
+  /** Of the daemon, or `unreachable`. */
+  readonly state: string;
+  readonly reason: string;
+  /** Scheme, host and port, as the reader reaches the gateway. */
+  readonly url: string;
+  /** Who is let in, in a sentence. */
+  readonly access: string;
+  readonly calls: readonly Call[];
+}
+
+/** States for which the template has words. */
+const knownStates = ['operational', 'degraded', 'fallback', 'seeding', 'error', 'unreachable'];
+
+/**
+ * Fills the template. Every `{{name}}` is replaced once: no text is a template again.
+ * @param template page/index.html
+ * @param view any texts
+ * @returns HTML in which the texts are text
+ */
+export function renderPage(template: string, view: PageView): string {
+  const values: Record<string, string> = {
+    state: knownStates.includes(view.state) ? view.state : 'unknown',
+    title: escapeHtml(view.state),
+    reason: escapeHtml(view.reason),
+    host: escapeHtml(view.url.replace(/^https?:\/\//, '')),
+    access: escapeHtml(view.access),
+    calls: view.calls.map((call) => renderCall(call, view.url)).join('\n'),
+  };
+  return template.replace(/\{\{(\w+)\}\}/g, (_, name: string) => values[name] ?? '');
+}
+
+/** A script replaces the URL by the one that the browser has, which differs behind a proxy. */
+function renderCall({ title, note, command, hasUrl }: Call, url: string): string {
+  const origin = `<span data-origin>${escapeHtml(url)}</span>`;
+  const parts = hasUrl ? command.split(url) : [command];
+  const name = escapeHtml(title);
+  return `<article class="card call">
+<h3>${name}</h3>
+<p>${escapeHtml(note)}</p>
+<pre><code>${parts.map(escapeHtml).join(origin)}</code></pre>
+<button type="button" data-copy hidden aria-label="Copy: ${name}">Copy</button>
+</article>`;
+}
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** For the content of an element, and for an attribute's value in quotes. */
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => entities[character] ?? '');
+}
