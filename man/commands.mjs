@@ -1,6 +1,6 @@
 /** The command lines of both programs as data: whatever their `--help` shows, by commander's own help. */
 import { entropyctlProgram } from '../dist/commands/entropyctl-program.js';
-import { entropydProgram } from '../dist/commands/entropyd-program.js';
+import { entropydProgram } from '../dist/entropyd/command-line.js';
 
 /** `-s, --long <value>`, any of the three missing. */
 const flags = /^(?:-(?<short>\w))?(?:, )?(?:--(?<long>[\w-]+))?(?: [<[](?<value>[^>\]]+)[>\]])?$/;

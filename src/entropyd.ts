@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-/** The program `entropyd`. */
-import { entropydProgram } from './commands/entropyd-program.js';
 import { runProgram } from './common/program.js';
+/** The program `entropyd`. */
+import { entropydProgram } from './entropyd/command-line.js';
 
 await runProgram(entropydProgram(), process.argv);

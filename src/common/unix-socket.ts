@@ -95,3 +95,10 @@ function absent(error: NodeJS.ErrnoException): undefined {
 function refusal(path: string, reason: string): EntropyError {
   return new EntropyError('ERR_LISTEN', `cannot listen on unix:${path}: ${reason}`);
 }
+
+/** A listening socket that is not ours: neither its file nor its mode. */
+export interface PassedSocket {
+  fd: number;
+  /** Undefined for TCP, an abstract name, and where there is no addon to ask for it. */
+  path: string | undefined;
+}

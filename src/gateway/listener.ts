@@ -2,9 +2,9 @@
 import { once } from 'node:events';
 import { chmod } from 'node:fs/promises';
 import type { AddressInfo, Server } from 'node:net';
-import type { PassedSocket } from '../activation.js';
 import { type Address, formatAddress, isLoopback } from '../common/address.js';
 import { EntropyError } from '../common/errors.js';
+import type { PassedSocket } from '../common/unix-socket.js';
 import { removeStaleSocket } from '../common/unix-socket.js';
 
 /** The gateway's user and group connect; put a web server that forwards to it into the group. */

@@ -1,9 +1,9 @@
 /** The daemon's sockets as the configuration has them, also after a reload. */
 import { chmod, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { PassedSocket } from '../activation.js';
 import { EntropyError } from '../common/errors.js';
 import type { Addon } from '../common/package.js';
+import type { PassedSocket } from '../common/unix-socket.js';
 import type { ListenConfig } from '../config/config.js';
 import type { ConnectionContext } from './context.js';
 import { listen, type SocketServer } from './listener.js';

@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
-import { gateway } from '../../src/commands/gateway.js';
+import { gateway } from '../../src/entropyd/gateway-process.js';
 import {
   fakeGenerator,
   freePath,

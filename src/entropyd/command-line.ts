@@ -2,8 +2,8 @@
 import { Command, Option } from 'commander';
 import { version } from '../common/package.js';
 import { prepare, UsageError } from '../common/program.js';
+import { serve } from './daemon.js';
 import { quickstart, quickstartAddress, quickstartSocket } from './quickstart.js';
-import { serve } from './serve.js';
 
 const collect = (value: string, previous: string[] | undefined) => [...(previous ?? []), value];
 
@@ -59,7 +59,7 @@ export function entropydProgram(): Command {
       const [misplaced] = Object.keys(program.opts());
       if (misplaced !== undefined)
         throw new UsageError(`--${misplaced}: options of the gateway come after the word gateway`);
-      const { gateway } = await import('./gateway.js');
+      const { gateway } = await import('./gateway-process.js');
       await gateway(options);
     });
 

@@ -1,5 +1,5 @@
 /** `entropyd gateway`: the HTTP gateway as a process of its own. */
-import { takePassedSockets } from '../activation.js';
+
 import type { Upstream } from '../apis/aws-kms/upstream/upstream.js';
 import { connect } from '../client/client.js';
 import { parseAddress } from '../common/address.js';
@@ -8,9 +8,7 @@ import { loadAddon } from '../common/package.js';
 import { terminationSignal } from '../common/program.js';
 import { type GatewayCommandFlags, loadGatewayConfig } from '../config/config.js';
 import { startGateway } from '../gateway/gateway.js';
-import { answers } from '../probe.js';
-import { takeServiceManager } from '../service-manager.js';
-import { startWatchdog } from '../watchdog.js';
+import { answers, startWatchdog, takePassedSockets, takeServiceManager } from './systemd.js';
 
 /** `FileDescriptorName=` of the gateway's socket units. */
 const socketName = 'entropyd-gateway';

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { terminationSignal, UsageError } from '../common/program.js';
 import { defaultGatewayAddress, loadConfig } from '../config/config.js';
-import { startDaemon } from '../daemon.js';
+import { startDaemon } from './daemon.js';
 
 export interface QuickstartOptions {
   socket: string;

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { quickstart, quickstartAddress, quickstartSocket } from '../../src/commands/quickstart.js';
+import { quickstart, quickstartAddress, quickstartSocket } from '../../src/entropyd/quickstart.js';
 import { temporaryFolder } from '../support.js';
 
 t.test('it stays in the working folder and on loopback', async (t) => {

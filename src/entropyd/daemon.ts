@@ -1,21 +1,28 @@
 /** The daemon: generator, socket and, where asked for, the gateway, as one thing that ends cleanly. */
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { PassedSocket } from './activation.js';
-import { EntropyError, errorCode } from './common/errors.js';
-import { createLogger, type Logger } from './common/log.js';
-import { type Addon, type LoadResult, loadAddon, version } from './common/package.js';
-import type { Config } from './config/config.js';
-import type { Gateway } from './gateway/gateway.js';
-import { createGenerator } from './generator/create.js';
-import type { GeneratorState } from './generator/interface.js';
-import { answers } from './probe.js';
-import { Transitions } from './server/activity.js';
-import { createContext } from './server/context.js';
-import { Listeners } from './server/listeners.js';
-import type { AdminRule } from './server/users.js';
-import { noServiceManager, type ServiceManager, stateInWords } from './service-manager.js';
-import { startWatchdog } from './watchdog.js';
+import { EntropyError, errorCode } from '../common/errors.js';
+import { createLogger, type Logger } from '../common/log.js';
+import { type Addon, type LoadResult, loadAddon, version } from '../common/package.js';
+import { terminationSignal } from '../common/program.js';
+import type { PassedSocket } from '../common/unix-socket.js';
+import { type Config, type ConfigFlags, loadConfig } from '../config/config.js';
+import type { Gateway } from '../gateway/gateway.js';
+import { createGenerator } from '../generator/create.js';
+import type { GeneratorState } from '../generator/interface.js';
+import { Transitions } from '../server/activity.js';
+import { createContext } from '../server/context.js';
+import { Listeners } from '../server/listeners.js';
+import type { AdminRule } from '../server/users.js';
+import {
+  answers,
+  noServiceManager,
+  type ServiceManager,
+  startWatchdog,
+  stateInWords,
+  takePassedSockets,
+  takeServiceManager,
+} from './systemd.js';
 
 export interface DaemonOptions {
   config: Config;
@@ -128,8 +135,8 @@ export async function startDaemon({
     let gateway: Gateway | undefined;
     if (http !== undefined) {
       const [{ connect }, { startGateway }] = await Promise.all([
-        import('./client/client.js'),
-        import('./gateway/gateway.js'),
+        import('../client/client.js'),
+        import('../gateway/gateway.js'),
       ]);
       const client = connect({
         wholeTurns: true,
@@ -186,5 +193,42 @@ export async function startDaemon({
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+// `entropyd`: the daemon in the foreground.
+
+/** `FileDescriptorName=` of the daemon's socket units. */
+const socketName = 'entropyd';
+
+export interface ServeOptions extends ConfigFlags {
+  http?: string;
+}
+
+/** Serves until SIGTERM or SIGINT; SIGHUP reloads the configuration and reseeds. */
+export async function serve({ http, ...options }: ServeOptions): Promise<void> {
+  const ended = terminationSignal();
+  // From the first moment on: without a listener the signal would end the process.
+  let reload = () => {};
+  const onHangup = () => reload();
+  process.on('SIGHUP', onHangup);
+  try {
+    const addon = loadAddon();
+    const manager = takeServiceManager(addon);
+    const passed = takePassedSockets(socketName, addon.addon);
+    const flags = { ...options, activated: passed.length > 0 };
+    const config = await loadConfig(flags);
+    const daemon = await startDaemon({
+      config,
+      addon,
+      passed,
+      manager,
+      ...(http === undefined ? {} : { http }),
+    });
+    reload = () => void daemon.reload(() => loadConfig(flags));
+    await ended;
+    await daemon.close();
+  } finally {
+    process.off('SIGHUP', onHangup);
   }
 }

@@ -1,0 +1,232 @@
+import { setTimeout } from 'node:timers/promises';
+import fc from 'fast-check';
+import t from 'tap';
+import { errorCode } from '../../src/common/errors.js';
+import type { Addon } from '../../src/common/package.js';
+import {
+  answers,
+  passedDescriptors,
+  startWatchdog,
+  stateInWords,
+  takePassedSockets,
+  takeServiceManager,
+} from '../../src/entropyd/systemd.js';
+import { freePath, startFake } from '../support.js';
+
+const pid = 42;
+const mine = (count: unknown, names?: string) => ({
+  LISTEN_PID: '42',
+  LISTEN_FDS: String(count),
+  ...(names === undefined ? {} : { LISTEN_FDNAMES: names }),
+});
+
+t.test('descriptors count from 3, each with its name', async (t) => {
+  for (const [env, wanted] of [
+    [{}, []],
+    [{ ...mine(1, 'a'), LISTEN_PID: '43' }, []],
+    [{ LISTEN_FDS: '1', LISTEN_FDNAMES: 'a' }, []],
+    [mine(0), []],
+    [mine(0, ''), []],
+    [mine(1, 'a'), [{ fd: 3, name: 'a' }]],
+    [
+      mine(2, 'a:b'),
+      [
+        { fd: 3, name: 'a' },
+        { fd: 4, name: 'b' },
+      ],
+    ],
+    [mine(1), [{ fd: 3, name: 'unknown' }]],
+    [
+      mine(2, ':'),
+      [
+        { fd: 3, name: '' },
+        { fd: 4, name: '' },
+      ],
+    ],
+  ] as const)
+    t.strictSame(passedDescriptors(env, pid), wanted, JSON.stringify(env));
+});
+
+t.test('what contradicts itself is refused, whatever it is', async (t) => {
+  for (const env of [mine(2, 'a'), mine(1, 'a:b'), mine('x'), mine(-1), mine(1.5), mine(1e9)])
+    t.throws(() => passedDescriptors(env, pid), { code: 'ERR_CONFIG' }, env.LISTEN_FDS);
+  fc.assert(
+    fc.property(fc.string(), fc.option(fc.string(), { nil: undefined }), (count, names) => {
+      try {
+        const passed = passedDescriptors(mine(count, names), pid);
+        return passed.every(({ fd }, i) => fd === 3 + i) && passed.length === Number(count);
+      } catch (error) {
+        return errorCode(error) === 'ERR_CONFIG';
+      }
+    }),
+  );
+});
+
+t.test('they are taken once, by their name, with the path that the kernel tells', async (t) => {
+  const addon = {
+    socketPath: (fd: number) => (fd === 3 ? '/run/s' : null),
+  } as unknown as Addon;
+  const env: NodeJS.ProcessEnv = { ...mine(2, 'entropyd:entropyd'), PATH: '/bin' };
+  t.strictSame(takePassedSockets('entropyd', addon, env, pid), [
+    { fd: 3, path: '/run/s' },
+    { fd: 4, path: undefined },
+  ]);
+  t.strictSame(env, { PATH: '/bin' }, 'no child takes them for its own');
+  t.strictSame(takePassedSockets('entropyd', addon, env, pid), []);
+  t.strictSame(
+    takePassedSockets('entropyd', undefined, mine(1), pid),
+    [{ fd: 3, path: undefined }],
+    'a manager without names, no addon',
+  );
+  t.throws(() => takePassedSockets('entropyd', addon, mine(2, 'entropyd:other'), pid), {
+    code: 'ERR_CONFIG',
+    message: 'descriptor 4 was passed as "other"; want FileDescriptorName=entropyd',
+  });
+});
+
+/** An addon that remembers its datagrams. */
+function recorder(): { addon: Addon; sent: string[][] } {
+  const sent: string[][] = [];
+  const sendDatagram = (...datagram: string[]) => {
+    sent.push(datagram);
+    return 0;
+  };
+  return { addon: { sendDatagram } as unknown as Addon, sent };
+}
+
+t.test('it is told in the words of sd_notify(3)', async (t) => {
+  const { addon, sent } = recorder();
+  const env: NodeJS.ProcessEnv = {
+    NOTIFY_SOCKET: '@manager',
+    WATCHDOG_USEC: '3000000',
+    WATCHDOG_PID: '42',
+    PATH: '/bin',
+  };
+  const manager = takeServiceManager({ addon }, env, pid);
+  t.strictSame(env, { PATH: '/bin' }, 'once');
+  t.equal(manager.watchdogMs, 3_000);
+  manager.ready();
+  manager.status('Degraded: /dev/a\nMAINPID=1\u0000');
+  manager.alive();
+  manager.stopping();
+  t.strictSame(sent, [
+    ['@manager', 'READY=1'],
+    ['@manager', 'STATUS=Degraded: /dev/a MAINPID=1 '],
+    ['@manager', 'WATCHDOG=1'],
+    ['@manager', 'STOPPING=1'],
+  ]);
+  const before = process.hrtime.bigint() / 1_000n;
+  manager.reloading();
+  const [, text = ''] = sent.at(-1) ?? [];
+  t.match(text, /^RELOADING=1\nMONOTONIC_USEC=\d+$/);
+  const at = BigInt(text.split('=').at(-1) ?? '');
+  t.ok(at >= before && at - before < 1_000_000n, 'microseconds of the monotonic clock');
+});
+
+t.test('where nobody listens nothing is sent, and no addon is needed', async (t) => {
+  const { addon, sent } = recorder();
+  for (const loaded of [{ addon }, { reason: 'none' }]) {
+    const manager = takeServiceManager(
+      loaded,
+      { NOTIFY_SOCKET: '', WATCHDOG_USEC: '5000000' },
+      pid,
+    );
+    manager.ready();
+    manager.reloading();
+    t.equal(manager.watchdogMs, undefined);
+  }
+  t.strictSame(sent, []);
+});
+
+t.test('a manager that waits for a word that cannot be sent is refused', async (t) => {
+  t.throws(() => takeServiceManager({ reason: 'not built' }, { NOTIFY_SOCKET: '/n' }, pid), {
+    code: 'ERR_CONFIG',
+    message: /Type=notify.* addon .*: not built; the drop-in no-addon\.conf/,
+  });
+});
+
+t.test('a watchdog is ours where it names this process or none', async (t) => {
+  const { addon } = recorder();
+  for (const [WATCHDOG_USEC, WATCHDOG_PID, wanted] of [
+    ['2000000', undefined, 2_000],
+    ['2000000', '42', 2_000],
+    ['2000000', '43', undefined],
+    [undefined, '42', undefined],
+    ['0', undefined, undefined],
+    ['-5', undefined, undefined],
+    ['x', undefined, undefined],
+    ['18446744073709551615', undefined, undefined],
+  ] as const) {
+    const env = { NOTIFY_SOCKET: '/n', WATCHDOG_USEC, WATCHDOG_PID };
+    t.equal(
+      takeServiceManager({ addon }, env, pid).watchdogMs,
+      wanted,
+      `${WATCHDOG_USEC} ${WATCHDOG_PID}`,
+    );
+  }
+});
+
+t.test('a state in words says whether bytes are served, and why', async (t) => {
+  for (const [state, reason, wanted] of [
+    ['operational', '', 'Operational'],
+    ['degraded', 'hwrng is lost', 'Degraded, bytes are served: hwrng is lost'],
+    ['error', 'x', 'Error, no bytes are served: x'],
+    ['seeding', '', 'Seeding, no bytes are served yet'],
+  ] as const)
+    t.equal(stateInWords(state, reason), wanted);
+});
+
+t.test('alive is said for every answer, twice in the time that is allowed', async (t) => {
+  let alive = 0;
+  let answers = true;
+  const limits: number[] = [];
+  const end = startWatchdog({ alive: () => alive++, watchdogMs: 40 }, async (timeoutMs) => {
+    limits.push(timeoutMs);
+    return answers;
+  });
+  while (alive < 4) await setTimeout(5);
+  answers = false;
+  await setTimeout(1);
+  const before = alive;
+  await setTimeout(60);
+  t.equal(alive, before, 'not without one');
+  answers = true;
+  while (alive === before) await setTimeout(5);
+  end();
+  const after = alive;
+  await setTimeout(60);
+  t.equal(alive, after, 'not after the end');
+  t.ok(limits.every((limit) => limit === 20));
+});
+
+t.test('without a limit nothing is probed', async (t) => {
+  startWatchdog({ alive: () => t.fail(), watchdogMs: undefined }, async () => {
+    t.fail();
+    return true;
+  })();
+});
+
+t.test('only silence is no answer', async (t) => {
+  const received: string[] = [];
+  for (const [name, serve, wanted] of [
+    [
+      'bytes',
+      (socket) => socket.on('data', (data) => received.push(`${data}`) && socket.write('x')),
+      true,
+    ],
+    ['an end', (socket) => socket.on('data', () => socket.end()), true],
+    ['a connection that is cut', (socket) => socket.destroy(), true],
+    ['silence', (socket) => socket.resume(), false],
+  ] as [string, Parameters<typeof startFake>[1], boolean][]) {
+    const { path, sockets } = await startFake(t, serve);
+    t.equal(await answers({ path }, 'ask', 200), wanted, name);
+    await setTimeout(20);
+    t.equal(sockets.size, 0, `${name}: the connection is gone`);
+  }
+  t.strictSame(received, ['ask']);
+});
+
+t.test('a socket that cannot be connected to is no hang', async (t) => {
+  t.equal(await answers({ path: freePath() }, 'ask', 200), true);
+  t.equal(await answers({ host: '127.0.0.1', port: 1 }, 'ask', 200), true);
+});
