@@ -1,5 +1,5 @@
 /** The command lines of both programs as data: whatever their `--help` shows, by commander's own help. */
-import { entropyctlProgram } from '../dist/commands/entropyctl-program.js';
+import { entropyctlProgram } from '../dist/entropyctl/command-line.js';
 import { entropydProgram } from '../dist/entropyd/command-line.js';
 
 /** `-s, --long <value>`, any of the three missing. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-/** The program `entropyctl`. */
-import { entropyctlProgram } from './commands/entropyctl-program.js';
 import { endOnSignals, runProgram } from './common/program.js';
+/** The program `entropyctl`. */
+import { entropyctlProgram } from './entropyctl/command-line.js';
 
 endOnSignals();
 await runProgram(entropyctlProgram(), process.argv);

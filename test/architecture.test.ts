@@ -18,6 +18,8 @@ const table: Readonly<Record<string, readonly string[]>> = {
   gateway: ['common', 'config', 'apis'],
   entropyctl: ['common', 'generator', 'rpc', 'client'],
   entropyd: ['common', 'generator', 'config', 'rpc', 'apis', 'client', 'server', 'gateway'],
+  // The entries, of which src/ itself holds no more.
+  '': ['common', 'generator', 'config', 'rpc', 'apis', 'client', 'entropyctl', 'entropyd'],
 };
 
 /** Files of src/ that `name` imports: statically, dynamically or for a type only. */
@@ -32,16 +34,18 @@ function importsOf(name: string): string[] {
 
 const folderOf = (name: string) => name.slice(0, Math.max(0, name.indexOf('/')));
 
+const entries = ['aws-sdk.ts', 'entropyctl.ts', 'entropyd.ts', 'generator.ts', 'index.ts'];
+
 t.test('a folder of src/ imports its own files and the folders in its row', async (t) => {
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.ts'),
   );
+  t.strictSame(files.filter((name) => !name.includes('/')).sort(), entries);
   const faults = files.flatMap((name) =>
     importsOf(name)
       .filter((target) => {
         const [from, to] = [folderOf(name), folderOf(target)];
-        if (table[from] === undefined || table[to] === undefined) return false;
-        return from !== to && !table[from].includes(to);
+        return to !== from && !table[from]?.includes(to);
       })
       .map((target) => `${name} imports ${target}`),
   );

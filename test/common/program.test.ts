@@ -5,15 +5,15 @@ import t, { type Test } from 'tap';
 import { connectError } from '../../src/client/reconnecting-socket.js';
 import { EntropyError, type ErrorCode, ServiceError } from '../../src/common/errors.js';
 import {
-  askingFailed,
   CommandError,
   prepare,
   runProgram,
   terminationSignal,
   UsageError,
   usageExitCode,
-  writingFailed,
 } from '../../src/common/program.js';
+import { writingFailed } from '../../src/entropyctl/output.js';
+import { askingFailed } from '../../src/entropyctl/session.js';
 import { temporaryFolder } from '../support.js';
 
 /** A program with a subcommand, whose action throws what a test says. */

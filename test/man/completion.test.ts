@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { formats } from '../../src/commands/random-formats.js';
+import { formats } from '../../src/entropyctl/random.js';
 import { built, lines, temporaryFolder } from '../support.js';
 import { helpOf } from './help.js';
 

@@ -1,0 +1,435 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { validate, version } from 'uuid';
+import { type Client, connect } from '../../src/client/client.js';
+import { EntropyError } from '../../src/common/errors.js';
+import { UsageError } from '../../src/common/program.js';
+import {
+  chunkSize,
+  type FormatName,
+  formats,
+  type OutputFormat,
+  type RandomCommandOptions,
+  random,
+  requestChunks,
+  showProgress,
+} from '../../src/entropyctl/random.js';
+import {
+  fakeGenerator,
+  freePath,
+  lines,
+  printedBy,
+  setSocketVariable,
+  startServer,
+  temporaryFolder,
+} from '../support.js';
+
+const mebibyte = 1024 * 1024;
+let files = 0;
+const freeFile = () => join(temporaryFolder(), `file-${++files}`);
+
+t.test('exactly N bytes are written, in every format', async (t) => {
+  const { path } = await startServer(t);
+  for (const [format, size, length] of [
+    ['raw', 1, 1],
+    ['raw', 3 * mebibyte + 1, 3 * mebibyte + 1],
+    ['hex', 100, 201],
+    ['hex', mebibyte, 2 * mebibyte + 1],
+    ['base64', 100, 137],
+    ['base64', mebibyte + 2, 4 * Math.ceil((mebibyte + 2) / 3) + 1],
+    ['uuid', 32, 74],
+    ['uuid', mebibyte, (mebibyte / 16) * 37],
+    ['aws', 32, 61],
+    ['gen-random', 64, 147],
+  ] as const satisfies [FormatName, number, number][]) {
+    const output = freeFile();
+    await random(size, { socket: path, format, output });
+    t.equal(statSync(output).size, length, `${format} ${size}`);
+  }
+});
+
+t.test('the bytes are those that were served, each once', async (t) => {
+  const output = freeFile();
+  const { path } = await startServer(t);
+  await random(2 * mebibyte, { socket: path, output });
+  const bytes = readFileSync(output);
+  const seen = new Set<string>();
+  for (let at = 0; at < bytes.length; at += 32) seen.add(bytes.toString('latin1', at, at + 32));
+  // False alarm: two of 2^16 blocks of 2^256.
+  t.equal(seen.size, bytes.length / 32);
+});
+
+t.test('without a socket it looks where every client looks', async (t) => {
+  const { path } = await startServer(t);
+  const output = freeFile();
+  setSocketVariable(t, path);
+  await random(8, { output });
+  t.equal(statSync(output).size, 8);
+});
+
+t.test('prediction resistance is passed on, in every format', async (t) => {
+  for (const format of ['raw', 'aws', 'gen-random'] as const) {
+    let fresh = 0;
+    const { path } = await startServer(
+      t,
+      fakeGenerator({
+        fillFresh: async () => {
+          fresh++;
+        },
+        fill: () => t.fail('asked for bytes without'),
+      }),
+    );
+    await random(32, { socket: path, format, output: freeFile(), predictionResistance: true });
+    t.equal(fresh, 1, format);
+  }
+});
+
+t.test('a new file is its owner’s alone, an old one keeps its mode', async (t) => {
+  const { path } = await startServer(t);
+  const output = freeFile();
+  await random(8, { socket: path, output });
+  t.equal(statSync(output).mode & 0o777, 0o600);
+  writeFileSync(output, 'something longer than 8 bytes');
+  chmodSync(output, 0o640);
+  await random(8, { socket: path, output });
+  t.equal(statSync(output).mode & 0o777, 0o640);
+  t.equal(statSync(output).size, 8, 'and not its content');
+});
+
+t.test('a size that the format does not take is refused before anything happens', async (t) => {
+  const output = freeFile();
+  for (const [format, size] of [
+    ['uuid', 17],
+    ['aws', 1025],
+  ] as const)
+    await t.rejects(random(size, { socket: freePath(), format, output }), { message: /^N: / });
+  t.throws(() => statSync(output), { code: 'ENOENT' });
+});
+
+t.test('failures come out as they are', async (t) => {
+  const folder = freeFile();
+  mkdirSync(folder);
+  const { path } = await startServer(t);
+  const failing = await startServer(
+    t,
+    fakeGenerator({
+      fill() {
+        throw new EntropyError('ERR_HEALTH', 'rdseed failed');
+      },
+    }),
+  );
+  for (const [options, expected] of [
+    [{ socket: freePath(), output: freeFile() }, { code: 'ERR_CONNECT' }],
+    [{ socket: failing.path, output: freeFile() }, { code: 'ERR_HEALTH' }],
+    [
+      { socket: path, output: folder },
+      { code: 'EISDIR', message: /^cannot write .* \(EISDIR\): it is a folder/ },
+    ],
+    [
+      { socket: path, output: join(folder, 'a', 'b') },
+      { code: 'ENOENT', message: /: its folder is not there/ },
+    ],
+    [
+      { socket: path, output: '/dev/full' },
+      { code: 'ENOSPC', message: /^cannot write \/dev\/full .* no space left/ },
+    ],
+  ] as const satisfies [RandomCommandOptions, object][])
+    await t.rejects(random(4 * mebibyte, options), expected, options.output);
+});
+
+t.test('a reader that has enough is told as it is', async (t) => {
+  const { path } = await startServer(t);
+  const { restore } = t.intercept(process.stdout, 'write', {
+    value: (_data: unknown, done: (error: Error) => void) =>
+      done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE', syscall: 'write' })),
+  });
+  const failure = await random(32, { socket: path }).catch((error: unknown) => error);
+  restore();
+  t.match(failure, { code: 'EPIPE' });
+});
+
+t.test('as JSON the bytes are text in an object, or the file is named', async (t) => {
+  const { path: socket } = await startServer(t);
+  const json = async (size: number, options: RandomCommandOptions) =>
+    JSON.parse(await printedBy(t, () => random(size, { socket, json: true, ...options })));
+  for (const [format, size, data] of [
+    [undefined, 4, /^[0-9a-f]{8}$/],
+    ['base64', 4, /^[A-Za-z0-9+/]{6}==$/],
+    ['uuid', 32, [/^[0-9a-f-]{36}$/, /^[0-9a-f-]{36}$/]],
+    ['aws', 4, { Plaintext: /^[A-Za-z0-9+/]{6}==$/ }],
+    ['gen-random', 4, { random_data: /^[0-9A-F]{8}$/ }],
+  ] as const)
+    t.match(await json(size, format === undefined ? {} : { format }), {
+      format: format ?? 'hex',
+      size,
+      data,
+    });
+  const output = freeFile();
+  t.strictSame(await json(2 * mebibyte, { output }), {
+    format: 'raw',
+    size: 2 * mebibyte,
+    output,
+  });
+  t.equal(statSync(output).size, 2 * mebibyte);
+  await t.rejects(json(4, { format: 'raw' }), { code: 'ERR_USAGE' });
+  await t.rejects(json(mebibyte + 1, {}), { code: 'ERR_USAGE' });
+});
+
+t.test('on a terminal the default is hex, else raw', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  for (const [isTerminal, length] of [
+    [true, 65],
+    [false, 32],
+  ] as const) {
+    const { random: shown } = await t.mockImport<typeof import('../../src/entropyctl/random.js')>(
+      '../../src/entropyctl/random.js',
+      { 'node:tty': { isatty: () => isTerminal } },
+    );
+    const text = await printedBy(t, () => shown(32, { socket: path }), 'latin1');
+    t.equal(text.length, length);
+  }
+});
+
+t.test('long work tells its progress, and ends it where it fails', async (t) => {
+  const size = 4 * mebibyte;
+  let failAfter = Number.POSITIVE_INFINITY;
+  const { path } = await startServer(
+    t,
+    fakeGenerator({
+      fill(_target, _offset, length) {
+        failAfter -= length;
+        if (failAfter < 0) throw new EntropyError('ERR_HEALTH', 'rdseed failed');
+      },
+    }),
+  );
+  const bars: { size: number; done: number; stopped: boolean }[] = [];
+  const { random: shown } = await t.mockImport<typeof import('../../src/entropyctl/random.js')>(
+    '../../src/entropyctl/random.js',
+    {
+      '../../src/entropyctl/random.js': {
+        async showProgress(size: number) {
+          const bar = { size, done: 0, stopped: false };
+          bars.push(bar);
+          return {
+            advance(more: number) {
+              bar.done += more;
+            },
+            stop() {
+              bar.stopped = true;
+            },
+          };
+        },
+      },
+    },
+  );
+  const options = { socket: path, output: '/dev/null' };
+  await shown(size, options);
+  t.strictSame(bars, [{ size, done: size, stopped: true }]);
+  failAfter = mebibyte;
+  await t.rejects(shown(size, options), { code: /^ERR_(HEALTH|CLOSED)$/ });
+  t.match(bars[1], { size, stopped: true }, 'or its timer would keep the process alive');
+});
+
+const bytes = Uint8Array.from({ length: 48 }, (_, i) => 5 * i);
+
+t.test('each format has its text for bytes', async (t) => {
+  t.equal(formats.raw.encode(bytes), bytes);
+  t.equal(formats.hex.encode(bytes), Buffer.from(bytes).toString('hex'));
+  t.equal(formats.base64.encode(bytes), Buffer.from(bytes).toString('base64'));
+  t.equal(
+    formats.uuid.encode(bytes),
+    [
+      '00050a0f-1419-4e23-a82d-32373c41464b',
+      '50555a5f-6469-4e73-b87d-82878c91969b',
+      'a0a5aaaf-b4b9-4ec3-88cd-d2d7dce1e6eb',
+      '',
+    ].join('\n'),
+  );
+});
+
+t.test('a part of a larger array is encoded alone', async (t) => {
+  const part = bytes.subarray(16, 32);
+  t.equal(formats.hex.encode(part), '50555a5f64696e73787d82878c91969b');
+  t.equal(formats.base64.encode(part), Buffer.from([...part]).toString('base64'));
+});
+
+t.test('pieces of 48 bytes put end to end are the whole', async (t) => {
+  const all = randomBytes(480);
+  for (const name of ['hex', 'base64', 'uuid'] as const) {
+    let pieces = '';
+    for (let at = 0; at < all.length; at += 48)
+      pieces += formats[name].encode(all.subarray(at, at + 48));
+    t.equal(pieces, formats[name].encode(all), name);
+  }
+});
+
+t.test('each UUID is a version 4 of RFC 9562', async (t) => {
+  const uuids = lines(formats.uuid.encode(randomBytes(16 * 200)) as string);
+  t.equal(uuids.length, 200);
+  t.ok(uuids.every((uuid) => validate(uuid) && version(uuid) === 4));
+});
+
+t.test('a size that a format has no form for is a usage error', async (t) => {
+  for (const [name, size, message] of [
+    ['raw', 1, undefined],
+    ['hex', 2 ** 40, undefined],
+    ['base64', 1, undefined],
+    ['uuid', 16, undefined],
+    ['uuid', 32, undefined],
+    ['uuid', 8, 'N: uuid takes a multiple of 16 bytes: 8'],
+    ['uuid', 17, 'N: uuid takes a multiple of 16 bytes: 17'],
+    ['aws', 1024, undefined],
+    ['aws', 1025, 'N: this format takes 1 to 1024 bytes: 1025'],
+    ['gen-random', 1, undefined],
+    ['gen-random', 1025, 'N: this format takes 1 to 1024 bytes: 1025'],
+  ] as const) {
+    const check = () => formats[name].check(size);
+    if (message === undefined) t.doesNotThrow(check, `${name} ${size}`);
+    else t.throws(check, new UsageError(message), `${name} ${size}`);
+  }
+});
+
+t.test('lines end where text does', async (t) => {
+  t.strictSame(Object.fromEntries(Object.entries(formats).map(([name, { end }]) => [name, end])), {
+    raw: '',
+    hex: '\n',
+    base64: '\n',
+    uuid: '',
+    aws: '\n',
+    'gen-random': '\n',
+  });
+});
+
+t.test('the answers of both APIs are as they give them', async (t) => {
+  const { path } = await startServer(t);
+  const client = connect({ socketPath: path, dialect: 'hwc' });
+  t.teardown(() => client.close());
+  for (const size of [1, 64, 1024]) {
+    const aws = JSON.parse(await formats.aws.answer(client, size, {}));
+    t.strictSame(Object.keys(aws), ['Plaintext']);
+    t.equal(Buffer.from(aws.Plaintext, 'base64').length, size);
+    const huawei = JSON.parse(await formats['gen-random'].answer(client, size, {}));
+    t.strictSame(Object.keys(huawei), ['random_data']);
+    t.match(huawei.random_data, new RegExp(`^[0-9A-F]{${2 * size}}$`));
+  }
+  const both: OutputFormat[] = [formats.aws, formats['gen-random']];
+  for (const { encode } of both) t.equal(encode(bytes), bytes, 'not used');
+});
+
+/** A client that fills arrays with the number of the request, when it is told to. */
+function fakeClient(failAt = Number.POSITIVE_INFINITY) {
+  const made = { sizes: [] as number[], underWay: 0, most: 0, arrays: new Set<ArrayBufferLike>() };
+  const client = {
+    async randomFill(target: Uint8Array) {
+      made.sizes.push(target.length);
+      made.arrays.add(target.buffer);
+      const number = made.sizes.length;
+      made.most = Math.max(made.most, ++made.underWay);
+      await setTimeout(1);
+      made.underWay--;
+      if (number >= failAt) throw new Error('gone');
+      return target.fill(number);
+    },
+  };
+  return { client: client as unknown as Client, made };
+}
+
+t.test('as many bytes as asked for, in order, with three requests ahead at most', async (t) => {
+  t.equal(chunkSize % 48, 0, 'base64 and UUIDs put end to end');
+  for (const [size, wanted] of [
+    [1, [1]],
+    [chunkSize, [chunkSize]],
+    [chunkSize + 1, [chunkSize, 1]],
+    [9 * chunkSize + 5, [...Array(9).fill(chunkSize), 5]],
+  ] as const) {
+    const { client, made } = fakeClient();
+    let number = 0;
+    for await (const chunk of requestChunks(client, size, {})) {
+      number++;
+      t.ok(
+        chunk.every((byte) => byte === number),
+        'nobody writes into a chunk in use',
+      );
+      await setTimeout(2);
+    }
+    t.strictSame(made.sizes, wanted, `${size} bytes`);
+    t.ok(made.most <= 3, `${made.most} at once`);
+    t.ok(made.arrays.size <= 4, `${made.arrays.size} buffers, however many chunks`);
+  }
+});
+
+t.test('all buffers are wiped, also where the reader or the daemon goes', async (t) => {
+  for (const [failAt, stopAt] of [
+    [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY],
+    [4, Number.POSITIVE_INFINITY],
+    [Number.POSITIVE_INFINITY, 2],
+  ] as const) {
+    const { client, made } = fakeClient(failAt);
+    let chunks = 0;
+    try {
+      for await (const _ of requestChunks(client, 6 * chunkSize, {}))
+        if (++chunks === stopAt) break;
+      t.equal(failAt, Number.POSITIVE_INFINITY);
+    } catch (error) {
+      t.match(error, { message: 'gone' });
+    }
+    // Those that were under way fill theirs with what no daemon sends any more.
+    if (stopAt === Number.POSITIVE_INFINITY)
+      for (const buffer of made.arrays) t.notOk(Buffer.from(buffer).some((byte) => byte !== 0));
+  }
+});
+
+/** Bars that the library would have shown. */
+async function withBars(t: Test) {
+  const bars: { value: number; total: number; stopped: boolean }[] = [];
+  class SingleBar {
+    readonly bar = { value: 0, total: 0, stopped: false };
+    start(total: number, value: number) {
+      Object.assign(this.bar, { total, value });
+      bars.push(this.bar);
+    }
+    update(value: number) {
+      this.bar.value = value;
+    }
+    stop() {
+      this.bar.stopped = true;
+    }
+  }
+  const progress = await t.mockImport<typeof import('../../src/entropyctl/random.js')>(
+    '../../src/entropyctl/random.js',
+    { 'cli-progress': { SingleBar } },
+  );
+  return { bars, show: progress.showProgress };
+}
+
+t.test(
+  'long work has a bar on a terminal, which ends with the process at the latest',
+  async (t) => {
+    const { bars, show } = await withBars(t);
+    t.intercept(process.stderr, 'isTTY', { value: true });
+    const listeners = process.listenerCount('exit');
+    const progress = await show(64 * mebibyte);
+    t.equal(process.listenerCount('exit'), listeners + 1);
+    progress.advance(mebibyte + 1);
+    progress.advance(mebibyte);
+    t.strictSame(bars, [{ value: 2, total: 64, stopped: false }]);
+    progress.stop();
+    t.match(bars, [{ stopped: true }]);
+    t.equal(process.listenerCount('exit'), listeners);
+  },
+);
+
+t.test('short work has none, nor has any without a terminal', async (t) => {
+  const { bars, show } = await withBars(t);
+  t.intercept(process.stderr, 'isTTY', { value: true });
+  (await show(64 * mebibyte - 1)).advance(1);
+  t.intercept(process.stderr, 'isTTY', { value: false });
+  const none = await show(64 * mebibyte);
+  none.advance(1);
+  none.stop();
+  t.strictSame(bars, []);
+  t.equal(typeof showProgress, 'function');
+});
