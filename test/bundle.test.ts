@@ -12,7 +12,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { connect } from '../src/client/client.js';
-import { built, freePath, Program, temporaryFolder } from './support.js';
+import { freePath, temporaryFolder } from './support/paths.js';
+import { built, Program } from './support/program.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');

@@ -1,6 +1,6 @@
 // Each source file earns its coverage from its own test, and so do the page's that need no browser.
 // Tests in these folders, and those named behind them, are about something else than one file.
-const folders = /^test\/(debian|fuzz|interop|kubernetes|man|monitoring|native|package|systemd)\//;
+const folders = /^test\/(fuzz|man|native|system)\//;
 const files = /^test\/(architecture|bundle|documents|flat|install)\.test/;
 
 export default (test) =>

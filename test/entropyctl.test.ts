@@ -5,23 +5,19 @@ import t from 'tap';
 import { EntropyError } from '../src/common/errors.js';
 import { version } from '../src/common/package.js';
 import { createGenerator } from '../src/generator/create.js';
+import { fakeGenerator, startFake, startServer } from './support/daemon.js';
+import { freePath, temporaryFolder } from './support/paths.js';
 import {
   built,
   environment,
   exitCodeOf,
-  fakeGenerator,
-  freePath,
   lines,
   Program,
-  pack,
   printedBy,
   run,
   startDaemonProgram,
-  startFake,
-  startServer,
-  temporaryFolder,
-  unpackAll,
-} from './support.js';
+} from './support/program.js';
+import { pack, unpackAll } from './support/raw.js';
 
 const mebibyte = 1024 * 1024;
 

@@ -7,24 +7,13 @@ import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { connect } from '../src/client/client.js';
 import { version } from '../src/common/package.js';
-import { makeCertificate } from './gateway/certificates.js';
-import { signAws } from './gateway/signatures/signed-calls.js';
-import { call } from './gateway/support.js';
-import {
-  built,
-  collect,
-  environment,
-  freePath,
-  lines,
-  message,
-  open,
-  Program,
-  run,
-  startDaemonProgram,
-  temporaryFolder,
-  unpackAll,
-  untilAnswers,
-} from './support.js';
+import { makeCertificate } from './support/certificates.js';
+import { untilAnswers } from './support/daemon.js';
+import { call } from './support/gateway.js';
+import { freePath, temporaryFolder } from './support/paths.js';
+import { built, environment, lines, Program, run, startDaemonProgram } from './support/program.js';
+import { collect, message, open, unpackAll } from './support/raw.js';
+import { signAws } from './support/signing/signed-calls.js';
 
 /** What a program says besides its log. */
 function plain(stderr: string): string[] {

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { connect } from '../src/client/client.js';
-import { built, environment, freePath, lines, Program, temporaryFolder } from './support.js';
+import { freePath, temporaryFolder } from './support/paths.js';
+import { built, environment, lines, Program } from './support/program.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const copy = join(temporaryFolder(), 'entropyd');

@@ -7,9 +7,9 @@ import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { connect } from '../dist/index.js';
-import { startDaemon } from './daemon-process.mjs';
 import { growth, maxGrowthBytes } from './flat.mjs';
 import { startLoad } from './soak/load.mjs';
+import { startDaemon } from './support/daemon-process.mjs';
 
 const defaultMinutes = 60;
 const minuteMs = 60_000;

@@ -8,7 +8,8 @@ import {
   type WrappedHandler,
 } from '../../src/client/aws-sdk-handler.js';
 import { EntropyError } from '../../src/common/errors.js';
-import { fakeGenerator, freePath, startFake, startServer } from '../support.js';
+import { fakeGenerator, startFake, startServer } from '../support/daemon.js';
+import { freePath } from '../support/paths.js';
 
 const target = 'TrentService.GenerateRandom';
 const bytes = Buffer.from('{"NumberOfBytes":4}');

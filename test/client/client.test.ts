@@ -4,18 +4,11 @@ import t, { type Test } from 'tap';
 import { type Client, type ClientOptions, connect } from '../../src/client/client.js';
 import { createGenerator } from '../../src/generator/create.js';
 import { maxRandomSize } from '../../src/rpc/protocol.js';
-import {
-  built,
-  fakeGenerator,
-  freePath,
-  Program,
-  pack,
-  programMs,
-  startDaemonProgram,
-  startFake,
-  startServer,
-  unpackAll,
-} from '../support.js';
+import { fakeGenerator, startFake, startServer } from '../support/daemon.js';
+import { freePath } from '../support/paths.js';
+import { built, Program, startDaemonProgram } from '../support/program.js';
+import { pack, unpackAll } from '../support/raw.js';
+import { programMs } from '../support/until.js';
 
 /** No 32 bytes of these are 0xaa, with a probability of 1 - 2^-256 each. */
 const wire = Buffer.alloc(32, 0xaa);

@@ -5,7 +5,9 @@ import t, { type Test } from 'tap';
 import type { CallRequest } from '../../src/client/call.js';
 import { Channel, type ChannelOptions, DeadlineTimer } from '../../src/client/pipeline.js';
 import { EntropyError } from '../../src/common/errors.js';
-import { freePath, makeCall, pack, startFake, unpackAll } from '../support.js';
+import { makeCall, startFake } from '../support/daemon.js';
+import { freePath } from '../support/paths.js';
+import { pack, unpackAll } from '../support/raw.js';
 
 /** Long enough for a slow machine, short enough to be seen as a failure. */
 const patienceMs = 20_000;

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { Connector, connectError, lostError } from '../../src/client/reconnecting-socket.js';
-import { freePath, startFake } from '../support.js';
+import { startFake } from '../support/daemon.js';
+import { freePath } from '../support/paths.js';
 
 /** A connector, and what it told, in order; `again` is what it hears when it is lost. */
 function connector(t: Test, path: string, again = () => false) {

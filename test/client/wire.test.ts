@@ -1,7 +1,8 @@
 import t from 'tap';
 import type { Call } from '../../src/client/call.js';
 import { AnswerReader, RequestWriter } from '../../src/client/wire.js';
-import { makeCall, pack, unpackAll } from '../support.js';
+import { makeCall } from '../support/daemon.js';
+import { pack, unpackAll } from '../support/raw.js';
 
 const wire = (size: number): Buffer => Buffer.alloc(size, 0xaa);
 

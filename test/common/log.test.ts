@@ -9,7 +9,7 @@ import {
   readableLine,
 } from '../../src/common/log.js';
 import { paintFor } from '../../src/common/terminal.js';
-import { built, lines } from '../support.js';
+import { built, lines } from '../support/program.js';
 
 const logged = `import { createLogger } from ${JSON.stringify(built('log'))};
   const log = await createLogger();

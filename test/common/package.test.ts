@@ -13,7 +13,7 @@ import {
   type NativeSnapshot,
   version,
 } from '../../src/common/package.js';
-import { freePath, temporaryFolder } from '../support.js';
+import { freePath, temporaryFolder } from '../support/paths.js';
 
 t.test('is that of package.json', async (t) => {
   const url = new URL('../../package.json', import.meta.url);

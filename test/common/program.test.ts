@@ -14,7 +14,7 @@ import {
 } from '../../src/common/program.js';
 import { writingFailed } from '../../src/entropyctl/output.js';
 import { askingFailed } from '../../src/entropyctl/session.js';
-import { temporaryFolder } from '../support.js';
+import { temporaryFolder } from '../support/paths.js';
 
 /** A program with a subcommand, whose action throws what a test says. */
 function program(thrown?: unknown): Command {

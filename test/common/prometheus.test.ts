@@ -2,7 +2,7 @@ import t from 'tap';
 import { Durations } from '../../src/common/histogram.js';
 import { version } from '../../src/common/package.js';
 import { addProcessMetrics, enumeration, openMetricsPage } from '../../src/common/prometheus.js';
-import { samplesOf } from '../metrics-page.js';
+import { samplesOf } from '../support/metrics-page.js';
 
 const newPage = () => openMetricsPage();
 

@@ -5,8 +5,8 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { clientSocket, daemonSocket, removeStaleSocket } from '../../src/common/unix-socket.js';
-import { leaveStaleSocket } from '../gateway/support.js';
-import { setSocketVariable } from '../support.js';
+import { leaveStaleSocket } from '../support/gateway.js';
+import { setSocketVariable } from '../support/paths.js';
 
 const system = '/run/entropyd/entropyd.sock';
 const user = '/run/user/7/entropyd/entropyd.sock';

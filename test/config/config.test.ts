@@ -8,7 +8,7 @@ import {
   mergeConfig,
   mergeGatewayConfig,
 } from '../../src/config/config.js';
-import { setSocketVariable } from '../support.js';
+import { setSocketVariable } from '../support/paths.js';
 
 const nowhere = { env: {}, uid: 7, exists: () => false };
 const hwrng = { name: 'hwrng', path: '/dev/hwrng', creditedBitsPerByte: 0 };

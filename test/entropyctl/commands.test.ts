@@ -5,14 +5,9 @@ import { loadAddon, version as own } from '../../src/common/package.js';
 import { metrics, noise, reseed, selftest, version } from '../../src/entropyctl/commands.js';
 import type { Health } from '../../src/generator/interface.js';
 import { listen } from '../../src/server/listener.js';
-import {
-  fakeGenerator,
-  freePath,
-  printedBy,
-  serverContext,
-  startServer,
-  temporaryFolder,
-} from '../support.js';
+import { fakeGenerator, serverContext, startServer } from '../support/daemon.js';
+import { freePath, temporaryFolder } from '../support/paths.js';
+import { printedBy } from '../support/program.js';
 
 const { addon } = loadAddon();
 

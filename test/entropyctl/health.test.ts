@@ -6,17 +6,10 @@ import { figuresOf, health, judge, performanceData } from '../../src/entropyctl/
 import { createGenerator } from '../../src/generator/create.js';
 import type { GeneratorState } from '../../src/generator/interface.js';
 import type { DaemonStatus } from '../../src/rpc/protocol.js';
-import {
-  exitCodeOf,
-  fakeGenerator,
-  freePath,
-  pack,
-  printedBy,
-  setSocketVariable,
-  startFake,
-  startServer,
-  unpackAll,
-} from '../support.js';
+import { fakeGenerator, startFake, startServer } from '../support/daemon.js';
+import { freePath, setSocketVariable } from '../support/paths.js';
+import { exitCodeOf, printedBy } from '../support/program.js';
+import { pack, unpackAll } from '../support/raw.js';
 
 const report = (name: string, state: SourceReport['state']) => ({ name, state }) as SourceReport;
 const sources = [report('rdseed', 'passing'), report('hwrng', 'lost'), report('rdrand', 'passing')];

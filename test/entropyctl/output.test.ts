@@ -24,7 +24,8 @@ import {
   StreamOutput,
   writing,
 } from '../../src/entropyctl/output.js';
-import { built, printedBy, temporaryFolder } from '../support.js';
+import { temporaryFolder } from '../support/paths.js';
+import { built, printedBy } from '../support/program.js';
 
 t.test('no path, and /dev/stdout, are standard output', async (t) => {
   for (const path of [undefined, '/dev/stdout'])

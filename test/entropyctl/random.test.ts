@@ -17,15 +17,9 @@ import {
   requestChunks,
   showProgress,
 } from '../../src/entropyctl/random.js';
-import {
-  fakeGenerator,
-  freePath,
-  lines,
-  printedBy,
-  setSocketVariable,
-  startServer,
-  temporaryFolder,
-} from '../support.js';
+import { fakeGenerator, startServer } from '../support/daemon.js';
+import { freePath, setSocketVariable, temporaryFolder } from '../support/paths.js';
+import { lines, printedBy } from '../support/program.js';
 
 const mebibyte = 1024 * 1024;
 let files = 0;

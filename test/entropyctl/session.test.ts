@@ -1,15 +1,9 @@
 import { closeSync, openSync } from 'node:fs';
 import t from 'tap';
 import { asking, print, printJson } from '../../src/entropyctl/session.js';
-import {
-  built,
-  fakeGenerator,
-  freePath,
-  Program,
-  printedBy,
-  setSocketVariable,
-  startServer,
-} from '../support.js';
+import { fakeGenerator, startServer } from '../support/daemon.js';
+import { freePath, setSocketVariable } from '../support/paths.js';
+import { built, Program, printedBy } from '../support/program.js';
 
 t.test('the answer comes back, and the connection ends', async (t) => {
   const { path, context } = await startServer(t, fakeGenerator());

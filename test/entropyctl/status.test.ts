@@ -11,15 +11,9 @@ import {
   watch,
 } from '../../src/entropyctl/status.js';
 import { listen } from '../../src/server/listener.js';
-import {
-  fakeGenerator,
-  freePath,
-  lines,
-  printedBy,
-  serverContext,
-  setSocketVariable,
-  startServer,
-} from '../support.js';
+import { fakeGenerator, serverContext, startServer } from '../support/daemon.js';
+import { freePath, setSocketVariable } from '../support/paths.js';
+import { lines, printedBy } from '../support/program.js';
 
 t.test('the daemon is asked once, for a table or for JSON', async (t) => {
   const { path } = await startServer(t, fakeGenerator());

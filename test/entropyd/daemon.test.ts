@@ -22,9 +22,12 @@ import {
   type startDaemon,
 } from '../../src/entropyd/daemon.js';
 import type { ServiceManager } from '../../src/entropyd/systemd.js';
-import { unverifiable } from '../gateway/signatures/signed-calls.js';
-import { call, leaveStaleSocket } from '../gateway/support.js';
-import { freePath, programMs, startActivated, temporaryFolder, untilAnswers } from '../support.js';
+import { untilAnswers } from '../support/daemon.js';
+import { call, leaveStaleSocket } from '../support/gateway.js';
+import { freePath, temporaryFolder } from '../support/paths.js';
+import { startActivated } from '../support/program.js';
+import { unverifiable } from '../support/signing/signed-calls.js';
+import { programMs } from '../support/until.js';
 
 const { addon } = loadAddon();
 

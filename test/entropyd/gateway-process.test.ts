@@ -4,14 +4,9 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { gateway } from '../../src/entropyd/gateway-process.js';
-import {
-  fakeGenerator,
-  freePath,
-  setSocketVariable,
-  startActivated,
-  startServer,
-  temporaryFolder,
-} from '../support.js';
+import { fakeGenerator, startServer } from '../support/daemon.js';
+import { freePath, setSocketVariable, temporaryFolder } from '../support/paths.js';
+import { startActivated } from '../support/program.js';
 
 /** The status and body of GET /healthz on a Unix socket, once the gateway is there. */
 async function healthz(socketPath: string): Promise<{ status: number; body: string }> {

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { quickstart, quickstartAddress, quickstartSocket } from '../../src/entropyd/quickstart.js';
-import { temporaryFolder } from '../support.js';
+import { temporaryFolder } from '../support/paths.js';
 
 t.test('it stays in the working folder and on loopback', async (t) => {
   t.equal(quickstartSocket, '.entropyd/entropyd.sock');

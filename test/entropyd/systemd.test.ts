@@ -11,7 +11,8 @@ import {
   takePassedSockets,
   takeServiceManager,
 } from '../../src/entropyd/systemd.js';
-import { freePath, startFake } from '../support.js';
+import { startFake } from '../support/daemon.js';
+import { freePath } from '../support/paths.js';
 
 const pid = 42;
 const mine = (count: unknown, names?: string) => ({

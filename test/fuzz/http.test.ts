@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { startGateway } from '../../src/gateway/gateway.js';
-import { fakeSource, memoryLog } from '../gateway/support.js';
-import { freePath, startDaemonProgram, temporaryFolder } from '../support.js';
+import { fakeSource, memoryLog } from '../support/gateway.js';
+import { freePath, temporaryFolder } from '../support/paths.js';
+import { startDaemonProgram } from '../support/program.js';
 import { fuzzHttp } from './http.mjs';
 import { credentialsFile } from './http-requests.mjs';
 

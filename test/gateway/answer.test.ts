@@ -4,7 +4,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { malformedAnswer, send } from '../../src/gateway/answer.js';
-import { call, serve } from './support.js';
+import { call, serve } from '../support/gateway.js';
 
 const teapot = { status: 418, headers: { 'x-request-id': 'id-1' }, body: 'é' };
 

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type AuditEntry, createAudit, openAuditFile } from '../../src/gateway/audit.js';
-import { memoryLog } from './support.js';
+import { memoryLog } from '../support/gateway.js';
 
 const dir = t.testdir();
 const entry: AuditEntry = {

@@ -10,7 +10,7 @@ import type { Audit, AuditEntry } from '../../src/gateway/audit.js';
 import { createAccess } from '../../src/gateway/auth/credentials.js';
 import { createExchanges, createRouter, readBody } from '../../src/gateway/exchange.js';
 import { GatewayCounters } from '../../src/gateway/metrics.js';
-import { call, exchange, fakeSource, memoryLog, serve } from './support.js';
+import { call, exchange, fakeSource, memoryLog, serve } from '../support/gateway.js';
 
 /** A route that answers with what it was given, and refuses with the error's text. */
 function echoRoute(answer?: (request: GatewayRequest) => Promise<Answer>): Route {

@@ -17,10 +17,10 @@ import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
 import { type GatewayOptions, startGateway } from '../../src/gateway/gateway.js';
-import { samplesOf } from '../metrics-page.js';
-import { makeCertificate } from './certificates.js';
-import { signAws, signSdkHmac, unverifiable } from './signatures/signed-calls.js';
-import { call, failingSource, fakeSource, memoryLog } from './support.js';
+import { makeCertificate } from '../support/certificates.js';
+import { call, failingSource, fakeSource, memoryLog } from '../support/gateway.js';
+import { samplesOf } from '../support/metrics-page.js';
+import { signAws, signSdkHmac, unverifiable } from '../support/signing/signed-calls.js';
 
 // One directory for all: below a test's own name a path can pass the 107 bytes that a socket may have.
 const dir = t.testdir();

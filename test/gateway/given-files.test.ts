@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { loadGivenFiles } from '../../src/gateway/given-files.js';
-import { makeCertificate } from './certificates.js';
+import { makeCertificate } from '../support/certificates.js';
 
 const dir = t.testdir();
 const credentials = join(dir, 'credentials.toml');

@@ -13,8 +13,8 @@ import {
   httpLimits,
 } from '../../src/gateway/http-server.js';
 import { loadTls } from '../../src/gateway/private-files.js';
-import { makeCertificate } from './certificates.js';
-import { exchange, serve } from './support.js';
+import { makeCertificate } from '../support/certificates.js';
+import { exchange, serve } from '../support/gateway.js';
 
 const answerOk: RequestListener = (request, response) => {
   request.resume().once('end', () => response.end('ok'));

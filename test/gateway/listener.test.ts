@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { listen } from '../../src/gateway/listener.js';
-import { leaveStaleSocket } from './support.js';
+import { leaveStaleSocket } from '../support/gateway.js';
 
 // One directory for all: below a test's own name a path can pass the 107 bytes that a socket may have.
 const dir = t.testdir({ file: 'x' });

@@ -8,8 +8,8 @@ import {
   type GatewayFigures,
   gatewayMetrics,
 } from '../../src/gateway/metrics.js';
-import { metricsOf, samplesOf } from '../metrics-page.js';
-import { failingSource, fakeSource } from './support.js';
+import { failingSource, fakeSource } from '../support/gateway.js';
+import { metricsOf, samplesOf } from '../support/metrics-page.js';
 
 t.test('answers are counted by the class of their status', async (t) => {
   for (const [status, name] of [

@@ -10,7 +10,7 @@ import {
   readGivenFile,
   secretFault,
 } from '../../src/gateway/private-files.js';
-import { makeCertificate } from './certificates.js';
+import { makeCertificate } from '../support/certificates.js';
 
 const dir = t.testdir({ private: 'WonderfulSecret', folder: {} });
 const path = join(dir, 'private');

@@ -21,7 +21,8 @@ import {
 import { readDevice } from '../../src/generator/addon-generator.js';
 import { createGenerator } from '../../src/generator/create.js';
 import type { Generator, GeneratorOptions, GeneratorState } from '../../src/generator/interface.js';
-import { built, temporaryFolder } from '../support.js';
+import { temporaryFolder } from '../support/paths.js';
+import { built } from '../support/program.js';
 
 /** The DRBG's largest generate, bytes: SP 800-90A table 3. */
 const maxGenerateSize = 65_536;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { formats } from '../../src/entropyctl/random.js';
-import { built, lines, temporaryFolder } from '../support.js';
+import { temporaryFolder } from '../support/paths.js';
+import { built, lines } from '../support/program.js';
 import { helpOf } from './help.js';
 
 const scripts = fileURLToPath(new URL('../../dist/completions/', import.meta.url));

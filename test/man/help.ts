@@ -1,6 +1,6 @@
 /** What `--help` of the built programs prints, as names: the measure of pages and completion. */
 import { execFileSync } from 'node:child_process';
-import { built } from '../support.js';
+import { built } from '../support/program.js';
 
 /** A command as its help shows it. */
 export interface Shown {

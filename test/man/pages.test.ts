@@ -6,7 +6,8 @@ import t from 'tap';
 import { operationNames } from '../../src/apis/operations.js';
 import { configSchema, parseConfigFile } from '../../src/config/schema.js';
 import { credentialsSchema } from '../../src/gateway/auth/credentials-file.js';
-import { built, lines, temporaryFolder } from '../support.js';
+import { temporaryFolder } from '../support/paths.js';
+import { built, lines } from '../support/program.js';
 import { helpOf } from './help.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

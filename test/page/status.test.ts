@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { connect } from '../../src/client/client.js';
 import { createGenerator } from '../../src/generator/create.js';
-import { startServer } from '../support.js';
+import { startServer } from '../support/daemon.js';
 
 const { readStatus } = await import(new URL('../../page/status.js', import.meta.url).href);
 

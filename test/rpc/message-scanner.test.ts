@@ -3,7 +3,7 @@ import { Packr, Unpackr } from 'msgpackr';
 import t from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
 import { MessageScanner, maxDepth, maxRequestElements } from '../../src/rpc/message-scanner.js';
-import { pack } from '../support.js';
+import { pack } from '../support/raw.js';
 
 const limits = { size: 65_536, elements: maxRequestElements };
 

@@ -9,7 +9,7 @@ import {
   encodeRequest,
   encodeResult,
 } from '../../src/rpc/msgpack.js';
-import { message, pack, unpackAll } from '../support.js';
+import { message, pack, unpackAll } from '../support/raw.js';
 
 const maxId = 2 ** 32 - 1;
 const invalid = { name: 'EntropyError', code: 'ERR_MESSAGE' };

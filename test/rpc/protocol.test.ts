@@ -12,7 +12,7 @@ import {
   writeAnswerHeader,
   writeRandomRequest,
 } from '../../src/rpc/protocol.js';
-import { message, pack, unpackAll } from '../support.js';
+import { message, pack, unpackAll } from '../support/raw.js';
 
 const maxUint32 = 2 ** 32 - 1;
 

@@ -10,17 +10,8 @@ import { Connection } from '../../src/server/connection.js';
 import { Input } from '../../src/server/socket-input.js';
 import type { User } from '../../src/server/users.js';
 import { nobody } from '../../src/server/users.js';
-import {
-  collect,
-  exchange,
-  fakeGenerator,
-  message,
-  open,
-  serverContext,
-  startFake,
-  startServer,
-  unpackAll,
-} from '../support.js';
+import { fakeGenerator, serverContext, startFake, startServer } from '../support/daemon.js';
+import { collect, exchange, message, open, unpackAll } from '../support/raw.js';
 
 const fresh = { predictionResistance: true };
 const answer = (id: number, size: number, byte = 0xaa) => [1, id, null, Buffer.alloc(size, byte)];

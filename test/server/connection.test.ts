@@ -11,21 +11,18 @@ import { chunkSize } from '../../src/server/output-chunks.js';
 import { Input } from '../../src/server/socket-input.js';
 import type { User } from '../../src/server/users.js';
 import { nobody } from '../../src/server/users.js';
+import { fakeGenerator, serverContext, startFake, startServer } from '../support/daemon.js';
 import {
   collect,
   exchange,
-  fakeGenerator,
   maxMessageSize,
   message,
   open,
   pack,
-  serverContext,
-  startFake,
-  startServer,
   take,
   takeAnswers,
   unpackAll,
-} from '../support.js';
+} from '../support/raw.js';
 
 const wire = (size: number, byte = 0xaa): Buffer => Buffer.alloc(size, byte);
 const fresh = { predictionResistance: true };

@@ -6,20 +6,10 @@ import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { loadAddon } from '../../src/common/package.js';
 import { listen } from '../../src/server/listener.js';
-import { leaveStaleSocket } from '../gateway/support.js';
-import {
-  collect,
-  exchange,
-  fakeGenerator,
-  freePath,
-  message,
-  open,
-  serverContext,
-  startServer,
-  takeAnswers,
-  temporaryFolder,
-  unpackAll,
-} from '../support.js';
+import { fakeGenerator, serverContext, startServer } from '../support/daemon.js';
+import { leaveStaleSocket } from '../support/gateway.js';
+import { freePath, temporaryFolder } from '../support/paths.js';
+import { collect, exchange, message, open, takeAnswers, unpackAll } from '../support/raw.js';
 
 const permissions = 0o777;
 

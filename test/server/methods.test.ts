@@ -12,7 +12,8 @@ import {
   refuse,
 } from '../../src/server/methods.js';
 import { nobody } from '../../src/server/users.js';
-import { fakeGenerator, message, pack, serverContext } from '../support.js';
+import { fakeGenerator, serverContext } from '../support/daemon.js';
+import { message, pack } from '../support/raw.js';
 
 t.test('random takes a size, and a map of options', async (t) => {
   for (const [params, size, predictionResistance] of [

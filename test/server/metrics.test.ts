@@ -4,8 +4,8 @@ import type { SourceReport } from '../../src/common/package.js';
 import type { GeneratorStatus } from '../../src/generator/interface.js';
 import { Counters } from '../../src/server/activity.js';
 import { daemonMetrics } from '../../src/server/metrics.js';
-import { metricsOf, samplesOf } from '../metrics-page.js';
-import { lines } from '../support.js';
+import { metricsOf, samplesOf } from '../support/metrics-page.js';
+import { lines } from '../support/program.js';
 
 const source: SourceReport = {
   name: 'rdseed',

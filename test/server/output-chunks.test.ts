@@ -2,7 +2,7 @@ import t from 'tap';
 import { defaultLimits } from '../../src/config/config.js';
 import { type Chunk, chunkSize, OutputChunks } from '../../src/server/output-chunks.js';
 import { User } from '../../src/server/users.js';
-import { fakeGenerator } from '../support.js';
+import { fakeGenerator } from '../support/daemon.js';
 
 const newUser = () => new User(defaultLimits, () => 0);
 

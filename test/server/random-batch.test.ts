@@ -5,7 +5,8 @@ import { Counters } from '../../src/server/activity.js';
 import { type Member, RandomBatch, Turns } from '../../src/server/random-batch.js';
 import { run } from '../../src/server/random-run.js';
 import { Input } from '../../src/server/socket-input.js';
-import { fakeGenerator, message, unpackAll } from '../support.js';
+import { fakeGenerator } from '../support/daemon.js';
+import { message, unpackAll } from '../support/raw.js';
 
 /** What became of each member's requests, in order. */
 type Outcomes = [member: string, outcome: unknown][];

@@ -3,7 +3,7 @@ import { maxRandomSize } from '../../src/rpc/protocol.js';
 import { chunkSize } from '../../src/server/output-chunks.js';
 import { run } from '../../src/server/random-run.js';
 import { Input } from '../../src/server/socket-input.js';
-import { message, unpackAll } from '../support.js';
+import { message, unpackAll } from '../support/raw.js';
 
 const infinite = Number.POSITIVE_INFINITY;
 

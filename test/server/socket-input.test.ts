@@ -4,7 +4,7 @@ import { connect, createServer, Socket } from 'node:net';
 import t from 'tap';
 import { requestSlack } from '../../src/rpc/protocol.js';
 import { adopt, descriptor, Input, staticReadWorks } from '../../src/server/socket-input.js';
-import { freePath } from '../support.js';
+import { freePath } from '../support/paths.js';
 
 t.test('the self-test sees it work on this Node', async (t) => {
   t.equal(await staticReadWorks(), true);

@@ -4,7 +4,7 @@ import t from 'tap';
 import { type Addon, loadAddon } from '../../src/common/package.js';
 import { defaultLimits } from '../../src/config/config.js';
 import { identify, isAdmin, nobody, User, Users } from '../../src/server/users.js';
-import { freePath } from '../support.js';
+import { freePath } from '../support/paths.js';
 
 const unlimited = { ...defaultLimits, connectionsPerUser: 2 };
 

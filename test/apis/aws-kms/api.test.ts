@@ -11,17 +11,17 @@ import {
 import { EntropyError } from '../../../src/common/errors.js';
 import { createAccess } from '../../../src/gateway/auth/credentials.js';
 import {
-  signAws,
-  awsRequest as signedRequest,
-  unverifiable,
-} from '../../gateway/signatures/signed-calls.js';
-import {
   accessOf,
   answerOf,
   failingSource,
   fakeSource,
   gatewayRequest,
-} from '../../gateway/support.js';
+} from '../../support/gateway.js';
+import {
+  signAws,
+  awsRequest as signedRequest,
+  unverifiable,
+} from '../../support/signing/signed-calls.js';
 
 const awsJson = 'application/x-amz-json-1.1';
 const target = 'TrentService.GenerateRandom';

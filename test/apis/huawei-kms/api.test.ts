@@ -9,14 +9,14 @@ import {
 import type { Dialect } from '../../../src/apis/huawei-kms/format.js';
 import { EntropyError } from '../../../src/common/errors.js';
 import { createAccess } from '../../../src/gateway/auth/credentials.js';
-import { type Signer, signSdkHmac } from '../../gateway/signatures/signed-calls.js';
 import {
   accessOf,
   answerOf,
   failingSource,
   fakeSource,
   gatewayRequest,
-} from '../../gateway/support.js';
+} from '../../support/gateway.js';
+import { type Signer, signSdkHmac } from '../../support/signing/signed-calls.js';
 
 const goodSequence = '919c82d4-8046-4722-9094-35c3c6524cff';
 const goodBody = '{"random_data_length":"512"}';

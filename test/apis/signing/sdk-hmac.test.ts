@@ -8,7 +8,7 @@ import {
   verifySdkHmac,
 } from '../../../src/apis/signing/sdk-hmac.js';
 import { ServiceError } from '../../../src/common/errors.js';
-import { type SdkHmacSigning, signSdkHmac } from '../../gateway/signatures/sdk-hmac-signer.js';
+import { type SdkHmacSigning, signSdkHmac } from '../../support/signing/sdk-hmac-signer.js';
 import {
   body,
   byName,
@@ -31,7 +31,7 @@ import {
   wire,
   withField,
   withHeaders,
-} from '../../gateway/signatures/signing.js';
+} from '../../support/signing/signing.js';
 
 const now = Date.UTC(2019, 10, 15, 3, 36, 55);
 const minute = 60_000;

@@ -29,12 +29,8 @@ import {
   type UnsignedRequest,
   withField,
   withHeaders,
-} from '../../gateway/signatures/signing.js';
-import {
-  type Signing,
-  signWithAws4,
-  signWithSmithy,
-} from '../../gateway/signatures/sigv4-signers.js';
+} from '../../support/signing/signing.js';
+import { type Signing, signWithAws4, signWithSmithy } from '../../support/signing/sigv4-signers.js';
 
 const now = Date.UTC(2018, 10, 5, 22, 16, 4);
 const minute = 60_000;

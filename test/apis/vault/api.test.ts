@@ -9,14 +9,14 @@ import {
 } from '../../../src/apis/vault/api.js';
 import { EntropyError } from '../../../src/common/errors.js';
 import { type Access, createAccess } from '../../../src/gateway/auth/credentials.js';
-import { signAws, signSdkHmac } from '../../gateway/signatures/signed-calls.js';
 import {
   accessOf,
   answerOf,
   failingSource,
   fakeSource,
   gatewayRequest,
-} from '../../gateway/support.js';
+} from '../../support/gateway.js';
+import { signAws, signSdkHmac } from '../../support/signing/signed-calls.js';
 
 const token = { 'x-vault-token': 'token' };
 const answerHeaders = { 'Content-Type': 'application/json', 'x-request-id': 'id-1' };

@@ -7,7 +7,7 @@ import {
   TokenBucket,
 } from '../../../src/gateway/auth/credentials.js';
 import { parseCredentialsFile } from '../../../src/gateway/auth/credentials-file.js';
-import { accessOf } from '../support.js';
+import { accessOf } from '../../support/gateway.js';
 
 const file = parseCredentialsFile(
   `[[key]]

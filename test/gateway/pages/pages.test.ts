@@ -5,7 +5,13 @@ import { version } from '../../../src/common/package.js';
 import { createAccess } from '../../../src/gateway/auth/credentials.js';
 import { pageHeaders } from '../../../src/gateway/pages/front-page.js';
 import { isPage, type PagesOptions, pagesRoute } from '../../../src/gateway/pages/pages.js';
-import { accessOf, answerOf, failingSource, fakeSource, gatewayRequest } from '../support.js';
+import {
+  accessOf,
+  answerOf,
+  failingSource,
+  fakeSource,
+  gatewayRequest,
+} from '../../support/gateway.js';
 
 interface Asked {
   client?: RandomSource;

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { upstreamTarget } from '../../../../src/apis/aws-kms/upstream/endpoint.js';
 import { type AwsCredentials, createSigner } from '../../../../src/apis/aws-kms/upstream/resign.js';
-import { verifySignature } from '../../../gateway/signatures/verify-signature.js';
-import { gatewayRequest } from '../../../gateway/support.js';
+import { gatewayRequest } from '../../../support/gateway.js';
+import { verifySignature } from '../../../support/signing/verify-signature.js';
 
 const credentials = { accessKeyId: 'AKIDGATEWAY', secretAccessKey: 'gateway secret' };
 const provider = async () => credentials;

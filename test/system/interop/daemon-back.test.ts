@@ -1,0 +1,109 @@
+/** A daemon that is killed while a call waits for it, and comes back: every SDK's call succeeds. */
+import { setTimeout } from 'node:timers/promises';
+import { GenerateRandomCommand, KMSClient, type KMSClientConfig } from '@aws-sdk/client-kms';
+import t, { type Test } from 'tap';
+import { createRequestHandler } from '../../../src/client/aws-sdk-handler.js';
+import { connect } from '../../../src/client/client.js';
+import { startGateway } from '../../../src/gateway/gateway.js';
+import { untilAnswers } from '../../support/daemon.js';
+import { memoryLog } from '../../support/gateway.js';
+import { freePath } from '../../support/paths.js';
+import { built, Program } from '../../support/program.js';
+import { asClient, boto3, callWithBoto3 } from './boto3.js';
+import { testWith } from './installed.js';
+import { goodKey, writeKnownKeys } from './known-keys.js';
+
+const credentials = writeKnownKeys();
+
+/** The SDKs wait longer before each: seconds in all, in which a daemon starts. */
+const maxAttempts = 20;
+
+/** How long the daemon stays away: for at least one attempt. */
+const awayMs = 300;
+
+/** A daemon that hangs, and what asks it; `killAndStart` kills it when a call waits for it. */
+async function start(t: Test) {
+  const socketPath = freePath();
+  const startDaemon = () => new Program(t, [built('entropyd'), '--socket', socketPath]);
+  const daemon = startDaemon();
+  await untilAnswers(socketPath);
+  const client = connect({ socketPath });
+  t.teardown(() => client.close());
+  const failures: string[] = [];
+  let calls = 0;
+  const source = {
+    async random(size: number) {
+      calls++;
+      try {
+        return await client.random(size);
+      } catch (error) {
+        failures.push((error as { code: string }).code);
+        throw error;
+      }
+    },
+    health: () => client.health(),
+    status: () => client.status(),
+    metrics: () => client.metrics(),
+  };
+  /** Resolves when the daemon runs again. */
+  async function killAndStart(): Promise<void> {
+    while (calls === 0) await setTimeout(5);
+    await setTimeout(50); // the call is with the daemon, which does not answer
+    await daemon.kill('SIGKILL');
+    while (failures.length === 0) await setTimeout(5);
+    await setTimeout(awayMs);
+    startDaemon();
+  }
+  daemon.child.kill('SIGSTOP');
+  return { source, failures, killAndStart };
+}
+
+/** The same behind a gateway that verifies. */
+async function startBehindGateway(t: Test) {
+  const { source, ...rest } = await start(t);
+  const gateway = await startGateway({
+    listen: ['127.0.0.1:0'],
+    client: source,
+    dialect: 'otc',
+    credentials,
+    log: memoryLog(),
+  });
+  t.teardown(() => gateway.close());
+  return { ...rest, endpoint: `http://${gateway.addresses[0]}` };
+}
+
+async function succeeds(t: Test, config: KMSClientConfig, killAndStart: () => Promise<void>) {
+  const kms = new KMSClient({ region: 'us-east-1', credentials: goodKey, maxAttempts, ...config });
+  t.teardown(() => kms.destroy());
+  const [{ Plaintext, $metadata }] = await Promise.all([
+    kms.send(new GenerateRandomCommand({ NumberOfBytes: 32 })),
+    killAndStart(),
+  ]);
+  t.equal(Plaintext?.length, 32);
+  t.ok(Number($metadata.attempts) > 1, `${$metadata.attempts} attempts`);
+}
+
+t.test('the SDK for JavaScript, through the gateway', async (t) => {
+  const { endpoint, failures, killAndStart } = await startBehindGateway(t);
+  await succeeds(t, { endpoint }, killAndStart);
+  t.match(failures[0], /^ERR_(CONNECT|CLOSED|TIMEOUT)$/);
+});
+
+t.test('the SDK for JavaScript, through the handler', async (t) => {
+  const { source, failures, killAndStart } = await start(t);
+  await succeeds(t, { requestHandler: createRequestHandler({ client: source }) }, killAndStart);
+  t.match(failures[0], /^ERR_(CONNECT|CLOSED|TIMEOUT)$/);
+});
+
+testWith(boto3, 'boto3, through the gateway', async (t, python) => {
+  const { endpoint, failures, killAndStart } = await startBehindGateway(t);
+  const call = {
+    parameters: { NumberOfBytes: 32 },
+    client: asClient(goodKey),
+    attempts: maxAttempts,
+  };
+  const [[outcome]] = await Promise.all([callWithBoto3(python, endpoint, [call]), killAndStart()]);
+  t.match(outcome, { status: 200, size: 32, error: null });
+  t.ok(Number(outcome?.retries) > 0, `${outcome?.retries} retries`);
+  t.match(failures[0], /^ERR_(CONNECT|CLOSED|TIMEOUT)$/);
+});

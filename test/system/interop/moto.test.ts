@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+import {
+  CreateKeyCommand,
+  DecryptCommand,
+  EncryptCommand,
+  GenerateRandomCommand,
+  KMSClient,
+} from '@aws-sdk/client-kms';
+import type { Test } from 'tap';
+import { createUpstream } from '../../../src/apis/aws-kms/upstream/upstream.js';
+import { connect } from '../../../src/client/client.js';
+import { optional, pythonClient, testWith } from './installed.js';
+import { startRealPath, writeKeys } from './real-path.js';
+
+/** Neither Debian nor npm has it; upstream.test.ts shows the same with a double. */
+const moto = optional(
+  pythonClient('moto.server', 'moto with its server (Python package moto[server])'),
+);
+
+/** Longest that it may take to listen: it loads every service. */
+const startMs = 60_000;
+
+/** A port that was free a moment ago: moto takes a number, and tells none that it chose. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** moto's server until the test ends, and what it logs: a line for each request. */
+async function startMoto(t: Test, python: string): Promise<{ url: string; log: () => string }> {
+  const port = await freePort();
+  const server: ChildProcess = spawn(
+    python,
+    ['-m', 'moto.server', '-H', '127.0.0.1', '-p', `${port}`],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
+  t.teardown(async () => {
+    if (server.exitCode === null && server.kill()) await once(server, 'exit');
+  });
+  let log = '';
+  server.stderr?.on('data', (data) => {
+    log += data;
+  });
+  const url = `http://127.0.0.1:${port}`;
+  const deadline = performance.now() + startMs;
+  while (
+    !(await fetch(`${url}/moto-api/data.json`).then(
+      ({ ok }) => ok,
+      () => false,
+    ))
+  ) {
+    if (performance.now() > deadline || server.exitCode !== null) throw new Error(`moto: ${log}`);
+    await setTimeout(100);
+  }
+  return { url, log: () => log };
+}
+
+testWith(
+  moto,
+  "moto's server as the upstream: keys are its own, random bytes the daemon's",
+  async (t, python) => {
+    const key = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' };
+    const { url, log } = await startMoto(t, python);
+    const upstream = createUpstream({ url });
+    t.teardown(() => upstream.close());
+    const { port, socketPath } = await startRealPath(t, {
+      upstream,
+      credentials: writeKeys([key]),
+    });
+    const kms = new KMSClient({
+      region: 'eu-west-1',
+      credentials: key,
+      endpoint: `http://127.0.0.1:${port}`,
+    });
+    t.teardown(() => kms.destroy());
+    const daemon = connect({ socketPath });
+    t.teardown(() => daemon.close());
+
+    const { KeyMetadata } = await kms.send(new CreateKeyCommand({}));
+    const KeyId = KeyMetadata?.KeyId;
+    t.match(KeyMetadata?.Arn, /^arn:aws:kms:eu-west-1:/, "the signature's region got there");
+    const Plaintext = Buffer.from('attack at dawn');
+    const { CiphertextBlob } = await kms.send(new EncryptCommand({ KeyId, Plaintext }));
+    const decrypted = await kms.send(new DecryptCommand({ CiphertextBlob }));
+    t.equal(Buffer.from(decrypted.Plaintext ?? []).toString(), 'attack at dawn');
+    await t.rejects(kms.send(new EncryptCommand({ KeyId: 'none', Plaintext })), {
+      name: 'NotFoundException',
+    });
+
+    const requests = () => log().split('"POST / HTTP').length - 1;
+    const [asked, before] = [requests(), (await daemon.status()).randomBytes];
+    t.ok(asked >= 4, `moto logged ${asked} requests`);
+    const { Plaintext: bytes } = await kms.send(new GenerateRandomCommand({ NumberOfBytes: 1024 }));
+    t.equal(bytes?.length, 1024);
+    t.equal((await daemon.status()).randomBytes - before, 1024);
+    await setTimeout(200); // a line that were late would still come
+    t.equal(requests(), asked, 'moto was not asked for random bytes');
+  },
+);

@@ -1,0 +1,133 @@
+/** The files of kubernetes/ as Kubernetes reads them, and what its schema has to say of them. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { IDaemonSet } from 'kubernetes-models/apps/v1';
+import type { INetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1';
+import type { IPriorityClass } from 'kubernetes-models/scheduling.k8s.io/v1';
+import type { IConfigMap, INamespace, IPod, ISecret, IService } from 'kubernetes-models/v1';
+import typescript from 'typescript';
+import { parseAllDocuments } from 'yaml';
+
+/** Where they are. */
+export const folder = fileURLToPath(new URL('../../../kubernetes/', import.meta.url));
+
+/** The kinds that are used here. */
+export type Manifest =
+  | IConfigMap
+  | IDaemonSet
+  | INamespace
+  | INetworkPolicy
+  | IPod
+  | IPriorityClass
+  | ISecret
+  | IService;
+
+export type PodSpec = NonNullable<IPod['spec']>;
+
+/** One manifest and the file that it stands in. */
+export interface Found {
+  readonly file: string;
+  readonly manifest: Manifest;
+}
+
+/**
+ * Every manifest of a text.
+ * @param file for the messages of faults
+ * @throws where it is no YAML 1.2, or has a key twice
+ */
+export function parseManifests(text: string, file: string): Found[] {
+  return parseAllDocuments(text, { merge: false }).map((document) => {
+    const [fault] = document.errors;
+    if (fault !== undefined) throw new Error(`${file}: ${fault.message}`);
+    return { file, manifest: document.toJS() };
+  });
+}
+
+/** All of a variant but its kustomization, which is no object of a cluster. */
+export function manifestsOf(variant: 'gateway' | 'socket'): Found[] {
+  return readdirSync(join(folder, variant))
+    .filter((name) => name.endsWith('.yaml') && name !== 'kustomization.yaml')
+    .flatMap((name) => {
+      const file = join(variant, name);
+      return parseManifests(readFileSync(join(folder, file), 'utf8'), file);
+    });
+}
+
+/** The only manifest of a kind. */
+export function only<K extends Manifest['kind']>(
+  found: readonly Found[],
+  kind: K,
+  name?: string,
+): Extract<Manifest, { kind: K }> {
+  const of = found
+    .map(({ manifest }) => manifest)
+    .filter((each) => each.kind === kind && (name === undefined || each.metadata?.name === name));
+  if (of.length !== 1) throw new Error(`${of.length} of kind ${kind}, want 1`);
+  return of[0] as Extract<Manifest, { kind: K }>;
+}
+
+/** What a pod is made of, whether it stands for itself or is a template. */
+export function podOf(manifest: Manifest): PodSpec | undefined {
+  if (manifest.kind === 'Pod') return manifest.spec;
+  return manifest.kind === 'DaemonSet' ? manifest.spec?.template.spec : undefined;
+}
+
+/** Of `apps/v1`; the first group has no name: `v1`. */
+const moduleOf = ({ apiVersion }: Manifest) => `kubernetes-models/${apiVersion}`;
+
+/**
+ * What the OpenAPI schema of Kubernetes refuses: wrong types, missing members, formats.
+ * @returns one line a fault
+ */
+export async function schemaFaults(found: readonly Found[]): Promise<string[]> {
+  const faults: string[] = [];
+  for (const { file, manifest } of found) {
+    const models = await import(moduleOf(manifest)).catch(() => ({}));
+    const Model = models[manifest.kind];
+    if (Model === undefined) {
+      faults.push(`${file}: there is no ${manifest.kind} in ${manifest.apiVersion}`);
+      continue;
+    }
+    try {
+      new Model(manifest).validate();
+    } catch (error) {
+      faults.push(`${file}: ${(error as Error).message}`);
+    }
+  }
+  return faults;
+}
+
+/**
+ * What the schema lets pass and `kubectl apply` with strict field validation does not: members that
+ * nobody knows. The compiler finds them, since an object literal may have those of its type only.
+ * @returns one line a fault
+ */
+export function unknownMembers(found: readonly Found[]): string[] {
+  const name = join(folder, 'manifests.ts');
+  const text = found
+    .map(
+      ({ manifest }, i) =>
+        `const m${i}: import('${moduleOf(manifest)}').I${manifest.kind} = ${JSON.stringify(manifest)};`,
+    )
+    .join('\n');
+  const options: typescript.CompilerOptions = {
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+    types: [],
+    module: typescript.ModuleKind.ESNext,
+    moduleResolution: typescript.ModuleResolutionKind.Bundler,
+  };
+  const host = typescript.createCompilerHost(options);
+  const read = host.getSourceFile.bind(host);
+  host.getSourceFile = (each, ...rest) =>
+    each === name
+      ? typescript.createSourceFile(each, text, typescript.ScriptTarget.ESNext)
+      : read(each, ...rest);
+  const program = typescript.createProgram([name], options, host);
+  return typescript.getPreEmitDiagnostics(program).map(({ messageText, file, start = 0 }) => {
+    const line = file?.getLineAndCharacterOfPosition(start).line ?? 0;
+    return `${found[line]?.file}: ${typescript.flattenDiagnosticMessageText(messageText, ' ')}`;
+  });
+}

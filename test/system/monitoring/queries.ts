@@ -1,0 +1,99 @@
+/** The queries of rules and dashboard, and what each of them takes from a page of metrics. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parser } from '@prometheus-io/lezer-promql';
+import { parse } from 'yaml';
+
+/** A file of the repository. */
+export function repositoryFile(path: string): string {
+  return fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+}
+
+/** An alert of the rules, as Prometheus reads it. */
+export interface Alert {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** All of prometheus/entropyd.rules.yml. */
+export function readAlerts(): Alert[] {
+  const text = readFileSync(repositoryFile('prometheus/entropyd.rules.yml'), 'utf8');
+  return parse(text).groups.flatMap(({ rules }: { rules: Alert[] }) => rules);
+}
+
+/** A panel of the dashboard, as far as it is looked at. */
+export interface Panel {
+  readonly id: number;
+  readonly type: string;
+  readonly title: string;
+  readonly description?: string;
+  readonly datasource?: unknown;
+  readonly gridPos: {
+    readonly h: number;
+    readonly w: number;
+    readonly x: number;
+    readonly y: number;
+  };
+  readonly targets?: readonly { readonly expr: string; readonly datasource: unknown }[];
+}
+
+/** grafana/entropyd.json, as far as it is looked at. */
+export interface Dashboard {
+  readonly [name: string]: unknown;
+  readonly panels: readonly Panel[];
+  readonly templating: { readonly list: readonly Record<string, unknown>[] };
+}
+
+export function readDashboard(): Dashboard {
+  return JSON.parse(readFileSync(repositoryFile('grafana/entropyd.json'), 'utf8'));
+}
+
+/** A query as Grafana sends it to Prometheus. */
+export function withoutVariables(expr: string): string {
+  return expr.replaceAll('$__rate_interval', '1m').replaceAll('$instance', '.*');
+}
+
+/** Series that a query takes: a metric's name, with what is asked of its labels. */
+export interface Selector {
+  readonly name: string;
+  readonly matchers: readonly {
+    readonly label: string;
+    readonly operator: string;
+    readonly value: string;
+  }[];
+}
+
+/** What a query says. */
+export interface Query {
+  readonly selectors: readonly Selector[];
+  /** Labels of `by`, `on` and the like. */
+  readonly grouping: readonly string[];
+}
+
+/** @throws Error where `expr` is no PromQL */
+export function readQuery(expr: string): Query {
+  const selectors: {
+    name: string;
+    matchers: { label: string; operator: string; value: string }[];
+  }[] = [];
+  const grouping: string[] = [];
+  parser.parse(expr).iterate({
+    enter({ type, node, from, to }) {
+      const text = expr.slice(from, to);
+      if (type.isError) throw new Error(`no PromQL at character ${from}: ${expr}`);
+      if (type.name === 'VectorSelector') {
+        const name = node.getChild('Identifier');
+        selectors.push({ name: name ? expr.slice(name.from, name.to) : '', matchers: [] });
+      } else if (type.name === 'UnquotedLabelMatcher') {
+        const [, label = '', operator = '', value = ''] =
+          /^(\w+)\s*(=~|!~|!=|=)\s*"(.*)"$/s.exec(text) ?? [];
+        selectors.at(-1)?.matchers.push({ label, operator, value: JSON.parse(`"${value}"`) });
+      } else if (type.name === 'LabelName' && node.parent?.name === 'GroupingLabels')
+        grouping.push(text);
+    },
+  });
+  return { selectors, grouping };
+}

@@ -1,0 +1,69 @@
+/** What is in the package, and what is not. */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { temporaryFolder } from '../../support/paths.js';
+import { withTarball } from './tarball.js';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const maxPackedSize = 4 * 1024 * 1024;
+
+/** All that may be there, but for what the bundled packages have. */
+const wanted = [
+  /^(?:package\.json|binding\.gyp|LICENSE|(?:README|CHANGELOG|SECURITY)\.md)$/,
+  /^dist\/(?:[\w-]+\/)*[\w-]+\.d\.ts$/,
+  /^dist\/(?:index|aws-sdk|generator|entropyd|entropyctl)\.js$/,
+  /^dist\/(?:library|entropyd|entropyctl)-[\w-]+\.js$/,
+  /^dist\/third-party-licenses\.txt$/,
+  /^native\/(?:sources\/)?\w+\.(?:cc|h)$/,
+  /^native\/(?:core\.gypi|install\.cjs)$/,
+  /^prebuilds\/linux-(?:x64|arm64)\/entropyd\.glibc\.node$/,
+  /^systemd\/(?:[\w.-]+\/)?[\w-]+\.(?:service|socket|conf|toml|rules|sh)$/,
+  /^dist\/(?:man\/[\w.]+\.[158]|completions\/\w+)$/,
+  /^docs\/[\w-]+\.md$/,
+  /^page\/[\w-]+\.(?:html|css|js|svg)$/,
+  /^prometheus\/[\w.]+\.yml$/,
+  /^grafana\/\w+\.json$/,
+  /^kubernetes\/(?:Containerfile|(?:gateway|socket)\/[\w-]+\.(?:yaml|toml))$/,
+  /^node_modules\/(?:node-addon-api|node-gyp-build)\//,
+];
+
+await withTarball(async (tarball) => {
+  const unpacked = join(temporaryFolder(), 'package');
+  execFileSync('tar', ['-xzf', tarball, '-C', temporaryFolder()]);
+  const files = readdirSync(unpacked, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    statSync(join(unpacked, name)).isFile(),
+  );
+  const text = (name: string) => readFileSync(join(unpacked, name), 'latin1');
+
+  t.test('the package has what runs and what documents it, and is small', async (t) => {
+    t.strictSame(
+      files.filter((name) => !wanted.some((pattern) => pattern.test(name))),
+      [],
+      'nothing else: no test, no source map',
+    );
+    for (const pattern of wanted)
+      t.ok(
+        files.some((name) => pattern.test(name)),
+        String(pattern),
+      );
+    const { size } = statSync(tarball);
+    t.ok(size < maxPackedSize, `${size} bytes packed`);
+  });
+
+  t.test('no file has a secret, or a path of who made it', async (t) => {
+    // The placeholders of the documentation end in EXAMPLE.
+    const secret =
+      /-----BEGIN [A-Z ]*PRIVATE KEY|\b(?:AKIA|ASIA)(?!\w*EXAMPLE)[A-Z0-9]{16}\b|_authToken/;
+    const own = [root, `${homedir()}/`];
+    t.strictSame(
+      files.filter(
+        (name) => secret.test(text(name)) || own.some((path) => text(name).includes(path)),
+      ),
+      [],
+    );
+  });
+});

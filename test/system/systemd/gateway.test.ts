@@ -1,0 +1,111 @@
+/** The gateway's unit: restarts and crashes under HTTP load, and secrets that stay root's. */
+import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+import t from 'tap';
+import { makeCertificate } from '../../support/certificates.js';
+import { impossible, Machine } from './machine.js';
+
+const service = 'entropyd-gateway.service';
+const config = '/etc/entropyd/entropyd.toml';
+/** Processes of each kind, and connections of each process: http-load.mjs. */
+const clients = 2;
+const connections = 4;
+const pauseMs = 1_000;
+
+/** A program of this folder in one file, with the packages that it needs. */
+async function bundled(name: string): Promise<string> {
+  const input = fileURLToPath(new URL(name, import.meta.url));
+  const bundle = await rolldown({ input, platform: 'node' });
+  const { output } = await bundle.generate({ format: 'esm', codeSplitting: false });
+  return output[0].code;
+}
+
+async function all(machine: Machine): Promise<void> {
+  machine.sh('/usr/lib/node_modules/entropyd/systemd/install.sh --gateway');
+  machine.write('/opt/http-load.mjs', await bundled('http-load.mjs'));
+  const pid = () => machine.show(service, 'MainPID');
+
+  for (const [what, times, action] of [
+    ['restart', 3, `systemctl restart ${service}`],
+    ['kill -9', 2, `systemctl kill -s KILL --kill-who=main ${service}`],
+  ] as const)
+    await t.test(`${what} under load: no SDK loses a request`, async (t) => {
+      const load = (kind: string, during: () => Promise<void>) =>
+        machine.underLoad(clients, during, ['/opt/http-load.mjs', kind]);
+      let before = '';
+      const repeated = async () => {
+        for (let i = 0; i < times; i++) {
+          before = pid();
+          await setTimeout(pauseMs);
+          machine.sh(action);
+        }
+        await setTimeout(pauseMs);
+      };
+      let sdk = { answered: 0, failures: {}, worstMs: 0 };
+      const plain = await load('plain', async () => {
+        sdk = await load('sdk', repeated);
+      });
+      t.not(pid(), before, 'another process');
+      t.strictSame(sdk.failures, {}, 'the AWS SDK');
+      t.ok(sdk.answered > 50, `${sdk.answered} answered`);
+      // RFC 9112 9.5: a server may close a connection at any time, also while a request comes.
+      const { ECONNRESET = 0, EPIPE = 0, ...others } = plain.failures;
+      const ended = ECONNRESET + EPIPE;
+      t.strictSame(others, {}, 'who asks once sees connections end, and nothing else');
+      t.ok(ended <= clients * connections * times, 'each once at most');
+      t.ok(plain.answered > 50, `${plain.answered} answered`);
+      t.comment(`the AWS SDK: ${sdk.answered} answered, the longest after ${sdk.worstMs} ms`);
+      t.comment(
+        `a client that asks once: ${plain.answered} answered, ${ended} of ${clients * connections * times} connections ended under a request, the longest after ${plain.worstMs} ms`,
+      );
+    });
+
+  await t.test('credentials and TLS key that are root’s come by LoadCredential=', async (t) => {
+    const { certificate, key } = makeCertificate(t.testdir({}), 'gateway');
+    machine.write('/etc/entropyd/tls.pem', readFileSync(certificate, 'utf8'));
+    machine.write('/etc/entropyd/tls.key', readFileSync(key, 'utf8'));
+    const tokens = (token: string) =>
+      machine.write(
+        '/etc/entropyd/credentials.toml',
+        `[[token]]\nname = "a"\ntoken = "${token}"\n`,
+      );
+    tokens('known');
+    machine.sh('cd /etc/entropyd; chmod 600 tls.key credentials.toml');
+    const named = (folder: string) =>
+      machine.write(
+        config,
+        `[gateway]\ncredentials = "${folder}/credentials.toml"\ntls_cert = "/etc/entropyd/tls.pem"\ntls_key = "${folder}/tls.key"\n`,
+      );
+    const restart = () => machine.run(['systemctl', 'restart', service]).status;
+    named('/etc/entropyd');
+    t.equal(restart(), 1, 'of its own it cannot read them');
+
+    const dropIn = new URL('../../../systemd/drop-ins/gateway-credentials.conf', import.meta.url);
+    machine.write(`/etc/systemd/system/${service}.d/test.conf`, readFileSync(dropIn, 'utf8'));
+    machine.sh('systemctl daemon-reload');
+    const folder = `/run/credentials/${service}`;
+    named(folder);
+    t.equal(restart(), 0);
+    t.comment(machine.sh(`stat -c '%A %U %G %n' ${folder} ${folder}/*`));
+    const status = (token: string) =>
+      machine.sh(
+        `curl -sk -o /dev/null -w '%{http_code}' -H 'X-Auth-Token: ${token}' -d '{"random_data_length":"512"}' https://127.0.0.1:8478/v1.0/p/kms/gen-random`,
+      );
+    t.equal(status('known'), '200');
+    t.equal(status('unknown'), '403');
+    t.not(machine.run(['cat', `${folder}/tls.key`], 'nobody').status, 0, 'others cannot read them');
+    tokens('next');
+    machine.sh(`systemctl reload ${service}`);
+    t.equal(status('next'), '403', 'a reload reads the copies of the start');
+    t.equal(restart(), 0);
+    t.equal(status('next'), '200', 'a restart makes new ones');
+  });
+}
+
+const reason = impossible();
+if (reason !== undefined) {
+  if (process.env.CI === 'true') t.fail(`a machine with systemd: ${reason}`);
+  else t.plan(0, `no machine with systemd: ${reason}`);
+} else await all(await Machine.start(t));

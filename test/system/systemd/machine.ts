@@ -1,0 +1,197 @@
+/** A machine with a real systemd, by default with the package on it as npm's users install it. */
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
+import { cannotPack, tarball } from '../package/tarball.js';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const script = join(root, 'test/system/systemd/machine.sh');
+const commandMs = 60_000;
+
+/** Why no machine can be had here; undefined where one can. */
+export function impossible(): string | undefined {
+  const { status, stdout } = spawnSync(script, ['possible'], { encoding: 'utf8' });
+  return status === 0 ? cannotPack() : stdout.trim() || 'the tools of util-linux are missing';
+}
+
+/** The package on the machine as an operator installs it. */
+async function installPackage(tree: string): Promise<void> {
+  const to = join(tree, 'usr');
+  const args = ['install', '--global', '--offline', '--prefix', to, await tarball()];
+  execFileSync('npm', args, { cwd: tree, encoding: 'utf8' });
+  // The sandbox shows no home folder, where a version manager may keep it.
+  if (dirname(process.execPath) !== '/usr/bin') cpSync(process.execPath, join(to, 'bin/node'));
+}
+
+export interface Result {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** What clients under load saw. */
+export interface Load {
+  answered: number;
+  /** How often, by code and message. */
+  failures: Record<string, number>;
+  worstMs: number;
+}
+
+/** What a machine is made of. */
+export interface Parts {
+  /** The folder whose files it has. */
+  root: string;
+  /** Puts files of its own below `tree`. */
+  furnish(tree: string): Promise<void> | void;
+  /** Where Node and the library are, once they are installed. */
+  node: string;
+  library: string;
+}
+
+const npmParts: Parts = {
+  root: '/',
+  furnish: installPackage,
+  node: 'node',
+  library: '/usr/lib/node_modules/entropyd/dist/index.js',
+};
+
+export class Machine {
+  readonly #folder: string;
+  readonly #parts: Parts;
+
+  private constructor(folder: string, parts: Parts) {
+    this.#folder = folder;
+    this.#parts = parts;
+  }
+
+  /** Boots one that is gone when the test ends; neither /dev/hwrng nor a unit of ours is there yet. */
+  static async start(t: Test, parts: Parts = npmParts): Promise<Machine> {
+    const folder = mkdtempSync(join(tmpdir(), 'entropyd-machine-'));
+    const tree = join(folder, 'tree');
+    mkdirSync(tree);
+    await parts.furnish(tree);
+    for (const name of ['load.mjs', 'crowd.mjs', 'sandbox.mjs'])
+      cpSync(join(root, 'test/systemd', name), join(tree, 'opt', name));
+    t.teardown(() => {
+      spawnSync(script, ['stop', folder]);
+      rmSync(folder, { recursive: true, force: true });
+    });
+    const { status, stdout, stderr } = spawnSync(script, ['start', folder, parts.root], {
+      encoding: 'utf8',
+      timeout: commandMs,
+    });
+    if (status !== 0) throw new Error(`no machine: ${stderr}`);
+    t.comment(`systemd is ${stdout.trim()}`);
+    return new Machine(folder, parts);
+  }
+
+  /** Runs a command as root, or as another user. */
+  run(command: readonly string[], user?: string, input?: string): Result {
+    return spawnSync(script, ['exec', this.#folder, ...as(user), ...command], {
+      encoding: 'utf8',
+      timeout: commandMs,
+      input,
+    });
+  }
+
+  /** The same, where only success will do. @returns what was printed, without the last new line */
+  ok(command: readonly string[], user?: string, input?: string): string {
+    const { status, stdout, stderr } = this.run(command, user, input);
+    if (status !== 0) throw new Error(`${command.join(' ')}: ${status}\n${stdout}${stderr}`);
+    return stdout.trimEnd();
+  }
+
+  /** A shell script as root. */
+  sh(text: string): string {
+    return this.ok(['sh', '-ec', text]);
+  }
+
+  write(path: string, text: string): void {
+    this.ok(['sh', '-ec', 'mkdir -p "$(dirname "$0")"; cat >"$0"', path], undefined, text);
+  }
+
+  /** A property of a unit. */
+  show(unit: string, property: string): string {
+    return this.ok(['systemctl', 'show', '--value', '-p', property, unit]);
+  }
+
+  /** Resolves when `condition` does not throw or return false. */
+  async until<T>(what: string, condition: () => T | false, limitMs = 20_000): Promise<T> {
+    const deadline = performance.now() + limitMs;
+    for (;;) {
+      const value = condition();
+      if (value !== false) return value;
+      if (performance.now() > deadline) throw new Error(`not in time: ${what}`);
+      await setTimeout(100);
+    }
+  }
+
+  /** What a unit logged, oldest first. */
+  journal(unit: string): { priority: number; text: string }[] {
+    return this.ok(['journalctl', '-u', unit, '-o', 'json', '--no-pager'])
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line))
+      .map(({ PRIORITY, MESSAGE }) => ({ priority: Number(PRIORITY), text: String(MESSAGE) }));
+  }
+
+  /** Runs `action` while `clients` processes of nobody's ask without a pause; see load.mjs. */
+  async underLoad(
+    clients: number,
+    action: () => Promise<void>,
+    program: readonly string[] = ['/opt/load.mjs'],
+  ): Promise<Load> {
+    const { node, library } = this.#parts;
+    const client = [...as('nobody'), node, ...program, library];
+    const children = Array.from({ length: clients }, () =>
+      spawn(script, ['exec', this.#folder, ...client], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+        timeout: commandMs,
+      }),
+    );
+    const printed = children.map(async (child) => {
+      let text = '';
+      child.stdout.setEncoding('utf8').on('data', (data: string) => {
+        text += data;
+      });
+      await once(child, 'close');
+      return text;
+    });
+    const started = children.map(({ stdout }) => once(stdout, 'data'));
+    await Promise.race([Promise.all(started), ...printed.map(noLoad)]);
+    await action();
+    for (const { stdin } of children) stdin.end();
+    const all: Load = { answered: 0, failures: {}, worstMs: 0 };
+    for (const text of await Promise.all(printed)) {
+      const one = JSON.parse(text.trim().split('\n').at(-1) ?? '') as Load;
+      all.answered += one.answered;
+      all.worstMs = Math.max(all.worstMs, one.worstMs);
+      for (const [failure, count] of Object.entries(one.failures))
+        all.failures[failure] = (all.failures[failure] ?? 0) + count;
+    }
+    return all;
+  }
+}
+
+/** A client that ends before it is told to. */
+async function noLoad(printed: Promise<string>): Promise<never> {
+  throw new Error(`a client ended: ${await printed}`);
+}
+
+function as(user: string | undefined): string[] {
+  return user === undefined
+    ? []
+    : [
+        'setpriv',
+        '--reuid',
+        user,
+        '--regid',
+        user === 'nobody' ? 'nogroup' : user,
+        '--init-groups',
+      ];
+}

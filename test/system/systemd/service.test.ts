@@ -1,0 +1,445 @@
+/** The units on a real systemd. One machine serves all tests, in order: each leaves it as it was. */
+import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { impossible, type Load, Machine } from './machine.js';
+
+const systemd = fileURLToPath(new URL('../../../systemd/', import.meta.url));
+const unit = (name: string) => readFileSync(`${systemd}${name}`, 'utf8');
+
+const units = [
+  'entropyd.socket',
+  'entropyd.service',
+  'entropyd-gateway.socket',
+  'entropyd-gateway.service',
+];
+const config = '/etc/entropyd/entropyd.toml';
+const installed = '/usr/lib/node_modules/entropyd';
+const clients = 4;
+const loadMs = 3_000;
+
+/** What a udev rule runs, of the one that has `condition`. */
+const ruleCommand = (condition: string): string => {
+  const line = unit('udev/90-entropyd.rules')
+    .split('\n')
+    .find((each) => each.includes(condition) && each.includes('RUN+='));
+  return /RUN\+="([^"]+)"/.exec(line ?? '')?.[1] ?? 'false';
+};
+
+const reason = impossible();
+if (reason !== undefined) {
+  if (process.env.CI === 'true') t.fail(`a machine with systemd: ${reason}`);
+  else t.plan(0, `no machine with systemd: ${reason}`);
+} else await all(await Machine.start(t));
+
+async function all(machine: Machine): Promise<void> {
+  const pid = () => machine.show('entropyd.service', 'MainPID');
+  const restarts = () => Number(machine.show('entropyd.service', 'NRestarts'));
+  const status = () => JSON.parse(machine.ok(['entropyctl', 'status', '--json']));
+  const source = (name: string) =>
+    status().sources.find((each: { name: string }) => each.name === name);
+  const count = (pattern: RegExp, from = 'entropyd.service') =>
+    machine.journal(from).filter(({ text }) => pattern.test(text)).length;
+  const dropIn = (text: string | undefined, service = 'entropyd.service') => {
+    const path = `/etc/systemd/system/${service}.d/test.conf`;
+    if (text === undefined) machine.sh(`rm -f ${path}`);
+    else machine.write(path, text);
+    machine.sh('systemctl daemon-reload');
+  };
+  const random = (user?: string) =>
+    machine.ok(['entropyctl', 'random', '16', '--format', 'hex'], user);
+  /** Status and body of the gateway's answer. */
+  const get = (path: string) =>
+    machine.ok(
+      [
+        'node',
+        '-e',
+        `fetch('http://127.0.0.1:8478${path}').then(async (r) => console.log(r.status, await r.text()))`,
+      ],
+      'nobody',
+    );
+  const restart = () => machine.sh('systemctl restart entropyd.service');
+
+  await t.test('the units install by their script, and verify has nothing to say', async (t) => {
+    const { status: exitCode, stderr } = machine.run([
+      `${installed}/systemd/install.sh`,
+      '--gateway',
+    ]);
+    t.equal(exitCode, 0, stderr);
+    const verified = machine.run(['systemd-analyze', 'verify', ...units]);
+    t.match(verified, { status: 0, stdout: '', stderr: '' });
+    for (const [service, threshold] of [
+      ['entropyd.service', 4],
+      ['entropyd-gateway.service', 10],
+    ] as const) {
+      const { status, stdout } = machine.run([
+        'systemd-analyze',
+        'security',
+        '--offline=yes',
+        '--no-pager',
+        `--threshold=${threshold}`,
+        `/etc/systemd/system/${service}`,
+      ]);
+      t.equal(status, 0, stdout);
+      t.comment(stdout.trim().split('\n').at(-1));
+    }
+  });
+
+  await t.test('the first request starts the daemon, which says that it is ready', async (t) => {
+    t.equal(machine.show('entropyd.service', 'ActiveState'), 'inactive');
+    t.equal(
+      machine.sh('stat -c "%a %U" /run/entropyd /run/entropyd/entropyd.sock'),
+      '755 root\n666 root',
+    );
+    const start = performance.now();
+    t.match(random('nobody'), /^[0-9a-f]{32}$/);
+    t.comment(`answered after ${Math.round(performance.now() - start)} ms`);
+    t.equal(machine.show('entropyd.service', 'ActiveState'), 'active');
+    t.equal(machine.show('entropyd.service', 'StatusText'), 'Operational');
+    t.equal(machine.sh(`ps -o user= -p ${pid()}`).trim(), 'entropyd');
+    t.equal(machine.sh('systemctl is-system-running'), 'running');
+  });
+
+  await t.test('without /dev/hwrng it is operational, and says so once', async (t) => {
+    t.match(status(), { state: 'operational', memoryLocked: true });
+    t.match(source('hwrng'), { state: 'absent' });
+    t.match(
+      machine.journal('entropyd.service').filter(({ text }) => text.startsWith('{')),
+      [
+        { priority: 6, text: /"msg":"entropyd listening"/ },
+        { priority: 6, text: /"state":"operational"/ },
+      ],
+    );
+    t.equal(count(/"state":"operational"/), 1);
+  });
+
+  const noLoss = (t: Test, what: string, { answered, failures, worstMs }: Load) => {
+    t.strictSame(failures, {}, what);
+    t.ok(answered > 1_000, `${answered} answered`);
+    t.comment(`${what}: ${answered} answered, the longest after ${worstMs} ms`);
+  };
+
+  await t.test('a restart under load loses no request', async (t) => {
+    const before = pid();
+    noLoss(
+      t,
+      'restart',
+      await machine.underLoad(clients, async () => {
+        for (let i = 0; i < 3; i++) {
+          await setTimeout(loadMs / 4);
+          restart();
+        }
+        await setTimeout(loadMs / 4);
+      }),
+    );
+    t.not(pid(), before);
+    t.equal(restarts(), 0, 'none of its own');
+  });
+
+  await t.test('a reload under load loses no request and keeps the process', async (t) => {
+    const before = pid();
+    noLoss(
+      t,
+      'reload',
+      await machine.underLoad(clients, async () => {
+        for (let i = 0; i < 3; i++) {
+          await setTimeout(loadMs / 4);
+          machine.sh(i === 0 ? ruleCommand('NEW_VMGENID') : 'systemctl reload entropyd.service');
+        }
+        await setTimeout(loadMs / 4);
+      }),
+    );
+    t.equal(pid(), before);
+    t.equal(machine.show('entropyd.service', 'ActiveState'), 'active', 'ready again');
+    t.equal(count(/"msg":"generator reseeded"/), 3);
+    t.equal(count(/"msg":"configuration reloaded"/), 3);
+  });
+
+  await t.test('a killed daemon is back, and loses no request of the library', async (t) => {
+    const before = restarts();
+    noLoss(
+      t,
+      'kill',
+      await machine.underLoad(clients, async () => {
+        for (let i = 0; i < 2; i++) {
+          await setTimeout(loadMs / 3);
+          machine.sh('systemctl kill -s KILL --kill-who=main entropyd.service');
+        }
+        await setTimeout(loadMs / 3);
+      }),
+    );
+    t.equal(restarts(), before + 2);
+    t.equal(machine.show('entropyd.service', 'ActiveState'), 'active');
+  });
+
+  await t.test('the gateway starts with its first request, as another user', async (t) => {
+    t.equal(machine.show('entropyd-gateway.service', 'ActiveState'), 'inactive');
+    t.match(get('/healthz'), /^200 .*operational/s);
+    const gateway = machine.show('entropyd-gateway.service', 'MainPID');
+    t.equal(machine.sh(`ps -o user:20= -p ${gateway}`).trim(), 'entropyd-gateway');
+    t.equal(machine.show('entropyd-gateway.service', 'StatusText'), 'Listening on 127.0.0.1:8478');
+    machine.sh('systemctl restart entropyd-gateway.service');
+    t.match(get('/healthz'), /^200 /);
+  });
+
+  await t.test('one that answers is left alone, a stopped one is ended and started', async (t) => {
+    const services = ['entropyd.service', 'entropyd-gateway.service'];
+    const processes = () => services.map((service) => machine.show(service, 'MainPID'));
+    for (const service of services)
+      dropIn('[Service]\nWatchdogSec=2s\nTimeoutAbortSec=2s\n', service);
+    machine.sh(`systemctl restart ${services.join(' ')}`);
+    const watched = processes();
+    await setTimeout(5_000);
+    t.strictSame(processes(), watched, 'two and a half times the limit');
+    machine.sh(`kill -STOP ${watched.join(' ')}`);
+    for (const [i, service] of services.entries()) {
+      await machine.until('a new process', () => ![watched[i], '0'].includes(processes()[i]));
+      t.equal(count(/Watchdog timeout/, service), 1, service);
+      t.ok(Number(machine.show(service, 'NRestarts')) > 0);
+    }
+    t.match(random(), /^[0-9a-f]{32}$/);
+    t.match(get('/healthz'), /^200 /);
+    for (const service of services) dropIn(undefined, service);
+    machine.sh(`systemctl restart ${services.join(' ')}`);
+  });
+
+  await t.test(
+    'a hardware device that comes late is read, one that fails is told of once',
+    async (t) => {
+      // What udev does by the rule, where there is no udev: the node, its group, and the command.
+      const command = ruleCommand('ACTION=="add"');
+      const arrive = (numbers: string) =>
+        machine.sh(
+          `rm -f /dev/hwrng; mknod -m 600 /dev/hwrng c ${numbers}; systemd-tmpfiles --create entropyd.conf; ${command}`,
+        );
+      const before = pid();
+      arrive('10 183');
+      await machine.until('a restart', () => pid() !== before && pid() !== '0');
+      t.equal(machine.sh('stat -c "%a %U %G" /dev/hwrng'), '640 root entropyd');
+      const found = await machine.until('hwrng', () => {
+        const { state, lastError } = source('hwrng');
+        return state !== 'testing' && { state, lastError };
+      });
+      if (machine.run(['dd', 'if=/dev/hwrng', 'of=/dev/null', 'bs=8', 'count=1']).status === 0)
+        t.equal(found.state, 'passing', found.lastError);
+      else t.comment(`this host has none: ${found.lastError}`);
+      t.equal(status().state, 'operational');
+
+      const told = count(/"state":"degraded"/);
+      // Endless zeros, which the health tests refuse.
+      arrive('1 7');
+      await machine.until(
+        'degraded',
+        () => machine.show('entropyd.service', 'StatusText').startsWith('Degraded') || false,
+      );
+      t.match(source('hwrng'), { state: 'failed' });
+      t.match(
+        machine.show('entropyd.service', 'StatusText'),
+        /^Degraded, bytes are served: .*hwrng/,
+      );
+      t.match(random(), /^[0-9a-f]{32}$/);
+      await setTimeout(2_000);
+      t.equal(count(/"state":"degraded"/), told + 1);
+      t.match(
+        machine.journal('entropyd.service').findLast(({ text }) => /"state":"degraded"/.test(text)),
+        { priority: 4 },
+      );
+      machine.sh('rm /dev/hwrng');
+      restart();
+    },
+  );
+
+  await t.test('users are told apart in the sandbox, by quota and as administrators', async (t) => {
+    machine.sh(
+      'groupadd -f keepers; for u in alice bob; do useradd -U $u; done; usermod -aG keepers bob',
+    );
+    machine.sh(`cp ${config} /root/config`);
+    machine.write(
+      config,
+      '[access]\nadmin_group = "keepers"\n[limits]\nconnections_per_user = 2\n',
+    );
+    machine.sh('systemctl reload entropyd.service');
+    await machine.until('the reload', () => count(/configuration reloaded/) > 3);
+    t.match(machine.run(['entropyctl', 'reseed'], 'alice'), { status: 1, stderr: /administrator/ });
+    t.match(machine.run(['entropyctl', 'reseed'], 'bob'), { status: 0 });
+    t.match(machine.run(['entropyctl', 'reseed']), { status: 0 });
+    // Alice holds what she may have while Bob asks.
+    const both = () =>
+      machine.sh(`
+        as() { user=$1; shift; setpriv --reuid "$user" --regid "$user" --init-groups "$@"; }
+        mkfifo -m 666 /tmp/told /tmp/held
+        as alice sh -c 'node /opt/crowd.mjs </tmp/held >/tmp/told' &
+        exec 3>/tmp/held
+        read -r line </tmp/told
+        echo "alice $line"
+        echo "bob $(as bob node /opt/crowd.mjs </dev/null)"
+        exec 3>&-
+        wait
+        rm /tmp/told /tmp/held`);
+    t.equal(both(), 'alice bytes bytes ERR_BUSY\nbob bytes bytes ERR_BUSY');
+
+    // Why the unit does without PrivateUsers: everybody else is one user under it.
+    dropIn('[Service]\nPrivateUsers=yes\n');
+    restart();
+    t.equal(both(), 'alice bytes bytes ERR_BUSY\nbob ERR_BUSY ERR_BUSY ERR_BUSY');
+    t.match(machine.run(['entropyctl', 'reseed'], 'bob'), { status: 1, stderr: /administrator/ });
+    dropIn(undefined);
+    machine.sh(`cp /root/config ${config}`);
+    restart();
+  });
+
+  await t.test(
+    'a fault in the configuration keeps clients waiting, not refused, until it is mended',
+    async (t) => {
+      machine.sh(`cp ${config} /root/config`);
+      noLoss(
+        t,
+        'fault',
+        await machine.underLoad(clients, async () => {
+          machine.write(config, 'profle = "default"\n');
+          t.equal(machine.run(['systemctl', 'restart', 'entropyd.service']).status, 1);
+          t.match(
+            machine.journal('entropyd.service').findLast(({ text }) => /profle/.test(text)),
+            {
+              priority: 3,
+              text: /^entropyd: \/etc\/entropyd\/entropyd\.toml:1: profle: unknown key; the nearest is "profile"$/,
+            },
+          );
+          await setTimeout(3_000);
+          t.equal(machine.show('entropyd.socket', 'ActiveState'), 'active');
+          t.ok(count(/profle/) < 8, 'and tries about once a second');
+          machine.sh(`cp /root/config ${config}`);
+          await machine.until(
+            'the start',
+            () => machine.show('entropyd.service', 'StatusText') === 'Operational',
+          );
+          await setTimeout(loadMs / 3);
+        }),
+      );
+    },
+  );
+
+  await t.test(
+    'without the just-in-time compiler no page is writable and executable',
+    async (t) => {
+      dropIn(unit('drop-ins/no-jit.conf'));
+      restart();
+      t.match(random(), /^[0-9a-f]{32}$/);
+      t.equal(machine.show('entropyd.service', 'MemoryDenyWriteExecute'), 'yes');
+      t.equal(machine.show('entropyd.service', 'StatusText'), 'Operational');
+      t.equal(machine.sh(`grep -c ' .wx' /proc/${pid()}/maps || true`), '0');
+      dropIn(undefined);
+      restart();
+    },
+  );
+
+  await t.test('without the addon it says what to do, and the drop-in does it', async (t) => {
+    const hide = () => machine.sh(`cd ${installed}; mv prebuilds hidden`);
+    const show = () => machine.sh(`cd ${installed}; mv hidden prebuilds`);
+    hide();
+    t.equal(machine.run(['systemctl', 'restart', 'entropyd.service']).status, 1);
+    t.match(
+      machine.journal('entropyd.service').findLast(({ text }) => /Type=notify/.test(text)),
+      { priority: 3, text: /only the addon can send it: .*; the drop-in no-addon\.conf/ },
+    );
+    dropIn(unit('drop-ins/no-addon.conf'));
+    restart();
+    t.match(random('nobody'), /^[0-9a-f]{32}$/);
+    t.match(machine.run(['entropyctl', 'health']), { status: 1, stdout: /^WARNING - fallback/ });
+    show();
+    dropIn(undefined);
+    restart();
+    t.match(machine.run(['entropyctl', 'health']), { status: 0, stdout: /^OK/ });
+  });
+
+  await t.test('the drop-ins verify too', async (t) => {
+    for (const [name, service] of [
+      ['no-jit', 'entropyd.service'],
+      ['no-jit', 'entropyd-gateway.service'],
+      ['no-addon', 'entropyd-gateway.service'],
+      ['remote-gateway-socket', 'entropyd-gateway.socket'],
+      ['remote-gateway-service', 'entropyd-gateway.service'],
+      ['gateway-credentials', 'entropyd-gateway.service'],
+      ['containers-socket', 'entropyd.socket'],
+    ] as const) {
+      dropIn(unit(`drop-ins/${name}.conf`), service);
+      const verified = machine.run(['systemd-analyze', 'verify', service]);
+      t.match(verified, { status: 0, stdout: '', stderr: '' }, name);
+      dropIn(undefined, service);
+    }
+  });
+
+  await t.test(
+    'the sandboxes hold: no network for the daemon, no source for the gateway',
+    async (t) => {
+      machine.sh(
+        'ip address add 10.99.99.1/32 dev lo; [ -e /dev/hwrng ] || mknod -m 640 /dev/hwrng c 1 8; chgrp entropyd /dev/hwrng',
+      );
+      machine.write(
+        '/etc/systemd/system/listener.service',
+        `[Service]
+ExecStart=node -e "require('net').createServer(s=>s.destroy()).listen(22222,'0.0.0.0')"
+`,
+      );
+      machine.sh('systemctl daemon-reload; systemctl start listener.service; sleep 0.5');
+      const tryOut = (service: string): Record<string, string> => {
+        const text = unit(service)
+          .replace(/^(ExecReload|ExecStopPost|Restart|WatchdogSec|Requires|Wants|After)=.*$/gm, '')
+          .replace(/^Type=.*$/m, 'Type=oneshot')
+          .replace(/^ExecStart=.*$/m, 'ExecStart=node /opt/sandbox.mjs');
+        machine.write(`/etc/systemd/system/try-${service}`, text);
+        machine.sh(`systemctl daemon-reload; systemctl start try-${service}`);
+        const line = machine.journal(`try-${service}`).findLast(({ text }) => text.startsWith('{'));
+        return JSON.parse(line?.text ?? '{}');
+      };
+      const both = {
+        'write /etc': 'EROFS',
+        'write /run/entropyd': /^E(ROFS|ACCES)$/,
+        'write /usr': 'EROFS',
+        'see /home': /nothing|EACCES|EPERM/,
+        'see process 1': 'ENOENT',
+        'gain a privilege': 'refused',
+      };
+      const outside = JSON.parse(machine.ok(['node', '/opt/sandbox.mjs']));
+      t.match(
+        outside,
+        { 'connect to loopback': 'done', 'connect outside': 'done', 'open UDP': 'done' },
+        'outside of them',
+      );
+      t.match(tryOut('entropyd.service'), {
+        ...both,
+        'read hwrng': 'done',
+        'connect to loopback': 'EAFNOSUPPORT',
+        'connect outside': 'EAFNOSUPPORT',
+        'open UDP': 'EAFNOSUPPORT',
+      });
+      t.match(tryOut('entropyd-gateway.service'), {
+        ...both,
+        'read hwrng': 'ENOENT',
+        'connect to loopback': 'done',
+        'connect outside': /silence|EPERM/,
+      });
+      t.not(
+        machine.run(['head', '-c', '1', '/dev/hwrng'], 'entropyd-gateway').status,
+        0,
+        'nor by its own rights',
+      );
+      const namespaces = (name: string) =>
+        machine.sh(`readlink /proc/${machine.show(name, 'MainPID')}/ns/net`);
+      t.not(namespaces('entropyd.service'), machine.sh('readlink /proc/1/ns/net'));
+      machine.sh('rm /dev/hwrng');
+    },
+  );
+
+  await t.test('stopped, it takes the socket along', async (t) => {
+    machine.sh('systemctl stop entropyd.socket entropyd.service');
+    t.equal(machine.sh('ls /run/entropyd'), '');
+    t.equal(machine.show('entropyd.service', 'Result'), 'success');
+    t.equal(
+      machine.journal('entropyd.service').filter(({ text }) => /ERR_INTERNAL|Error:/.test(text))
+        .length,
+      0,
+    );
+  });
+}
