@@ -121,7 +121,7 @@ t.test('the operator reads the limits that hold', async (t) => {
       'unsent_bytes',
       `${mebibytes(unsentBytes)}; ${mebibytes(unsentBytesPerUser)}; 128 KiB a connection`,
     ],
-    ['fresh_requests_per_user', String(limits.freshRequestsPerUser)],
+    ['prediction_resistance_requests_per_user', String(limits.predictionResistanceRequestsPerUser)],
     ['message_seconds', `${limits.messageSeconds} s; ${limits.stallSeconds} s`],
     [
       'reseed_requests',

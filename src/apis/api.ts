@@ -14,7 +14,7 @@ export interface RandomSource {
 }
 
 /** The APIs, as the audit log and the metrics call them. */
-export const apiNames = ['aws-kms', 'gen-random', 'vault'] as const;
+export const apiNames = ['aws-kms', 'huawei-kms', 'vault'] as const;
 
 export type ApiName = (typeof apiNames)[number];
 

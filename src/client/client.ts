@@ -63,7 +63,7 @@ export class Client {
       path: clientSocket(options.socketPath),
       mixLocal: options.mixLocal ?? true,
       maxPending,
-      wholeTurns: options.wholeTurns ?? false,
+      coalesce: options.coalesce ?? 'tick',
     });
     this.#caller = new Caller(this.#channel, timeoutMs, options.signal);
     this.#dialect = options.dialect ?? 'otc';

@@ -23,11 +23,11 @@ export interface ClientOptions {
    */
   maxPending?: number;
   /**
-   * Sends calls with all others of one turn of the event loop, not only of one tick. For servers,
-   * whose requests each have a tick of their own: less work in all; for others it is a delay.
-   * Default false.
+   * When queued calls are sent: together at the end of the current tick (default), or of the current
+   * turn of the event loop. `turn` suits servers, whose requests each have a tick of their own; a
+   * program that makes one call at a time only waits longer.
    */
-  wholeTurns?: boolean;
+  coalesce?: 'tick' | 'turn';
 }
 
 export interface CallOptions {

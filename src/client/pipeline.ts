@@ -16,7 +16,7 @@ export interface ChannelOptions {
   /** Calls in the queue at most, 1 or more; those count too whose late answer is to be dropped. */
   maxPending: number;
   /** Send with all calls of a turn of the event loop, not of a tick; default false. */
-  wholeTurns?: boolean;
+  coalesce?: 'tick' | 'turn';
 }
 
 /** Ids have 32 bits. */
@@ -52,10 +52,10 @@ export class Channel {
     this.#flush();
   };
 
-  constructor({ path, mixLocal, maxPending, wholeTurns = false }: ChannelOptions) {
+  constructor({ path, mixLocal, maxPending, coalesce = 'tick' }: ChannelOptions) {
     this.#path = path;
     this.#maxPending = maxPending;
-    this.#soon = wholeTurns ? setImmediate : process.nextTick;
+    this.#soon = coalesce === 'turn' ? setImmediate : process.nextTick;
     this.#reader = new AnswerReader(mixLocal);
     this.#connector = new Connector(path, {
       connected: () => this.#flush(),

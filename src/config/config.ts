@@ -49,7 +49,7 @@ export const defaultLimits: Limits = {
   bytesPerSecondPerUser: 0,
   unsentBytes: 64 * mebibyte,
   unsentBytesPerUser: 16 * mebibyte,
-  freshRequestsPerUser: 64,
+  predictionResistanceRequestsPerUser: 64,
   messageSeconds: 10,
   stallSeconds: 60,
 };
@@ -81,7 +81,8 @@ function limits(file: NonNullable<FileConfig['limits']>): Limits {
     bytesPerSecondPerUser: file.bytes_per_second_per_user ?? standard.bytesPerSecondPerUser,
     unsentBytes: file.unsent_bytes ?? standard.unsentBytes,
     unsentBytesPerUser: file.unsent_bytes_per_user ?? standard.unsentBytesPerUser,
-    freshRequestsPerUser: file.fresh_requests_per_user ?? standard.freshRequestsPerUser,
+    predictionResistanceRequestsPerUser:
+      file.prediction_resistance_requests_per_user ?? standard.predictionResistanceRequestsPerUser,
     messageSeconds: file.message_seconds ?? standard.messageSeconds,
     stallSeconds: file.stall_seconds ?? standard.stallSeconds,
   };
@@ -255,7 +256,7 @@ export interface Limits {
   unsentBytes: number;
   unsentBytesPerUser: number;
   /** Requests with prediction resistance that may wait for entropy. */
-  freshRequestsPerUser: number;
+  predictionResistanceRequestsPerUser: number;
   /** For a message to arrive whole, and for the kernel to take a piece of an answer. */
   messageSeconds: number;
   stallSeconds: number;

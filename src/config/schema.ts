@@ -39,7 +39,7 @@ export const configSchema = v.strictObject({
       bytes_per_second_per_user: v.optional(integer(0, uint32)),
       unsent_bytes: v.optional(integer(chunkBytes, uint32)),
       unsent_bytes_per_user: v.optional(integer(chunkBytes, uint32)),
-      fresh_requests_per_user: v.optional(integer(1, 65_536)),
+      prediction_resistance_requests_per_user: v.optional(integer(1, 65_536)),
       message_seconds: v.optional(integer(1, 3_600)),
       stall_seconds: v.optional(integer(1, 3_600)),
     }),

@@ -139,7 +139,7 @@ export async function startDaemon({
         import('../gateway/gateway.js'),
       ]);
       const client = connect({
-        wholeTurns: true,
+        coalesce: 'turn',
         ...(watched === undefined ? {} : { socketPath: watched }),
       });
       parts.push(client);

@@ -36,7 +36,7 @@ export async function gateway(options: GatewayCommandFlags): Promise<void> {
     const { socket, upstream: url, upstreamResign, ...config } = await loadGatewayConfig(flags);
     const upstream = url === undefined ? undefined : await openUpstream(url, upstreamResign);
     const client = connect({
-      wholeTurns: true,
+      coalesce: 'turn',
       ...(socket === undefined ? {} : { socketPath: socket }),
     });
     const log = await createLogger();

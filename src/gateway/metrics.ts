@@ -73,7 +73,7 @@ export class GatewayCounters {
   running = 0;
   readonly apis: Readonly<Record<(typeof apiLabels)[number], ApiCounters>> = {
     'aws-kms': new ApiCounters(),
-    'gen-random': new ApiCounters(),
+    'huawei-kms': new ApiCounters(),
     vault: new ApiCounters(),
     other: new ApiCounters(),
   };
@@ -138,7 +138,7 @@ function addRequests(page: MetricsPage, counters: GatewayCounters): void {
         values(counters.apis[api])[name],
       ]),
     );
-  page.gauge('entropyd_gateway_requests_running', 'Requests under way', counters.running);
+  page.gauge('entropyd_gateway_requests_in_flight', 'Requests under way', counters.running);
   page.counter(
     'entropyd_gateway_requests_total',
     'Requests answered, by API and class of the status',
@@ -155,7 +155,7 @@ function addRequests(page: MetricsPage, counters: GatewayCounters): void {
     each(({ randomBytes }) => randomBytes),
   );
   page.histogram(
-    'entropyd_gateway_answer_seconds',
+    'entropyd_gateway_request_duration_seconds',
     'Time from a whole request to its random bytes, by API',
     each(({ times }) => times.counts()),
   );

@@ -85,7 +85,7 @@ function addService(page: MetricsPage, { counters, limits }: DaemonFigures): voi
     socketErrorCodes.map((code) => [{ code }, counters.errors.get(code) ?? 0]),
   );
   page.histogram(
-    'entropyd_serving_seconds',
+    'entropyd_request_duration_seconds',
     'Time from a read to its last write',
     counters.serving(),
   );

@@ -9,7 +9,10 @@ import { descriptor } from './socket-input.js';
 /** Read at every use, so that a reload changes them for all: a lower one refuses what is new. */
 export type UserLimits = Pick<
   Limits,
-  'connectionsPerUser' | 'bytesPerSecondPerUser' | 'unsentBytesPerUser' | 'freshRequestsPerUser'
+  | 'connectionsPerUser'
+  | 'bytesPerSecondPerUser'
+  | 'unsentBytesPerUser'
+  | 'predictionResistanceRequestsPerUser'
 >;
 
 /** Milliseconds, as `performance.now()`. */
@@ -45,7 +48,7 @@ export class User {
 
   /** False at the limit, and `endFresh` does not follow. */
   beginFresh(): boolean {
-    if (this.#fresh >= this.#limits.freshRequestsPerUser) return false;
+    if (this.#fresh >= this.#limits.predictionResistanceRequestsPerUser) return false;
     this.#fresh++;
     return true;
   }

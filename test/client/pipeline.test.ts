@@ -84,7 +84,7 @@ t.test('by whole turns, requests of several ticks leave in one write', async (t)
     socket.on('data', (data) => reads.push(unpackAll(data)));
     answering(honest)(socket);
   });
-  const to = channel(t, path, { wholeTurns: true });
+  const to = channel(t, path, { coalesce: 'turn' });
   await random(to, 1);
   reads.length = 0;
   const first = random(to, 2);

@@ -255,16 +255,16 @@ t.test('/metrics counts what all listeners served, and follows a new certificate
   for (const [name, value] of [
     ['requests_total{api="aws-kms",status="2xx"}', 1],
     ['requests_total{api="aws-kms",status="4xx"}', 1],
-    ['requests_total{api="gen-random",status="2xx"}', 1],
+    ['requests_total{api="huawei-kms",status="2xx"}', 1],
     ['requests_total{api="vault",status="4xx"}', 1],
     ['requests_total{api="other",status="2xx"}', 1],
     ['errors_total{api="aws-kms",reason="authentication"}', 1],
     ['errors_total{api="vault",reason="authentication"}', 1],
     ['random_bytes_total{api="aws-kms"}', 32],
-    ['random_bytes_total{api="gen-random"}', 64],
-    ['answer_seconds_count{api="gen-random"}', 1],
+    ['random_bytes_total{api="huawei-kms"}', 64],
+    ['request_duration_seconds_count{api="huawei-kms"}', 1],
     ['connections_total', 6],
-    ['requests_running', 1],
+    ['requests_in_flight', 1],
     ['audit_dropped_total', 0],
   ] as const)
     t.equal(found.get(`entropyd_gateway_${name}`), value, name);
@@ -302,7 +302,7 @@ t.test('writes an audit line for each request, with no bytes and no secrets', as
     body,
   });
   const aws = { api: 'aws-kms', operation: 'GenerateRandom', size: null, client: '127.0.0.1' };
-  const other = { api: 'gen-random', operation: null, key: null, size: null };
+  const other = { api: 'huawei-kms', operation: null, key: null, size: null };
   const tokened = (token: string) => ({ ...genRandomCall, headers: { 'x-auth-token': token } });
   const table = [
     [

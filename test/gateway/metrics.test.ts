@@ -50,7 +50,7 @@ t.test('failures are counted by their reason', async (t) => {
 
 t.test('each API has its own figures, and pages are others', async (t) => {
   const counters = new GatewayCounters();
-  for (const api of ['aws-kms', 'gen-random', 'vault', undefined] as const)
+  for (const api of ['aws-kms', 'huawei-kms', 'vault', undefined] as const)
     counters.of(api).answered(200, { size: null }, 0);
   for (const api of apiLabels) t.equal(counters.apis[api].answers['2xx'], 1, api);
 });
@@ -105,19 +105,19 @@ t.test('the page has every figure', async (t) => {
     ['connections_open', 5],
     ['connections_total', 9],
     ['connections_refused_total', 2],
-    ['requests_running', 3],
+    ['requests_in_flight', 3],
     ['requests_total{api="aws-kms",status="2xx"}', 1],
-    ['requests_total{api="gen-random",status="2xx"}', 0],
+    ['requests_total{api="huawei-kms",status="2xx"}', 0],
     ['requests_total{api="vault",status="4xx"}', 1],
     ['requests_total{api="other",status="5xx"}', 0],
     ['errors_total{api="vault",reason="overload"}', 1],
     ['errors_total{api="aws-kms",reason="authentication"}', 0],
     ['random_bytes_total{api="aws-kms"}', 32],
-    ['random_bytes_total{api="gen-random"}', 0],
-    ['answer_seconds_bucket{api="aws-kms",le="0.0001"}', 0],
-    ['answer_seconds_bucket{api="aws-kms",le="0.00025"}', 1],
-    ['answer_seconds_count{api="aws-kms"}', 1],
-    ['answer_seconds_count{api="vault"}', 0],
+    ['random_bytes_total{api="huawei-kms"}', 0],
+    ['request_duration_seconds_bucket{api="aws-kms",le="0.0001"}', 0],
+    ['request_duration_seconds_bucket{api="aws-kms",le="0.00025"}', 1],
+    ['request_duration_seconds_count{api="aws-kms"}', 1],
+    ['request_duration_seconds_count{api="vault"}', 0],
     ['audit_dropped_total', 6],
     ['certificate_expiry_timestamp_seconds', 7e9],
     ['upstream_requests_total{outcome="no_answer"}', 4],

@@ -727,7 +727,7 @@ t.test('of one user, so many requests with prediction resistance may wait', asyn
   const { path, context } = await startServer(
     t,
     fakeGenerator({ fillFresh: () => new Promise((resolve) => waiting.push(resolve)) }),
-    { limits: { freshRequestsPerUser: 3 } },
+    { limits: { predictionResistanceRequestsPerUser: 3 } },
   );
   const sockets = await Promise.all(Array.from({ length: 3 }, () => open(t, path)));
   for (const socket of sockets) socket.write(message(1, 'random', [5, fresh]));

@@ -119,7 +119,7 @@ t.test('reads are counted in a histogram', async (t) => {
     ['sum', counters.serving().seconds],
     ['count', 3],
   ] as const)
-    t.equal(found.get(`entropyd_serving_seconds_${name}`), value, name);
+    t.equal(found.get(`entropyd_request_duration_seconds_${name}`), value, name);
 });
 
 t.test('every metric has its help and type, once, and the page ends with a line end', async (t) => {

@@ -31,7 +31,11 @@ t.test('a limit that changes holds from then on', async (t) => {
 });
 
 t.test('what is taken is given back: room for output, and places for fresh bytes', async (t) => {
-  const limits = { ...defaultLimits, unsentBytesPerUser: 100, freshRequestsPerUser: 2 };
+  const limits = {
+    ...defaultLimits,
+    unsentBytesPerUser: 100,
+    predictionResistanceRequestsPerUser: 2,
+  };
   const user = new User(limits, () => 0);
   for (let round = 0; round < 2; round++) {
     t.strictSame(

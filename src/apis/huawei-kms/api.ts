@@ -54,7 +54,7 @@ export function genRandomRoute({
   nodeSdkErrors = false,
 }: GenRandomOptions): Route {
   return {
-    api: 'gen-random',
+    api: 'huawei-kms',
     bodyLimitBytes,
     async answer(request) {
       const { size } = checkedRequest(request, dialect, access);
