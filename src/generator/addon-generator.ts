@@ -215,7 +215,7 @@ export async function readDevice(
       });
       if (read?.bytesRead === 0) throw new Error(`ends after ${at} of ${size} bytes`);
       at += read?.bytesRead ?? 0;
-      if (clock.now() > deadline)
+      if (at < size && clock.now() > deadline)
         throw new Error(`gave ${at} of ${size} bytes in ${deviceTimeoutMs / 1000} s`);
       if (read === undefined) await clock.pause();
     }
