@@ -1,8 +1,8 @@
 /**
- * Bundles the programs and the library's entries with the packages that they import, and replaces what
- * tsc made of them in dist/. Each becomes the entry itself, a part with what it starts with, and a part for
- * each dynamic import, which is loaded on demand. A program then starts with three files instead of forty,
- * and an installation fetches no package.
+ * Bundles the programs and the library's entries with the packages that they import, and replaces
+ * what tsc made of them in dist/. Each becomes the entry itself, a part with what it starts with,
+ * and a part for each dynamic import, which is loaded on demand. A program then starts with three
+ * files instead of forty, and an installation fetches no package.
  */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,10 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 const folder = join(root, 'dist');
-/** Entries that are bundled together, by the prefix of their parts. If programs shared parts, they would load more. */
+/**
+ * Entries that are bundled together, by the prefix of their parts. If programs shared parts, they
+ * would load more.
+ */
 const bundles = {
   entropyd: ['entropyd'],
   entropyctl: ['entropyctl'],
@@ -56,11 +59,11 @@ async function bundle(rolldown, prefix, names) {
     sourcemap: true,
     sourcemapExcludeSources: true,
     comments: { legal: true, annotation: false, jsdoc: false },
-    // With a hash, a daemon whose files are replaced while it runs fails to load a part; it never mixes
-    // two versions.
+    // With a hash, a daemon whose files are replaced while it runs fails to load a part; it never
+    // mixes two versions.
     chunkFileNames: `${prefix}-[name]-[hash].js`,
-    // Parts import from the main part, not from the entry: a program awaits its own end at the top level,
-    // so a part that imported from it would never load.
+    // Parts import from the main part, not from the entry: a program awaits its own end at the top
+    // level, so a part that imported from it would never load.
     codeSplitting: {
       groups: [{ name: 'main', tags: ['$initial'], test: (id) => !entries.includes(id) }],
     },
@@ -69,7 +72,8 @@ async function bundle(rolldown, prefix, names) {
   return output.flatMap(({ moduleIds = [] }) => moduleIds);
 }
 
-// If the bundler has no binary for this processor, tsc's modules stay. They work, but start more slowly.
+// If the bundler has no binary for this processor, tsc's modules stay. They work, but start more
+// slowly.
 const bundler = await import('rolldown').catch((error) => {
   console.warn(`entropyd: the programs are not bundled: ${error.message}`);
 });

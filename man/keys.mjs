@@ -1,4 +1,6 @@
-/** The keys of the TOML files: what each takes, from the schemas that check them, and its default. */
+/**
+ * The keys of the TOML files: what each takes, from the schemas that check them, and its default.
+ */
 import { defaults } from '../dist/config/config.js';
 import { camelCase } from '../dist/config/load.js';
 import { configSchema } from '../dist/config/schema.js';

@@ -107,7 +107,10 @@ t.test('the license of every bundled package is included', async (t) => {
     t.match(text, /^\S+ \d+\.\d+\.\d+\n\n.*(?:copyright|licen[cs]e)/is, text.slice(0, 40));
 });
 
-/** Installs the bundles and nothing else. @returns the package's directory, in that of an application */
+/**
+ * Installs the bundles and nothing else. @returns the package's directory, in that of an
+ * application
+ */
 function installBundles(): string {
   const application = mkdtempSync(join(temporaryFolder(), 'alone-'));
   const copy = join(application, 'node_modules', 'entropyd');

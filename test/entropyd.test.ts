@@ -65,8 +65,8 @@ t.test('SIGTERM and SIGINT end it with 0, and remove its socket', async (t) => {
 const largest = 1_048_576;
 
 /**
- * A client that has asked for four times more than any socket buffer holds, and that stopped reading when
- * the first bytes came: the daemon has then read its requests, which were one write.
+ * A client that has asked for four times more than any socket buffer holds, and that stopped
+ * reading when the first bytes came: the daemon has then read its requests, which were one write.
  */
 async function stalledClient(t: Test, path: string): Promise<{ socket: Socket; parts: Buffer[] }> {
   const socket = await open(t, path);

@@ -39,8 +39,8 @@ export class EntropyError extends Error {
 }
 
 /**
- * A failure in the terms of one HTTP API. The code is the API's error type (`ValidationException`) or
- * error number (`KMS.1801`).
+ * A failure in the terms of one HTTP API. The code is the API's error type (`ValidationException`)
+ * or error number (`KMS.1801`).
  */
 export class ServiceError extends Error {
   override name = 'ServiceError';
@@ -62,8 +62,8 @@ export function errorCode(error: unknown): ErrorCode {
 
 /**
  * What a failure means to a client, whatever an API calls it. `overload`: too much at once;
- * `unavailable`: no bytes now, but soon; `tooLarge`: the body is too large; `fault`: the generator is
- * in its error state, or the program has a defect.
+ * `unavailable`: no bytes now, but soon; `tooLarge`: the body is too large; `fault`: the generator
+ * is in its error state, or the program has a defect.
  */
 export type FailureKind = 'overload' | 'unavailable' | 'tooLarge' | 'fault';
 

@@ -55,7 +55,10 @@ const priorities: readonly (readonly [level: number, priority: number])[] = [
 ];
 const debugPriority = 7;
 
-/** Whether standard error goes to the journal: JOURNAL_STREAM has its device and inode (systemd.exec(5)). */
+/**
+ * Whether standard error goes to the journal: JOURNAL_STREAM has its device and inode
+ * (systemd.exec(5)).
+ */
 export function isJournal(env: NodeJS.ProcessEnv = process.env, fd = standardError): boolean {
   if (env.JOURNAL_STREAM === undefined) return false;
   try {
@@ -84,7 +87,8 @@ const levels: Record<string, { word: string; style: Style }> = {
 const otherLevel = { word: 'DEBUG', style: 'dim' } as const;
 
 /**
- * Formats a log line for a terminal: time of day in UTC, level, message, then fields as `name=value`.
+ * Formats a log line for a terminal: time of day in UTC, level, message, then fields as
+ * `name=value`.
  * @param json one JSON line of the log
  * @returns one line, with its line feed
  */
@@ -124,9 +128,7 @@ interface Kind {
   stop: () => void;
 }
 
-/**
- * Log throttle: logs the first failure of each kind, then a count per minute. Keeps no process alive.
- */
+/** Logs the first failure of each kind, then a count per minute. Keeps no process alive. */
 export class WarningThrottle {
   readonly #log: WarningLog;
   readonly #every: Every;

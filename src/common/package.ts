@@ -1,4 +1,4 @@
-/** This package: its directory, its version, and the native addon with the types that it exports. */
+/** This package: its directory, its version, and the native addon with the types it exports. */
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 
@@ -119,7 +119,8 @@ export interface Addon {
     onSourceChange: () => void,
   ) => NativeGenerator;
   /**
-   * Allocates zeroed memory in pages of its own: locked, excluded from core dumps, wiped when collected.
+   * Allocates zeroed memory in pages of its own: locked, excluded from core dumps, wiped when
+   * collected.
    * @param size 1 byte to 16 MiB
    */
   allocate(size: number): Uint8Array<ArrayBuffer>;
@@ -134,7 +135,7 @@ export interface Addon {
   peerCredentials(fd: number): PeerCredentials | null;
   /** @returns the id of a group by its name; null if there is no such group */
   groupId(name: string): number | null;
-  /** @returns the path that a Unix socket is bound to; null for any other descriptor, and without a path */
+  /** @returns the path of a Unix socket; null for other descriptors, and if it has no path */
   socketPath(fd: number): string | null;
   /**
    * Sends a datagram to a Unix socket, as sd_notify(3) does. Waits at most one second.
@@ -156,8 +157,8 @@ export type LoadResult =
 /**
  * Loads the addon: a local build, or else the one prebuilt for this platform.
  * @param root the package's directory
- * @returns the addon, or one line that says why there is none: not built, another platform, or a Node
- *   binary without OpenSSL's symbols
+ * @returns the addon, or one line that says why there is none: not built, another platform, or a
+ *   Node binary without OpenSSL's symbols
  */
 export function loadAddon(root: string = packageRoot): LoadResult {
   try {

@@ -9,7 +9,7 @@ import { printable } from './terminal.js';
 export const usageExitCode = 64;
 const failureExitCode = 1;
 
-/** What a shell reports for a program that SIGPIPE ended. Node ignores that signal, so it is mimicked. */
+/** What a shell reports for a program that SIGPIPE ended. Node itself ignores that signal. */
 const brokenPipeExitCode = 141;
 
 /** A shell adds the signal's number to this: 130 for SIGINT. */
@@ -22,7 +22,7 @@ const unforeseenCode = 'ERR_INTERNAL';
 /** pino's number for `error`. */
 const errorLevel = 50;
 
-/** A failure whose message is ready to be printed, in one line: what failed, at which path, what to do. */
+/** A failure whose message is ready to print: what failed, at which path, and what to do. */
 export class CommandError extends Error {
   /** An `ErrorCode`, or a system error's code such as `ENOSPC`. */
   readonly code: string;
@@ -113,8 +113,8 @@ function usageMessage(text: string): string {
 }
 
 /**
- * From now on SIGINT, SIGTERM and SIGHUP end the process silently. Listeners for its 'exit' event must
- * undo what would otherwise stay: a half-written file, a changed terminal.
+ * From now on SIGINT, SIGTERM and SIGHUP end the process silently. Listeners for its 'exit' event
+ * must undo what would otherwise stay: a half-written file, a changed terminal.
  */
 export function endOnSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

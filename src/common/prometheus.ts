@@ -1,9 +1,12 @@
-/** Metrics pages in Prometheus' text format 0.0.4, written from values that were counted elsewhere. */
+/** Metrics pages in Prometheus' text format 0.0.4, from values that were counted elsewhere. */
 import type { Metric } from 'prom-client';
 import type { DurationCounts } from './histogram.js';
 import { version } from './package.js';
 
-/** Label names and values. No value may come from a client, which could then create any number of series. */
+/**
+ * Label names and values. No value may come from a client, which could then create any number of
+ * series.
+ */
 export type Labels = Readonly<Record<string, string>>;
 
 /** One value, or one for each set of labels. All sets of a metric have the same names. */
@@ -56,7 +59,7 @@ function namesOf(samples: readonly (readonly [Labels, unknown])[]): string[] {
   return [...new Set(samples.flatMap(([labels]) => Object.keys(labels)))];
 }
 
-/** The series of a histogram: cumulative buckets, of which the last counts all samples; sum; count. */
+/** The series of a histogram: cumulative buckets, the last with all samples; sum; count. */
 function series(name: string, labels: Labels, { bounds, buckets, seconds, count }: DurationCounts) {
   let total = 0;
   return [
@@ -71,8 +74,8 @@ function series(name: string, labels: Labels, { bounds, buckets, seconds, count 
 }
 
 /**
- * Samples of an enumeration, by Prometheus' convention: a series for each value, 1 for the current one
- * and 0 for the others.
+ * Samples of an enumeration, by Prometheus' convention: a series for each value, 1 for the current
+ * one and 0 for the others.
  * @param others further labels of every series
  */
 export function enumeration<Value extends string>(
@@ -88,8 +91,9 @@ const microsecond = 1e-6;
 const millisecond = 1e-3;
 
 /**
- * Adds build, start time, CPU time and memory of this process. They have the program's prefix instead
- * of the usual plain `process_`, because the gateway's page also contains the daemon's metrics.
+ * Adds build, start time, CPU time and memory of this process. They have the program's prefix
+ * instead of the usual plain `process_`, because the gateway's page also contains the daemon's
+ * metrics.
  * @param prefix `entropyd_` or `entropyd_gateway_`
  */
 export function addProcessMetrics(page: MetricsPage, prefix: string): void {

@@ -15,8 +15,8 @@ export type Paint = (style: Style, text: string) => string;
 const plain: Paint = (_, text) => text;
 
 /**
- * How to color text for a stream. NO_COLOR (no-color.org) and TERM=dumb turn colors off. FORCE_COLOR
- * (force-color.org) turns them on without a terminal, unless it is `0` or `false`.
+ * How to color text for a stream. NO_COLOR (no-color.org) and TERM=dumb turn colors off.
+ * FORCE_COLOR (force-color.org) turns them on without a terminal, unless it is `0` or `false`.
  */
 export function paintFor({ isTTY = false }: Terminal, env: NodeJS.ProcessEnv = process.env): Paint {
   // Node before 20.12 has no styleText.
@@ -30,7 +30,9 @@ export function paintFor({ isTTY = false }: Terminal, env: NodeJS.ProcessEnv = p
   return (style, text) => styleText(style, text, { validateStream: false });
 }
 
-/** What a terminal obeys, hides or reverses: control, format and unassigned characters, line breaks. */
+/**
+ * What a terminal obeys, hides or reverses: control, format and unassigned characters, line breaks.
+ */
 const unprintable = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
 /**

@@ -11,7 +11,10 @@ import { EntropyError } from './errors.js';
  */
 export const maxPathBytes = 107;
 
-/** Connections that may wait for accept(2): as in systemd's socket units; net.core.somaxconn caps it. */
+/**
+ * Connections that may wait for accept(2): as in systemd's socket units; net.core.somaxconn caps
+ * it.
+ */
 export const listenBacklog = 4_096;
 
 /** Bytes that the daemon sends with one write at most; larger writes were measured slower. */
@@ -47,8 +50,9 @@ function userSocket(env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /**
- * Where the daemon listens: the first of the option, `ENTROPYD_SOCKET`, /run/entropyd as root, and the
- * user's runtime directory. Never below the temporary directory, where any user could bind first.
+ * Where the daemon listens: the first of the option, `ENTROPYD_SOCKET`, /run/entropyd as root, and
+ * the user's runtime directory. Never below the temporary directory, where any user could bind
+ * first.
  * @throws EntropyError `ERR_CONFIG` if there is none of these
  */
 export function daemonSocket(option?: string, { env, uid }: Surroundings = here): string {
@@ -62,8 +66,8 @@ export function daemonSocket(option?: string, { env, uid }: Surroundings = here)
 }
 
 /**
- * Where a client looks for the daemon: the first of the option, `ENTROPYD_SOCKET`, /run/entropyd if a
- * socket is there, and the user's runtime directory. If all fail, /run/entropyd.
+ * Where a client looks for the daemon: the first of the option, `ENTROPYD_SOCKET`, /run/entropyd if
+ * a socket is there, and the user's runtime directory. If all fail, /run/entropyd.
  */
 export function clientSocket(option?: string, { env, exists }: Surroundings = here): string {
   return (
@@ -76,8 +80,8 @@ export function clientSocket(option?: string, { env, exists }: Surroundings = he
 }
 
 /**
- * Removes the socket file of a process that is gone, and no other file. If two processes start on one
- * path at the same instant, both can find it stale; the later one then gets the path.
+ * Removes the socket file of a process that is gone, and no other file. If two processes start on
+ * one path at the same instant, both can find it stale; the later one then gets the path.
  * @param path where listening failed because a file exists
  * @throws EntropyError `ERR_LISTEN` if a process answers or may answer, or the file is not a socket
  */

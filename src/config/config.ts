@@ -1,6 +1,6 @@
 /**
- * Every key of the configuration file with its default. A key stands here, in schema.ts with its range,
- * in entropyd/command-line.ts if an option sets it, and where it is used.
+ * Every key of the configuration file with its default. A key stands here, in schema.ts with its
+ * range, in entropyd/command-line.ts if an option sets it, and where it is used.
  */
 import type { DeviceOptions, Profile } from '../common/package.js';
 import { generatorDefaults } from '../generator/interface.js';

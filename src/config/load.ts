@@ -1,4 +1,4 @@
-/** The configuration in force: options override the environment, which overrides the file, then defaults. */
+/** The configuration in force: options over environment over file over defaults. */
 import { readFile } from 'node:fs/promises';
 import { EntropyError } from '../common/errors.js';
 import type { DeviceOptions, Profile } from '../common/package.js';

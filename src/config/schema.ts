@@ -105,8 +105,8 @@ export type FileConfig = v.InferOutput<typeof configSchema>;
  * Parses the text of a configuration file.
  * @param source TOML 1.0
  * @param file its name, for messages
- * @throws EntropyError `ERR_CONFIG` with file, line, key and what is wanted there; a file with a fault is
- *   refused as a whole
+ * @throws EntropyError `ERR_CONFIG` with file, line, key and what is wanted there; a file with a
+ *   fault is refused as a whole
  */
 export function parseConfigFile(source: string, file: string): FileConfig {
   return parseTomlFile(configSchema, source, file);

@@ -1,4 +1,4 @@
-/** TOML files, checked as a whole against a schema. A fault is reported with its line and the nearest key. */
+/** TOML files, checked as a whole against a schema; faults are reported with their line. */
 import { closest } from 'fastest-levenshtein';
 import {
   type AST,
@@ -45,13 +45,14 @@ type Schema = v.GenericSchema;
 
 /**
  * Parses and checks the text of a file.
- * @param schema what the file may contain. Its messages MUST NOT repeat a value, which may be a secret
+ * @param schema what the file may contain. Its messages MUST NOT repeat a value, which may be a
+ *   secret
  * @param source TOML 1.0; times need an offset
  * @param file its name, for messages
  * @param check finds a fault that a schema cannot express
  * @returns the checked content
- * @throws EntropyError `ERR_CONFIG` with file, line, key and what is wanted there; a file with a fault is
- *   refused as a whole
+ * @throws EntropyError `ERR_CONFIG` with file, line, key and what is wanted there; a file with a
+ *   fault is refused as a whole
  */
 export function parseTomlFile<S extends Schema>(
   schema: S,

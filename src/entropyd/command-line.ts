@@ -21,7 +21,10 @@ class ListOption extends Option {
   }
 }
 
-/** @returns a new program, which does nothing until it is parsed; the manual pages are made from it too */
+/**
+ * @returns a new program, which does nothing until it is parsed; the manual pages are made from it
+ *   too
+ */
 export function entropydProgram(): Command {
   const program = prepare(new Command('entropyd'))
     .description('Serves random bytes from a health-tested generator on a Unix socket.')

@@ -16,7 +16,9 @@ import type { AdminRule } from '../server/users.js';
 import { runService, type ServiceHost } from './service.js';
 import { describeState } from './systemd.js';
 
-/** What a daemon is started with; without a service manager, `addon` is all it needs of the host. */
+/**
+ * What a daemon is started with; without a service manager, `addon` is all it needs of the host.
+ */
 export interface DaemonOptions extends Partial<ServiceHost> {
   /** `listen` may be empty if sockets were passed. */
   config: Config;
@@ -29,9 +31,10 @@ export interface Daemon {
   /** The gateway's addresses; empty without a gateway. */
   addresses: readonly string[];
   /**
-   * Takes over a new configuration and the gateway's files, and reseeds, which may also end the error
-   * state. For SIGHUP, which a udev rule sends after a virtual machine was cloned. Connections stay. A
-   * fault is logged and changes nothing. Call it again only after it has resolved.
+   * Takes over a new configuration and the gateway's files, and reseeds, which may also end the
+   * error state. For SIGHUP, which a udev rule sends after a virtual machine was cloned.
+   * Connections stay. A fault is logged and changes nothing. Call it again only after it has
+   * resolved.
    * @param load gives the configuration
    */
   reload(load: () => Promise<Config>): Promise<void>;
@@ -48,7 +51,8 @@ const probeRequest = Buffer.from('940000a672616e646f6d9101', 'hex');
 /**
  * Starts the daemon in this process. It listens before it loads what only later requests need.
  * @returns the daemon, owned by the caller
- * @throws EntropyError `ERR_LISTEN`, `ERR_HEALTH` (profile `strict` without the addon), `ERR_CONFIG`
+ * @throws EntropyError `ERR_LISTEN`, `ERR_HEALTH` (profile `strict` without the addon),
+ *   `ERR_CONFIG`
  */
 export async function startDaemon({
   config,
@@ -196,8 +200,8 @@ export interface DaemonFlags extends ConfigFlags {
 }
 
 /**
- * `entropyd`: the daemon in the foreground, until SIGTERM or SIGINT. SIGHUP reloads the configuration and
- * reseeds.
+ * `entropyd`: the daemon in the foreground, until SIGTERM or SIGINT. SIGHUP reloads the
+ * configuration and reseeds.
  * @throws EntropyError as {@link startDaemon}
  */
 export function serveDaemon({ http, ...options }: DaemonFlags): Promise<void> {

@@ -14,8 +14,8 @@ const socketName = 'entropyd-gateway';
 const probeRequest = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
 
 /**
- * Serves until SIGTERM or SIGINT. SIGHUP reloads credentials, certificate and audit file. The daemon need
- * not run yet.
+ * Serves until SIGTERM or SIGINT. SIGHUP reloads credentials, certificate and audit file. The
+ * daemon need not run yet.
  * @throws EntropyError `ERR_CONFIG`, `ERR_LISTEN`
  */
 export function serveGateway(options: GatewayFlags): Promise<void> {

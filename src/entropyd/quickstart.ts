@@ -1,4 +1,4 @@
-/** `npm start`: daemon and gateway on a private socket, one answer of each KMS API, and how to call them. */
+/** `npm start`: daemon and gateway on a private socket, with answers and how to get them. */
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { terminationSignal, UsageError } from '../common/program.js';

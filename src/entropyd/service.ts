@@ -1,4 +1,4 @@
-/** What daemon and gateway have in common as services: hardening, signals, passed sockets, readiness. */
+/** What daemon and gateway share as services: signals, passed sockets, readiness, watchdog. */
 import type { NetConnectOpts } from 'node:net';
 import { type LoadResult, loadAddon } from '../common/package.js';
 import { terminationSignal } from '../common/program.js';
@@ -53,8 +53,10 @@ export function loadHardened(load: () => LoadResult = loadAddon): LoadResult {
 }
 
 /**
- * Runs a service until SIGTERM or SIGINT; a second one of them ends the process at once. SIGHUP reloads.
- * @throws what `start` throws; EntropyError `ERR_CONFIG` if the service manager's variables are at fault
+ * Runs a service until SIGTERM or SIGINT; a second one of them ends the process at once. SIGHUP
+ * reloads.
+ * @throws what `start` throws; EntropyError `ERR_CONFIG` if the service manager's variables are at
+ *   fault
  */
 export async function runService(
   { socketName, start }: ServiceOptions,

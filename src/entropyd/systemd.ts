@@ -46,8 +46,8 @@ export function passedDescriptors(
 
 /**
  * Takes the sockets that were passed to this program. Works once: the variables are removed.
- * @param name the unit's `FileDescriptorName=`; a socket with another name is refused, because its clients
- *   would wait forever
+ * @param name the unit's `FileDescriptorName=`; a socket with another name is refused, because its
+ *   clients would wait forever
  * @param addon reads the sockets' paths
  * @throws EntropyError `ERR_CONFIG`
  */
@@ -157,8 +157,8 @@ export function describeState(state: GeneratorState, reason: string): string {
 }
 
 /**
- * Reports that this process is alive for as long as its server responds: sd_watchdog_enabled(3). Probes
- * at once, and then at half the time that the manager allows.
+ * Reports that this process is alive for as long as its server responds: sd_watchdog_enabled(3).
+ * Probes at once, and then at half the time that the manager allows.
  * @param probe whether the server responded within the given milliseconds
  * @param timer for tests
  * @returns ends it
@@ -178,9 +178,9 @@ export function startWatchdog(
 }
 
 /**
- * Liveness probe: connects to this process's own socket as a client would, sends a request, and waits for
- * any reaction. A refusal counts, and so does a connection that ends or cannot be made: a socket file that
- * somebody removed or locked is no reason to end a process that serves others.
+ * Liveness probe: connects to this process's own socket as a client would, sends a request, and
+ * waits for any reaction. A refusal counts, and so does a connection that ends or cannot be made: a
+ * socket file that somebody removed or locked is no reason to end a process that serves others.
  * @param to the server's own address
  * @param request complete, so that an answer is due
  * @param timeoutMs to connect and to react

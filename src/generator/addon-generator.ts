@@ -21,18 +21,23 @@ import {
 } from './interface.js';
 
 /**
- * Bytes of one DRBG generate. With prediction resistance each has a reseed of its own, and a slow source
- * delivers for one at a time.
+ * Bytes of one DRBG generate. With prediction resistance each has a reseed of its own, and a slow
+ * source delivers for one at a time.
  */
 const maxGenerateBytes = 65_536;
 
 /** Raw samples of a CPU source come in words of this many bytes. */
 const wordBytes = 8;
 
-/** Raw samples that are read in one turn of the event loop, bytes: RDSEED takes milliseconds for them. */
+/**
+ * Raw samples that are read in one turn of the event loop, bytes: RDSEED takes milliseconds for
+ * them.
+ */
 const noisePieceBytes = 65_536;
 
-/** The kernel may block a read of a device without an end. This often the addon is asked about it. */
+/**
+ * The kernel may block a read of a device without an end. This often the addon is asked about it.
+ */
 const pollIntervalMs = 5_000;
 
 /** The addon's generator. It is seeded when constructed, unless all credited sources are slow. */
@@ -167,7 +172,10 @@ export class NativeBackedGenerator implements Generator {
   }
 }
 
-/** The driver that the kernel has chosen for /dev/hwrng (hw_random in its documentation); '' if none. */
+/**
+ * The driver that the kernel has chosen for /dev/hwrng (hw_random in its documentation); '' if
+ * none.
+ */
 function rngCurrent(): string {
   try {
     return readFileSync('/sys/class/misc/hw_random/rng_current', 'utf8').trim();
@@ -193,8 +201,8 @@ const realTime: DeviceClock = {
 };
 
 /**
- * Reads raw samples of a device, file or FIFO from its beginning. Reads do not block, so an empty device
- * occupies no thread.
+ * Reads raw samples of a device, file or FIFO from its beginning. Reads do not block, so an empty
+ * device occupies no thread.
  * @param size bytes, 1 or more
  * @param clock for tests
  * @returns a new array, owned by the caller

@@ -14,7 +14,8 @@ function check(name: string, value: number, min: number, max: number): void {
 }
 
 /**
- * Creates a generator. The addon's is seeded when this returns, unless all credited sources are slow.
+ * Creates a generator. The addon's is seeded when this returns, unless all credited sources are
+ * slow.
  * @param loaded the addon, if the program has loaded it already
  * @returns the generator; close it to end its threads
  * @throws EntropyError `ERR_HEALTH` if there is no addon and profile `strict` refuses the fallback,

@@ -13,7 +13,8 @@ import {
 /** `node:crypto` behind the interface. It has no noise sources and no prediction resistance. */
 export class FallbackGenerator implements Generator {
   readonly #reason: string;
-  // Loaded here and not at the top: a daemon with the addon starts some milliseconds and MiB lighter.
+  // Loaded here and not at the top: a daemon with the addon starts some milliseconds and MiB
+  // lighter.
   readonly #crypto: typeof import('node:crypto') = createRequire(import.meta.url)('node:crypto');
 
   /** @param reason why there is no addon */

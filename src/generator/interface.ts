@@ -1,4 +1,4 @@
-/** The generator as the rest of the program sees it: one interface, its options, states and errors. */
+/** The generator as the rest of the program sees it: interface, options, states, errors. */
 import { EntropyError } from '../common/errors.js';
 import {
   type DeviceOptions,
@@ -7,7 +7,10 @@ import {
   type SourceReport,
 } from '../common/package.js';
 
-/** `fallback` is the state of `node:crypto` without the addon; docs/troubleshooting.md explains each. */
+/**
+ * `fallback` is the state of `node:crypto` without the addon; docs/troubleshooting.md explains
+ * each.
+ */
 export const generatorStates = ['seeding', 'operational', 'degraded', 'error', 'fallback'] as const;
 
 export type GeneratorState = (typeof generatorStates)[number];
@@ -52,8 +55,8 @@ export const hwrngPath = '/dev/hwrng';
 const hwrng: DeviceOptions = { name: 'hwrng', path: hwrngPath, creditedBitsPerByte: 0 };
 
 /**
- * Defaults of {@link GeneratorOptions}. SP 800-90A allows 2^48 requests between reseeds. These bounds
- * limit how long a stolen state is useful.
+ * Defaults of {@link GeneratorOptions}. SP 800-90A allows 2^48 requests between reseeds. These
+ * bounds limit how long a stolen state is useful.
  */
 export const generatorDefaults = {
   profile: 'default' as Profile,
@@ -69,14 +72,14 @@ export interface Generator {
    */
   fill(target: Uint8Array, offset: number, length: number): void;
   /**
-   * Like `fill`, with prediction resistance (SP 800-90A 9.3.1): before every 64 KiB the DRBG is reseeded
-   * from live entropy that is read after this call. Calls run one after another.
+   * Like `fill`, with prediction resistance (SP 800-90A 9.3.1): before every 64 KiB the DRBG is
+   * reseeded from live entropy that is read after this call. Calls run one after another.
    * @throws EntropyError `ERR_ENTROPY` if no live credited source answers; also those of `fill`
    */
   fillPredictionResistant(target: Uint8Array, offset: number, length: number): Promise<void>;
   /**
-   * Allocates a buffer for random bytes, which the caller owns. It is never part of Node's shared slab;
-   * with the addon it is locked in RAM.
+   * Allocates a buffer for random bytes, which the caller owns. It is never part of Node's shared
+   * slab; with the addon it is locked in RAM.
    */
   allocate(size: number): Uint8Array<ArrayBuffer>;
   /** Zeros a range. */

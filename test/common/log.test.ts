@@ -39,7 +39,8 @@ t.test('a line is JSON on standard error, written before the process ends', asyn
 });
 
 t.test('for the journal, each line begins with its priority', async (t) => {
-  // JOURNAL_STREAM names the file that systemd made standard error. Any other file is not the journal.
+  // JOURNAL_STREAM names the file that systemd made standard error. Any other file is not the
+  // journal.
   const script =
     'JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2)$1 exec "$2" --input-type=module -e "$3"';
   for (const [suffix, levels] of [

@@ -63,7 +63,8 @@ t.test('by default both use the environment of this process', async (t) => {
   t.equal(clientSocket(), '/from/environment');
 });
 
-// One directory for all tests: with a test's own name a path could exceed the 107 bytes of a socket's.
+// One directory for all tests: with a test's own name a path could exceed the 107 bytes of a
+// socket's.
 const dir = t.testdir({ file: 'x', link: t.fixture('symlink', 'file'), folder: {} });
 
 t.test('the socket file of a dead process is removed', async (t) => {

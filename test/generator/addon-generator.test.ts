@@ -29,8 +29,8 @@ import { programMs, until } from '../support/until.js';
 const maxGenerateBytes = 65_536;
 
 /**
- * A real generator. Busy neighbors can starve RDSEED, which then counts as failed: no test may depend on
- * what the hardware of this host gives.
+ * A real generator. Busy neighbors can starve RDSEED, which then counts as failed: no test may
+ * depend on what the hardware of this host gives.
  */
 function native(t: Test, options: GeneratorOptions = {}): Generator {
   const generator = createGenerator({ devices: [], ...options });
