@@ -5,20 +5,19 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { EntropyError } from './errors.js';
 
+const systemSocket = '/run/entropyd/entropyd.sock';
+
 /**
- * Longest path of a socket, bytes. sockaddr_un has 108 with the terminating NUL (unix(7)); older
- * libuv silently truncates a longer path.
+ * Longest path of a socket, bytes: sockaddr_un holds 108 with the terminating NUL (unix(7)). Older
+ * versions of libuv silently truncate a longer path.
  */
 export const maxPathBytes = 107;
 
-/**
- * Connections that may wait for accept(2): as in systemd's socket units; net.core.somaxconn caps
- * it.
- */
+/** Connections that may wait to be accepted: as in systemd's socket units, and Linux's somaxconn. */
 export const listenBacklog = 4_096;
 
-/** Bytes that the daemon sends with one write at most; larger writes were measured slower. */
-export const maxWriteBytes = 131_072;
+/** Most bytes that the daemon writes to a socket at a time; larger writes were measured slower. */
+export const chunkSize = 128 * 1024;
 
 /** A listening socket that another process opened and passed; its file and mode are not ours. */
 export interface PassedSocket {
@@ -26,8 +25,6 @@ export interface PassedSocket {
   /** Undefined for TCP, for an abstract name, and without the addon, which reads it. */
   path: string | undefined;
 }
-
-const systemSocket = '/run/entropyd/entropyd.sock';
 
 /** What the search for a socket depends on. */
 export interface Surroundings {

@@ -1,7 +1,7 @@
 /** The configuration file's keys with their types and ranges. Loaded only if there is a file. */
 import * as v from 'valibot';
 import { type DeviceOptions, profiles } from '../common/package.js';
-import { maxWriteBytes } from '../common/unix-socket.js';
+import { chunkSize } from '../common/unix-socket.js';
 import {
   type Config,
   dialects,
@@ -58,8 +58,8 @@ export const configSchema = v.strictObject({
       connections_per_user: v.optional(integer(1, 1_000_000)),
       bytes_per_second_per_user: v.optional(integer(0, uint32)),
       // Every user must be able to have one whole write unsent.
-      unsent_bytes: v.optional(integer(maxWriteBytes, uint32)),
-      unsent_bytes_per_user: v.optional(integer(maxWriteBytes, uint32)),
+      unsent_bytes: v.optional(integer(chunkSize, uint32)),
+      unsent_bytes_per_user: v.optional(integer(chunkSize, uint32)),
       prediction_resistance_requests_per_user: v.optional(integer(1, 65_536)),
       message_seconds: v.optional(integer(1, 3_600)),
       stall_seconds: v.optional(integer(1, 3_600)),

@@ -152,7 +152,7 @@ function all(): void {
     ].join('\n');
     const script = `
       import { readFileSync } from 'node:fs';
-      import { entropyctlProgram } from './dist/entropyctl/command-line.js';
+      import { entropyctlProgram } from './dist/commands/entropyctl-program.js';
       import { describe } from './man/commands.mjs';
       import { page } from './man/page.mjs';
       const program = entropyctlProgram();
@@ -208,9 +208,9 @@ function all(): void {
       [...(parts.get(heading) ?? '').matchAll(/^ {5}([a-z_]+)(?:\n| {2,})/gm)].map(
         ([, key]) => key as string,
       );
-    const both = keys('[[key]] and [[token]]');
+    const both = keys('Of both');
     const documented = (['key', 'token'] as const).flatMap((table) =>
-      [...both, ...keys(`[[${table}]] only`)].map((key) => `${table}.${key}`),
+      [...both, ...keys(`Of [[${table}]]`)].map((key) => `${table}.${key}`),
     );
     t.strictSame(documented.sort(), keysOf(credentialsSchema).sort());
     for (const name of operationNames) t.ok(page.includes(`“${name}”`), name);
