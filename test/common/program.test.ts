@@ -1,20 +1,16 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import t, { type Test } from 'tap';
-import { connectError } from '../../src/client/reconnecting-socket.js';
-import { EntropyError, type ErrorCode, ServiceError } from '../../src/common/errors.js';
+import { EntropyError, ServiceError } from '../../src/common/errors.js';
 import {
   CommandError,
+  endOnSignals,
+  isSystemError,
   prepare,
   runProgram,
   terminationSignal,
   UsageError,
   usageExitCode,
 } from '../../src/common/program.js';
-import { writingFailed } from '../../src/entropyctl/output.js';
-import { askingFailed } from '../../src/entropyctl/session.js';
-import { temporaryFolder } from '../support/paths.js';
 
 /** A program with a subcommand, whose action throws what a test says. */
 function program(thrown?: unknown): Command {
@@ -191,83 +187,36 @@ t.test('the first termination signal is caught, the next one ends the process', 
   }
 });
 
-const path = '/run/entropyd.sock';
-
-t.test('each failure of the daemon has its message, the socket and what to do', async (t) => {
-  for (const [code, advice] of [
-    ['ERR_LENGTH', ''],
-    ['ERR_PARAMS', ''],
-    ['ERR_TIMEOUT', "; it is overloaded or hangs: see the daemon's log (journalctl -u entropyd)"],
-    ['ERR_CLOSED', "; see the daemon's log (journalctl -u entropyd)"],
-    ['ERR_MESSAGE', "; is that entropyd's socket? name the right one with --socket"],
-    ['ERR_TOO_LARGE', "; is that entropyd's socket? name the right one with --socket"],
-    ['ERR_METHOD', '; the daemon is of another version: restart it'],
-    ['ERR_FORBIDDEN', "; run it as root, as the daemon's user or as a member of its admin_group"],
-    ['ERR_BUSY', '; try again later'],
-    ['ERR_RATE', '; wait, or raise bytes_per_second_per_user'],
-    ['ERR_NOT_SEEDED', '; wait; entropyctl status shows the sources'],
-    ['ERR_HEALTH', '; entropyctl status shows why; entropyctl reseed is the way back'],
-    ['ERR_ENTROPY', '; entropyctl status shows the sources'],
-    ['ERR_INTERNAL', "; see the daemon's log (journalctl -u entropyd)"],
-  ] as const satisfies [ErrorCode, string][]) {
-    const told = askingFailed(new EntropyError(code, 'what'), path);
-    t.ok(told instanceof CommandError);
-    t.match(told, { code, message: `what (socket ${path})${advice}` });
-  }
-});
-
-t.test('a message that has the path does not get it twice', async (t) => {
-  const missing = connectError(path, Object.assign(new Error(), { code: 'ENOENT' }));
-  t.match(askingFailed(missing, path), {
-    code: 'ERR_CONNECT',
-    message: `no daemon on ${path} (ENOENT); start one with: entropyd --socket ${path}`,
-  });
-});
-
-t.test('a path that is no socket is said to be that', async (t) => {
-  const file = join(temporaryFolder(), 'file');
-  writeFileSync(file, '');
-  const refused = connectError(file, Object.assign(new Error(), { code: 'ECONNREFUSED' }));
-  t.match(askingFailed(refused, file), {
-    code: 'ERR_CONNECT',
-    message: `${file} is no socket: name the daemon's with --socket`,
-  });
-});
-
-t.test('an API’s error is told by its cause, what is not foreseen as it is', async (t) => {
-  const cause = new EntropyError('ERR_BUSY', 'full');
-  t.match(askingFailed(new ServiceError('KMS.0104', 503, 'x', { cause }), path), {
-    code: 'ERR_BUSY',
-    message: `full (socket ${path}); try again later`,
-  });
-  for (const error of [new TypeError('a bug'), new UsageError('N'), undefined])
-    t.equal(askingFailed(error, path), error);
-});
-
-t.test('each failure to write has the path and what to do', async (t) => {
-  for (const [code, advice] of [
-    ['ENOENT', 'its folder is not there: make it, or take another'],
-    ['ENOTDIR', 'a part of its path is no folder'],
-    ['EISDIR', 'it is a folder: name a file in it'],
-    ['EACCES', 'no permission: run it as its owner, or take another place'],
-    ['EPERM', 'no permission: run it as its owner, or take another place'],
-    ['EROFS', 'the file system is read-only: take another place'],
-    ['ENOSPC', 'there is no space left: make some, or take another place'],
-    ['EDQUOT', 'there is no space left: make some, or take another place'],
-    ['EIO', 'EIO: i/o error, write'],
-  ] as const) {
-    const error = Object.assign(new Error('EIO: i/o error, write'), { code, syscall: 'write' });
-    t.match(writingFailed(error, '/f'), { code, message: `cannot write /f (${code}): ${advice}` });
-    t.match(writingFailed(error, undefined), {
-      message: `cannot write standard output (${code}): ${advice}`,
+t.test(
+  'after endOnSignals a signal ends the process silently, as a shell reports it',
+  async (t) => {
+    const signals = [
+      ['SIGHUP', 129],
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const;
+    const before = new Set(signals.flatMap(([signal]) => process.listeners(signal)));
+    endOnSignals();
+    t.teardown(() => {
+      for (const [signal] of signals)
+        for (const listener of process.listeners(signal))
+          if (!before.has(listener)) process.off(signal, listener);
     });
-  }
-  const bug = new TypeError('a bug');
-  t.equal(writingFailed(bug, '/f'), bug);
-  const nameless = Object.assign(new Error('x'), { syscall: 'write' });
-  t.match(writingFailed(nameless, '/f'), { code: 'ERR_INTERNAL' });
+    const exits = t.capture(process, 'exit', () => undefined as never);
+    for (const [signal] of signals) process.emit(signal, signal);
+    t.strictSame(
+      exits().map(({ args }) => args),
+      signals.map(([, code]) => [code]),
+    );
+  },
+);
+
+t.test('a system error is an Error with a system call', async (t) => {
+  t.ok(isSystemError(Object.assign(new Error('x'), { syscall: 'open' })));
+  for (const other of [new Error('x'), { syscall: 'open' }, undefined])
+    t.notOk(isSystemError(other));
 });
 
-t.test('a usage error has the code that stands for exit code 64', async (t) => {
+t.test('a UsageError has the code that leads to exit code 64', async (t) => {
   t.match(new UsageError('N'), { code: 'ERR_USAGE', message: 'N' });
 });
