@@ -11,7 +11,7 @@ t.test('every alert says how bad it is, what it is and where to read on', async 
   for (const { alert, labels, annotations } of readAlerts()) {
     t.match(labels, { severity: /^(critical|warning)$/ }, alert);
     t.strictSame(Object.keys(annotations), ['summary', 'description', 'runbook'], alert);
-    t.equal(annotations.runbook, `docs/operations.md#${alert.toLowerCase()}`);
+    t.equal(annotations.runbook, `docs/monitoring.md#${alert.toLowerCase()}`);
     const whose = alert === 'EntropydAbsent' ? /entropyd/ : /\{\{ \$labels\.instance \}\}/;
     t.match(annotations.summary, whose, alert);
   }
