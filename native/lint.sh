@@ -6,7 +6,7 @@ sources=$(git ls-files 'native/*.cc' 'test/native/*.cc' 'bench/*.c' 'bench/*.cc'
 headers=$(git ls-files 'native/*.h' 'test/native/*.h' 'bench/*.h')
 # shellcheck disable=SC2086
 clang-format-14 --dry-run --Werror $sources $headers
-node_headers=${NODE_HEADERS:-$(node -p 'path.resolve(process.execPath, "../../include/node")')}
+node_headers=$(node native/headers.cjs)/include/node
 addon_api=$(node -p 'require("node-addon-api").include_dir')
 # shellcheck disable=SC2086
 printf '%s\n' $sources | grep '\.cc$' | xargs -P "$(nproc)" -I{} clang-tidy-14 --quiet {} -- \

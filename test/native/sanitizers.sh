@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=test/native/build/sanitizers
-headers=${NODE_HEADERS:-$(node -p 'path.resolve(process.execPath, "../../include/node")')}
+headers=$(node native/headers.cjs)/include/node
 addon_api=$(node -p 'require("node-addon-api").include_dir')
 # The product's own list; a .gypi file is a Python literal.
 mapfile -t core < <(python3 - <<'END'
