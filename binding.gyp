@@ -4,7 +4,7 @@
   "targets": [
     {
       "target_name": "entropyd",
-      "sources": ["native/addon.cc", "native/host.cc", "<@(core_sources)"]
+      "sources": ["native/addon/addon.cc", "native/addon/linux.cc", "<@(core_sources)"]
     }
   ]
 }

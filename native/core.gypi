@@ -3,25 +3,25 @@
   # `native` is this folder, as seen from the file that includes this one.
   "variables": {
     "core_sources": [
-      "<(native)/secure_memory.cc",
+      "<(native)/memory/secure_memory.cc",
       "<(native)/sources/cpu_words.cc",
       "<(native)/sources/rdseed.cc",
       "<(native)/sources/rdrand.cc",
-      "<(native)/sources/rndr.cc",
+      "<(native)/sources/rndrrs.cc",
       "<(native)/sources/kernel.cc",
       "<(native)/sources/device.cc",
-      "<(native)/health_tests.cc",
-      "<(native)/tested_source.cc",
-      "<(native)/gatherer.cc",
-      "<(native)/state.cc",
-      "<(native)/seed_provider.cc",
-      "<(native)/openssl_context.cc",
-      "<(native)/drbg.cc",
-      "<(native)/generator.cc"
+      "<(native)/health/health_tests.cc",
+      "<(native)/health/tested_source.cc",
+      "<(native)/health/background_source.cc",
+      "<(native)/drbg/seed_provider.cc",
+      "<(native)/drbg/openssl_context.cc",
+      "<(native)/drbg/drbg.cc",
+      "<(native)/generator/generator_state.cc",
+      "<(native)/generator/generator.cc"
     ]
   },
   "target_defaults": {
-    "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+    "include_dirs": ["<(native)", "<!(node -p \"require('node-addon-api').include_dir\")"],
     "defines": [
       "NAPI_VERSION=8",
       "NODE_ADDON_API_DISABLE_DEPRECATED",

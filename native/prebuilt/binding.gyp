@@ -6,7 +6,13 @@
   "targets": [
     {
       "target_name": "entropyd",
-      "sources": ["../addon.cc", "../host.cc", "glibc_floor.cc", "find_object.cc", "<@(core_sources)"],
+      "sources": [
+        "../addon/addon.cc",
+        "../addon/linux.cc",
+        "glibc_floor.cc",
+        "find_object.cc",
+        "<@(core_sources)"
+      ],
       "cflags": ["-ffunction-sections", "-fdata-sections"],
       "ldflags": [
         "-static-libstdc++",

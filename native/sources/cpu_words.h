@@ -1,7 +1,7 @@
 // A source that is one CPU instruction returning 64-bit words and a carry flag.
 #pragma once
 
-#include "../noise_source.h"
+#include "sources/noise_source.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>

@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <system_error>
 
-#include "../noise_source.h"
-#include "../secure_memory.h"
+#include "memory/secure_memory.h"
+#include "sources/noise_source.h"
 
 namespace entropyd {
 namespace {

@@ -1,6 +1,6 @@
 // RDRAND: a DRBG inside the CPU, reseeded by the noise source behind RDSEED (Intel SDM Vol. 1,
 // 7.3.17). Additional input only: it is never credited with entropy.
-#include "cpu_words.h"
+#include "sources/cpu_words.h"
 
 namespace entropyd {
 namespace {

@@ -1,6 +1,6 @@
 // RDSEED: the CPU's conditioned noise source (Intel SDM Vol. 1, 7.3.17), in its 64-bit form only:
 // the shorter forms of AMD Zen 5 may return 0 with the carry flag set (CVE-2025-62626).
-#include "cpu_words.h"
+#include "sources/cpu_words.h"
 
 namespace entropyd {
 namespace {

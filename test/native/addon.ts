@@ -40,7 +40,7 @@ export interface Snapshot {
   >;
 }
 
-/** `Result` of native/generator.h. */
+/** `Result` of native/generator/generator.h. */
 export const result = { ok: 0, notSeeded: 1, health: 2, entropy: 3, pending: 4 } as const;
 
 export interface TestGenerator {

@@ -5,7 +5,6 @@
   "targets": [
     {
       "target_name": "entropyd_test",
-      "include_dirs": ["../../native"],
       "sources": ["test_addon.cc", "scripted_source.cc", "<@(core_sources)"]
     }
   ]

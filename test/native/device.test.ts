@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { addon, addonPath } from './addon.js';
 
-/** `ReadStatus` of native/noise_source.h. */
+/** `ReadStatus` of native/sources/noise_source.h. */
 const status = { ok: 0, tryAgain: 1, failed: 2 } as const;
 
 const folder = t.testdir();

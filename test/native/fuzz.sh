@@ -9,8 +9,8 @@ build=test/native/build/fuzz
 mkdir -p "$build/corpus"
 clang++-14 -std=c++20 -O2 -g -fno-omit-frame-pointer -Wall -Wextra -Werror \
   -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Inative \
-  test/native/fuzz_sources.cc native/{health_tests,tested_source,secure_memory}.cc \
-  native/sources/device.cc -o "$build/fuzz_sources"
+  test/native/fuzz_sources.cc native/health/{health_tests,tested_source}.cc \
+  native/memory/secure_memory.cc native/sources/device.cc -o "$build/fuzz_sources"
 # To begin with inputs long enough to say much.
 for seed in $(seq 200); do
   [ -e "$build/corpus/seed-$seed" ] || head -c 256 /dev/urandom >"$build/corpus/seed-$seed"

@@ -16,9 +16,9 @@
 #include <utility>
 #include <vector>
 
-#include "health_tests.h"
-#include "noise_source.h"
-#include "tested_source.h"
+#include "health/health_tests.h"
+#include "health/tested_source.h"
+#include "sources/noise_source.h"
 
 namespace {
 

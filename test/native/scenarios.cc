@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-#include "generator.h"
+#include "generator/generator.h"
 #include "scripted_source.h"
 
 namespace {

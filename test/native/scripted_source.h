@@ -5,7 +5,7 @@
 #include <memory>
 #include <string_view>
 
-#include "noise_source.h"
+#include "sources/noise_source.h"
 
 namespace entropyd::test {
 

@@ -13,12 +13,12 @@
 #include <string>
 #include <vector>
 
-#include "drbg.h"
-#include "generator.h"
-#include "health_tests.h"
+#include "drbg/drbg.h"
+#include "drbg/seed_provider.h"
+#include "generator/generator.h"
+#include "generator/generator_state.h"
+#include "health/health_tests.h"
 #include "scripted_source.h"
-#include "seed_provider.h"
-#include "state.h"
 
 namespace {
 

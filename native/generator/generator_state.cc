@@ -1,5 +1,5 @@
 // Rules of the states: what may be served, and why.
-#include "state.h"
+#include "generator/generator_state.h"
 
 namespace entropyd {
 namespace {

@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "generator.h"
-#include "host.h"
-#include "noise_source.h"
-#include "secure_memory.h"
+#include "addon/linux.h"
+#include "generator/generator.h"
+#include "memory/secure_memory.h"
+#include "sources/noise_source.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // Buffers for secrets, on mmap(2), mlock(2) and madvise(2).
-#include "secure_memory.h"
+#include "memory/secure_memory.h"
 
 #include <sys/mman.h>
 

@@ -9,13 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "drbg.h"
-#include "gatherer.h"
-#include "noise_source.h"
-#include "secure_memory.h"
-#include "seed_provider.h"
-#include "state.h"
-#include "tested_source.h"
+#include "drbg/drbg.h"
+#include "drbg/seed_provider.h"
+#include "generator/generator_state.h"
+#include "health/background_source.h"
+#include "health/tested_source.h"
+#include "memory/secure_memory.h"
+#include "sources/noise_source.h"
 
 namespace entropyd {
 

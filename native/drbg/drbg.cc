@@ -1,5 +1,5 @@
 // CTR_DRBG through EVP_RAND, and its power-on known-answer test.
-#include "drbg.h"
+#include "drbg/drbg.h"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <array>
 
-#include "secure_memory.h"
+#include "memory/secure_memory.h"
 
 namespace entropyd {
 namespace {

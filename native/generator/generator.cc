@@ -1,6 +1,6 @@
 // The reseed policy and the seed material of the construction. Longer than most files, because the
 // one state machine stands in one place.
-#include "generator.h"
+#include "generator/generator.h"
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
 // The thread of a blocking source: read, test, hold until taken; reopen what was lost.
-#include "gatherer.h"
+#include "health/background_source.h"
 
 #include <pthread.h>
 
@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "monotonic_condition.h"
-#include "secure_memory.h"
+#include "memory/monotonic_condition.h"
+#include "memory/secure_memory.h"
 
 namespace entropyd {
 namespace {

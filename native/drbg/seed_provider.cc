@@ -1,6 +1,6 @@
 // The provider's dispatch tables (provider-rand(7)). It has GET_SEED and no NONCE, so that OpenSSL
 // asks for entropy and nonce together at instantiate: 48 bytes at least, SP 800-90A 8.6.7.
-#include "seed_provider.h"
+#include "drbg/seed_provider.h"
 
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>

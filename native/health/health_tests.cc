@@ -1,5 +1,5 @@
 // The health tests' counters; every cutoff is derived where it stands.
-#include "health_tests.h"
+#include "health/health_tests.h"
 
 #include <sys/random.h>
 

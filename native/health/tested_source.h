@@ -9,8 +9,8 @@
 #include <span>
 #include <string>
 
-#include "health_tests.h"
-#include "noise_source.h"
+#include "health/health_tests.h"
+#include "sources/noise_source.h"
 
 namespace entropyd {
 

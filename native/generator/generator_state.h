@@ -4,8 +4,8 @@
 #include <span>
 #include <string>
 
-#include "noise_source.h"
-#include "tested_source.h"
+#include "health/tested_source.h"
+#include "sources/noise_source.h"
 
 namespace entropyd {
 

@@ -1,9 +1,9 @@
-#include "openssl_context.h"
+#include "drbg/openssl_context.h"
 
 #include <openssl/crypto.h>
 #include <openssl/provider.h>
 
-#include "seed_provider.h"
+#include "drbg/seed_provider.h"
 
 namespace entropyd {
 

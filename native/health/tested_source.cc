@@ -1,11 +1,11 @@
 // The reactions to the health tests' verdicts (SP 800-90B 4.3, item 9).
-#include "tested_source.h"
+#include "health/tested_source.h"
 
 #include <algorithm>
 #include <chrono>
 #include <vector>
 
-#include "secure_memory.h"
+#include "memory/secure_memory.h"
 
 namespace entropyd {
 namespace {

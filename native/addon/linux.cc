@@ -1,5 +1,5 @@
 // getsockopt(2), getgrnam_r(3), getsockname(2), sendto(2), setrlimit(2) and prctl(2).
-#include "host.h"
+#include "addon/linux.h"
 
 #include <grp.h>
 #include <sys/prctl.h>
@@ -14,7 +14,7 @@
 #include <cstddef>
 #include <cstring>
 
-#include "secure_memory.h"
+#include "memory/secure_memory.h"
 
 #ifndef SO_PEERGROUPS
 #define SO_PEERGROUPS 59

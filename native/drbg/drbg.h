@@ -8,8 +8,8 @@
 #include <memory>
 #include <span>
 
-#include "openssl_context.h"
-#include "seed_provider.h"
+#include "drbg/openssl_context.h"
+#include "drbg/seed_provider.h"
 
 namespace entropyd {
 

@@ -7,8 +7,8 @@
 #include <optional>
 #include <span>
 
-#include "noise_source.h"
-#include "secure_memory.h"
+#include "memory/secure_memory.h"
+#include "sources/noise_source.h"
 
 namespace entropyd {
 

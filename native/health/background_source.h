@@ -7,8 +7,8 @@
 #include <span>
 #include <thread>
 
-#include "noise_source.h"
-#include "tested_source.h"
+#include "health/tested_source.h"
+#include "sources/noise_source.h"
 
 namespace entropyd {
 
