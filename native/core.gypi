@@ -1,7 +1,12 @@
 {
-  # Everything behind the N-API surface, and how it is compiled: the tests' addon uses the same.
-  # `native` is this folder, as seen from the file that includes this one.
+  # The sources, and how they are compiled. The tests' addon takes core_sources, and has exports of
+  # its own. `native` is this folder, as seen from the file that includes this one.
   "variables": {
+    "addon_sources": [
+      "<(native)/addon/addon.cc",
+      "<(native)/addon/generator_wrap.cc",
+      "<(native)/addon/linux.cc"
+    ],
     "core_sources": [
       "<(native)/memory/secure_memory.cc",
       "<(native)/sources/cpu_words.cc",

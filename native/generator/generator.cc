@@ -59,7 +59,7 @@ Generator::Generator(const GeneratorOptions& options,
     Input input;
     input.traits = source->traits();
     if (input.traits.blocking) {
-      input.gathered = std::make_unique<Gatherer>(
+      input.background = std::make_unique<BackgroundSource>(
           std::move(source), DeviceCapacity(input.traits.credited_bits_per_byte),
           hooks_.on_source_change);
     } else {
@@ -120,7 +120,7 @@ unsigned Generator::Credit(const Input& input, SourceState state) const noexcept
 }
 
 size_t Generator::SeedSize(const Input& input) noexcept {
-  if (input.gathered) return input.gathered->capacity();
+  if (input.background) return input.background->capacity();
   return input.traits.role == SourceRole::kKernel ? kKernelSeedSize : kCpuSeedSize;
 }
 
@@ -139,9 +139,10 @@ size_t Generator::CollectSeed(unsigned entropy_bits, bool fresh) noexcept {
     for (Input& input : inputs_) {
       const unsigned credit = Credit(input, input.Report().state);
       if (credit == 0) continue;
-      if (fresh && (input.traits.role == SourceRole::kKernel || (live && input.gathered))) continue;
+      if (fresh && (input.traits.role == SourceRole::kKernel || (live && input.background)))
+        continue;
       const std::span<uint8_t> part = seed_.span().subspan(at, SeedSize(input));
-      const bool taken = input.direct ? input.direct->Read(part) : input.gathered->Take(part);
+      const bool taken = input.direct ? input.direct->Read(part) : input.background->Take(part);
       if (taken) {
         at += part.size();
         bits += part.size() * credit;
@@ -176,7 +177,7 @@ std::span<const uint8_t> Generator::CollectUncredited() noexcept {
         Credit(input, state) > 0)
       continue;
     const std::span<uint8_t> part = uncredited_.span().subspan(at, kUncreditedSize);
-    if (input.direct ? input.direct->Read(part) : input.gathered->Take(part)) at += part.size();
+    if (input.direct ? input.direct->Read(part) : input.background->Take(part)) at += part.size();
   }
   return uncredited_.first(at);
 }
@@ -252,7 +253,7 @@ Result Generator::ReseedFrom(size_t seed_size) noexcept {
 bool Generator::ReseedDue() noexcept {
   if (fork_.Forked()) {
     for (Input& input : inputs_)
-      if (input.gathered) input.gathered->Abandon();
+      if (input.background) input.background->Abandon();
     reseed_due_ = true;
   }
   return reseed_due_ || requests_ >= options_.reseed_requests ||
@@ -276,7 +277,7 @@ Result Generator::GenerateChunk(std::span<uint8_t> out, bool prediction_resistan
     if (seed_ready_ == 0) {
       if (!instantiated_) return Refusal();
       for (const Input& input : inputs_)
-        if (input.gathered && Credit(input, input.Report().state) > 0) return Result::kPending;
+        if (input.background && Credit(input, input.Report().state) > 0) return Result::kPending;
       return Result::kEntropy;
     }
   }
@@ -306,7 +307,7 @@ Result Generator::Generate(std::span<uint8_t> out, bool prediction_resistance) n
 
 void Generator::BeginFresh() noexcept {
   for (Input& input : inputs_)
-    if (input.gathered && input.traits.credited_bits_per_byte > 0) input.gathered->Discard();
+    if (input.background && input.traits.credited_bits_per_byte > 0) input.background->Discard();
 }
 
 void Generator::Poll() noexcept {
@@ -340,8 +341,8 @@ Result Generator::Reseed() noexcept {
 bool Generator::SelfTest() noexcept {
   bool passed = true;
   for (Input& input : inputs_) {
-    if (input.gathered) {
-      input.gathered->Retest();
+    if (input.background) {
+      input.background->Retest();
     } else if (input.direct->report().state != SourceState::kAbsent) {
       passed &= input.direct->TestStartup();
     }

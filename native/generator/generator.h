@@ -92,9 +92,9 @@ class Generator final : private SeedSupplier {
   // One source, either read where it is wanted or gathered ahead.
   struct Input {
     std::unique_ptr<TestedSource> direct;
-    std::unique_ptr<Gatherer> gathered;
+    std::unique_ptr<BackgroundSource> background;
     SourceTraits traits;
-    SourceReport Report() const { return direct ? direct->report() : gathered->Report(); }
+    SourceReport Report() const { return direct ? direct->report() : background->Report(); }
   };
 
   std::span<uint8_t> SupplySeed(unsigned entropy_bits, bool fresh) noexcept override;

@@ -33,7 +33,7 @@ constexpr size_t kChunk = 64;
 
 }  // namespace
 
-struct Gatherer::Shared {
+struct BackgroundSource::Shared {
   Shared(std::unique_ptr<NoiseSource> noise, size_t capacity, std::function<void()> changed)
       : on_change(std::move(changed)),
         ready(capacity),
@@ -82,7 +82,7 @@ struct Gatherer::Shared {
   TestedSource source;  // the thread's, but for reading_since()
 };
 
-Gatherer::Gatherer(std::unique_ptr<NoiseSource> source, size_t capacity,
+BackgroundSource::BackgroundSource(std::unique_ptr<NoiseSource> source, size_t capacity,
                    std::function<void()> on_change)
     : shared_(std::make_shared<Shared>(std::move(source), capacity, std::move(on_change))) {
   // Signals are for the program's own threads.
@@ -94,7 +94,7 @@ Gatherer::Gatherer(std::unique_ptr<NoiseSource> source, size_t capacity,
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-Gatherer::~Gatherer() {
+BackgroundSource::~BackgroundSource() {
   if (!shared_) return;
   std::unique_lock lock(shared_->mutex);
   shared_->stop = true;
@@ -107,15 +107,15 @@ Gatherer::~Gatherer() {
   }
 }
 
-void Gatherer::Abandon() {
+void BackgroundSource::Abandon() {
   // Never destroyed: neither a joinable thread nor a mutex that may be held can be.
   static auto& abandoned = *new std::vector<std::pair<std::shared_ptr<Shared>, std::thread>>();
   abandoned.emplace_back(std::move(shared_), std::move(thread_));
 }
 
-size_t Gatherer::capacity() const noexcept { return shared_ ? shared_->ready.size() : 0; }
+size_t BackgroundSource::capacity() const noexcept { return shared_ ? shared_->ready.size() : 0; }
 
-SourceReport Gatherer::Report() const {
+SourceReport BackgroundSource::Report() const {
   SourceReport report;
   if (!shared_) {
     report.state = SourceState::kLost;
@@ -132,7 +132,7 @@ SourceReport Gatherer::Report() const {
   return report;
 }
 
-bool Gatherer::Take(std::span<uint8_t> out) noexcept {
+bool BackgroundSource::Take(std::span<uint8_t> out) noexcept {
   if (!shared_) return false;
   const std::lock_guard lock(shared_->mutex);
   if (shared_->filled < shared_->ready.size() || shared_->report.state != SourceState::kPassing)
@@ -143,7 +143,7 @@ bool Gatherer::Take(std::span<uint8_t> out) noexcept {
   return true;
 }
 
-void Gatherer::Discard() noexcept {
+void BackgroundSource::Discard() noexcept {
   if (!shared_) return;
   const std::lock_guard lock(shared_->mutex);
   shared_->Empty();
@@ -151,14 +151,14 @@ void Gatherer::Discard() noexcept {
   shared_->wake.NotifyAll();
 }
 
-void Gatherer::Retest() noexcept {
+void BackgroundSource::Retest() noexcept {
   if (!shared_) return;
   const std::lock_guard lock(shared_->mutex);
   shared_->retest = true;
   shared_->wake.NotifyAll();
 }
 
-void Gatherer::Run(const std::shared_ptr<Shared>& shared) {
+void BackgroundSource::Run(const std::shared_ptr<Shared>& shared) {
   Shared& s = *shared;
   std::array<uint8_t, kChunk> chunk{};
   const WipeGuard guard(chunk);

@@ -12,16 +12,16 @@
 
 namespace entropyd {
 
-class Gatherer {
+class BackgroundSource {
  public:
   // Keeps `capacity` bytes ready. `on_change` is called on the thread when samples became ready or
   // the source's state changed: never after the destructor, and under a lock, so that it must not
   // call back.
-  Gatherer(std::unique_ptr<NoiseSource> source, size_t capacity, std::function<void()> on_change);
+  BackgroundSource(std::unique_ptr<NoiseSource> source, size_t capacity, std::function<void()> on_change);
   // Ends the thread; one that the kernel holds in a read is left to itself.
-  ~Gatherer();
-  Gatherer(const Gatherer&) = delete;
-  Gatherer& operator=(const Gatherer&) = delete;
+  ~BackgroundSource();
+  BackgroundSource(const BackgroundSource&) = delete;
+  BackgroundSource& operator=(const BackgroundSource&) = delete;
 
   size_t capacity() const noexcept;
   // A copy; `kLost` where a read is overdue, though its thread cannot say so.

@@ -7,11 +7,10 @@
     {
       "target_name": "entropyd",
       "sources": [
-        "../addon/addon.cc",
-        "../addon/linux.cc",
+        "<@(addon_sources)",
+        "<@(core_sources)",
         "glibc_floor.cc",
-        "find_object.cc",
-        "<@(core_sources)"
+        "find_object.cc"
       ],
       "cflags": ["-ffunction-sections", "-fdata-sections"],
       "ldflags": [
