@@ -19,9 +19,9 @@
       "<(native)/health/tested_source.cc",
       "<(native)/health/background_source.cc",
       "<(native)/drbg/seed_provider.cc",
-      "<(native)/drbg/openssl_context.cc",
       "<(native)/drbg/drbg.cc",
       "<(native)/generator/generator_state.cc",
+      "<(native)/generator/seed_pool.cc",
       "<(native)/generator/generator.cc"
     ]
   },

@@ -2,8 +2,10 @@
 #include "drbg/drbg.h"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <openssl/provider.h>
 
 #include <algorithm>
 #include <array>
@@ -11,11 +13,19 @@
 #include "memory/secure_memory.h"
 
 namespace entropyd {
-namespace {
 
-constexpr unsigned kStrength = 256;
+void OpensslContext::Free::operator()(OSSL_LIB_CTX* library) const noexcept {
+  OSSL_LIB_CTX_free(library);
+}
+void OpensslContext::Free::operator()(OSSL_PROVIDER* provider) const noexcept {
+  OSSL_PROVIDER_unload(provider);
+}
 
-}  // namespace
+OpensslContext::OpensslContext() noexcept : library_(OSSL_LIB_CTX_new()) {
+  if (!library_) return;
+  default_provider_.reset(OSSL_PROVIDER_load(library_.get(), "default"));
+  if (default_provider_) seed_provider_.reset(LoadSeedProvider(library_.get()));
+}
 
 void Drbg::Free::operator()(EVP_RAND_CTX* rand) const noexcept { EVP_RAND_CTX_free(rand); }
 

@@ -8,10 +8,30 @@
 #include <memory>
 #include <span>
 
-#include "drbg/openssl_context.h"
 #include "drbg/seed_provider.h"
 
 namespace entropyd {
+
+// An OpenSSL library context of our own, with the default provider and the seed provider: the
+// program's own settings of OpenSSL do not reach it.
+class OpensslContext {
+ public:
+  // get() is null if OpenSSL has no memory or no default provider.
+  OpensslContext() noexcept;
+
+  // Owned by this object. The caller frees first what it made from it.
+  OSSL_LIB_CTX* get() const noexcept { return seed_provider_ ? library_.get() : nullptr; }
+
+ private:
+  struct Free {
+    void operator()(OSSL_LIB_CTX* library) const noexcept;
+    void operator()(OSSL_PROVIDER* provider) const noexcept;
+  };
+  // Destroyed in the opposite order: freeing the library does not unload its providers.
+  std::unique_ptr<OSSL_LIB_CTX, Free> library_;
+  std::unique_ptr<OSSL_PROVIDER, Free> default_provider_;
+  std::unique_ptr<OSSL_PROVIDER, Free> seed_provider_;
+};
 
 // 2^19 bits, SP 800-90A table 3: one call of Drbg::Generate. OpenSSL would take more.
 inline constexpr size_t kMaxGenerate = 65536;

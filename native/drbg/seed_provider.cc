@@ -19,11 +19,9 @@ constexpr char kAlgorithm[] = "ENTROPYD-SEED";
 constexpr char kProperties[] = "provider=entropyd";
 constexpr char kSupplierParam[] = "supplier";
 
-constexpr unsigned kStrength = 256;
-// OpenSSL asks for 256 bits even where min_len is 48 and thus includes the nonce.
-constexpr size_t kInstantiateBytes = 48;
-constexpr unsigned kInstantiateBits = 384;
-constexpr unsigned kReseedBits = 256;
+// By its size alone a request at instantiate is told from one at reseed: OpenSSL asks for 256 bits
+// of entropy even if min_len includes the nonce.
+constexpr size_t kInstantiateBytes = kInstantiateBits / 8;
 
 struct SeedContext {
   SeedSupplier* supplier = nullptr;

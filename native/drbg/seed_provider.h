@@ -9,6 +9,13 @@
 
 namespace entropyd {
 
+// Security strength of the DRBG, bits (SP 800-90A table 3).
+inline constexpr unsigned kStrength = 256;
+// Min-entropy that a seed must be credited with, bits: at instantiate 3/2 of the strength, so that
+// no separate nonce is needed (SP 800-90A 8.6.7); at reseed the strength.
+inline constexpr unsigned kInstantiateBits = kStrength * 3 / 2;
+inline constexpr unsigned kReseedBits = kStrength;
+
 // Where the DRBG's seed material comes from.
 class SeedSupplier {
  public:

@@ -83,7 +83,7 @@ struct BackgroundSource::Shared {
 };
 
 BackgroundSource::BackgroundSource(std::unique_ptr<NoiseSource> source, size_t capacity,
-                   std::function<void()> on_change)
+                                   std::function<void()> on_change)
     : shared_(std::make_shared<Shared>(std::move(source), capacity, std::move(on_change))) {
   // Signals are for the program's own threads.
   sigset_t all;

@@ -17,7 +17,8 @@ class BackgroundSource {
   // Keeps `capacity` bytes ready. `on_change` is called on the thread when samples became ready or
   // the source's state changed: never after the destructor, and under a lock, so that it must not
   // call back.
-  BackgroundSource(std::unique_ptr<NoiseSource> source, size_t capacity, std::function<void()> on_change);
+  BackgroundSource(std::unique_ptr<NoiseSource> source, size_t capacity,
+                   std::function<void()> on_change);
   // Ends the thread; one that the kernel holds in a read is left to itself.
   ~BackgroundSource();
   BackgroundSource(const BackgroundSource&) = delete;
