@@ -46,7 +46,7 @@ int Visit(dl_phdr_info* info, size_t, void* data) {
 }  // namespace
 
 // By this name the linker's --wrap has it.
-// NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
 extern "C" int __wrap__dl_find_object(void* address, dl_find_object* result) {
   Search search{reinterpret_cast<uintptr_t>(address), result};
   return dl_iterate_phdr(Visit, &search) == 1 ? 0 : -1;

@@ -20,7 +20,7 @@
 #endif
 
 // The names are the linker's and the libraries'.
-// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+// NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
 
 __asm__(".symver floor_create, pthread_create@" FLOOR);
@@ -67,4 +67,4 @@ int __wrap___pthread_key_create(pthread_key_t* key, void (*destructor)(void*)) {
 char __libc_single_threaded = 0;
 
 }  // extern "C"
-// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+// NOLINTEND(bugprone-reserved-identifier)

@@ -441,7 +441,7 @@ void PiecesDoNotMatter(FuzzedDataProvider& input) {
 
 }  // namespace
 
-// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
+// libFuzzer's name.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   FuzzedDataProvider input(data, size);
   constexpr std::array kTargets = {HealthTestsAgree, DeviceAccounts, TestedSourceHolds,
