@@ -34,10 +34,10 @@
     ],
     "cflags_cc!": ["-std=gnu++17", "-std=gnu++1y", "-std=gnu++20"],
     "cflags_cc": ["-std=c++20", "-fvisibility=hidden", "-Wall", "-Wextra"],
-    # Resolved at load: where node lacks the symbols, require() throws and the fallback takes over;
-    # bound lazily, the first call would end the process.
-    # Never unloaded: where a worker's environment ends, node would unmap the code of a source's thread
-    # that the kernel holds in a read.
+    # now: symbols are resolved at load. If node lacks one, require() throws and the fallback takes
+    # over; with lazy binding the first call would kill the process.
+    # nodelete: never unloaded. When a worker's environment ends, node would unmap the code of a
+    # source's thread that the kernel holds in a read.
     "ldflags": ["-Wl,-z,now", "-Wl,-z,relro", "-Wl,-z,nodelete"]
   }
 }

@@ -13,7 +13,8 @@
 
 namespace {
 
-// A Uint8Array of zeros over pages that are locked, undumpable and wiped when it is collected.
+// (size) -> a Uint8Array of zeros in pages that are locked, left out of core dumps, and wiped when
+// the array is collected.
 Napi::Value Allocate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   constexpr int64_t kMaxSize = int64_t{16} * 1024 * 1024;
@@ -29,22 +30,24 @@ Napi::Value Allocate(const Napi::CallbackInfo& info) {
   return Napi::Uint8Array::New(env, buffer->size(), memory, 0);
 }
 
+// (bytes, offset, length)
 Napi::Value Wipe(const Napi::CallbackInfo& info) {
   std::span<uint8_t> range;
   if (entropyd::GetRange(info, range)) entropyd::Wipe(range);
   return info.Env().Undefined();
 }
 
-// (bytes, offset, length, fd)
+// (bytes, offset, length, fd) -> the number of bytes sent
 Napi::Value SendAndWipe(const Napi::CallbackInfo& info) {
   std::span<uint8_t> range;
   int32_t fd = -1;
   if (!entropyd::GetRange(info, range)) return info.Env().Undefined();
   if (napi_get_value_int32(info.Env(), info[3], &fd) != napi_ok) fd = -1;
-  // What send(2) takes fits: it is part of one buffer of at most 16 MiB.
+  // Fits in 32 bits: a buffer has at most 16 MiB.
   return entropyd::Integer(info.Env(), static_cast<int32_t>(entropyd::SendAndWipe(fd, range)));
 }
 
+// (fd) -> {pid, uid, gids}, or null
 Napi::Value PeerCredentials(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const int fd = info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : -1;

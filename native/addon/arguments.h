@@ -9,15 +9,15 @@
 
 namespace entropyd {
 
-// Bytes of [offset, offset + length) in a Uint8Array; an exception is pending where it does not
-// fit. The memory is the array's: it must not be detached meanwhile.
+// Reads (Uint8Array, offset, length) into `range`. If they do not fit, returns false with an
+// exception pending. The array owns the memory and must not be detached while the range is in use.
 inline bool GetRange(const Napi::CallbackInfo& info, std::span<uint8_t>& range) {
-  // Plain Node-API: this is on the way of every request, and each call costs some 10 ns.
+  // Hot path: plain Node-API, because each call costs about 10 ns.
   napi_env env = info.Env();
   napi_typedarray_type type{};
   size_t size = 0;
   void* data = nullptr;
-  // 64 bits wide: 2^32 must not become 0, which would succeed and fill nothing.
+  // 64 bits wide: 2^32 must not wrap to 0, which would succeed and fill nothing.
   int64_t offset = 0;
   int64_t length = 0;
   if (info.Length() >= 3 &&
@@ -33,7 +33,7 @@ inline bool GetRange(const Napi::CallbackInfo& info, std::span<uint8_t>& range) 
   return false;
 }
 
-// A small integer, without the number on the heap that Napi::Number would make.
+// A small integer; Napi::Number would allocate a number on the heap.
 inline Napi::Value Integer(napi_env env, int32_t value) {
   napi_value integer = nullptr;
   napi_create_int32(env, value, &integer);

@@ -1,4 +1,4 @@
-// Checks what JavaScript passes, and tells it what became of the generator.
+// Checks arguments from JavaScript, and reports results and transitions to it.
 #include "addon/generator_wrap.h"
 
 #include <memory>
@@ -45,8 +45,8 @@ std::vector<std::unique_ptr<NoiseSource>> MakeSources(const Napi::Array& devices
   return sources;
 }
 
-// Posts onSourceChange() from a source's thread to the event loop. While the environment ends
-// there is nobody to call, and that is no error.
+// Posts onSourceChange() from a source's thread to the event loop. While the environment ends there
+// is nothing to call, which is not an error.
 void CallSourceChange(Napi::Env env, Napi::Function callback, std::nullptr_t*, void*) {
   if (static_cast<napi_env>(env) != nullptr)
     napi_call_function(env, env.Undefined(), callback, 0, nullptr, nullptr);
@@ -100,9 +100,9 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
         .clock = BootTimeNs};
     generator_ = std::make_unique<Generator>(
         policy, MakeSources(options.Get("devices").As<Napi::Array>()), hooks);
-    // Runs before the hook of on_source_change_, which the source threads use.
+    // Runs before the hook of on_source_change_, which the sources' threads use.
     napi_add_env_cleanup_hook(env, OnEnvironmentExit, this);
-    Tell();
+    ReportTransitions();
   }
 
   ~GeneratorWrap() override {
@@ -124,9 +124,9 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     return generator_ != nullptr;
   }
 
-  // Calls onTransition() after the native call, never within it: JavaScript may close the generator
+  // Calls onTransition() after the native call, never during it: JavaScript may close the generator
   // or detach the array that is being filled.
-  void Tell() {
+  void ReportTransitions() {
     if (transitions_.empty()) return;
     for (const auto& [state, reason] : std::exchange(transitions_, {}))
       on_transition_.Call(
@@ -147,7 +147,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
       return info.Env().Undefined();
     }
     const Result result = generator_->Generate(out, prediction_resistance);
-    Tell();
+    ReportTransitions();
     return Number(info.Env(), result);
   }
   void BeginFresh(const Napi::CallbackInfo& info) {
@@ -156,18 +156,18 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   Napi::Value Reseed(const Napi::CallbackInfo& info) {
     if (!Open(info.Env())) return info.Env().Undefined();
     const Result result = generator_->Reseed();
-    Tell();
+    ReportTransitions();
     return Number(info.Env(), result);
   }
   void Poll(const Napi::CallbackInfo&) {
     if (!generator_) return;
     generator_->Poll();
-    Tell();
+    ReportTransitions();
   }
   Napi::Value SelfTest(const Napi::CallbackInfo& info) {
     if (!Open(info.Env())) return info.Env().Undefined();
     const bool passed = generator_->SelfTest();
-    Tell();
+    ReportTransitions();
     return Napi::Boolean::New(info.Env(), passed);
   }
   // (target, offset, length, source)
@@ -175,7 +175,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     std::span<uint8_t> samples;
     if (!Open(info.Env()) || !GetRange(info, samples)) return info.Env().Undefined();
     const bool read = generator_->ReadNoise(info[3].ToString(), samples);
-    Tell();
+    ReportTransitions();
     return Napi::Boolean::New(info.Env(), read);
   }
   Napi::Value Snapshot(const Napi::CallbackInfo& info) {
@@ -201,7 +201,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
 
   std::unique_ptr<Generator> generator_;
   Napi::FunctionReference on_transition_;
-  std::vector<std::pair<State, std::string>> transitions_;  // not told yet
+  std::vector<std::pair<State, std::string>> transitions_;  // not reported yet
   SourceChange on_source_change_;
 };
 

@@ -1,5 +1,5 @@
-// CTR_DRBG with AES-256 and derivation function (SP 800-90A Rev. 1, 10.2.1), OpenSSL's own, under
-// our seed provider. Failures latch: OpenSSL alone would recover silently.
+// CTR_DRBG with AES-256 and derivation function (SP 800-90A Rev. 1, 10.2.1): OpenSSL's, seeded by
+// our provider. Failures latch; OpenSSL alone would recover silently.
 #pragma once
 
 #include <openssl/types.h>
@@ -33,20 +33,21 @@ class OpensslContext {
   std::unique_ptr<OSSL_PROVIDER, Free> seed_provider_;
 };
 
-// 2^19 bits, SP 800-90A table 3: one call of Drbg::Generate. OpenSSL would take more.
+// Most bytes in one call of Drbg::Generate: 2^19 bits, SP 800-90A table 3. OpenSSL would allow
+// more.
 inline constexpr size_t kMaxGenerate = 65536;
 
 class Drbg {
  public:
-  // Both outlive the DRBG. Without `openssl` nothing succeeds.
+  // Both must outlive the DRBG. Without a usable `openssl` every call fails.
   Drbg(const OpensslContext& openssl, SeedSupplier& supplier) noexcept;
 
-  // 9.1. Clears a latched failure: the only way back.
+  // 9.1. Clears a latched failure, as nothing else does.
   bool Instantiate(std::span<const uint8_t> personalization) noexcept;
   // 9.2
   bool Reseed(std::span<const uint8_t> additional_input, bool prediction_resistance) noexcept;
-  // 9.3; out is at most kMaxGenerate and holds zeros after a failure. With `prediction_resistance`
-  // the supplier is asked for fresh seed first (9.3.1 step 7).
+  // 9.3. `out` is at most kMaxGenerate and holds zeros after a failure. With
+  // `prediction_resistance` the supplier is first asked for fresh seed (9.3.1 step 7).
   bool Generate(std::span<uint8_t> out, std::span<const uint8_t> additional_input,
                 bool prediction_resistance) noexcept;
   // 9.4: the internal state is erased.
@@ -58,13 +59,13 @@ class Drbg {
   struct Free {
     void operator()(EVP_RAND_CTX* rand) const noexcept;
   };
-  // Freed in the opposite order: a child before its parent.
+  // Destroyed in the opposite order: the child before its parent.
   std::unique_ptr<EVP_RAND_CTX, Free> seed_source_;
   std::unique_ptr<EVP_RAND_CTX, Free> drbg_;
   bool ready_ = false;
 };
 
-// One run of the DRBG with its expected end: instantiate, reseed, generate twice.
+// A known answer of the DRBG: instantiate, reseed, generate twice.
 struct KnownAnswer {
   std::span<const uint8_t> seed;  // entropy input and nonce
   std::span<const uint8_t> personalization;

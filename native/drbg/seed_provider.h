@@ -20,19 +20,19 @@ inline constexpr unsigned kReseedBits = kStrength;
 class SeedSupplier {
  public:
   virtual ~SeedSupplier() = default;
-  // Seed material with at least `entropy_bits` of credited min-entropy, in memory of the
-  // supplier's own that stays valid until ClearSeed(); empty if it cannot be had.
-  // `fresh`: prediction resistance, so only entropy read after the request.
+  // Seed material with at least `entropy_bits` of credited min-entropy; empty if it cannot be had.
+  // The supplier owns the memory, which stays valid until ClearSeed(). `fresh`: prediction
+  // resistance, so only entropy read after the request.
   virtual std::span<uint8_t> SupplySeed(unsigned entropy_bits, bool fresh) noexcept = 0;
   virtual void ClearSeed() noexcept = 0;
 };
 
-// Loads the provider into `library`; null on failure. The caller unloads it with
-// OSSL_PROVIDER_unload before it frees `library`.
+// Loads the provider into `library`; null on failure. The caller must call OSSL_PROVIDER_unload
+// before it frees `library`.
 OSSL_PROVIDER* LoadSeedProvider(OSSL_LIB_CTX* library) noexcept;
 
-// Makes the loaded provider's EVP_RAND, bound to `supplier`; null on failure. The caller frees it
-// with EVP_RAND_CTX_free before the provider; `supplier` outlives both.
+// Makes the loaded provider's EVP_RAND, bound to `supplier`; null on failure. The caller must free
+// it with EVP_RAND_CTX_free before it unloads the provider; `supplier` must outlive both.
 EVP_RAND_CTX* NewSeedSource(OSSL_LIB_CTX* library, SeedSupplier& supplier) noexcept;
 
 }  // namespace entropyd

@@ -1,4 +1,4 @@
-// Rules of the states: what may be served, and why.
+// The rules of the states: when bytes may be served, and the reason that is reported.
 #include "generator/generator_state.h"
 
 namespace entropyd {

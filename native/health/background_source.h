@@ -1,5 +1,5 @@
-// A blocking noise source on a thread of its own, which keeps tested samples ready ahead of need:
-// a slow or absent device delays nobody.
+// A blocking noise source on a thread of its own, which keeps tested samples ready ahead of need: a
+// slow or absent device delays no request.
 #pragma once
 
 #include <functional>
@@ -15,25 +15,25 @@ namespace entropyd {
 class BackgroundSource {
  public:
   // Keeps `capacity` bytes ready. `on_change` is called on the thread when samples became ready or
-  // the source's state changed: never after the destructor, and under a lock, so that it must not
+  // the source's state changed; never after the destructor. It is called under a lock and must not
   // call back.
   BackgroundSource(std::unique_ptr<NoiseSource> source, size_t capacity,
                    std::function<void()> on_change);
-  // Ends the thread; one that the kernel holds in a read is left to itself.
+  // Ends the thread, or detaches it if the kernel holds it in a read.
   ~BackgroundSource();
   BackgroundSource(const BackgroundSource&) = delete;
   BackgroundSource& operator=(const BackgroundSource&) = delete;
 
   size_t capacity() const noexcept;
-  // A copy; `kLost` where a read is overdue, though its thread cannot say so.
+  // A copy. The state is `kLost` if a read is overdue, which its thread cannot report.
   SourceReport Report() const;
-  // Moves min(capacity, out.size()) ready bytes out; false if they are not ready.
+  // Moves min(capacity, out.size()) ready bytes to `out`; false if they are not ready.
   bool Take(std::span<uint8_t> out) noexcept;
-  // Drops what is ready: what Take() gives from now on is read after this call.
+  // Drops the ready bytes: what Take() returns from now on is read after this call.
   void Discard() noexcept;
   // Repeats the startup test, on the thread.
   void Retest() noexcept;
-  // In a forked child the thread does not exist, and its lock may be held for ever.
+  // For a forked child, where the thread does not exist and its lock may be held forever.
   void Abandon();
 
  private:

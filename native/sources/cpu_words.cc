@@ -1,4 +1,4 @@
-// The loop around one CPU instruction: bounded attempts a word, PAUSE between them.
+// The loop around one CPU instruction: bounded attempts per word, PAUSE between them.
 #include "sources/cpu_words.h"
 
 #include <cstring>

@@ -1,5 +1,5 @@
-// RNDRRS: the reseeded random number register of arm64 (Arm ARM, FEAT_RNG). RNDR, which need not
-// reseed, is not read.
+// RNDRRS: the reseeded random number register of arm64 (Arm ARM, FEAT_RNG). RNDR is not read: it
+// need not reseed.
 #include "sources/cpu_words.h"
 
 #if defined(__aarch64__)
