@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The arm64 noise source under QEMU, on a CPU with RNDRRS and on one without.
+# Tests the arm64 noise source under QEMU, on a CPU with RNDRRS and on one without.
 #   arm64.sh
 set -euo pipefail
 cd "$(dirname "$0")/../.."

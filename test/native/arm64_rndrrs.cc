@@ -1,4 +1,4 @@
-// RNDRRS under emulation: absent without FEAT_RNG, else words that differ and pass the health
+// RNDRRS under emulation: absent without FEAT_RNG; otherwise its words differ and pass the health
 // tests.
 //   arm64_rndrrs present|absent
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace {
 
-// A startup test's worth, 4096 words: two of them are equal with probability 2^-41.
+// The size of a startup test, 4096 words: two of them are equal with probability 2^-41.
 constexpr size_t kSampleBytes = 32768;
 
 bool Expect(bool condition, const char* what) {
