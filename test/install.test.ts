@@ -50,7 +50,7 @@ async function startHeaderServer(t: Test) {
 }
 
 t.test(
-  'without a compiler the installation succeeds and says in one line what follows',
+  'without a compiler the installation succeeds and reports the fallback in one line',
   async (t) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, ['native/install.cjs'], {
       cwd: copy,
@@ -116,7 +116,7 @@ t.test('missing headers are named, and nothing is downloaded', async (t) => {
   t.equal(server.connections, 0, 'nothing is asked for');
 });
 
-t.test('a package builds none where one fits, a checkout builds its own anew', async (t) => {
+t.test('a package uses a prebuilt addon that fits, a checkout always builds its own', async (t) => {
   const folder = join(temporaryFolder(), 'prebuilt');
   for (const name of ['package.json', 'binding.gyp', 'native'])
     cpSync(join(root, name), join(folder, name), { recursive: true });
@@ -136,7 +136,7 @@ t.test('a package builds none where one fits, a checkout builds its own anew', a
   t.match(install(), { status: 0, stderr: /entropyd: no native addon/ });
 });
 
-t.test('where not even the build tool is there, it says so as well', async (t) => {
+t.test('a missing build tool is reported the same way', async (t) => {
   const bare = join(temporaryFolder(), 'bare');
   for (const name of ['install.cjs', 'headers.cjs'])
     cpSync(join(root, 'native', name), join(bare, 'native', name));
@@ -150,7 +150,7 @@ t.test('where not even the build tool is there, it says so as well', async (t) =
   t.match(stderr, /^entropyd: no native addon \(Cannot find module 'node-gyp-build/);
 });
 
-t.test('the daemon then says fallback, and why, wherever it reports its state', async (t) => {
+t.test('the daemon then reports the fallback and its reason with every state', async (t) => {
   const path = freePath();
   const daemon = new Program(t, [join(copy, 'dist', 'entropyd.js'), '--socket', path]);
   const log = await daemon.says('generator fallback');
@@ -191,7 +191,7 @@ t.test('profile strict refuses: one line, exit code 1, no socket', async (t) => 
   t.notOk(existsSync(path));
 });
 
-t.test('the library falls back alike', async (t) => {
+t.test('the library falls back in the same way', async (t) => {
   const script = `import { createGenerator } from './dist/generator.js';
     const generator = createGenerator();
     console.log(generator.status().state, generator.status().reason);`;
