@@ -1,6 +1,6 @@
-// RNDRRS under emulation: absent without FEAT_RNG, else words that differ and pass the health
+// RNDRRS under emulation: absent without FEAT_RNG; otherwise its words differ and pass the health
 // tests.
-//   arm64_rndr present|absent
+//   arm64_rndrrs present|absent
 #include <cstdint>
 #include <cstring>
 #include <iostream>
@@ -8,13 +8,13 @@
 #include <string_view>
 #include <vector>
 
-#include "health_tests.h"
-#include "noise_source.h"
-#include "tested_source.h"
+#include "health/health_tests.h"
+#include "health/tested_source.h"
+#include "sources/noise_source.h"
 
 namespace {
 
-// A startup test's worth, 4096 words: two of them are equal with probability 2^-41.
+// The size of a startup test, 4096 words: two of them are equal with probability 2^-41.
 constexpr size_t kSampleBytes = 32768;
 
 bool Expect(bool condition, const char* what) {
@@ -61,6 +61,6 @@ int main(int count, char** arguments) {
   const std::string_view wanted = count > 1 ? arguments[1] : "";
   if (wanted == "absent") return Absent() ? 0 : 1;
   if (wanted == "present") return Present() ? 0 : 1;
-  std::cerr << "usage: arm64_rndr present|absent\n";
+  std::cerr << "usage: arm64_rndrrs present|absent\n";
   return 64;
 }

@@ -1,21 +1,21 @@
 // The reactions to the health tests' verdicts (SP 800-90B 4.3, item 9).
-#include "tested_source.h"
+#include "health/tested_source.h"
 
 #include <algorithm>
 #include <chrono>
 #include <vector>
 
-#include "secure_memory.h"
+#include "memory/secure_memory.h"
 
 namespace entropyd {
 namespace {
 
 constexpr unsigned kStartupTries = 3;
-// Bytes in a startup test: 4096 words of a CPU source; the 1024 samples that SP 800-90B 4.3 asks
-// for at least, of a source that may be slow.
+// Bytes in a startup test: 4096 words of a CPU source; for a source that may be slow, the 1024
+// samples that SP 800-90B 4.3 requires at least.
 constexpr size_t kStartupFast = 32768;
 constexpr size_t kStartupSlow = 1024;
-// Read at a time: a slow source must deliver this much before its time is up.
+// Bytes per read: a slow source must deliver this many within one timeout.
 constexpr size_t kStartupChunk = 64;
 
 }  // namespace
@@ -69,8 +69,8 @@ void TestedSource::NoteAlarm(const Verdict& verdict) noexcept {
   if (verdict.severity == Severity::kPermanent) report_.state = SourceState::kFailed;
 }
 
-// A device may return, an instruction that stopped answering is broken. A device that never
-// delivered anything is not lost: its node was there and no hardware behind it.
+// A device may return; an instruction that stopped answering is broken. A device that never
+// delivered anything is absent, not lost: its node exists without hardware behind it.
 void TestedSource::NoteLoss() noexcept {
   if (!traits().blocking)
     report_.state = SourceState::kFailed;
@@ -101,7 +101,7 @@ bool TestedSource::StartupRun() noexcept {
 }
 
 bool TestedSource::TestStartup() noexcept {
-  // One that was lost is opened anew first: a device may hold half a read that was given up.
+  // A lost source must be reopened first: a device may hold half of an abandoned read.
   if (report_.state != SourceState::kTesting && !passing()) return false;
   report_.state = SourceState::kTesting;
   for (unsigned attempt = 0; attempt < kStartupTries; ++attempt) {
@@ -126,7 +126,7 @@ void TestedSource::Start() noexcept {
   report_.state = report_.bytes == 0 ? SourceState::kAbsent : SourceState::kLost;
 }
 
-// Without the clock of ReadRaw(): this is on the way of every generate.
+// Hot path: called by every generate, so it does without the clock of ReadRaw().
 bool TestedSource::ReadUntested(std::span<uint8_t> samples) noexcept {
   report_.retries = source_->retries();
   if (source_->Read(samples) == ReadStatus::kOk) {
@@ -141,7 +141,7 @@ bool TestedSource::ReadUntested(std::span<uint8_t> samples) noexcept {
 }
 
 bool TestedSource::Read(std::span<uint8_t> samples) noexcept {
-  // Bounded: each turn but the last has passed a startup test and raised a new alarm.
+  // Bounded: each turn except the last has passed a startup test and raised a new alarm.
   for (unsigned attempt = 0; attempt < kStartupTries && passing(); ++attempt) {
     if (!ReadRaw(samples)) {
       NoteLoss();

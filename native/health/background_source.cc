@@ -1,5 +1,6 @@
-// The thread of a blocking source: read, test, hold until taken; reopen what was lost.
-#include "gatherer.h"
+// The thread of a blocking source: reads, tests, holds samples until they are taken, and reopens a
+// lost device.
+#include "health/background_source.h"
 
 #include <pthread.h>
 
@@ -11,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "monotonic_condition.h"
-#include "secure_memory.h"
+#include "memory/monotonic_condition.h"
+#include "memory/secure_memory.h"
 
 namespace entropyd {
 namespace {
@@ -20,20 +21,20 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Waits of 1, 2, 4 ... 128 ms between attempts, 45 in all: 255 ms, then 37 times 128 ms; together
-// just under the timeout.
+// Waits of 1, 2, 4 ... 128 ms between attempts, 45 in total: 255 ms, then 37 times 128 ms, which is
+// together just under the timeout.
 constexpr unsigned kMaxBackoffShift = 7;
 constexpr unsigned kMaxWaits = 45;
 constexpr uint64_t kReadTimeoutNs = 5'000'000'000;
-// A lost or absent device is opened anew this often.
+// A lost or absent device is reopened at this interval.
 constexpr seconds kReopenInterval{10};
-// How long the end waits for a thread that is in a read.
+// How long the destructor waits for a thread that is in a read.
 constexpr milliseconds kStopGrace{200};
 constexpr size_t kChunk = 64;
 
 }  // namespace
 
-struct Gatherer::Shared {
+struct BackgroundSource::Shared {
   Shared(std::unique_ptr<NoiseSource> noise, size_t capacity, std::function<void()> changed)
       : on_change(std::move(changed)),
         ready(capacity),
@@ -46,7 +47,7 @@ struct Gatherer::Shared {
     return !wake.WaitFor(lock, pause, [this] { return stop; });
   }
 
-  // Makes the thread's view public. What was gathered before an alarm or a loss goes with it.
+  // Publishes the thread's report. Samples from before an alarm or a loss are dropped.
   void Publish() {
     const std::lock_guard lock(mutex);
     const bool changed =
@@ -54,17 +55,17 @@ struct Gatherer::Shared {
     report = source.report();
     if (!changed) return;
     Empty();
-    Tell();
+    NotifyOwner();
   }
 
-  // Both under the lock.
+  // Empty() and NotifyOwner() are called under the lock.
   void Empty() {
     Wipe(ready.span());
     filled = 0;
   }
-  // An owner that has ended is not told: a thread that it left in a read may outlive what
+  // An owner that has ended is not notified: a thread that it left in a read may outlive what
   // on_change calls.
-  void Tell() const {
+  void NotifyOwner() const {
     if (!stop) on_change();
   }
 
@@ -74,18 +75,18 @@ struct Gatherer::Shared {
   MonotonicCondition done;  // for the owner: the thread has ended
   SecureBuffer ready;
   size_t filled = 0;
-  uint64_t epoch = 0;  // counts Discard(): a read that began before it does not count
+  uint64_t epoch = 0;  // number of Discard() calls; a read that began before one is dropped
   bool stop = false;
   bool retest = false;
   bool finished = false;
   SourceReport report;
-  TestedSource source;  // the thread's, but for reading_since()
+  TestedSource source;  // used by the thread alone, except reading_since()
 };
 
-Gatherer::Gatherer(std::unique_ptr<NoiseSource> source, size_t capacity,
-                   std::function<void()> on_change)
+BackgroundSource::BackgroundSource(std::unique_ptr<NoiseSource> source, size_t capacity,
+                                   std::function<void()> on_change)
     : shared_(std::make_shared<Shared>(std::move(source), capacity, std::move(on_change))) {
-  // Signals are for the program's own threads.
+  // The program's own threads handle signals.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
@@ -94,7 +95,7 @@ Gatherer::Gatherer(std::unique_ptr<NoiseSource> source, size_t capacity,
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-Gatherer::~Gatherer() {
+BackgroundSource::~BackgroundSource() {
   if (!shared_) return;
   std::unique_lock lock(shared_->mutex);
   shared_->stop = true;
@@ -107,15 +108,15 @@ Gatherer::~Gatherer() {
   }
 }
 
-void Gatherer::Abandon() {
-  // Never destroyed: neither a joinable thread nor a mutex that may be held can be.
+void BackgroundSource::Abandon() {
+  // Never destroyed: a joinable thread cannot be, nor a mutex that may be held.
   static auto& abandoned = *new std::vector<std::pair<std::shared_ptr<Shared>, std::thread>>();
   abandoned.emplace_back(std::move(shared_), std::move(thread_));
 }
 
-size_t Gatherer::capacity() const noexcept { return shared_ ? shared_->ready.size() : 0; }
+size_t BackgroundSource::capacity() const noexcept { return shared_ ? shared_->ready.size() : 0; }
 
-SourceReport Gatherer::Report() const {
+SourceReport BackgroundSource::Report() const {
   SourceReport report;
   if (!shared_) {
     report.state = SourceState::kLost;
@@ -132,7 +133,7 @@ SourceReport Gatherer::Report() const {
   return report;
 }
 
-bool Gatherer::Take(std::span<uint8_t> out) noexcept {
+bool BackgroundSource::Take(std::span<uint8_t> out) noexcept {
   if (!shared_) return false;
   const std::lock_guard lock(shared_->mutex);
   if (shared_->filled < shared_->ready.size() || shared_->report.state != SourceState::kPassing)
@@ -143,7 +144,7 @@ bool Gatherer::Take(std::span<uint8_t> out) noexcept {
   return true;
 }
 
-void Gatherer::Discard() noexcept {
+void BackgroundSource::Discard() noexcept {
   if (!shared_) return;
   const std::lock_guard lock(shared_->mutex);
   shared_->Empty();
@@ -151,14 +152,14 @@ void Gatherer::Discard() noexcept {
   shared_->wake.NotifyAll();
 }
 
-void Gatherer::Retest() noexcept {
+void BackgroundSource::Retest() noexcept {
   if (!shared_) return;
   const std::lock_guard lock(shared_->mutex);
   shared_->retest = true;
   shared_->wake.NotifyAll();
 }
 
-void Gatherer::Run(const std::shared_ptr<Shared>& shared) {
+void BackgroundSource::Run(const std::shared_ptr<Shared>& shared) {
   Shared& s = *shared;
   std::array<uint8_t, kChunk> chunk{};
   const WipeGuard guard(chunk);
@@ -184,9 +185,9 @@ void Gatherer::Run(const std::shared_ptr<Shared>& shared) {
       if (read && epoch == s.epoch) {
         std::ranges::copy(chunk, s.ready.data() + s.filled);
         s.filled += chunk.size();
-        if (s.filled == s.ready.size()) s.Tell();
+        if (s.filled == s.ready.size()) s.NotifyOwner();
       }
-      // The stack is neither locked nor left out of dumps, and the next read may be far.
+      // The stack is neither locked nor left out of dumps, and the next read may be far off.
       Wipe(chunk);
     }
     if (s.source.report().state == SourceState::kFailed) break;

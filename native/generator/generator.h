@@ -9,13 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "drbg.h"
-#include "gatherer.h"
-#include "noise_source.h"
-#include "secure_memory.h"
-#include "seed_provider.h"
-#include "state.h"
-#include "tested_source.h"
+#include "drbg/drbg.h"
+#include "generator/generator_state.h"
+#include "generator/seed_pool.h"
+#include "memory/secure_memory.h"
+#include "sources/noise_source.h"
 
 namespace entropyd {
 
@@ -24,18 +22,19 @@ enum class Result : uint8_t {
   kNotSeeded,  // no credited source has passed its startup test yet
   kHealth,     // the generator is in its error state
   kEntropy,    // prediction resistance: no live credited source
-  kPending,    // prediction resistance: a blocking source is being read; ask again on a change
+  kPending,    // prediction resistance: a blocking source is being read; retry on a source change
 };
 
 struct GeneratorOptions {
   Profile profile = Profile::kDefault;
-  // SP 800-90A allows 2^48 requests; these keep the time short in which a stolen state is of use.
+  // SP 800-90A allows 2^48 requests; these limits shorten the time in which a stolen state is
+  // useful.
   uint64_t reseed_requests = 4096;
   uint64_t reseed_seconds = 300;
 };
 
 struct GeneratorHooks {
-  // A state or its reason became another; called in the thread that uses the generator.
+  // The state or its reason changed; called in the thread that uses the generator.
   std::function<void(State, const std::string&)> on_transition;
   // A blocking source has something new: Poll() is due. Called in any thread.
   std::function<void()> on_source_change;
@@ -44,12 +43,6 @@ struct GeneratorHooks {
 };
 
 uint64_t BootTimeNs() noexcept;
-
-struct SourceSnapshot {
-  SourceTraits traits;
-  SourceReport report;
-  unsigned credited_bits_per_byte;  // in force now
-};
 
 struct GeneratorSnapshot {
   State state;
@@ -61,75 +54,55 @@ struct GeneratorSnapshot {
   bool memory_locked;
 };
 
-class Generator final : private SeedSupplier {
+class Generator {
  public:
   // Runs the known-answer test and the startup tests of the CPU's and the kernel's sources, then
   // instantiates; blocking sources start on their threads.
   Generator(const GeneratorOptions& options, std::vector<std::unique_ptr<NoiseSource>> sources,
             GeneratorHooks hooks, const KnownAnswer& answer = kPowerOnAnswer);
-  ~Generator() override;
+  ~Generator();
+  Generator(const Generator&) = delete;
+  Generator& operator=(const Generator&) = delete;
 
   // Fills `out`, of any size, or leaves zeros in it.
   Result Generate(std::span<uint8_t> out, bool prediction_resistance) noexcept;
-  // What is taken from blocking sources from now on is read after this call.
+  // Samples of blocking sources that are used from now on are read after this call.
   void BeginFresh() noexcept;
-  // Reseeds now, with samples read after this call; from the error state the only way back: it
-  // repeats the known-answer test and the startup tests of all sources that have not failed
+  // Reseeds now, with samples read after this call. It is the only way out of the error state: it
+  // then repeats the known-answer test and the startup tests of all sources that have not failed
   // permanently.
   Result Reseed() noexcept;
   // Takes note of what blocking sources reported.
   void Poll() noexcept;
-  // The health tests on demand (SP 800-90B 4.3); true if every source that is there passes.
+  // The health tests on demand (SP 800-90B 4.3); true if every source that is present passes.
   // Blocking sources repeat theirs on their threads: Poll() sees the result.
   bool SelfTest() noexcept;
-  // Raw samples of a source that is read where it is wanted, for assessment (SP 800-90B 3.1); they
-  // reach no seed. Zeros and false where the source does not answer, is a device or not there.
+  // Raw samples of a CPU or kernel source, for assessment (SP 800-90B 3.1); they are not used in a
+  // seed. Zeros and false if the source does not answer, is a device or is not present.
   bool ReadNoise(const std::string& source, std::span<uint8_t> samples) noexcept;
   State state() const noexcept { return state_; }
   GeneratorSnapshot Snapshot() const;
 
  private:
-  // One source, either read where it is wanted or gathered ahead.
-  struct Input {
-    std::unique_ptr<TestedSource> direct;
-    std::unique_ptr<Gatherer> gathered;
-    SourceTraits traits;
-    SourceReport Report() const { return direct ? direct->report() : gathered->Report(); }
-  };
-
-  std::span<uint8_t> SupplySeed(unsigned entropy_bits, bool fresh) noexcept override;
-  void ClearSeed() noexcept override;
-
   void Update() noexcept;
   void Enter(State state, std::string reason) noexcept;
   Result Refusal() const noexcept;
-  unsigned Credit(const Input& input, SourceState state) const noexcept;
-  static size_t SeedSize(const Input& input) noexcept;
-  size_t CollectSeed(unsigned entropy_bits, bool fresh) noexcept;
-  std::span<const uint8_t> CollectUncredited() noexcept;
-  std::span<const uint8_t> AdditionalInput() noexcept;
-  TestedSource* Direct(SourceRole role) noexcept;
   bool Instantiate() noexcept;
-  Result ReseedFrom(size_t seed_size) noexcept;
+  Result ReseedFrom(const SeedOffer& seed) noexcept;
   void NoteSeeded() noexcept;
   bool ReseedDue() noexcept;
   Result GenerateChunk(std::span<uint8_t> out, bool prediction_resistance) noexcept;
-  uint64_t Alarms() const;
 
   const GeneratorOptions options_;
   const GeneratorHooks hooks_;
   const KnownAnswer answer_;
-  std::vector<Input> inputs_;
-  SecureBuffer seed_;
-  size_t seed_ready_ = 0;  // bytes of seed_ that wait for the DRBG to ask
-  SecureBuffer uncredited_;
+  SeedPool pool_;
   ForkSentinel fork_;
   const OpensslContext openssl_;
   Drbg drbg_;
 
   State state_ = State::kSeeding;
   std::string reason_;
-  bool kernel_credited_ = false;
   bool seedable_ = false;  // the sources' condition allows to serve
   bool instantiated_ = false;
   bool reseed_due_ = false;

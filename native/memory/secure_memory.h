@@ -7,13 +7,13 @@
 
 namespace entropyd {
 
-// Overwrites `bytes` in a way that the optimizer keeps: explicit_bzero(3), which is some times
-// faster than OPENSSL_cleanse.
+// Overwrites `bytes` so that the optimizer cannot remove it: explicit_bzero(3), which is several
+// times faster than OPENSSL_cleanse.
 void Wipe(std::span<uint8_t> bytes) noexcept;
 
-// Pages of its own, from mmap(2). mlock(2) may be refused by RLIMIT_MEMLOCK: the buffer then works
-// unlocked and locked() says so, because a host without the limit raised still deserves service.
-// After fork(2) the child sees zeros (MADV_WIPEONFORK): two processes never share a secret.
+// Pages of its own, from mmap(2). If RLIMIT_MEMLOCK makes mlock(2) fail, the buffer works unlocked
+// and locked() reports it: a host whose limit is not raised still gets service. After fork(2) the
+// child sees zeros (MADV_WIPEONFORK), so two processes never share a secret.
 class SecureBuffer {
  public:
   explicit SecureBuffer(size_t size) noexcept;
@@ -35,7 +35,7 @@ class SecureBuffer {
   bool locked_ = false;
 };
 
-// Wipes a span when the scope ends, on every path out of it.
+// Wipes a span when its scope ends, on every path.
 class WipeGuard {
  public:
   explicit WipeGuard(std::span<uint8_t> bytes) noexcept : bytes_(bytes) {}
@@ -47,12 +47,11 @@ class WipeGuard {
   std::span<uint8_t> bytes_;
 };
 
-// Tells a forked child from the process that made it, without a system call: a page that the
-// kernel zeroes in the child.
+// Detects a fork without a system call: a page that the kernel zeroes in the child.
 class ForkSentinel {
  public:
   ForkSentinel() noexcept;
-  // True once in a child, for every fork between the last call and this one.
+  // True in a child at its first call; false after that and in the parent.
   bool Forked() noexcept;
 
  private:

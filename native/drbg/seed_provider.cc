@@ -1,6 +1,6 @@
-// The provider's dispatch tables (provider-rand(7)). It has GET_SEED and no NONCE, so that OpenSSL
-// asks for entropy and nonce together at instantiate: 48 bytes at least, SP 800-90A 8.6.7.
-#include "seed_provider.h"
+// The provider's dispatch tables (provider-rand(7)). They have GET_SEED but not NONCE, so that
+// OpenSSL asks for entropy and nonce together at instantiate: at least 48 bytes, SP 800-90A 8.6.7.
+#include "drbg/seed_provider.h"
 
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
@@ -19,11 +19,9 @@ constexpr char kAlgorithm[] = "ENTROPYD-SEED";
 constexpr char kProperties[] = "provider=entropyd";
 constexpr char kSupplierParam[] = "supplier";
 
-constexpr unsigned kStrength = 256;
-// OpenSSL asks for 256 bits even where min_len is 48 and thus includes the nonce.
-constexpr size_t kInstantiateBytes = 48;
-constexpr unsigned kInstantiateBits = 384;
-constexpr unsigned kReseedBits = 256;
+// Only the size distinguishes a request at instantiate from one at reseed: OpenSSL asks for 256
+// bits of entropy even if min_len includes the nonce.
+constexpr size_t kInstantiateBytes = kInstantiateBits / 8;
 
 struct SeedContext {
   SeedSupplier* supplier = nullptr;
@@ -45,7 +43,7 @@ int Uninstantiate(void* context) {
   return 1;
 }
 
-// Seed material leaves by GET_SEED alone.
+// Seed material leaves only through GET_SEED.
 int Generate(void*, unsigned char*, size_t, unsigned, int, const unsigned char*, size_t) {
   return 0;
 }
@@ -66,7 +64,7 @@ size_t GetSeed(void* context, unsigned char** buffer, int, size_t min_size, size
 
 void ClearSeed(void* context, unsigned char*, size_t) { Context(context).supplier->ClearSeed(); }
 
-// One thread uses the generator, so the locks that OpenSSL asks for have nothing to guard.
+// One thread uses the generator, so OpenSSL's locks have nothing to guard.
 int EnableLocking(void*) { return 1; }
 int Lock(void*) { return 1; }
 void Unlock(void*) {}
@@ -81,9 +79,9 @@ const OSSL_PARAM* GettableParams(void*, void*) {
 }
 
 int GetParams(void* context, OSSL_PARAM params[]) {
-  // Asked for at every generate, so it comes first. Constant, so that the DRBG does not follow a
-  // reseed of its parent: the generator decides that. And 0, the value that the DRBG remembers
-  // before its first reseed.
+  // Hot path: OpenSSL asks for this at every generate, so it comes first. It is constant, so that
+  // the DRBG does not follow a reseed of its parent: the generator decides that. It is 0, the value
+  // that the DRBG remembers before its first reseed.
   OSSL_PARAM* param = OSSL_PARAM_locate(params, OSSL_DRBG_PARAM_RESEED_COUNTER);
   if (param != nullptr) return OSSL_PARAM_set_uint(param, 0);
   param = OSSL_PARAM_locate(params, OSSL_RAND_PARAM_STATE);

@@ -1,21 +1,31 @@
 // CTR_DRBG through EVP_RAND, and its power-on known-answer test.
-#include "drbg.h"
+#include "drbg/drbg.h"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <openssl/provider.h>
 
 #include <algorithm>
 #include <array>
 
-#include "secure_memory.h"
+#include "memory/secure_memory.h"
 
 namespace entropyd {
-namespace {
 
-constexpr unsigned kStrength = 256;
+void OpensslContext::Free::operator()(OSSL_LIB_CTX* library) const noexcept {
+  OSSL_LIB_CTX_free(library);
+}
+void OpensslContext::Free::operator()(OSSL_PROVIDER* provider) const noexcept {
+  OSSL_PROVIDER_unload(provider);
+}
 
-}  // namespace
+OpensslContext::OpensslContext() noexcept : library_(OSSL_LIB_CTX_new()) {
+  if (!library_) return;
+  default_provider_.reset(OSSL_PROVIDER_load(library_.get(), "default"));
+  if (default_provider_) seed_provider_.reset(LoadSeedProvider(library_.get()));
+}
 
 void Drbg::Free::operator()(EVP_RAND_CTX* rand) const noexcept { EVP_RAND_CTX_free(rand); }
 
@@ -39,8 +49,8 @@ bool Drbg::Instantiate(std::span<const uint8_t> personalization) noexcept {
   Uninstantiate();
   char cipher[] = "AES-256-CTR";
   int derivation_function = 1;
-  // 0 turns OpenSSL's own reseed intervals off: the generator decides (9.3.1 step 7 through 9.2).
-  // What stays on is OpenSSL's reseed after a fork.
+  // 0 disables OpenSSL's own reseed intervals: the generator decides (9.3.1 step 7 through 9.2).
+  // OpenSSL still reseeds after a fork.
   unsigned requests = 0;
   time_t seconds = 0;
   const OSSL_PARAM params[] = {
@@ -49,7 +59,7 @@ bool Drbg::Instantiate(std::span<const uint8_t> personalization) noexcept {
       OSSL_PARAM_construct_uint(OSSL_DRBG_PARAM_RESEED_REQUESTS, &requests),
       OSSL_PARAM_construct_time_t(OSSL_DRBG_PARAM_RESEED_TIME_INTERVAL, &seconds),
       OSSL_PARAM_construct_end()};
-  // For a null pointer OpenSSL would put a string of its own.
+  // A null pointer would make OpenSSL use a string of its own.
   const uint8_t none = 0;
   const uint8_t* string = personalization.empty() ? &none : personalization.data();
   ready_ =
@@ -108,7 +118,7 @@ constexpr uint8_t kOutput[] = {
     0x7e, 0x45, 0x3b, 0xae, 0x12, 0x51, 0x63, 0x1a, 0xc9, 0x0c, 0x70, 0x1a, 0x98, 0x49, 0xd9, 0x33,
     0x99, 0x5e, 0x8b, 0x02, 0x21, 0xfe, 0x9a, 0xca, 0x19, 0x85, 0xc5, 0x46, 0xc2, 0x07, 0x90, 0x27};
 
-// Hands the script's pieces over, one a request.
+// Supplies the known answer's seeds, one per request.
 class ScriptedSeed final : public SeedSupplier {
  public:
   explicit ScriptedSeed(const KnownAnswer& answer) : script_{answer.seed, answer.reseed} {}

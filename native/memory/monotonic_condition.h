@@ -1,6 +1,6 @@
-// A condition variable whose timeouts run on the monotonic clock, with functions that glibc 2.28
-// has: std::condition_variable takes pthread_cond_clockwait (glibc 2.30) for that, and where it is
-// missing the clock of the wall, which can be set.
+// A condition variable whose timeouts run on the monotonic clock, with functions of glibc 2.28.
+// std::condition_variable needs pthread_cond_clockwait (glibc 2.30) for that; without it, timeouts
+// run on the wall clock, which can be set.
 #pragma once
 
 #include <pthread.h>
@@ -26,13 +26,13 @@ class MonotonicCondition {
 
   void NotifyAll() noexcept { pthread_cond_broadcast(&condition_); }
 
-  // Returns when `predicate` holds, which is asked under the lock.
+  // Returns when `predicate` holds; it is called under the lock.
   template <typename Predicate>
   void Wait(std::unique_lock<std::mutex>& lock, Predicate predicate) {
     while (!predicate()) pthread_cond_wait(&condition_, lock.mutex()->native_handle());
   }
 
-  // The same, for `limit` at most; whether `predicate` holds.
+  // The same, but for at most `limit`. Returns whether `predicate` holds.
   template <typename Predicate>
   bool WaitFor(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds limit,
                Predicate predicate) {

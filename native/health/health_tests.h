@@ -1,4 +1,4 @@
-// Continuous health tests of SP 800-90B 4.4, and four tests of our own for 64-bit sources.
+// The continuous health tests of SP 800-90B 4.4, and four tests of our own for 64-bit sources.
 #pragma once
 
 #include <array>
@@ -7,8 +7,8 @@
 #include <optional>
 #include <span>
 
-#include "noise_source.h"
-#include "secure_memory.h"
+#include "memory/secure_memory.h"
+#include "sources/noise_source.h"
 
 namespace entropyd {
 
@@ -17,13 +17,13 @@ namespace entropyd {
 inline constexpr int kIntermittentAlphaLog2 = -30;
 inline constexpr int kPermanentAlphaLog2 = -60;
 
-// The min-entropy that is tested, bits per byte. It is no credit: the CPU's sources are conditioned
-// already, and the cutoffs of H = 4 would miss a stuck 64-bit word or a 75 % bit bias.
+// The min-entropy that is tested, bits per byte. It is not the credit: the CPU's sources are
+// already conditioned, and the cutoffs for H = 4 would miss a stuck 64-bit word or a 75 % bit bias.
 inline constexpr unsigned kTestedBitsPerByte = 7;
 
-// Adaptive proportion test: samples of a byte source in a window (SP 800-90B 4.4.2).
+// Adaptive proportion test: samples in a window of a byte source (SP 800-90B 4.4.2).
 inline constexpr unsigned kAdaptiveWindow = 512;
-inline constexpr unsigned kMaxAdaptiveWindow = 1024;  // of a binary source
+inline constexpr unsigned kMaxAdaptiveWindow = 1024;  // for a binary source
 
 // Repetition count test, SP 800-90B 4.4.1: C = 1 + ceil(-log2(alpha) / H).
 constexpr unsigned RepetitionCutoff(long double bits_per_sample, int alpha_log2) {
@@ -33,8 +33,8 @@ constexpr unsigned RepetitionCutoff(long double bits_per_sample, int alpha_log2)
 }
 
 // Smallest k with P(X > k) <= alpha for X ~ Binomial(trials, p): CRITBINOM(trials, p, 1 - alpha).
-// Summed from the small end of the tail, where no term is lost beside 1. `trials` is at most
-// kMaxAdaptiveWindow; long double keeps (1-p)^trials above zero down to H = 0.5.
+// Summed from the small end of the tail, so that no term is lost to rounding beside 1. `trials` is
+// at most kMaxAdaptiveWindow; long double keeps (1-p)^trials above zero down to H = 0.5.
 constexpr unsigned CriticalBinomial(unsigned trials, long double p, int alpha_log2) {
   std::array<long double, kMaxAdaptiveWindow + 1> mass{};
   mass[0] = 1;
@@ -61,10 +61,10 @@ enum class Severity : uint8_t { kNone, kIntermittent, kPermanent };
 struct Verdict {
   Severity severity = Severity::kNone;
   const char* test = "";  // the first test that raised the alarm
-  uint64_t at = 0;        // bytes seen by then, counted from the last Reset()
+  uint64_t at = 0;        // bytes seen by then, since the last Reset()
 };
 
-// SP 800-90B 4.4.1 and 4.4.2 on bytes.
+// The tests of SP 800-90B 4.4.1 and 4.4.2 on bytes.
 class ByteTests {
  public:
   void Insert(uint8_t sample, Verdict& verdict, uint64_t at) noexcept;
@@ -78,8 +78,8 @@ class ByteTests {
   uint8_t first_ = 0;
 };
 
-// Vendor-defined tests (SP 800-90B 4.5) for faults that were seen in CPUs: equal consecutive words,
-// the constants 0 and ~0, a word that comes back within 4096 words, and biased bit lanes.
+// Vendor-defined tests (SP 800-90B 4.5) for faults that have been seen in CPUs: equal consecutive
+// words, the constants 0 and ~0, a word that repeats within 4096 words, and biased bit lanes.
 class WordTests {
  public:
   WordTests() noexcept;
@@ -92,8 +92,8 @@ class WordTests {
   static constexpr unsigned kLanes = 64;
   static constexpr unsigned kPlanes = 11;  // a lane's count reaches kLaneWindow = 2^10
 
-  // Fingerprints (SipHash under a key of this process), never the words themselves, in a ring
-  // with a chain for each bucket. Index 0 ends a chain: entry i stands at ring_[i - 1].
+  // Fingerprints (SipHash under a key of this process), never the words themselves, in a ring with
+  // a chain for each bucket. Index 0 ends a chain: entry i is at ring[i - 1].
   struct Recent {
     std::array<uint64_t, 2> key;
     std::array<uint64_t, kRecent> ring;
@@ -108,12 +108,12 @@ class WordTests {
   SecureBuffer memory_;
   uint64_t words_ = 0;
   uint64_t last_ = 0;  // fingerprint
-  // The lanes' counts bit-sliced: bit j of lane i's count is bit i of plane j, so that a word is
+  // The lanes' counts, bit-sliced: bit j of lane i's count is bit i of plane j. A word is thus
   // added to all lanes at once.
   std::array<uint64_t, kPlanes> ones_{};
 };
 
-// All tests that apply to a source's samples. Samples pass through and are not kept.
+// All tests that apply to a source's samples. Samples are not kept.
 class HealthTests {
  public:
   explicit HealthTests(SampleKind kind) noexcept;

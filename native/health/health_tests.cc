@@ -1,5 +1,5 @@
-// The health tests' counters; every cutoff is derived where it stands.
-#include "health_tests.h"
+// The health tests' counters. Every cutoff is derived where it is defined.
+#include "health/health_tests.h"
 
 #include <sys/random.h>
 
@@ -23,8 +23,8 @@ constexpr unsigned kAdaptiveCutoff =
 constexpr unsigned kAdaptivePermanent =
     AdaptiveProportionCutoff(kAdaptiveWindow, kMostLikely, kPermanentAlphaLog2);
 
-// Bits of n fair coins stay within 7 sigma but for 2^-38 of the windows, sigma = sqrt(n) / 2:
-// 7 * 16 of 1024 for one lane, 7 * 128 of 65,536 for all lanes together.
+// The sum of n fair bits is within 7 sigma in all but 2^-38 of the windows, sigma = sqrt(n) / 2: 7
+// * 16 of 1024 for one lane, 7 * 128 of 65,536 for all lanes together.
 constexpr int kLaneMean = 1024 / 2;
 constexpr int kLaneLimit = 7 * 16;
 constexpr int kTotalMean = 64 * 1024 / 2;
@@ -91,8 +91,8 @@ void ByteTests::Insert(uint8_t sample, Verdict& verdict, uint64_t at) noexcept {
 }
 
 WordTests::WordTests() noexcept : memory_(sizeof(Recent)) {
-  // A key that cannot be had would make fingerprints predictable, not the output: still fatal,
-  // because getrandom(2) failing here means that Node itself could not have started.
+  // Without a key the fingerprints would be predictable, not the output. It is fatal nevertheless:
+  // if getrandom(2) failed here, Node itself could not have started.
   if (getrandom(recent().key.data(), sizeof recent().key, 0) != sizeof recent().key) std::abort();
 }
 
@@ -105,14 +105,14 @@ void WordTests::Reset() noexcept {
   ones_.fill(0);
 }
 
-// Chance of a false alarm: 4096 / 2^64 = 2^-52 a word.
+// Probability of a false alarm: 4096 / 2^64 = 2^-52 per word.
 bool WordTests::SeenRecently(uint64_t fingerprint) noexcept {
   Recent& memory = recent();
   uint16_t& head = memory.head[fingerprint % kRecent];
   for (uint16_t i = head; i != 0; i = memory.next[i - 1])
     if (memory.ring[i - 1] == fingerprint) return true;
 
-  // The ring's oldest entry makes room: out of its chain, then the new one in.
+  // The new entry replaces the ring's oldest, which first leaves its chain.
   const auto slot = static_cast<uint16_t>(words_ % kRecent + 1);
   if (words_ >= kRecent) {
     uint16_t* link = &memory.head[memory.ring[slot - 1] % kRecent];

@@ -1,5 +1,5 @@
 // getsockopt(2), getgrnam_r(3), getsockname(2), sendto(2), setrlimit(2) and prctl(2).
-#include "host.h"
+#include "addon/linux.h"
 
 #include <grp.h>
 #include <sys/prctl.h>
@@ -14,7 +14,7 @@
 #include <cstddef>
 #include <cstring>
 
-#include "secure_memory.h"
+#include "memory/secure_memory.h"
 
 #ifndef SO_PEERGROUPS
 #define SO_PEERGROUPS 59
@@ -25,14 +25,14 @@ namespace entropyd {
 std::optional<PeerCredentials> GetPeerCredentials(int fd) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
-  // Without a peer the user is -1. The pid is 0 already where the peer's PID namespace is not ours:
-  // a client outside of the daemon's container.
+  // Without a peer the user is -1. The pid says nothing: it is also 0 if the peer is in another PID
+  // namespace, such as a client outside the daemon's container.
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0 ||
       credentials.uid == static_cast<uid_t>(-1))
     return std::nullopt;
   PeerCredentials peer{credentials.pid, credentials.uid, credentials.gid, {}};
-  // The first call fails with ERANGE and tells the size; it is final, because a connected peer's
-  // groups do not change.
+  // The first call fails with ERANGE and returns the size. The size is final, because a connected
+  // peer's groups do not change.
   size = 0;
   getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, nullptr, &size);
   peer.groups.resize(size / sizeof(gid_t));
@@ -65,8 +65,8 @@ std::optional<std::string> GetSocketPath(int fd) {
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
       address.sun_family != AF_UNIX)
     return std::nullopt;
-  // Without a name only the family is told. The kernel counts the terminating zero of a path, but
-  // one of 108 bytes has none.
+  // Without a name only the family is returned. The kernel counts the terminating zero of a path,
+  // but a path of 108 bytes has none.
   constexpr size_t kFamily = offsetof(sockaddr_un, sun_path);
   const size_t room = std::min<size_t>(size, sizeof address) - kFamily;
   std::string path(static_cast<const char*>(address.sun_path), strnlen(address.sun_path, room));
@@ -84,7 +84,7 @@ int SendDatagram(std::string_view address, std::string_view message) noexcept {
   if (fd < 0) return errno;
   const timeval patience{.tv_sec = 1, .tv_usec = 0};
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  // The size matters: every byte of an abstract name counts, zeros too (unix(7)).
+  // The size matters: every byte of an abstract name counts, including zeros (unix(7)).
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.size());
   const ssize_t sent = sendto(fd, message.data(), message.size(), MSG_NOSIGNAL,
                               reinterpret_cast<const sockaddr*>(&to), size);

@@ -1,5 +1,5 @@
 // Buffers for secrets, on mmap(2), mlock(2) and madvise(2).
-#include "secure_memory.h"
+#include "memory/secure_memory.h"
 
 #include <sys/mman.h>
 
@@ -15,7 +15,7 @@ void Wipe(std::span<uint8_t> bytes) noexcept {
 
 SecureBuffer::SecureBuffer(size_t size) noexcept : size_(size) {
   void* pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  // Out of address space: no entropy service is possible, and no caller could do better.
+  // Out of address space: no service is possible, and no caller could recover.
   if (pages == MAP_FAILED) std::abort();
   data_ = static_cast<uint8_t*>(pages);
   locked_ = mlock(pages, size) == 0;

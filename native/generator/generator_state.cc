@@ -1,5 +1,5 @@
-// Rules of the states: what may be served, and why.
-#include "state.h"
+// The rules of the states: when bytes may be served, and the reason that is reported.
+#include "generator/generator_state.h"
 
 namespace entropyd {
 namespace {

@@ -1,6 +1,6 @@
-// RNDRRS: the reseeded random number register of arm64 (Arm ARM, FEAT_RNG). RNDR, which need not
-// reseed, is not read.
-#include "cpu_words.h"
+// RNDRRS: the reseeded random number register of arm64 (Arm ARM, FEAT_RNG). RNDR is not read: it
+// need not reseed.
+#include "sources/cpu_words.h"
 
 #if defined(__aarch64__)
 #include <sys/auxv.h>
