@@ -62,7 +62,7 @@ export interface NativeOptions {
   devices: DeviceOptions[];
 }
 
-/** Results of `generate` and `reseed`: `Result` in native/generator.h. */
+/** Results of `generate` and `reseed`: `Result` in native/generator/generator.h. */
 export const NativeResult = { ok: 0, notSeeded: 1, health: 2, entropy: 3, pending: 4 } as const;
 
 export interface NativeGenerator {
