@@ -11,7 +11,7 @@ import { type AwsOptions, awsRoute } from '../apis/aws-kms/api.js';
 import { type GenRandomOptions, genRandomRoute } from '../apis/huawei-kms/api.js';
 import { isVaultPath, type VaultOptions, vaultRoute } from '../apis/vault/api.js';
 import { EntropyError, errorCode } from '../common/errors.js';
-import { Repeats } from '../common/log.js';
+import { WarningThrottle } from '../common/log.js';
 import { malformedAnswer, send } from './answer.js';
 import type { Audit } from './audit.js';
 import { GatewayCounters } from './metrics.js';
@@ -61,7 +61,7 @@ export function createExchanges(
   let finishing = false;
   let onIdle = () => {};
   // A daemon that is away fails every request: neither a line each, nor silence.
-  const failures = new Repeats(log);
+  const failures = new WarningThrottle(log);
 
   async function answerTo(
     request: IncomingMessage,

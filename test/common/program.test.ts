@@ -29,7 +29,7 @@ function program(thrown?: unknown): Command {
   return parent;
 }
 
-/** What a program says on standard error, and its exit code. */
+/** Runs the program; what it prints to standard error, and its exit code. */
 async function outcome(
   t: Test,
   args: string[],
@@ -52,11 +52,11 @@ async function outcome(
   return { code, said };
 }
 
-t.test('success leaves the exit code alone', async (t) => {
+t.test('success does not set the exit code', async (t) => {
   t.strictSame(await outcome(t, ['sub', '1']), { code: undefined, said: '' });
 });
 
-t.test('a usage error is one line that names the fault and the help, and code 64', async (t) => {
+t.test('a usage error is one line with the fault and --help, and exit code 64', async (t) => {
   for (const [args, fault] of [
     [['--bogus'], "unknown option '--bogus'"],
     [['sub', '1', '--bogus'], "unknown option '--bogus'"],
@@ -67,7 +67,7 @@ t.test('a usage error is one line that names the fault and the help, and code 64
     [['sub', '1', '--format'], "option '--format <name>' argument missing"],
   ] as const) {
     const { code, said } = await outcome(t, [...args]);
-    t.equal(said, `tool: ${fault} (--help shows what there is)\n`);
+    t.equal(said, `tool: ${fault} (see --help)\n`);
     t.equal(code, usageExitCode, fault);
   }
 });
@@ -79,7 +79,7 @@ t.test('a fault that an action finds is a usage error too', async (t) => {
   });
 });
 
-t.test('help and version are no failures, no subcommand is one', async (t) => {
+t.test('help and version are not failures; a missing subcommand is', async (t) => {
   for (const [args, code] of [
     [['--help'], 0],
     [['sub', '--help'], 0],
@@ -89,32 +89,37 @@ t.test('help and version are no failures, no subcommand is one', async (t) => {
     t.equal((await outcome(t, [...args])).code, code, args.join(' '));
 });
 
-t.test('a foreseen failure is one line and code 1', async (t) => {
-  for (const [thrown, line] of [
-    [new EntropyError('ERR_CONNECT', 'no daemon'), 'no daemon'],
-    [new ServiceError('KMS.1801', 400, 'wrong length'), 'wrong length'],
-    [
-      new ServiceError('KMS.0104', 503, 'Contact technical support.', {
-        cause: new EntropyError('ERR_CONNECT', 'no daemon on /s'),
-      }),
-      'no daemon on /s',
-    ],
-    [
-      Object.assign(new Error("ENOSPC: no space left on device, write '/f'"), { syscall: 'write' }),
-      "ENOSPC: no space left on device, write '/f'",
-    ],
-  ] as const)
-    t.strictSame(await outcome(t, ['sub', '1'], thrown), { code: 1, said: `tool: ${line}\n` });
-});
+t.test(
+  'a foreseen failure is one line and exit code 1; an API’s error is reported by its cause',
+  async (t) => {
+    for (const [thrown, line] of [
+      [new EntropyError('ERR_CONNECT', 'no daemon'), 'no daemon'],
+      [new ServiceError('KMS.1801', 400, 'wrong length'), 'wrong length'],
+      [
+        new ServiceError('KMS.0104', 503, 'Contact technical support.', {
+          cause: new EntropyError('ERR_CONNECT', 'no daemon on /s'),
+        }),
+        'no daemon on /s',
+      ],
+      [
+        Object.assign(new Error("ENOSPC: no space left on device, write '/f'"), {
+          syscall: 'write',
+        }),
+        "ENOSPC: no space left on device, write '/f'",
+      ],
+    ] as const)
+      t.strictSame(await outcome(t, ['sub', '1'], thrown), { code: 1, said: `tool: ${line}\n` });
+  },
+);
 
-t.test('a failure is one line, whatever its text holds', async (t) => {
+t.test('a failure is one line that a terminal does not obey', async (t) => {
   t.strictSame(await outcome(t, ['sub', '1'], new CommandError('EIO', 'a\nb\x1b[2J')), {
     code: 1,
     said: 'tool: a\ufffdb\ufffd[2J\n',
   });
 });
 
-t.test('with --json a failure is an object with a code', async (t) => {
+t.test('with --json a failure is one line of JSON with a code', async (t) => {
   for (const [thrown, code, error] of [
     [new EntropyError('ERR_CONNECT', 'none'), 1, { code: 'ERR_CONNECT', message: 'none' }],
     [new CommandError('ENOSPC', 'full'), 1, { code: 'ENOSPC', message: 'full' }],
@@ -130,18 +135,21 @@ t.test('with --json a failure is an object with a code', async (t) => {
   t.match(JSON.parse(said), { error: { code: 'ERR_USAGE', message: /unknown option '--bogus'/ } });
 });
 
-t.test('a reader that went away is quiet, with SIGPIPE’s exit code', async (t) => {
-  for (const args of [
-    ['sub', '1'],
-    ['sub', '1', '--json'],
-  ])
-    t.strictSame(await outcome(t, args, new CommandError('EPIPE', 'write EPIPE')), {
-      code: 141,
-      said: '',
-    });
-});
+t.test(
+  'if the reader of the output is gone, nothing is printed, and the exit code is SIGPIPE’s',
+  async (t) => {
+    for (const args of [
+      ['sub', '1'],
+      ['sub', '1', '--json'],
+    ])
+      t.strictSame(await outcome(t, args, new CommandError('EPIPE', 'write EPIPE')), {
+        code: 141,
+        said: '',
+      });
+  },
+);
 
-t.test('what is not foreseen keeps its stack', async (t) => {
+t.test('an unforeseen failure is printed with its stack', async (t) => {
   const bug = new TypeError('a bug');
   const { code, said } = await outcome(t, ['sub', '1'], bug);
   t.equal(code, 1);
@@ -154,7 +162,7 @@ t.test('what is not foreseen keeps its stack', async (t) => {
   t.match(cause, /KMS error\./);
 });
 
-t.test('a subcommand has its own options, also where the parent has the same', async (t) => {
+t.test('a subcommand has its own options, even if the parent has the same', async (t) => {
   let seen: unknown;
   const parent = prepare(new Command('tool'))
     .option('--socket <path>', 'x')
@@ -178,7 +186,7 @@ t.test('the first termination signal is caught, the next one ends the process', 
     t.strictSame(
       [process.listenerCount('SIGTERM'), process.listenerCount('SIGINT')],
       before,
-      'neither is caught any longer',
+      'no longer caught',
     );
   }
 });
