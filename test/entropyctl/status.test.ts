@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { CommandError } from '../../src/common/program.js';
 import { paintFor } from '../../src/common/terminal.js';
@@ -127,19 +128,16 @@ t.test('--watch polls every 2 seconds, or as often as --interval says', async (t
 t.test('without a terminal each sample is a line, also while the daemon is away', async (t) => {
   const path = freePath();
   let server: Awaited<ReturnType<typeof listen>> | undefined;
-  const start = async () => {
-    server = await listen({ path, mode: 0o600 }, serverContext(fakeGenerator()));
-  };
   t.teardown(() => server?.close());
-  // The client library reconnects with a backoff of real time: poll until it has.
-  const polls = Array(1000).fill(nothing);
-  polls[0] = start;
-  let text = '';
   const clock: Clock = {
     now: () => performance.now(),
-    wait: async () => void (await polls.shift()?.()),
+    async wait() {
+      server ??= await listen({ path, mode: 0o600 }, serverContext(fakeGenerator()));
+      await setImmediate();
+    },
   };
   const end = new Error('enough');
+  let text = '';
   const { restore } = t.intercept(process.stdout, 'write', {
     value(data: string, done: (error?: Error) => void) {
       text += data;
@@ -147,9 +145,8 @@ t.test('without a terminal each sample is a line, also while the daemon is away'
       return true;
     },
   });
-  const failure = await status({ watch: true, socket: path }, clock).catch(
-    (error: unknown) => error,
-  );
+  const watching = status({ watch: true, socket: path }, clock);
+  const failure = await watching.catch((error: unknown) => error);
   restore();
   t.equal(failure, end);
   const all = lines(text);
