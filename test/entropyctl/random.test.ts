@@ -19,6 +19,7 @@ import {
 import { fakeGenerator, startServer } from '../support/daemon.js';
 import { freePath, setSocketVariable, temporaryFolder } from '../support/paths.js';
 import { lines, printedBy } from '../support/program.js';
+import { until } from '../support/until.js';
 
 const mebibyte = 1024 * 1024;
 let files = 0;
@@ -312,6 +313,27 @@ t.test('chunks come in order, with at most three requests in flight', async (t) 
     t.ok(made.most <= 3, `${made.most} at once`);
     t.ok(made.arrays.size <= 4, `${made.arrays.size} buffers, however many chunks`);
   }
+});
+
+t.test('requests in flight are answered while a chunk is written, however slowly', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  const client = connect({ socketPath: path });
+  t.teardown(() => client.close());
+  let pending = 0;
+  const counting = {
+    async randomFill(target: Uint8Array) {
+      pending++;
+      await client.randomFill(target);
+      pending--;
+      return target;
+    },
+  };
+  let size = 0;
+  for await (const chunk of requestChunks(counting as unknown as Client, 8 * mebibyte, {})) {
+    await until(() => pending === 0, 'answers, before the client would time out');
+    size += chunk.length;
+  }
+  t.equal(size, 8 * mebibyte);
 });
 
 t.test('all buffers are wiped, even if the reader or the daemon goes away', async (t) => {

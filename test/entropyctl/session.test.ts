@@ -62,7 +62,7 @@ t.test('a full disk and a closed pipe are failures, not silence', async (t) => {
     status: 0,
     stderr: /^ENOSPC cannot write standard output \(ENOSPC\): no space left/,
   });
-  // A pipe takes what is written before its reader is gone, so the program prints until it is told.
+  // A pipe takes what is written before its reader is gone, so the program prints until a write fails.
   const endless = `import { print } from ${module};
     try { for (;;) await print('x'); }
     catch (error) { console.error(error.code); }`;
