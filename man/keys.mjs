@@ -1,4 +1,4 @@
-/** The keys of the TOML files, read from their schemas: valid values and default of each. */
+/** The keys of the TOML files, by the schemas that check them: what each takes, and its default. */
 import { mergeConfig } from '../dist/config/config.js';
 import { configSchema } from '../dist/config/schema.js';
 import { credentialsSchema } from '../dist/gateway/auth/credentials-file.js';
@@ -8,7 +8,7 @@ function required(schema) {
   return schema.type === 'optional' ? required(schema.wrapped) : schema;
 }
 
-/** The valid values, in the words of the parser's error message. */
+/** What a value has to be, in the words in which the parser refuses others. */
 function wanted(schema) {
   const { type, item, pipe = [], message } = required(schema);
   const last = pipe.findLast((part) => typeof part.message === 'string')?.message;
@@ -21,7 +21,7 @@ function strip(text) {
   return text.replace(/^want /, '');
 }
 
-/** All keys in a table or an array of tables, as `table.key`. */
+/** All keys below a table or an array of tables, as `table.key`. */
 function keysOf(schema, path = []) {
   const { entries, item } = required(schema);
   const table = entries ?? (item && required(item).entries);
@@ -29,12 +29,12 @@ function keysOf(schema, path = []) {
   return Object.entries(table).flatMap(([name, inner]) => keysOf(inner, [...path, name]));
 }
 
-/** A minimal file that has every array of tables. */
+/** A file that names what is there only by being named. */
 const least = { listen: [{ path: '/socket' }], source: [{ name: 'device', path: '/device' }] };
 const merged = mergeConfig(least, {}, { env: {}, uid: 0, exists: () => false });
 const tables = { ...merged, listen: merged.listen[0], source: merged.devices.at(-1) };
 
-/** The default of a key; undefined if it has none or is required. */
+/** What holds where a file does not say it; undefined where nothing does, or the file has to. */
 function standard(key) {
   const [table, name] = key.includes('.') ? key.split('.') : [undefined, key];
   const property = name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
@@ -44,7 +44,7 @@ function standard(key) {
   return name === 'mode' ? `"0${value.toString(8)}"` : JSON.stringify(value);
 }
 
-/** By file and key: `wanted`, its valid values, and `standard`, its default. */
+/** By file and key: `wanted`, and `standard`, its default. */
 export const keys = {
   config: new Map(
     keysOf(configSchema).map(([key, value]) => [key, { ...value, standard: standard(key) }]),
