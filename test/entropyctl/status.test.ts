@@ -1,4 +1,5 @@
-import { setImmediate } from 'node:timers/promises';
+import { EventEmitter } from 'node:events';
+import { setImmediate as turn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { CommandError } from '../../src/common/program.js';
 import { paintFor } from '../../src/common/terminal.js';
@@ -133,7 +134,7 @@ t.test('without a terminal each sample is a line, also while the daemon is away'
     now: () => performance.now(),
     async wait() {
       server ??= await listen({ path, mode: 0o600 }, serverContext(fakeGenerator()));
-      await setImmediate();
+      await turn();
     },
   };
   const end = new Error('enough');
@@ -185,6 +186,30 @@ t.test(
     t.ok(second.endsWith('\x1b[?25h\x1b[?1049l'), 'the terminal is restored, however it ends');
   },
 );
+
+t.test('on a terminal q ends a wait at once, and Ctrl-C is SIGINT', async (t) => {
+  const { path: socket } = await startServer(t, fakeGenerator());
+  const input = Object.assign(new EventEmitter(), { isTTY: true, setRawMode() {}, pause() {} });
+  const killed: unknown[] = [];
+  t.intercept(process.stdout, 'isTTY', { value: true });
+  t.intercept(process, 'stdin', { value: input });
+  t.intercept(process, 'kill', { value: (...args: unknown[]) => killed.push(args) });
+  t.intercept(process, 'env', { value: { ...process.env, NO_COLOR: '1', TERM: 'xterm' } });
+  let text = '';
+  const { restore } = t.intercept(process.stdout, 'write', {
+    value(data: string) {
+      text += data;
+      if (data.includes('q quits'))
+        for (const key of ['\x03', 'q']) setImmediate(() => input.emit('data', Buffer.from(key)));
+      return true;
+    },
+  });
+  await status({ socket, watch: true, interval: 3600 });
+  restore();
+  t.strictSame(killed, [[process.pid, 'SIGINT']]);
+  t.match(text, /every 3600 s; q quits/);
+  t.ok(text.endsWith('\x1b[?25h\x1b[?1049l'));
+});
 
 t.test('a dumb terminal gets lines', async (t) => {
   const { path: socket } = await startServer(t, fakeGenerator());
