@@ -94,7 +94,7 @@ t.test('the command prints one line and sets the exit code', async (t) => {
   );
   const fallbackText = /^WARNING - fallback \(.*not built\); sources passing: none$/;
   const figures =
-    /^uptime=0s;;;0; since_reseed=0s;;;0; reseeds=\dc;;;0; requests=1c;;;0; random_bytes=0c;;;0; refused=0c;;;0; connections=1;;;0;4096 sources_passing=0;;;0;0 alarms=0c;;;0;( serving_p99=0\.\d+s;;;0;)?$/;
+    /^uptime=\d+s;;;0; since_reseed=\d+s;;;0; reseeds=\dc;;;0; requests=1c;;;0; random_bytes=0c;;;0; refused=0c;;;0; connections=1;;;0;4096 sources_passing=0;;;0;0 alarms=0c;;;0;( serving_p99=0\.\d+s;;;0;)?$/;
   for (const [socket, code, line, hasFigures] of [
     [ok.path, 0, 'OK - operational; sources passing: none', true],
     [fallback.path, 1, fallbackText, true],

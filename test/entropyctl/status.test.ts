@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { connect } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { CommandError } from '../../src/common/program.js';
@@ -12,7 +13,7 @@ import {
   status,
 } from '../../src/entropyctl/status.js';
 import { listen } from '../../src/server/listener.js';
-import { fakeGenerator, serverContext, startServer } from '../support/daemon.js';
+import { fakeGenerator, serverContext, startFake, startServer } from '../support/daemon.js';
 import { freePath, setSocketVariable } from '../support/paths.js';
 import { lines, printedBy } from '../support/program.js';
 
@@ -175,14 +176,24 @@ t.test('with --json each sample is an object on a line of its own', async (t) =>
 t.test(
   'on a terminal each sample is drawn over the last, which stays while the daemon is away',
   async (t) => {
-    const { path: socket, close } = await startServer(t, fakeGenerator());
+    const daemon = await startServer(t, fakeGenerator());
+    let isAway = false;
+    const { path: socket } = await startFake(t, (client) => {
+      const upstream = connect(daemon.path);
+      upstream.pipe(client);
+      client.on('data', (data) => (isAway ? client.destroy() : upstream.write(data)));
+      client.on('close', () => upstream.destroy());
+    });
+    const goAway = () => {
+      isAway = true;
+    };
     t.intercept(process.stdout, 'isTTY', { value: true });
     t.intercept(process, 'env', { value: { ...process.env, NO_COLOR: '1', TERM: 'xterm' } });
-    const { text } = await watched(t, { socket, interval: 5 }, [close, nothing]);
+    const { text } = await watched(t, { socket, interval: 5 }, [goAway, nothing]);
     const [opened = '', first = '', second = ''] = text.split('\x1b[?2026h');
     t.equal(opened, '\x1b[?1049h\x1b[?25l');
     t.match(first, /every 5 s; q quits(?:.|\r\n)*State +operational/);
-    t.match(second, /(no daemon on|closed the connection)(?:.|\r\n)*State +operational/);
+    t.match(second, /q quits.*\r\n.+\d\.sock.*\r\nentropyd 1(?:.|\r\n)*State +operational/);
     t.ok(second.endsWith('\x1b[?25h\x1b[?1049l'), 'the terminal is restored, however it ends');
   },
 );
