@@ -116,8 +116,7 @@ testWith(chromiumClient, 'the page follows daemon and gateway', async (t, comman
     t.teardown(() => client.close());
     const load = setInterval(() => void client.random(1000).catch(() => {}), 5);
     t.teardown(() => clearInterval(load));
-    const figures =
-      /^(?<requests>[\d.]+)\s\/s\|[\d.]+\skB\/s\|[\d.]+\s.s half within[\d.]+\s.s 99 of/;
+    const figures = /^(?<requests>[\d.]+)\s\/s\|[\d.]+\skB\/s\|[\d.]+\s.s median[\d.]+\s.s 99th/;
     await until(async () => {
       const texts = await page.locator('.figure').allTextContents();
       return Number(figures.exec(texts.join('|'))?.groups?.requests) > 20;
@@ -144,8 +143,8 @@ testWith(chromiumClient, 'the page follows daemon and gateway', async (t, comman
     await daemon.kill('SIGTERM');
     await untilState(page, 'unreachable', /^The daemon does not answer\n.*Reason .+/s);
     t.match(await read(page, '#since'), /^No answer for \d+ s, since \d{4}-/);
-    t.match(await read(page, '#freshness'), /^Last answer at \d\d:\d\d:\d\d; asks again /);
-    t.match(await read(page, '#stale'), 'the last answer');
+    t.match(await read(page, '#freshness'), /^Last update at \d\d:\d\d:\d\d; retrying /);
+    t.match(await read(page, '#stale'), 'the last update');
     t.match(await page.title(), 'unreachable');
     await looksRight(t, page, 'unreachable');
   });
