@@ -41,8 +41,8 @@ export class NativeBackedGenerator implements Generator {
   #state: GeneratorState = 'seeding';
   #reason = '';
   #waiting: (() => void)[] = [];
-  /** Ends with the last call of `fillFresh`: one that begins drops what is gathered for another. */
-  #fresh: Promise<void> = Promise.resolve();
+  /** Ends with the last call of `fillPredictionResistant`: one that begins drops what is gathered for another. */
+  #predictionResistant: Promise<void> = Promise.resolve();
 
   constructor(addon: Addon, options: NativeOptions, onTransition: OnTransition) {
     this.#addon = addon;
@@ -69,13 +69,19 @@ export class NativeBackedGenerator implements Generator {
     if (result !== NativeResult.ok) throw failure(result, this.#reason);
   }
 
-  fillFresh(target: Uint8Array, offset: number, length: number): Promise<void> {
-    const filled = this.#fresh.then(() => this.#fillFresh(target, offset, length));
-    this.#fresh = filled.catch(() => {});
+  fillPredictionResistant(target: Uint8Array, offset: number, length: number): Promise<void> {
+    const filled = this.#predictionResistant.then(() =>
+      this.#fillPredictionResistant(target, offset, length),
+    );
+    this.#predictionResistant = filled.catch(() => {});
     return filled;
   }
 
-  async #fillFresh(target: Uint8Array, offset: number, length: number): Promise<void> {
+  async #fillPredictionResistant(
+    target: Uint8Array,
+    offset: number,
+    length: number,
+  ): Promise<void> {
     this.#native.beginFresh();
     for (let at = 0; at < length; ) {
       const size = Math.min(length - at, maxGenerate);

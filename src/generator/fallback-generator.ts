@@ -19,7 +19,7 @@ export class FallbackGenerator implements Generator {
     this.#crypto.randomFillSync(target, offset, length);
   }
 
-  async fillFresh(target: Uint8Array, offset: number, length: number): Promise<void> {
+  async fillPredictionResistant(target: Uint8Array, offset: number, length: number): Promise<void> {
     this.wipe(target, offset, length);
     throw failure(NativeResult.entropy, '');
   }

@@ -67,7 +67,7 @@ export interface Generator {
    * every 64 KiB. Calls take turns.
    * @throws EntropyError `ERR_ENTROPY` where no live credited source answers, and as `fill`
    */
-  fillFresh(target: Uint8Array, offset: number, length: number): Promise<void>;
+  fillPredictionResistant(target: Uint8Array, offset: number, length: number): Promise<void>;
   /** A buffer for random bytes: never of Node's shared slab, and locked where the addon is there. */
   allocate(size: number): Uint8Array<ArrayBuffer>;
   wipe(target: Uint8Array, offset: number, length: number): void;

@@ -355,7 +355,7 @@ export class Connection implements Member {
     const header = begun ? 0 : answerHeaderSize(request.size);
     const size = Math.min(request.left, chunkSize - header);
     this.#waiting = true;
-    generator.fillFresh(chunk.bytes, header, size).then(
+    generator.fillPredictionResistant(chunk.bytes, header, size).then(
       () => {
         user.endFresh();
         if (!begun) writeAnswerHeader(chunk.view, 0, request.id, request.size);

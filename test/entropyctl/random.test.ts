@@ -70,7 +70,7 @@ t.test('prediction resistance is passed on, in every format', async (t) => {
     const { path } = await startServer(
       t,
       fakeGenerator({
-        fillFresh: async () => {
+        fillPredictionResistant: async () => {
           fresh++;
         },
         fill: () => t.fail('asked for bytes without'),

@@ -149,10 +149,10 @@ t.test('prediction resistance reseeds before each 64 KiB, or refuses', async (t)
     const before = generator.status().reseeds;
     const target = new Uint8Array(size + 2).fill(7);
     if (hasHardware(generator)) {
-      await generator.fillFresh(target, 1, size);
+      await generator.fillPredictionResistant(target, 1, size);
       t.equal(generator.status().reseeds - before, seeds, `${size} bytes`);
     } else {
-      await t.rejects(generator.fillFresh(target, 1, size), { code: 'ERR_ENTROPY' });
+      await t.rejects(generator.fillPredictionResistant(target, 1, size), { code: 'ERR_ENTROPY' });
       t.ok(target.subarray(1, size + 1).every((byte) => byte === 0));
     }
     t.strictSame([target[0], target[size + 1]], [7, 7]);
@@ -313,7 +313,7 @@ t.test('each result of the addon is an error of its own, with the state’s reas
     enter('seeding', text);
     t.equal(generator.state(), 'seeding');
     t.throws(() => generator.fill(new Uint8Array(1), 0, 1), { code, message });
-    await t.rejects(generator.fillFresh(new Uint8Array(1), 0, 1), { code, message });
+    await t.rejects(generator.fillPredictionResistant(new Uint8Array(1), 0, 1), { code, message });
     t.throws(() => generator.reseed(), { code, message });
   }
 });
@@ -336,7 +336,7 @@ t.test('prediction resistance waits for a slow source until it reports', async (
   const { addon, calls, change } = scripted({ generate: [pending, pending] });
   const generator = createGenerator({ devices: [] }, { addon });
   let done = false;
-  const filled = generator.fillFresh(new Uint8Array(1), 0, 1).then(() => {
+  const filled = generator.fillPredictionResistant(new Uint8Array(1), 0, 1).then(() => {
     done = true;
   });
   await setImmediate();
@@ -353,8 +353,8 @@ t.test('calls with prediction resistance take turns, also behind one that fails'
   const { pending, entropy } = NativeResult;
   const { addon, calls, change } = scripted({ generate: [pending, entropy] });
   const generator = createGenerator({ devices: [] }, { addon });
-  const first = generator.fillFresh(new Uint8Array(1), 0, 1);
-  const second = generator.fillFresh(new Uint8Array(1), 0, 1);
+  const first = generator.fillPredictionResistant(new Uint8Array(1), 0, 1);
+  const second = generator.fillPredictionResistant(new Uint8Array(1), 0, 1);
   await setImmediate();
   t.strictSame(calls.splice(0), ['beginFresh', 'generate true'], 'the second waits');
   change();
@@ -366,7 +366,7 @@ t.test('calls with prediction resistance take turns, also behind one that fails'
 t.test('close wakes those who wait for a slow source', async (t) => {
   const { addon, calls } = scripted({ generate: [NativeResult.pending, NativeResult.health] });
   const generator = createGenerator({}, { addon });
-  const waiting = generator.fillFresh(new Uint8Array(1), 0, 1);
+  const waiting = generator.fillPredictionResistant(new Uint8Array(1), 0, 1);
   await setImmediate();
   generator.close();
   await t.rejects(waiting, { code: 'ERR_HEALTH' });

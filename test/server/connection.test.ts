@@ -507,7 +507,8 @@ t.test('prediction resistance that cannot be had is refused, and never degrades'
   const { path } = await startServer(
     t,
     fakeGenerator({
-      fillFresh: () => Promise.reject(new EntropyError('ERR_ENTROPY', 'none answers')),
+      fillPredictionResistant: () =>
+        Promise.reject(new EntropyError('ERR_ENTROPY', 'none answers')),
     }),
   );
   const answers = unpackAll(
@@ -542,12 +543,12 @@ t.test('a failure within a large answer ends the connection, and no byte is made
       },
     ],
     [
-      'fillFresh',
+      'fillPredictionResistant',
       [fresh],
       () => {
         let calls = 0;
         return {
-          async fillFresh(target, offset, length) {
+          async fillPredictionResistant(target, offset, length) {
             if (++calls > 1) throw new EntropyError('ERR_ENTROPY', 'none answers');
             target.fill(0xaa, offset, offset + length);
           },
@@ -726,7 +727,9 @@ t.test('of one user, so many requests with prediction resistance may wait', asyn
   const waiting: (() => void)[] = [];
   const { path, context } = await startServer(
     t,
-    fakeGenerator({ fillFresh: () => new Promise((resolve) => waiting.push(resolve)) }),
+    fakeGenerator({
+      fillPredictionResistant: () => new Promise((resolve) => waiting.push(resolve)),
+    }),
     { limits: { predictionResistanceRequestsPerUser: 3 } },
   );
   const sockets = await Promise.all(Array.from({ length: 3 }, () => open(t, path)));
@@ -782,7 +785,7 @@ t.test('a connection that is lost while fresh bytes are gathered frees its buffe
   const { path, context } = await startServer(
     t,
     fakeGenerator({
-      fillFresh: () =>
+      fillPredictionResistant: () =>
         new Promise((resolve) => {
           finish = resolve;
         }),

@@ -93,7 +93,7 @@ t.test('connections are counted, open ones and all', async (t) => {
 t.test('close answers what was read, takes no more, and ends idle connections', async (t) => {
   let release: (() => void) | undefined;
   const generator = fakeGenerator({
-    fillFresh: (target, offset, length) =>
+    fillPredictionResistant: (target, offset, length) =>
       new Promise((resolve) => {
         release = () => {
           target.fill(0xbb, offset, offset + length);

@@ -28,7 +28,8 @@ export function fakeGenerator(overrides: Partial<Generator> = {}): Generator {
   } as const;
   return {
     fill: (target, offset, length) => void target.fill(0xaa, offset, offset + length),
-    fillFresh: async (target, offset, length) => void target.fill(0xbb, offset, offset + length),
+    fillPredictionResistant: async (target, offset, length) =>
+      void target.fill(0xbb, offset, offset + length),
     allocate: (size) => new Uint8Array(size),
     wipe: (target, offset, length) => void target.fill(0, offset, offset + length),
     state: () => status.state,
