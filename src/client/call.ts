@@ -107,7 +107,7 @@ export interface CallQueue {
 
 /** Turns calls of a queue into promises. */
 export class Caller {
-  readonly #channel: CallQueue;
+  readonly #queue: CallQueue;
   readonly #timeoutMs: number;
   readonly #signal: AbortSignal | undefined;
 
@@ -116,7 +116,7 @@ export class Caller {
    * @param signal ends every call
    */
   constructor(channel: CallQueue, timeoutMs: number, signal: AbortSignal | undefined) {
-    this.#channel = channel;
+    this.#queue = channel;
     this.#timeoutMs = timeoutMs;
     this.#signal = signal;
   }
@@ -166,7 +166,7 @@ export class Caller {
     if (aborted !== undefined) return Promise.reject(aborted.reason);
     return new Promise((resolve, reject) => {
       const timeoutMs = checkedTimeout(options.timeoutMs ?? this.#timeoutMs);
-      this.#channel.send(new Call({ method, params, target, timeoutMs, signals, resolve, reject }));
+      this.#queue.send(new Call({ method, params, target, timeoutMs, signals, resolve, reject }));
     });
   }
 }

@@ -25,7 +25,7 @@ import {
   type RandomOptions,
   type StreamOptions,
 } from './options.js';
-import { Channel } from './pipeline.js';
+import { Pipeline } from './pipeline.js';
 import { fillPieces, RandomStream, randomInt, randomUuid } from './random-values.js';
 
 export type { CallOptions, ClientOptions, RandomOptions, StreamOptions };
@@ -51,7 +51,7 @@ const noOptions = {};
 
 /** Made by `connect`. */
 export class Client {
-  readonly #channel: Channel;
+  readonly #pipeline: Pipeline;
   readonly #caller: Caller;
   readonly #dialect: genRandom.Dialect;
   readonly #piecesUnderWay: number;
@@ -59,13 +59,13 @@ export class Client {
   constructor(options: ClientOptions) {
     const timeoutMs = checkedTimeout(options.timeoutMs ?? defaultTimeoutMs);
     const maxPending = checkedMaxPending(options.maxPending ?? defaultMaxPending);
-    this.#channel = new Channel({
+    this.#pipeline = new Pipeline({
       path: clientSocket(options.socketPath),
       mixLocal: options.mixLocal ?? true,
       maxPending,
       coalesce: options.coalesce ?? 'tick',
     });
-    this.#caller = new Caller(this.#channel, timeoutMs, options.signal);
+    this.#caller = new Caller(this.#pipeline, timeoutMs, options.signal);
     this.#dialect = options.dialect ?? 'otc';
     this.#piecesUnderWay = Math.min(maxPiecesUnderWay, maxPending);
   }
@@ -241,7 +241,7 @@ export class Client {
 
   /** Ends the connection; calls under way are rejected with `ERR_CLOSED`. */
   async close(): Promise<void> {
-    this.#channel.close();
+    this.#pipeline.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -5,10 +5,10 @@
 
 import { EntropyError } from '../common/errors.js';
 import type { Call } from './call.js';
-import { Connector, lostError } from './reconnecting-socket.js';
-import { AnswerReader, RequestWriter } from './wire.js';
+import { lostError, ReconnectingSocket } from './reconnecting-socket.js';
+import { RequestWriter, ResponseReader } from './wire.js';
 
-export interface ChannelOptions {
+export interface PipelineOptions {
   /** Of the daemon's socket. */
   path: string;
   /** XOR what arrives with bytes of this process's generator. */
@@ -23,12 +23,12 @@ export interface ChannelOptions {
 const idCount = 2 ** 32;
 
 /** Keeps the process alive while a call waits, and no longer. */
-export class Channel {
+export class Pipeline {
   readonly #path: string;
   readonly #maxPending: number;
   readonly #soon: (run: () => void) => void;
-  readonly #connector: Connector;
-  readonly #reader: AnswerReader;
+  readonly #socket: ReconnectingSocket;
+  readonly #reader: ResponseReader;
   readonly #writer = new RequestWriter();
   readonly #timer = new DeadlineTimer((now) => this.#expire(now));
   /**
@@ -52,12 +52,12 @@ export class Channel {
     this.#flush();
   };
 
-  constructor({ path, mixLocal, maxPending, coalesce = 'tick' }: ChannelOptions) {
+  constructor({ path, mixLocal, maxPending, coalesce = 'tick' }: PipelineOptions) {
     this.#path = path;
     this.#maxPending = maxPending;
     this.#soon = coalesce === 'turn' ? setImmediate : process.nextTick;
-    this.#reader = new AnswerReader(mixLocal);
-    this.#connector = new Connector(path, {
+    this.#reader = new ResponseReader(mixLocal);
+    this.#socket = new ReconnectingSocket(path, {
       connected: () => this.#flush(),
       data: (data) => this.#read(data),
       lost: () => this.#lost(),
@@ -96,7 +96,7 @@ export class Channel {
   close(): void {
     this.#closed = true;
     this.#failAll(new EntropyError('ERR_CLOSED', 'the client was closed'));
-    this.#connector.drop();
+    this.#socket.drop();
   }
 
   #failAll(error: Error): void {
@@ -107,7 +107,7 @@ export class Channel {
 
   #idle(): void {
     this.#timer.stop();
-    this.#connector.idle();
+    this.#socket.idle();
     // What nobody waits for is not asked any more.
     this.#calls.length = this.#written;
   }
@@ -140,13 +140,13 @@ export class Channel {
         call.fail(new EntropyError('ERR_TIMEOUT', `no answer in time on ${this.#path}`));
       else this.#timer.watch(call.deadline);
     }
-    if (this.#awaited === 0) this.#connector.drop();
+    if (this.#awaited === 0) this.#socket.drop();
   }
 
   #flush(): void {
     if (this.#written === this.#calls.length) return;
-    this.#connector.open();
-    const { socket } = this.#connector;
+    this.#socket.open();
+    const { socket } = this.#socket;
     if (socket === undefined) return;
     socket.ref();
     socket.cork();
@@ -169,7 +169,7 @@ export class Channel {
       this.#written -= done;
     } catch (error) {
       this.#failAll(error as Error);
-      this.#connector.drop();
+      this.#socket.drop();
     }
   }
 

@@ -3,7 +3,7 @@ import { createConnection, type Socket } from 'node:net';
 import { EntropyError } from '../common/errors.js';
 
 /** Who uses the socket. */
-export interface ConnectorEvents {
+export interface SocketEvents {
   /** `socket` is there. */
   connected(): void;
   /** Bytes came; they are the listener's until it returns. */
@@ -26,9 +26,9 @@ const maxBackoffMs = 800;
 export const readSize = 128 * 1024;
 
 /** One socket at a time; none before `open`. */
-export class Connector {
+export class ReconnectingSocket {
   readonly #path: string;
-  readonly #events: ConnectorEvents;
+  readonly #events: SocketEvents;
   #socket: Socket | undefined;
   /** The same, once it is connected. */
   #connected: Socket | undefined;
@@ -36,7 +36,7 @@ export class Connector {
   #backoff: NodeJS.Timeout | undefined;
   readonly #buffer = Buffer.alloc(readSize);
 
-  constructor(path: string, events: ConnectorEvents) {
+  constructor(path: string, events: SocketEvents) {
     this.#path = path;
     this.#events = events;
   }

@@ -3,10 +3,10 @@
 import { EntropyError, type ErrorCode } from '../common/errors.js';
 import { MessageScanner } from '../rpc/message-scanner.js';
 import {
-  type Answer,
   fixed,
   maxRandomRequestSize,
-  readAnswerHeader,
+  type Response,
+  readResponseHeader,
   writeRandomRequest,
 } from '../rpc/protocol.js';
 import type { Call } from './call.js';
@@ -14,11 +14,11 @@ import { LocalMix } from './local-mixing.js';
 import { readSize } from './reconnecting-socket.js';
 
 /** Answers of other methods than `random`: noise is the largest, status has the most elements. */
-const answerLimits = { size: 4 * 1024 * 1024, elements: 4096 };
+const responseLimits = { size: 4 * 1024 * 1024, elements: 4096 };
 
 /** Reads one connection at a time; `reset` before the next. */
-export class AnswerReader {
-  readonly #scanner = new MessageScanner(answerLimits);
+export class ResponseReader {
+  readonly #scanner = new MessageScanner(responseLimits);
   readonly #local: LocalMix | undefined;
   /** What has come of a message that is not whole yet. */
   #partial: Uint8Array = new Uint8Array(0);
@@ -62,7 +62,7 @@ export class AnswerReader {
       if (done === written) throw unexpected('an answer to no request');
       const call = calls[done] as Call;
       if (call.filled < 0) {
-        const body = call.size === 0 ? 0 : readAnswerHeader(bytes, at, end);
+        const body = call.size === 0 ? 0 : readResponseHeader(bytes, at, end);
         if (body === 0) {
           at = this.#takeMessage(bytes, at, call);
           if (at === 0) break;
@@ -108,7 +108,7 @@ export class AnswerReader {
 /** Settles a call with a whole message, as soon as the codec is there. */
 async function settle(call: Call, message: Uint8Array): Promise<void> {
   try {
-    const { decodeAnswer } = await import('../rpc/msgpack.js');
+    const { decodeResponse: decodeAnswer } = await import('../rpc/msgpack.js');
     call.succeed(resultOf(decodeAnswer(message), call));
   } catch (error) {
     call.fail(error);
@@ -116,7 +116,7 @@ async function settle(call: Call, message: Uint8Array): Promise<void> {
 }
 
 /** @throws EntropyError the daemon's, or `ERR_MESSAGE` where it is not this call's answer */
-function resultOf({ id, error, result }: Answer, call: Call): unknown {
+function resultOf({ id, error, result }: Response, call: Call): unknown {
   // Id 0 with an error may answer a message that the daemon could not read.
   const fits = id === call.id || (id === 0 && error !== null);
   if (fits && isFailure(error)) throw new EntropyError(...error);

@@ -1,7 +1,7 @@
 /** Whole, vetted messages of any shape, by msgpackr. Loaded when the first of them comes. */
 import { Packr } from 'msgpackr/pack';
 import { EntropyError, type ErrorCode } from '../common/errors.js';
-import { type Answer, MessageType, type Request } from './protocol.js';
+import { MessageType, type Request, type Response } from './protocol.js';
 
 // Plain MessagePack: no record extension, no bundled strings, binaries copied out of the caller's
 // buffer, which is reused, and small numbers of 64 bits, as Go's clients send them, as numbers.
@@ -73,7 +73,7 @@ export function encodeRequest(request: Request): Uint8Array {
  * Decodes what a daemon sent.
  * @throws EntropyError `ERR_MESSAGE`
  */
-export function decodeAnswer(message: Uint8Array): Answer {
+export function decodeResponse(message: Uint8Array): Response {
   const value = decodeArray(message);
   const [type, id, error, result] = value;
   if (type !== MessageType.response || value.length !== 4 || !isId(id))

@@ -21,7 +21,7 @@ export interface Request {
 }
 
 /** An answer as the client sees it; `error` is nil or `[code, message]`. */
-export interface Answer {
+export interface Response {
   id: number;
   error: unknown;
   result: unknown;
@@ -43,7 +43,7 @@ const randomMethod = [0xa6, 0x72, 0x61, 0x6e, 0x64, 0x6f, 0x6d] as const;
 
 /** Array of 4 and the message type, as the first two bytes of a message. */
 const requestStart = (arrayOf4 << 8) | MessageType.request;
-const answerStart = (arrayOf4 << 8) | MessageType.response;
+const responseStart = (arrayOf4 << 8) | MessageType.response;
 /** The method and the array of 1 behind it, as two words. */
 const randomStart = 0xa6_72_61_6e;
 const randomEnd = 0x64_6f_6d_91;
@@ -62,10 +62,10 @@ export const maxRandomRequestSize = 1 + 1 + 5 + randomMethod.length + 1 + 5;
 export const requestSlack = maxRandomRequestSize - minRandomRequestSize;
 
 /** Smallest size of what stands before the bytes of an answer: array, type, fixint id, nil, bin 8. */
-const minAnswerHeaderSize = 1 + 1 + 1 + 1 + 2;
+const minResponseHeaderSize = 1 + 1 + 1 + 1 + 2;
 
 /** Largest size of what stands before the bytes of an answer: array, type, id, nil, bin 32. */
-export const maxAnswerHeaderSize = 1 + 1 + 5 + 1 + 5;
+export const maxResponseHeaderSize = 1 + 1 + 5 + 1 + 5;
 
 /**
  * The last request or header that a `read...` function below understood. One object for all calls:
@@ -174,8 +174,8 @@ export function writeRandomRequest(
 }
 
 /** Size of the header that `writeAnswerHeader` writes for an answer of `size` bytes. */
-export function answerHeaderSize(size: number): number {
-  return maxAnswerHeaderSize - (size <= 0xff ? 3 : size <= 0xffff ? 2 : 0);
+export function responseHeaderSize(size: number): number {
+  return maxResponseHeaderSize - (size <= 0xff ? 3 : size <= 0xffff ? 2 : 0);
 }
 
 /**
@@ -183,8 +183,8 @@ export function answerHeaderSize(size: number): number {
  * @param view has room for `answerHeaderSize(size)` from `at` on
  * @returns where the bytes go
  */
-export function writeAnswerHeader(view: DataView, at: number, id: number, size: number): number {
-  view.setUint16(at, answerStart);
+export function writeResponseHeader(view: DataView, at: number, id: number, size: number): number {
+  view.setUint16(at, responseStart);
   view.setUint8(at + 2, uint32);
   view.setUint32(at + 3, id);
   if (size <= 0xff) {
@@ -208,8 +208,8 @@ export function writeAnswerHeader(view: DataView, at: number, id: number, size: 
  * @returns where its bytes begin, with `fixed` filled in; 0 where it is anything else or the header
  *   is incomplete
  */
-export function readAnswerHeader(bytes: Uint8Array, at: number, end: number): number {
-  if (end - at < minAnswerHeaderSize) return 0;
+export function readResponseHeader(bytes: Uint8Array, at: number, end: number): number {
+  if (end - at < minResponseHeaderSize) return 0;
   if (bytes[at] !== arrayOf4 || bytes[at + 1] !== MessageType.response) return 0;
   const id = readUint(bytes, at + 2);
   if (id < 0 || bytes[position] !== nil) return 0;

@@ -7,12 +7,12 @@
 import type { Socket } from 'node:net';
 import { EntropyError } from '../common/errors.js';
 import { MessageScanner, maxRequestElements } from '../rpc/message-scanner.js';
-import { answerHeaderSize, writeAnswerHeader } from '../rpc/protocol.js';
+import { responseHeaderSize, writeResponseHeader } from '../rpc/protocol.js';
 import type { ConnectionContext } from './context.js';
 import { type Chunk, chunkSize } from './output-chunks.js';
-import type { Member } from './random-batch.js';
+import type { BatchMember } from './random-batch.js';
 import { run } from './random-run.js';
-import { Input } from './socket-input.js';
+import { ReceiveBuffer } from './socket-input.js';
 import type { Peer, User } from './users.js';
 
 /** What tells one connection from another. */
@@ -48,9 +48,9 @@ function loadGeneral(): Promise<General> {
 type Outcome = Awaited<ReturnType<General['handle']>>;
 
 const empty = Buffer.alloc(0);
-const noInput = new Input(0);
+const noInput = new ReceiveBuffer(0);
 
-export class Connection implements Member {
+export class Connection implements BatchMember {
   readonly #socket: Socket;
   readonly #sendNow: ConnectionOptions['sendNow'];
   readonly #context: ConnectionContext;
@@ -115,16 +115,16 @@ export class Connection implements Member {
   }
 
   /** Takes what a read brought: [0, size) of `input`, which the caller may overwrite afterwards. */
-  receive(input: Input, size: number): void {
+  receive(input: ReceiveBuffer, size: number): void {
     if (this.#ending) return;
     const start = performance.now();
-    this.#context.batch.noteRead(this, start);
+    this.#context.batch.observeRead(this, start);
     if (this.#at === this.#end) {
       this.#input = input;
       this.#end = size;
     } else {
       const before = this.#input.bytes.subarray(this.#at, this.#end);
-      this.#input = Input.of(before, input.bytes.subarray(0, size));
+      this.#input = ReceiveBuffer.of(before, input.bytes.subarray(0, size));
       this.#end += size - this.#at;
     }
     this.#at = 0;
@@ -132,7 +132,7 @@ export class Connection implements Member {
     this.#serve();
     if (this.#at === this.#end) this.#input = noInput;
     else if (this.#input === input) {
-      this.#input = Input.of(input.bytes.subarray(this.#at, this.#end));
+      this.#input = ReceiveBuffer.of(input.bytes.subarray(this.#at, this.#end));
       this.#end -= this.#at;
       this.#at = 0;
     }
@@ -144,7 +144,7 @@ export class Connection implements Member {
     while (!this.#waiting) {
       if (this.#spent >= unitsPerTurn) {
         this.#waiting = true;
-        this.#context.turns.wait(() => this.#nextTurn());
+        this.#context.turnQueue.enqueue(() => this.#nextTurn());
       } else if (this.#left > 0) this.#continueAnswer();
       else if (this.#fresh !== undefined) this.#sendFresh(this.#fresh);
       else if (this.#at === this.#end || !this.#take()) break;
@@ -183,7 +183,7 @@ export class Connection implements Member {
    */
   #take(): boolean {
     const { view, bytes } = this.#input;
-    run.collect(view, this.#at, this.#end, this.#user.allowance());
+    run.collect(view, this.#at, this.#end, this.#user.remainingBytes());
     if (run.count > 0) {
       this.#startMessage();
       this.#context.counters.requests += run.count;
@@ -191,7 +191,7 @@ export class Connection implements Member {
         this.#sendRun();
       else {
         this.#at = run.end;
-        this.#user.spend(run.payload);
+        this.#user.consume(run.payload);
         this.#batched = true;
         this.#waiting = true;
       }
@@ -253,9 +253,9 @@ export class Connection implements Member {
       this.#write(outcome.bytes);
     } else if (outcome.kind === 'random') {
       const { id, size, predictionResistance } = outcome;
-      if (this.#user.allowance() <= 0) this.#refuse(id, this.#user.refusal());
+      if (this.#user.remainingBytes() <= 0) this.#refuse(id, this.#user.refusal());
       else if (predictionResistance) {
-        this.#user.spend(size);
+        this.#user.consume(size);
         this.#fresh = { id, size, left: size };
       } else {
         run.single(id, size, this.#at);
@@ -266,8 +266,8 @@ export class Connection implements Member {
 
   /** Sends the answers of `run`: one generate over all, then the headers, then one write. */
   #sendRun(): void {
-    const { outputs, generator, counters } = this.#context;
-    const chunk = outputs.take(this.#user);
+    const { chunks, generator, counters } = this.#context;
+    const chunk = chunks.acquire(this.#user);
     if (chunk === undefined) {
       this.#refuseFirst(busy());
       return;
@@ -275,7 +275,7 @@ export class Connection implements Member {
     try {
       generator.fill(chunk.bytes, 0, run.size);
     } catch (error) {
-      outputs.give(chunk, this.#user);
+      chunks.release(chunk, this.#user);
       this.#refuseFirst(error);
       return;
     }
@@ -283,7 +283,7 @@ export class Connection implements Member {
     this.#at = run.end;
     this.#left = run.left;
     counters.randomBytes += run.payload;
-    this.#user.spend(run.payload + run.left);
+    this.#user.consume(run.payload + run.left);
     this.#send(chunk, run.size);
   }
 
@@ -298,8 +298,8 @@ export class Connection implements Member {
 
   /** What the kernel has not taken of a batch goes on from a chunk of this connection's own. */
   #keepRest(batch: Uint8Array, at: number, size: number): void {
-    const { outputs, generator } = this.#context;
-    const chunk = this.#socket.destroyed ? undefined : outputs.take(this.#user);
+    const { chunks, generator } = this.#context;
+    const chunk = this.#socket.destroyed ? undefined : chunks.acquire(this.#user);
     if (chunk !== undefined) {
       chunk.bytes.set(batch.subarray(at, at + size));
       this.#send(chunk, size);
@@ -321,8 +321,8 @@ export class Connection implements Member {
 
   /** The next chunk of an answer that one does not hold. */
   #continueAnswer(): void {
-    const { outputs, generator, counters } = this.#context;
-    const chunk = outputs.take(this.#user);
+    const { chunks, generator, counters } = this.#context;
+    const chunk = chunks.acquire(this.#user);
     if (chunk === undefined) {
       this.#tryLater();
       return;
@@ -331,7 +331,7 @@ export class Connection implements Member {
     try {
       generator.fill(chunk.bytes, 0, size);
     } catch {
-      outputs.give(chunk, this.#user);
+      chunks.release(chunk, this.#user);
       this.#abandon();
       return;
     }
@@ -342,23 +342,23 @@ export class Connection implements Member {
 
   /** The next chunk of an answer with prediction resistance. */
   #sendFresh(request: { id: number; size: number; left: number }): void {
-    const { outputs, generator, counters } = this.#context;
+    const { chunks, generator, counters } = this.#context;
     const user = this.#user;
     const begun = request.left < request.size;
-    const chunk = outputs.take(user);
-    if (chunk === undefined || !user.beginFresh()) {
-      if (chunk !== undefined) outputs.give(chunk, user);
+    const chunk = chunks.acquire(user);
+    if (chunk === undefined || !user.beginPredictionResistance()) {
+      if (chunk !== undefined) chunks.release(chunk, user);
       if (begun) this.#tryLater();
       else this.#failFresh(request, busy());
       return;
     }
-    const header = begun ? 0 : answerHeaderSize(request.size);
+    const header = begun ? 0 : responseHeaderSize(request.size);
     const size = Math.min(request.left, chunkSize - header);
     this.#waiting = true;
     generator.fillPredictionResistant(chunk.bytes, header, size).then(
       () => {
-        user.endFresh();
-        if (!begun) writeAnswerHeader(chunk.view, 0, request.id, request.size);
+        user.endPredictionResistance();
+        if (!begun) writeResponseHeader(chunk.view, 0, request.id, request.size);
         request.left -= size;
         if (request.left === 0) this.#fresh = undefined;
         counters.randomBytes += size;
@@ -367,8 +367,8 @@ export class Connection implements Member {
         if (!this.#waiting) this.#resume();
       },
       (error: unknown) => {
-        user.endFresh();
-        outputs.give(chunk, user);
+        user.endPredictionResistance();
+        chunks.release(chunk, user);
         if (begun) this.#abandon();
         else this.#failFresh(request, error);
       },
@@ -397,16 +397,16 @@ export class Connection implements Member {
 
   /** Sends a chunk that was taken, and gives it back when the kernel has all of it. */
   #send(chunk: Chunk, size: number): void {
-    const { outputs, generator } = this.#context;
+    const { chunks, generator } = this.#context;
     if (size > largeSize) this.#spent = unitsPerTurn;
     const sent = this.#sendAtOnce(chunk.bytes, 0, size);
     if (sent === size) {
-      outputs.give(chunk, this.#user);
+      chunks.release(chunk, this.#user);
       return;
     }
     this.#write(chunk.bytes.subarray(sent, size), () => {
       generator.wipe(chunk.bytes, sent, size - sent);
-      outputs.give(chunk, this.#user);
+      chunks.release(chunk, this.#user);
     });
   }
 

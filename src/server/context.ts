@@ -3,7 +3,7 @@ import type { Limits } from '../config/config.js';
 import type { Generator } from '../generator/interface.js';
 import { Counters, type Transitions } from './activity.js';
 import { OutputChunks } from './output-chunks.js';
-import { RandomBatch, Turns } from './random-batch.js';
+import { RandomBatch, TurnQueue } from './random-batch.js';
 import { Users } from './users.js';
 
 /** What the methods answer from. */
@@ -20,17 +20,20 @@ export interface ServiceContext {
 }
 
 export interface ConnectionContext extends ServiceContext {
-  readonly outputs: OutputChunks;
+  readonly chunks: OutputChunks;
   readonly users: Users;
   readonly batch: RandomBatch;
-  readonly turns: Turns;
+  readonly turnQueue: TurnQueue;
 }
 
 /** What the daemon gives. */
-export type Given = Pick<ServiceContext, 'generator' | 'limits' | 'version' | 'transitions'>;
+export type ContextOptions = Pick<
+  ServiceContext,
+  'generator' | 'limits' | 'version' | 'transitions'
+>;
 
 /** Starts with nothing counted and nobody there. */
-export function createContext(given: Given): ConnectionContext {
+export function createContext(given: ContextOptions): ConnectionContext {
   const { generator, limits } = given;
   const counters = new Counters();
   const batch = new RandomBatch(generator, counters);
@@ -38,9 +41,9 @@ export function createContext(given: Given): ConnectionContext {
     ...given,
     counters,
     startedAt: Date.now(),
-    outputs: new OutputChunks(generator, limits),
+    chunks: new OutputChunks(generator, limits),
     users: new Users(limits),
     batch,
-    turns: new Turns(batch),
+    turnQueue: new TurnQueue(batch),
   };
 }

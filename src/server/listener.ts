@@ -9,7 +9,13 @@ import type { Addon } from '../common/package.js';
 import { removeStaleSocket } from '../common/unix-socket.js';
 import { Connection } from './connection.js';
 import type { ConnectionContext } from './context.js';
-import { adopt, descriptor, type Receive, readPlainly, staticReadWorks } from './socket-input.js';
+import {
+  descriptor,
+  type Receive,
+  readByDataEvents,
+  readIntoSharedBuffer,
+  sharedBufferWorks,
+} from './socket-input.js';
 import { type AdminRule, identify } from './users.js';
 
 /** How long close() waits for answers to be read. */
@@ -33,7 +39,7 @@ export interface ListenOptions {
   /** Who has the administrators' methods here, asked at every connection; default: nobody. */
   adminRule?: () => AdminRule | undefined;
   /** Whether connections may be read into one buffer; default: what the self-test finds. */
-  staticRead?: Promise<boolean>;
+  sharedBuffer?: Promise<boolean>;
 }
 
 export interface SocketServer {
@@ -96,7 +102,7 @@ let turnedAway = 0;
  * client has read why: so it is let in, and dropped.
  */
 async function turnAway(socket: Socket, { counters }: ConnectionContext): Promise<void> {
-  const { refusal } = await import('./methods.js');
+  const { errorResponse: refusal } = await import('./methods.js');
   counters.connectionsRefused++;
   const error = new EntropyError('ERR_BUSY', 'too many connections; try again later');
   socket.end(refusal(0, error, counters));
@@ -125,7 +131,7 @@ export async function listen(
   const { path, mode, fd: passed, addon, adminRule } = options;
   const { counters, limits, users } = context;
   const connections = new Map<Socket, Connection>();
-  let staticRead = false;
+  let sharedBuffer = false;
   // Half-open: a client may end its side and still wants its answers.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (accepted) => {
     accepted.on('error', () => {});
@@ -139,7 +145,9 @@ export async function listen(
     counters.connections++;
     counters.connectionsOpen++;
     const receive: Receive = (input, size) => connection.receive(input, size);
-    const socket = staticRead ? adopt(accepted, server, receive) : readPlainly(accepted, receive);
+    const socket = sharedBuffer
+      ? readIntoSharedBuffer(accepted, server, receive)
+      : readByDataEvents(accepted, receive);
     const fd = descriptor(socket);
     const connection = new Connection(
       addon === undefined || fd === undefined
@@ -163,8 +171,8 @@ export async function listen(
   try {
     await (passed === undefined ? open(server, path, mode) : takeOver(server, passed));
     // The first connections do without, and need not wait for it.
-    void (options.staticRead ?? sleep(selfTestDelayMs).then(staticReadWorks)).then((works) => {
-      staticRead = works;
+    void (options.sharedBuffer ?? sleep(selfTestDelayMs).then(sharedBufferWorks)).then((works) => {
+      sharedBuffer = works;
     });
   } catch (error) {
     server.close();

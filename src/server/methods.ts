@@ -130,7 +130,7 @@ async function call(request: Request, context: ServiceContext, peer: Peer): Prom
  * Answers any method but `random`.
  * @returns the encoded answer, an error's where the request is refused; never rejects
  */
-export async function answer(
+export async function respond(
   request: Request,
   context: ServiceContext,
   peer: Peer,
@@ -138,7 +138,7 @@ export async function answer(
   try {
     return encodeResult(request.id, await call(request, context, peer));
   } catch (error) {
-    return refusal(request.id, error, context.counters);
+    return errorResponse(request.id, error, context.counters);
   }
 }
 
@@ -146,7 +146,7 @@ export async function answer(
  * The answer to a request that is refused. What is not ours is told as `ERR_INTERNAL` without its
  * text, which may say more than a client should know.
  */
-export function refusal(id: number, error: unknown, counters: Counters): Uint8Array {
+export function errorResponse(id: number, error: unknown, counters: Counters): Uint8Array {
   const code = errorCode(error);
   counters.error(code);
   const message = error instanceof EntropyError ? error.message : 'internal error';
@@ -180,7 +180,7 @@ export async function handle(
     context.counters.requests++;
     if (request.method === 'random')
       return { kind: 'random', id, ...randomRequest(request.params) };
-    return { kind: 'answer', bytes: await answer(request, context, peer), last: false };
+    return { kind: 'answer', bytes: await respond(request, context, peer), last: false };
   } catch (error) {
     return refuse(id, error, context);
   }
@@ -192,7 +192,7 @@ export function refuseAll(
   error: unknown,
   { counters }: ServiceContext,
 ): Outcome {
-  const bytes = Buffer.concat(ids.map((id) => refusal(id, error, counters)));
+  const bytes = Buffer.concat(ids.map((id) => errorResponse(id, error, counters)));
   return { kind: 'answer', bytes, last: false };
 }
 
@@ -201,7 +201,7 @@ export function refuse(id: number, error: unknown, context: ServiceContext): Out
   const code = errorCode(error);
   return {
     kind: 'answer',
-    bytes: refusal(id, error, context.counters),
+    bytes: errorResponse(id, error, context.counters),
     last: code === 'ERR_MESSAGE' || code === 'ERR_TOO_LARGE',
   };
 }

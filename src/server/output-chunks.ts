@@ -26,7 +26,7 @@ export class OutputChunks {
   readonly #limits: Pick<Limits, 'unsentBytes'>;
   readonly #free: Chunk[] = [];
   /** Bytes of the chunks that are not back. */
-  lent = 0;
+  acquiredBytes = 0;
 
   /** @param limits read at every use, so that a reload changes it */
   constructor(generator: Generator, limits: Pick<Limits, 'unsentBytes'>) {
@@ -38,17 +38,17 @@ export class OutputChunks {
    * A chunk of `chunkSize`, of zeros or of leftover headers, never of random bytes; undefined at the limit or the
    * user's share of it.
    */
-  take(user: User): Chunk | undefined {
-    if (this.lent + chunkSize > this.#limits.unsentBytes || !user.takeRoom(chunkSize))
+  acquire(user: User): Chunk | undefined {
+    if (this.acquiredBytes + chunkSize > this.#limits.unsentBytes || !user.reserve(chunkSize))
       return undefined;
-    this.lent += chunkSize;
+    this.acquiredBytes += chunkSize;
     return this.#free.pop() ?? newChunk(this.#generator, chunkSize);
   }
 
   /** Takes a chunk back that `user` took and whose random bytes have been wiped. */
-  give(chunk: Chunk, user: User): void {
-    this.lent -= chunkSize;
-    user.giveRoom(chunkSize);
+  release(chunk: Chunk, user: User): void {
+    this.acquiredBytes -= chunkSize;
+    user.unreserve(chunkSize);
     if (this.#free.length === 0) this.#free.push(chunk);
   }
 }

@@ -17,10 +17,10 @@ const batchSize = 64 * 1024;
 const closeMs = 0.02;
 
 /** Turns in a row with a single read, after which reads are answered at once again. */
-const maxLonely = 8;
+const maxSingleReads = 8;
 
 /** A connection, as far as it matters here. */
-export interface Member {
+export interface BatchMember {
   /** Sends [at, at + size) and leaves nothing random there. Does not throw, as the other does not. */
   sendBatched(bytes: Uint8Array, at: number, size: number): void;
   /** There are no bytes for these requests. */
@@ -31,7 +31,7 @@ export class RandomBatch {
   readonly #generator: Generator;
   readonly #counters: Counters;
   readonly #requests = new RandomRun();
-  readonly #members: Member[] = [];
+  readonly #members: BatchMember[] = [];
   /** Where each member's requests end among all. */
   readonly #ends: number[] = [];
   #chunk: Chunk | undefined;
@@ -39,9 +39,9 @@ export class RandomBatch {
   /** Members go on with what they have; none of that may join those that are being answered. */
   #answering = false;
   /** The last read. */
-  #reader: Member | undefined;
+  #reader: BatchMember | undefined;
   #readAt = 0;
-  #lonely = maxLonely;
+  #singleReads = maxSingleReads;
   readonly #answerAll = () => this.answerNow();
 
   constructor(generator: Generator, counters: Counters) {
@@ -53,8 +53,8 @@ export class RandomBatch {
    * Takes note of a read, from which is told whether it is worth to wait for others.
    * @param now by `performance.now()`
    */
-  noteRead(reader: Member, now: number): void {
-    if (reader !== this.#reader && now - this.#readAt < closeMs) this.#lonely = 0;
+  observeRead(reader: BatchMember, now: number): void {
+    if (reader !== this.#reader && now - this.#readAt < closeMs) this.#singleReads = 0;
     this.#reader = reader;
     this.#readAt = now;
   }
@@ -64,8 +64,8 @@ export class RandomBatch {
    * @param run no answer of it is left for a later chunk
    * @returns false where it is to be answered at once; else one of the member's methods is called
    */
-  take(member: Member, run: RandomRun): boolean {
-    if (this.#answering || this.#lonely >= maxLonely) return false;
+  take(member: BatchMember, run: RandomRun): boolean {
+    if (this.#answering || this.#singleReads >= maxSingleReads) return false;
     if (!this.#requests.append(run, batchSize)) return false;
     this.#members.push(member);
     this.#ends.push(this.#requests.count);
@@ -83,7 +83,7 @@ export class RandomBatch {
 
   #answer(): void {
     const requests = this.#requests;
-    this.#lonely = this.#members.length === 1 ? this.#lonely + 1 : 0;
+    this.#singleReads = this.#members.length === 1 ? this.#singleReads + 1 : 0;
     this.#answering = true;
     this.#chunk ??= newChunk(this.#generator, batchSize);
     const { bytes, view } = this.#chunk;
@@ -108,11 +108,11 @@ export class RandomBatch {
   }
 
   /** Calls with each member and its requests, [from, to) of all. */
-  #forEach(visit: (member: Member, from: number, to: number) => void): void {
+  #forEach(visit: (member: BatchMember, from: number, to: number) => void): void {
     let from = 0;
     for (let i = 0; i < this.#members.length; i++) {
       const to = this.#ends[i] as number;
-      visit(this.#members[i] as Member, from, to);
+      visit(this.#members[i] as BatchMember, from, to);
       from = to;
     }
   }
@@ -121,7 +121,7 @@ export class RandomBatch {
 // Turns of connections that have much to send: one in each turn of the event loop, so that what
 // others ask meanwhile waits for one large piece at most, however many such connections there are.
 
-export class Turns {
+export class TurnQueue {
   readonly #batch: RandomBatch;
   readonly #waiting: (() => void)[] = [];
   readonly #next = () => this.#runNext();
@@ -132,7 +132,7 @@ export class Turns {
   }
 
   /** Calls `turn` behind those that wait already, never at once. */
-  wait(turn: () => void): void {
+  enqueue(turn: () => void): void {
     if (this.#waiting.push(turn) === 1) setImmediate(this.#next);
   }
 

@@ -3,16 +3,16 @@
  * generate fills the payloads' places and the headers' between them, which are written over it.
  */
 import {
-  answerHeaderSize,
   fixed,
-  maxAnswerHeaderSize,
+  maxResponseHeaderSize,
   readRandomRequest,
-  writeAnswerHeader,
+  responseHeaderSize,
+  writeResponseHeader,
 } from '../rpc/protocol.js';
 import { chunkSize } from './output-chunks.js';
 
 /** The smallest answers that begin in one chunk. */
-const capacity = Math.ceil(chunkSize / (answerHeaderSize(1) + 1));
+const capacity = Math.ceil(chunkSize / (responseHeaderSize(1) + 1));
 
 export class RandomRun {
   readonly #ids = new Uint32Array(capacity);
@@ -46,7 +46,7 @@ export class RandomRun {
     let next = at;
     let size = 0;
     let payload = 0;
-    while (size < chunkSize - maxAnswerHeaderSize && payload < allowance) {
+    while (size < chunkSize - maxResponseHeaderSize && payload < allowance) {
       const behind = readRandomRequest(view, next, end);
       if (behind === 0) break;
       if (count === 0) firstEnd = behind;
@@ -55,7 +55,7 @@ export class RandomRun {
       count++;
       next = behind;
       payload += fixed.size;
-      size += answerHeaderSize(fixed.size) + fixed.size;
+      size += responseHeaderSize(fixed.size) + fixed.size;
     }
     this.#set(count, firstEnd, next, size, payload);
   }
@@ -64,7 +64,7 @@ export class RandomRun {
   single(id: number, size: number, at: number): void {
     this.#ids[0] = id;
     this.#sizes[0] = size;
-    this.#set(1, at, at, answerHeaderSize(size) + size, size);
+    this.#set(1, at, at, responseHeaderSize(size) + size, size);
   }
 
   #set(count: number, firstEnd: number, end: number, size: number, payload: number): void {
@@ -114,7 +114,7 @@ export class RandomRun {
     let next = at;
     for (let i = from; i < to; i++) {
       const size = sizes[i] as number;
-      next = writeAnswerHeader(view, next, ids[i] as number, size) + size;
+      next = writeResponseHeader(view, next, ids[i] as number, size) + size;
     }
     return next;
   }

@@ -1,7 +1,7 @@
 /**
  * Reading connections into one buffer that all of them share, instead of a new one for every read:
  * less work a request, and fewer copies of what clients sent. It rests on two fields of node:net that
- * are not documented, so it is used only where `staticReadWorks` has seen it work in this process;
+ * are not documented, so it is used only where `sharedBufferWorks` has seen it work in this process;
  * elsewhere the 'data' event serves.
  */
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ import { requestSlack } from '../rpc/protocol.js';
 
 // Bytes that a client sent, with the room behind them that the decoder of `random` may look into.
 
-export class Input {
+export class ReceiveBuffer {
   readonly bytes: Buffer;
   readonly view: DataView;
 
@@ -29,8 +29,8 @@ export class Input {
   }
 
   /** A copy of `parts`, one behind the other. */
-  static of(...parts: readonly Uint8Array[]): Input {
-    const input = new Input(parts.reduce((size, part) => size + part.length, 0));
+  static of(...parts: readonly Uint8Array[]): ReceiveBuffer {
+    const input = new ReceiveBuffer(parts.reduce((size, part) => size + part.length, 0));
     let at = 0;
     for (const part of parts) {
       input.bytes.set(part, at);
@@ -44,7 +44,7 @@ export class Input {
 const bufferSize = 64 * 1024;
 
 /** Takes what a read brought: [0, size) of `input`, which the next read overwrites. */
-export type Receive = (input: Input, size: number) => void;
+export type Receive = (input: ReceiveBuffer, size: number) => void;
 
 /** The undocumented fields: the connection itself, and the server that counts it. */
 interface Internals {
@@ -52,15 +52,15 @@ interface Internals {
   _server: Server | null;
 }
 
-const shared = new Input(bufferSize);
+const shared = new ReceiveBuffer(bufferSize);
 
 /**
  * Reads a connection the documented way, through the same buffer.
  * @param receive called for every read
  */
-export function readPlainly(socket: Socket, receive: Receive): Socket {
+export function readByDataEvents(socket: Socket, receive: Receive): Socket {
   return socket.on('data', (data) => {
-    const input = data.length <= bufferSize ? shared : new Input(data.length);
+    const input = data.length <= bufferSize ? shared : new ReceiveBuffer(data.length);
     input.bytes.set(data);
     receive(input, data.length);
   });
@@ -72,7 +72,7 @@ export function readPlainly(socket: Socket, receive: Receive): Socket {
  * @returns the socket to use instead of `accepted`, half-open; it reads from the next turn of the
  *   event loop on, and reports the end after `resume()`
  */
-export function adopt(accepted: Socket, server: Server, receive: Receive): Socket {
+export function readIntoSharedBuffer(accepted: Socket, server: Server, receive: Receive): Socket {
   const from = accepted as unknown as Internals;
   const options: SocketConstructorOpts & { handle: unknown; onread: OnReadOpts } = {
     handle: from._handle,
@@ -109,7 +109,7 @@ async function liveOnce(server: Server, signal: AbortSignal): Promise<void> {
   try {
     const [accepted] = (await once(server, 'connection', { signal })) as [Socket];
     let received = '';
-    const adopted = adopt(accepted, server, ({ bytes }, size) => {
+    const adopted = readIntoSharedBuffer(accepted, server, ({ bytes }, size) => {
       received += bytes.toString('latin1', 0, size);
       adopted.write(ping);
     });
@@ -134,7 +134,7 @@ async function liveOnce(server: Server, signal: AbortSignal): Promise<void> {
  * Whether `adopt` works on this Node: bytes arrive and leave, both ends see the other's end, and the
  * server counts the connection in and out. Takes some milliseconds, a second at most.
  */
-export async function staticReadWorks(): Promise<boolean> {
+export async function sharedBufferWorks(): Promise<boolean> {
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
   const signal = AbortSignal.timeout(selfTestTimeoutMs);
   try {

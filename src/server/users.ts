@@ -23,61 +23,61 @@ export class User {
   readonly #clock: Clock;
   connections = 0;
   #unsent = 0;
-  #fresh = 0;
+  #predictionResistant = 0;
   /** Bytes that may be asked for at `#filledAt`, up to a second's; below 0 they are owed. */
-  #allowance: number;
+  #remaining: number;
   #filledAt: number;
 
   constructor(limits: UserLimits, clock: Clock) {
     this.#limits = limits;
     this.#clock = clock;
-    this.#allowance = limits.bytesPerSecondPerUser;
+    this.#remaining = limits.bytesPerSecondPerUser;
     this.#filledAt = clock();
   }
 
   /** Room for so many bytes of output; false at the user's share. What is taken is given back. */
-  takeRoom(size: number): boolean {
+  reserve(size: number): boolean {
     if (this.#unsent + size > this.#limits.unsentBytesPerUser) return false;
     this.#unsent += size;
     return true;
   }
 
-  giveRoom(size: number): void {
+  unreserve(size: number): void {
     this.#unsent -= size;
   }
 
   /** False at the limit, and `endFresh` does not follow. */
-  beginFresh(): boolean {
-    if (this.#fresh >= this.#limits.predictionResistanceRequestsPerUser) return false;
-    this.#fresh++;
+  beginPredictionResistance(): boolean {
+    if (this.#predictionResistant >= this.#limits.predictionResistanceRequestsPerUser) return false;
+    this.#predictionResistant++;
     return true;
   }
 
-  endFresh(): void {
-    this.#fresh--;
+  endPredictionResistance(): void {
+    this.#predictionResistant--;
   }
 
   /**
    * Bytes that may be asked for now. A request of any size is granted while there are any, and what
    * it takes beyond them is owed, so that the rate holds and no size is out of reach.
    */
-  allowance(): number {
+  remainingBytes(): number {
     const rate = this.#limits.bytesPerSecondPerUser;
     if (rate === 0) return Number.POSITIVE_INFINITY;
     const now = this.#clock();
-    const filled = this.#allowance + ((now - this.#filledAt) / 1000) * rate;
-    this.#allowance = Math.min(rate, filled);
+    const filled = this.#remaining + ((now - this.#filledAt) / 1000) * rate;
+    this.#remaining = Math.min(rate, filled);
     this.#filledAt = now;
-    return this.#allowance;
+    return this.#remaining;
   }
 
-  spend(size: number): void {
-    if (this.#limits.bytesPerSecondPerUser > 0) this.#allowance -= size;
+  consume(size: number): void {
+    if (this.#limits.bytesPerSecondPerUser > 0) this.#remaining -= size;
   }
 
   /** Whether nothing here would be missed: a new connection must not renew the allowance. */
   get idle(): boolean {
-    return this.connections === 0 && this.allowance() >= this.#limits.bytesPerSecondPerUser;
+    return this.connections === 0 && this.remainingBytes() >= this.#limits.bytesPerSecondPerUser;
   }
 
   /** Of a request that `allowance` leaves no room for. */

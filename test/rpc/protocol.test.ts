@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import t from 'tap';
 import {
-  answerHeaderSize,
   fixed,
-  maxAnswerHeaderSize,
   maxRandomRequestSize,
   maxRandomSize,
-  readAnswerHeader,
+  maxResponseHeaderSize,
   readRandomRequest,
+  readResponseHeader,
   requestSlack,
-  writeAnswerHeader,
+  responseHeaderSize,
   writeRandomRequest,
+  writeResponseHeader,
 } from '../../src/rpc/protocol.js';
 import { message, pack, unpackAll } from '../support/raw.js';
 
@@ -148,13 +148,13 @@ t.test('whatever bytes come, a request is read only where msgpackr reads the sam
 t.test('an answer’s header and bytes are one MessagePack-RPC response', async (t) => {
   fc.assert(
     fc.property(anyId, anySize, (id, size) => {
-      const header = answerHeaderSize(size);
+      const header = responseHeaderSize(size);
       const bytes = Buffer.alloc(header + size, 0xaa);
-      t.equal(writeAnswerHeader(viewOf(bytes), 0, id, size), header);
+      t.equal(writeResponseHeader(viewOf(bytes), 0, id, size), header);
       const [[type, answered, error, result] = []] = unpackAll(bytes);
       t.strictSame([type, answered, error], [1, id, null]);
       t.equal((result as Uint8Array).length, size);
-      t.equal(readAnswerHeader(bytes, 0, bytes.length), header);
+      t.equal(readResponseHeader(bytes, 0, bytes.length), header);
       t.strictSame({ ...fixed }, { id, size });
     }),
     { numRuns: 50 },
@@ -168,9 +168,9 @@ t.test('an answer’s header has 10 to 13 bytes', async (t) => {
     [256, 11],
     [65_535, 11],
     [65_536, 13],
-    [maxRandomSize, maxAnswerHeaderSize],
+    [maxRandomSize, maxResponseHeaderSize],
   ] as const)
-    t.equal(answerHeaderSize(size), header, `${size} bytes`);
+    t.equal(responseHeaderSize(size), header, `${size} bytes`);
 });
 
 t.test('an answer’s header is read in every width of its id, at any place', async (t) => {
@@ -186,7 +186,7 @@ t.test('an answer’s header is read in every width of its id, at any place', as
       ] as const) {
         const header = Buffer.from([0x94, 0x01, ...idBytes, 0xc0, ...kind]);
         const bytes = Buffer.concat([Buffer.alloc(2), header, Buffer.alloc(2)]);
-        const at = readAnswerHeader(bytes, 2, 2 + header.length);
+        const at = readResponseHeader(bytes, 2, 2 + header.length);
         if (at !== 2 + header.length || fixed.id !== id || fixed.size !== size)
           t.fail(header.toString('hex'));
       }
@@ -195,11 +195,11 @@ t.test('an answer’s header is read in every width of its id, at any place', as
 
 t.test('a header that is cut short is not read, whatever stands behind it', async (t) => {
   for (const size of [1, 256, 65_536]) {
-    const bytes = new Uint8Array(maxAnswerHeaderSize);
-    const length = writeAnswerHeader(viewOf(bytes), 0, maxUint32, size);
+    const bytes = new Uint8Array(maxResponseHeaderSize);
+    const length = writeResponseHeader(viewOf(bytes), 0, maxUint32, size);
     for (let end = 0; end < length; end++) {
-      t.equal(readAnswerHeader(bytes.subarray(0, end), 0, end), 0);
-      t.equal(readAnswerHeader(bytes, 0, end), 0, 'its rest is behind the end');
+      t.equal(readResponseHeader(bytes.subarray(0, end), 0, end), 0);
+      t.equal(readResponseHeader(bytes, 0, end), 0, 'its rest is behind the end');
     }
   }
 });
@@ -215,7 +215,7 @@ t.test('any other answer is left to the scanner', async (t) => {
     ['three elements', [1, 1, null]],
   ] as const) {
     const bytes = pack(value);
-    t.equal(readAnswerHeader(bytes, 0, bytes.length), 0, name);
+    t.equal(readResponseHeader(bytes, 0, bytes.length), 0, name);
   }
 });
 
@@ -227,7 +227,7 @@ t.test('whatever bytes come, a header is never read past the end', async (t) => 
       fc.nat({ max: 20 }),
       (bytes, likely, at) => {
         if (likely && bytes.length > 1) bytes.set([0x94, 0x01]);
-        const next = readAnswerHeader(bytes, at, bytes.length);
+        const next = readResponseHeader(bytes, at, bytes.length);
         return next === 0 || (next > at && next <= bytes.length);
       },
     ),

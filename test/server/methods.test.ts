@@ -1,15 +1,15 @@
 import t from 'tap';
 import { EntropyError, type ErrorCode, ServiceError } from '../../src/common/errors.js';
-import { decodeAnswer } from '../../src/rpc/msgpack.js';
+import { decodeResponse } from '../../src/rpc/msgpack.js';
 import { maxRandomSize } from '../../src/rpc/protocol.js';
 import { Counters } from '../../src/server/activity.js';
 import {
-  answer,
+  errorResponse,
   handle,
   type Outcome,
   randomRequest,
-  refusal,
   refuse,
+  respond,
 } from '../../src/server/methods.js';
 import { nobody } from '../../src/server/users.js';
 import { fakeGenerator, serverContext } from '../support/daemon.js';
@@ -76,8 +76,8 @@ t.test('options other than the known ones are refused', async (t) => {
 
 t.test('health is the generator’s, without the figures of its DRBG', async (t) => {
   const context = serverContext(fakeGenerator());
-  const { id, error, result } = decodeAnswer(
-    await answer({ id: 7, method: 'health', params: [] }, context, nobody),
+  const { id, error, result } = decodeResponse(
+    await respond({ id: 7, method: 'health', params: [] }, context, nobody),
   );
   t.strictSame([id, error], [7, null]);
   t.strictSame(result, { state: 'operational', healthy: true, reason: '', sources: [] });
@@ -90,8 +90,8 @@ t.test('status is everything', async (t) => {
   context.counters.error('ERR_BUSY');
   context.counters.served(0.000_3);
   context.transitions.note('seeding', 'why');
-  const { result } = decodeAnswer(
-    await answer({ id: 0, method: 'status', params: [] }, context, nobody),
+  const { result } = decodeResponse(
+    await respond({ id: 0, method: 'status', params: [] }, context, nobody),
   );
   t.strictSame(result, {
     ...context.generator.status(),
@@ -112,21 +112,21 @@ t.test('status is everything', async (t) => {
 });
 
 t.test('version names program and protocol', async (t) => {
-  const bytes = await answer(
+  const bytes = await respond(
     { id: 1, method: 'version', params: [] },
     serverContext(fakeGenerator()),
     nobody,
   );
-  t.strictSame(decodeAnswer(bytes).result, { name: 'entropyd', version: '1.2.3', protocol: 1 });
+  t.strictSame(decodeResponse(bytes).result, { name: 'entropyd', version: '1.2.3', protocol: 1 });
 });
 
 t.test('metrics is Prometheus’ text format', async (t) => {
-  const bytes = await answer(
+  const bytes = await respond(
     { id: 1, method: 'metrics', params: [] },
     serverContext(fakeGenerator()),
     nobody,
   );
-  t.match(decodeAnswer(bytes).result, /^entropyd_state\{state="operational"\} 1$/m);
+  t.match(decodeResponse(bytes).result, /^entropyd_state\{state="operational"\} 1$/m);
 });
 
 t.test('what is no method, or takes no parameters, is refused and counted', async (t) => {
@@ -143,7 +143,7 @@ t.test('what is no method, or takes no parameters, is refused and counted', asyn
     ['metrics', [null], ['ERR_PARAMS', 'metrics takes no parameters']],
   ] as const)
     t.strictSame(
-      decodeAnswer(await answer({ id: 9, method, params: [...params] }, context, nobody)),
+      decodeResponse(await respond({ id: 9, method, params: [...params] }, context, nobody)),
       {
         id: 9,
         error,
@@ -162,7 +162,7 @@ t.test('administrators test and reseed, others are refused', async (t) => {
     }),
   );
   const ask = async (method: string, admin: boolean) =>
-    decodeAnswer(await answer({ id: 1, method, params: [] }, context, { uid: 1, admin }));
+    decodeResponse(await respond({ id: 1, method, params: [] }, context, { uid: 1, admin }));
   for (const method of ['selftest', 'reseed'])
     t.match((await ask(method, false)).error, ['ERR_FORBIDDEN', new RegExp(`^${method} is for`)]);
   t.strictSame(calls, [], 'nothing was done for them');
@@ -188,7 +188,7 @@ t.test('what is not ours is told as an internal error, without its text', async 
     undefined,
   ]) {
     const counters = new Counters();
-    t.strictSame(decodeAnswer(refusal(3, thrown, counters)), {
+    t.strictSame(decodeResponse(errorResponse(3, thrown, counters)), {
       id: 3,
       error: ['ERR_INTERNAL', 'internal error'],
       result: null,
@@ -202,19 +202,19 @@ t.test('what is not ours is told as an internal error, without its text', async 
       },
     }),
   );
-  const bytes = await answer({ id: 4, method: 'health', params: [] }, context, nobody);
-  t.strictSame(decodeAnswer(bytes).error, ['ERR_INTERNAL', 'internal error']);
+  const bytes = await respond({ id: 4, method: 'health', params: [] }, context, nobody);
+  t.strictSame(decodeResponse(bytes).error, ['ERR_INTERNAL', 'internal error']);
 });
 
 t.test('what is ours is told as it is', async (t) => {
-  const bytes = refusal(5, new EntropyError('ERR_HEALTH', 'rdseed failed'), new Counters());
-  t.strictSame(decodeAnswer(bytes).error, ['ERR_HEALTH', 'rdseed failed']);
+  const bytes = errorResponse(5, new EntropyError('ERR_HEALTH', 'rdseed failed'), new Counters());
+  t.strictSame(decodeResponse(bytes).error, ['ERR_HEALTH', 'rdseed failed']);
 });
 
 t.test('raw samples are for administrators, by source and size', async (t) => {
   const context = serverContext(fakeGenerator());
   const ask = async (params: unknown[], admin = true) =>
-    decodeAnswer(await answer({ id: 1, method: 'noise', params }, context, { uid: 1, admin }));
+    decodeResponse(await respond({ id: 1, method: 'noise', params }, context, { uid: 1, admin }));
   t.strictSame((await ask(['rdseed', 5])).result, Buffer.alloc(5, 0xcc));
   t.match((await ask(['rdseed', 5], false)).error, ['ERR_FORBIDDEN', String]);
   for (const [params, code] of [
@@ -231,7 +231,7 @@ t.test('raw samples are for administrators, by source and size', async (t) => {
 
 function decoded(outcome: Outcome): { last: boolean; id: number; error: unknown } {
   if (outcome.kind !== 'answer') throw new Error(outcome.kind);
-  const { id, error } = decodeAnswer(outcome.bytes);
+  const { id, error } = decodeResponse(outcome.bytes);
   return { last: outcome.last, id, error };
 }
 

@@ -2,16 +2,16 @@ import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
 import { Counters } from '../../src/server/activity.js';
-import { type Member, RandomBatch, Turns } from '../../src/server/random-batch.js';
+import { type BatchMember, RandomBatch, TurnQueue } from '../../src/server/random-batch.js';
 import { run } from '../../src/server/random-run.js';
-import { Input } from '../../src/server/socket-input.js';
+import { ReceiveBuffer } from '../../src/server/socket-input.js';
 import { fakeGenerator } from '../support/daemon.js';
 import { message, unpackAll } from '../support/raw.js';
 
 /** What became of each member's requests, in order. */
 type Outcomes = [member: string, outcome: unknown][];
 
-function newMember(name: string, outcomes: Outcomes, then = () => {}): Member {
+function newMember(name: string, outcomes: Outcomes, then = () => {}): BatchMember {
   return {
     sendBatched(bytes, at, size) {
       outcomes.push([name, unpackAll(bytes.slice(at, at + size))]);
@@ -22,10 +22,15 @@ function newMember(name: string, outcomes: Outcomes, then = () => {}): Member {
 }
 
 /** A read of `member`: whether its requests wait for the end of the turn. */
-function read(batch: RandomBatch, member: Member, now: number, ...requests: Buffer[]): boolean {
-  batch.noteRead(member, now);
+function read(
+  batch: RandomBatch,
+  member: BatchMember,
+  now: number,
+  ...requests: Buffer[]
+): boolean {
+  batch.observeRead(member, now);
   const bytes = Buffer.concat(requests);
-  run.collect(Input.of(bytes).view, 0, bytes.length, Number.POSITIVE_INFINITY);
+  run.collect(ReceiveBuffer.of(bytes).view, 0, bytes.length, Number.POSITIVE_INFINITY);
   return batch.take(member, run);
 }
 
@@ -86,7 +91,7 @@ t.test('a batch has at most 64 KiB', async (t) => {
   const batch = new RandomBatch(fakeGenerator(), new Counters());
   const outcomes: Outcomes = [];
   const [a, b] = [newMember('a', outcomes), newMember('b', outcomes)];
-  batch.noteRead(a, 1);
+  batch.observeRead(a, 1);
   t.notOk(read(batch, b, 1, request(1, 65_536)), 'alone too large');
   t.ok(read(batch, b, 1, request(2, 65_536 - 11 - 11)));
   t.notOk(read(batch, a, 1, request(3, 2)));
@@ -109,7 +114,7 @@ t.test('a failure is told to each member, with the ids of its requests', async (
   const batch = new RandomBatch(generator, counters);
   const outcomes: Outcomes = [];
   const [a, b] = [newMember('a', outcomes), newMember('b', outcomes)];
-  batch.noteRead(a, 1);
+  batch.observeRead(a, 1);
   read(batch, b, 1, request(1), request(2));
   read(batch, a, 1, request(2 ** 32 - 1));
   await setImmediate();
@@ -126,7 +131,7 @@ t.test('what a member goes on with does not join those that are being answered',
   const taken: boolean[] = [];
   const a = newMember('a', outcomes, () => taken.push(read(batch, a, 2, request(9))));
   const b = newMember('b', outcomes);
-  batch.noteRead(a, 1);
+  batch.observeRead(a, 1);
   for (const member of [b, a, b]) read(batch, member, 1, request(1));
   await setImmediate();
   t.strictSame(taken, [false]);
@@ -138,29 +143,29 @@ t.test('what a member goes on with does not join those that are being answered',
 });
 
 t.test('one turn in each turn of the event loop, in the order of asking', async (t) => {
-  const turns = new Turns(new RandomBatch(fakeGenerator(), new Counters()));
+  const turns = new TurnQueue(new RandomBatch(fakeGenerator(), new Counters()));
   const log: string[] = [];
-  turns.wait(() => {
+  turns.enqueue(() => {
     log.push('a');
-    turns.wait(() => log.push('a again'));
+    turns.enqueue(() => log.push('a again'));
   });
-  turns.wait(() => log.push('b'));
+  turns.enqueue(() => log.push('b'));
   t.strictSame(log, [], 'never at once');
   for (const expected of [['a'], ['a', 'b'], ['a', 'b', 'a again']]) {
     await setImmediate();
     t.strictSame(log, expected);
   }
-  turns.wait(() => log.push('c'));
+  turns.enqueue(() => log.push('c'));
   await setImmediate();
   t.equal(log.at(-1), 'c', 'and later ones');
 });
 
 t.test('small answers that wait come first', async (t) => {
   const batch = new RandomBatch(fakeGenerator(), new Counters());
-  const turns = new Turns(batch);
+  const turns = new TurnQueue(batch);
   const log: string[] = [];
   t.intercept(batch, 'answerNow', { value: () => log.push('batch') });
-  turns.wait(() => log.push('turn'));
+  turns.enqueue(() => log.push('turn'));
   await setImmediate();
   t.strictSame(log, ['batch', 'turn']);
 });

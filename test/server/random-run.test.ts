@@ -2,7 +2,7 @@ import t from 'tap';
 import { maxRandomSize } from '../../src/rpc/protocol.js';
 import { chunkSize } from '../../src/server/output-chunks.js';
 import { run } from '../../src/server/random-run.js';
-import { Input } from '../../src/server/socket-input.js';
+import { ReceiveBuffer } from '../../src/server/socket-input.js';
 import { message, unpackAll } from '../support/raw.js';
 
 const infinite = Number.POSITIVE_INFINITY;
@@ -10,7 +10,7 @@ const infinite = Number.POSITIVE_INFINITY;
 /** Collects from these messages. */
 function collect(allowance: number, ...messages: Buffer[]): Buffer {
   const bytes = Buffer.concat(messages);
-  run.collect(Input.of(bytes).view, 0, bytes.length, allowance);
+  run.collect(ReceiveBuffer.of(bytes).view, 0, bytes.length, allowance);
   return bytes;
 }
 

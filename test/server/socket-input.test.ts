@@ -3,11 +3,16 @@ import * as net from 'node:net';
 import { connect, createServer, Socket } from 'node:net';
 import t from 'tap';
 import { requestSlack } from '../../src/rpc/protocol.js';
-import { adopt, descriptor, Input, staticReadWorks } from '../../src/server/socket-input.js';
+import {
+  descriptor,
+  ReceiveBuffer,
+  readIntoSharedBuffer,
+  sharedBufferWorks,
+} from '../../src/server/socket-input.js';
 import { freePath } from '../support/paths.js';
 
 t.test('the self-test sees it work on this Node', async (t) => {
-  t.equal(await staticReadWorks(), true);
+  t.equal(await sharedBufferWorks(), true);
 });
 
 t.test('the self-test says no where it does not work', async (t) => {
@@ -27,10 +32,10 @@ t.test('the self-test says no where it does not work', async (t) => {
     [WithoutOnread, 'the option is ignored: no bytes arrive'],
     [Refusing, 'the constructor throws'],
   ] as const) {
-    const { staticReadWorks } = (await t.mockImport('../../src/server/socket-input.js', {
+    const { sharedBufferWorks } = (await t.mockImport('../../src/server/socket-input.js', {
       'node:net': { ...net, Socket },
     })) as typeof import('../../src/server/socket-input.js');
-    t.equal(await staticReadWorks(), false, why);
+    t.equal(await sharedBufferWorks(), false, why);
   }
 });
 
@@ -38,12 +43,12 @@ t.test('all connections share one buffer, and pause() and resume() hold', async 
   const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const buffers = new Set<Input>();
+  const buffers = new Set<ReceiveBuffer>();
   const texts: string[] = [];
   const open = async () => {
     const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1');
     const [accepted] = (await once(server, 'connection')) as [net.Socket];
-    const socket = adopt(accepted, server, (input, size) => {
+    const socket = readIntoSharedBuffer(accepted, server, (input, size) => {
       buffers.add(input);
       texts.push(input.bytes.toString('latin1', 0, size));
     });
@@ -77,7 +82,7 @@ t.test('all connections share one buffer, and pause() and resume() hold', async 
 });
 
 t.test('there is room behind the bytes for the decoder, and one view of all', async (t) => {
-  const input = new Input(10);
+  const input = new ReceiveBuffer(10);
   t.equal(input.bytes.length, 10 + requestSlack);
   t.equal(input.view.byteLength, input.bytes.length);
   input.bytes[3] = 7;
@@ -86,7 +91,7 @@ t.test('there is room behind the bytes for the decoder, and one view of all', as
 
 t.test('of parts it is a copy', async (t) => {
   const part = Buffer.from([3, 4]);
-  const input = Input.of(Buffer.from([1, 2]), part);
+  const input = ReceiveBuffer.of(Buffer.from([1, 2]), part);
   part.fill(0);
   t.strictSame([...input.bytes.subarray(0, 4)], [1, 2, 3, 4]);
   t.equal(input.bytes.length, 4 + requestSlack);

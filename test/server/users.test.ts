@@ -27,7 +27,7 @@ t.test('a limit that changes holds from then on', async (t) => {
   const user = users.enter(0) as User;
   t.ok(user);
   limits.bytesPerSecondPerUser = 10;
-  t.equal(user.allowance() > 0, true, 'what was taken before is not owed');
+  t.equal(user.remainingBytes() > 0, true, 'what was taken before is not owed');
 });
 
 t.test('what is taken is given back: room for output, and places for fresh bytes', async (t) => {
@@ -39,22 +39,22 @@ t.test('what is taken is given back: room for output, and places for fresh bytes
   const user = new User(limits, () => 0);
   for (let round = 0; round < 2; round++) {
     t.strictSame(
-      [60, 41, 40, 1].map((size) => user.takeRoom(size)),
+      [60, 41, 40, 1].map((size) => user.reserve(size)),
       [true, false, true, false],
     );
-    for (const size of [60, 40]) user.giveRoom(size);
+    for (const size of [60, 40]) user.unreserve(size);
     t.strictSame(
-      [1, 2, 3].map(() => user.beginFresh()),
+      [1, 2, 3].map(() => user.beginPredictionResistance()),
       [true, true, false],
     );
-    for (let i = 0; i < 2; i++) user.endFresh();
+    for (let i = 0; i < 2; i++) user.endPredictionResistance();
   }
 });
 
 t.test('without a limit there is always room', async (t) => {
   const user = new User(unlimited, () => 0);
-  user.spend(1e12);
-  t.equal(user.allowance(), Number.POSITIVE_INFINITY);
+  user.consume(1e12);
+  t.equal(user.remainingBytes(), Number.POSITIVE_INFINITY);
 });
 
 t.test('bytes a second hold on average, and no size is out of reach', async (t) => {
@@ -70,8 +70,8 @@ t.test('bytes a second hold on average, and no size is out of reach', async (t) 
     [14_001, 1, 0, 'is worked off'],
   ] as const) {
     now = at;
-    t.equal(Math.round(user.allowance()), allowance, why);
-    user.spend(spent);
+    t.equal(Math.round(user.remainingBytes()), allowance, why);
+    user.consume(spent);
   }
   t.match(user.refusal(), {
     code: 'ERR_RATE',
@@ -84,7 +84,7 @@ t.test('who comes back at once still owes; who is idle is forgotten', async (t) 
   const limits = { ...defaultLimits, bytesPerSecondPerUser: 1000 };
   const users = new Users(limits, () => now);
   const user = users.enter(5) as User;
-  user.spend(1500);
+  user.consume(1500);
   users.leave(user);
   users.sweep();
   t.equal(users.enter(5), user);
