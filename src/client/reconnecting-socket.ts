@@ -1,6 +1,7 @@
 /** A client's socket: it connects when it is needed, and again after a loss, with backoff. */
 import { createConnection, type Socket } from 'node:net';
 import { EntropyError } from '../common/errors.js';
+import { chunkSize } from '../common/unix-socket.js';
 
 /** Who uses the socket. */
 export interface SocketEvents {
@@ -22,9 +23,6 @@ const maxReconnects = 12;
 const firstBackoffMs = 25;
 const maxBackoffMs = 800;
 
-/** Bytes that one read brings at most: as many as the daemon writes at a time. */
-export const readSize = 128 * 1024;
-
 /** One socket at a time; none before `open`. */
 export class ReconnectingSocket {
   readonly #path: string;
@@ -34,7 +32,7 @@ export class ReconnectingSocket {
   #connected: Socket | undefined;
   #reconnects = 0;
   #backoff: NodeJS.Timeout | undefined;
-  readonly #buffer = Buffer.alloc(readSize);
+  readonly #buffer = Buffer.alloc(chunkSize);
 
   constructor(path: string, events: SocketEvents) {
     this.#path = path;

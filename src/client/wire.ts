@@ -1,6 +1,7 @@
 /** What a connection brings, as results of a client's calls: bytes mixed with local ones, or messages. */
 
 import { EntropyError, type ErrorCode } from '../common/errors.js';
+import { chunkSize } from '../common/unix-socket.js';
 import { MessageScanner } from '../rpc/message-scanner.js';
 import {
   fixed,
@@ -11,7 +12,6 @@ import {
 } from '../rpc/protocol.js';
 import type { Call } from './call.js';
 import { LocalMix } from './local-mixing.js';
-import { readSize } from './reconnecting-socket.js';
 
 /** Answers of other methods than `random`: noise is the largest, status has the most elements. */
 const responseLimits = { size: 4 * 1024 * 1024, elements: 4096 };
@@ -25,7 +25,7 @@ export class ResponseReader {
 
   /** @param mixLocal XOR what arrives with bytes of this process's generator */
   constructor(mixLocal: boolean) {
-    this.#local = mixLocal ? new LocalMix(readSize) : undefined;
+    this.#local = mixLocal ? new LocalMix(chunkSize) : undefined;
   }
 
   /** Forgets the connection. */

@@ -1,14 +1,12 @@
 /** Listen addresses, `HOST:PORT` or `unix:PATH`: text to what node:net takes, and back. */
 import { BlockList, isIP } from 'node:net';
 import { EntropyError } from './errors.js';
+import { maxPathBytes } from './unix-socket.js';
 
 /** Where to listen, in the form that `net.Server.listen` takes. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
 const unixPrefix = 'unix:';
-
-/** Linux sockaddr_un: 108 bytes with the NUL; older libuv cuts a longer path short in silence. */
-const maxPathBytes = 107;
 
 /** RFC 9293: port numbers have 16 bits. 0 lets the kernel choose. */
 const maxPort = 65535;

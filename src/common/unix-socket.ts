@@ -7,6 +7,18 @@ import { EntropyError } from './errors.js';
 
 const systemSocket = '/run/entropyd/entropyd.sock';
 
+/**
+ * Longest path of a socket, bytes: sockaddr_un holds 108 with the terminating NUL (unix(7)). Older
+ * versions of libuv silently truncate a longer path.
+ */
+export const maxPathBytes = 107;
+
+/** Connections that may wait to be accepted: as in systemd's socket units, and Linux's somaxconn. */
+export const listenBacklog = 4_096;
+
+/** Most bytes that the daemon writes to a socket at a time; larger writes were measured slower. */
+export const chunkSize = 128 * 1024;
+
 /** What the search for a socket depends on. */
 export interface Surroundings {
   env: NodeJS.ProcessEnv;

@@ -1,11 +1,9 @@
 /** The configuration file: what it may say, and in which ranges. */
 import * as v from 'valibot';
+import { chunkSize } from '../common/unix-socket.js';
 import { flag, integer, oneOf, parseTomlFile, text } from './toml.js';
 
 const uint32 = 2 ** 32 - 1;
-
-/** What one write sends at most, and so the least that a user must be able to have unsent. */
-const chunkBytes = 131_072;
 
 const octalMode = v.pipe(
   v.string('want an octal mode such as "0666"'),
@@ -37,8 +35,9 @@ export const configSchema = v.strictObject({
       connections: v.optional(integer(1, 1_000_000)),
       connections_per_user: v.optional(integer(1, 1_000_000)),
       bytes_per_second_per_user: v.optional(integer(0, uint32)),
-      unsent_bytes: v.optional(integer(chunkBytes, uint32)),
-      unsent_bytes_per_user: v.optional(integer(chunkBytes, uint32)),
+      // Room for one write at least.
+      unsent_bytes: v.optional(integer(chunkSize, uint32)),
+      unsent_bytes_per_user: v.optional(integer(chunkSize, uint32)),
       prediction_resistance_requests_per_user: v.optional(integer(1, 65_536)),
       message_seconds: v.optional(integer(1, 3_600)),
       stall_seconds: v.optional(integer(1, 3_600)),

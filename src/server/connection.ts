@@ -6,10 +6,11 @@
  */
 import type { Socket } from 'node:net';
 import { EntropyError } from '../common/errors.js';
+import { chunkSize } from '../common/unix-socket.js';
 import { MessageScanner, maxRequestElements } from '../rpc/message-scanner.js';
 import { responseHeaderSize, writeResponseHeader } from '../rpc/protocol.js';
 import type { ConnectionContext } from './context.js';
-import { type Chunk, chunkSize } from './output-chunks.js';
+import type { Chunk } from './output-chunks.js';
 import type { BatchMember } from './random-batch.js';
 import { run } from './random-run.js';
 import { ReceiveBuffer } from './socket-input.js';

@@ -6,7 +6,11 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EntropyError } from '../common/errors.js';
 import type { Addon } from '../common/package.js';
-import { removeStaleSocket } from '../common/unix-socket.js';
+import {
+  listenBacklog as backlog,
+  maxPathBytes,
+  removeStaleSocket,
+} from '../common/unix-socket.js';
 import { Connection } from './connection.js';
 import type { ConnectionContext } from './context.js';
 import {
@@ -48,12 +52,6 @@ export interface SocketServer {
   /** Takes no more requests, answers those that were read (at most 5 s), ends all connections. */
   close(): Promise<void>;
 }
-
-// Limits of sockaddr_un: 108 bytes with the terminating zero (unix(7)).
-const maxPathBytes = 107;
-
-// As systemd's socket units have it, and the kernel at most (net.core.somaxconn).
-const backlog = 4_096;
 
 async function bind(server: Server, path: string): Promise<void> {
   if (Buffer.byteLength(path) > maxPathBytes)

@@ -1,10 +1,8 @@
 /** The buffers that answers are built in: locked memory, one for all writes that go out at once. */
+import { chunkSize } from '../common/unix-socket.js';
 import type { Limits } from '../config/config.js';
 import type { Generator } from '../generator/interface.js';
 import type { User } from './users.js';
-
-/** Bytes that one write sends at most; larger writes were measured slower. */
-export const chunkSize = 128 * 1024;
 
 /** A buffer of locked memory, and a view of it. */
 export interface Chunk {

@@ -2,6 +2,7 @@
  * Consecutive `random` requests of the fixed shape, and where their answers go: the hot path. One
  * generate fills the payloads' places and the headers' between them, which are written over it.
  */
+import { chunkSize } from '../common/unix-socket.js';
 import {
   fixed,
   maxResponseHeaderSize,
@@ -9,7 +10,6 @@ import {
   responseHeaderSize,
   writeResponseHeader,
 } from '../rpc/protocol.js';
-import { chunkSize } from './output-chunks.js';
 
 /** The smallest answers that begin in one chunk. */
 const capacity = Math.ceil(chunkSize / (responseHeaderSize(1) + 1));

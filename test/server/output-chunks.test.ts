@@ -1,6 +1,7 @@
 import t from 'tap';
+import { chunkSize } from '../../src/common/unix-socket.js';
 import { defaultLimits } from '../../src/config/config.js';
-import { type Chunk, chunkSize, OutputChunks } from '../../src/server/output-chunks.js';
+import { type Chunk, OutputChunks } from '../../src/server/output-chunks.js';
 import { User } from '../../src/server/users.js';
 import { fakeGenerator } from '../support/daemon.js';
 

@@ -1,6 +1,6 @@
 import t from 'tap';
+import { chunkSize } from '../../src/common/unix-socket.js';
 import { maxRandomSize } from '../../src/rpc/protocol.js';
-import { chunkSize } from '../../src/server/output-chunks.js';
 import { run } from '../../src/server/random-run.js';
 import { ReceiveBuffer } from '../../src/server/socket-input.js';
 import { message, unpackAll } from '../support/raw.js';
