@@ -509,7 +509,7 @@ t.test('a call beyond maxPending is refused at once, and no other is lost', asyn
   );
   const busy = {
     code: 'ERR_BUSY',
-    message: '3 calls of this client wait for answers, as many as maxPending allows',
+    message: 'this client has 3 calls in flight, as many as maxPending allows',
   };
   const to = channel(t, path, { maxPending: 3 });
   const waiting = [random(to, 4), health(to), random(to, 5)];

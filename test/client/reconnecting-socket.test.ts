@@ -174,7 +174,7 @@ t.test('a failed connection says what is missing, and what helps', async (t) => 
     [
       'EACCES',
       'no permission to connect to /s (EACCES); ' +
-        'it takes write permission on the socket and search permission on its folders',
+        'it takes write permission on the socket and search permission on its directories',
     ],
   ] as const) {
     const cause = code && Object.assign(new Error('x'), { code });

@@ -575,7 +575,10 @@ t.test('a failure within a large answer ends the connection, and no byte is made
   }
 });
 
-const busy = ['ERR_BUSY', 'too much waits to be read or for entropy; try again later'];
+const busy = [
+  'ERR_BUSY',
+  'too many unread responses or requests waiting for entropy; try again later',
+];
 
 t.test('where no chunk is left, requests are told to come again', async (t) => {
   const memory = new Uint8Array(chunkSize);
@@ -670,7 +673,7 @@ t.test('a message has 10 s to arrive whole, whatever was answered before', async
     sweep();
     t.strictSame(
       unpackAll(await collected),
-      [[1, 0, ['ERR_MESSAGE', 'not a valid message: it has 10 s to arrive whole'], null]],
+      [[1, 0, ['ERR_MESSAGE', 'not a valid message: incomplete after 10 s'], null]],
       why,
     );
   }

@@ -26,7 +26,7 @@ t.test('random takes a size, and a map of options', async (t) => {
     t.strictSame(randomRequest(params), { size, predictionResistance }, JSON.stringify(params));
 });
 
-t.test('a missing size is told apart from a wrong one', async (t) => {
+t.test('a missing size and a wrong one have different messages', async (t) => {
   t.throws(() => randomRequest([]), {
     code: 'ERR_LENGTH',
     message: 'size is missing: want 1 to 1048576 bytes',
@@ -57,7 +57,7 @@ t.test('a missing size is told apart from a wrong one', async (t) => {
     );
 });
 
-t.test('options other than the known ones are refused', async (t) => {
+t.test('unknown options are refused', async (t) => {
   for (const [params, message] of [
     [[1, {}, 1], 'random takes [size] or [size, map]'],
     [[1, null], 'options: want a map'],
@@ -65,16 +65,16 @@ t.test('options other than the known ones are refused', async (t) => {
     [[1, []], 'options: want a map'],
     [[1, 'x'], 'options: want a map'],
     [[1, Buffer.alloc(0)], 'options: want a map'],
-    [[1, { fresh: true }], 'options: "fresh" is not known'],
-    [[1, { predictionResistance: true, x: 1 }], 'options: "x" is not known'],
-    [[1, { ['k'.repeat(1000)]: 1 }], `options: "${'k'.repeat(32)}" is not known`],
+    [[1, { fresh: true }], 'unknown option "fresh"'],
+    [[1, { predictionResistance: true, x: 1 }], 'unknown option "x"'],
+    [[1, { ['k'.repeat(1000)]: 1 }], `unknown option "${'k'.repeat(32)}"`],
     [[1, { predictionResistance: 1 }], 'predictionResistance: want true or false'],
     [[1, { predictionResistance: null }], 'predictionResistance: want true or false'],
   ] as const)
     t.throws(() => randomRequest(params), { code: 'ERR_PARAMS', message });
 });
 
-t.test('health is the generator’s, without the figures of its DRBG', async (t) => {
+t.test('health is the state of the generator, without the figures of its DRBG', async (t) => {
   const context = serverContext(fakeGenerator());
   const { id, error, result } = decodeResponse(
     await respond({ id: 7, method: 'health', params: [] }, context, nobody),
@@ -83,7 +83,7 @@ t.test('health is the generator’s, without the figures of its DRBG', async (t)
   t.strictSame(result, { state: 'operational', healthy: true, reason: '', sources: [] });
 });
 
-t.test('status is everything', async (t) => {
+t.test('status is health, the DRBG’s figures, counters, limits and versions', async (t) => {
   const context = { ...serverContext(fakeGenerator()), startedAt: Date.now() - 12_345 };
   Object.assign(context.counters, { connectionsOpen: 2, connections: 3, requests: 4 });
   context.counters.randomBytes = 2 ** 40;
@@ -111,7 +111,7 @@ t.test('status is everything', async (t) => {
   });
 });
 
-t.test('version names program and protocol', async (t) => {
+t.test('version is that of the program and of the protocol', async (t) => {
   const bytes = await respond(
     { id: 1, method: 'version', params: [] },
     serverContext(fakeGenerator()),
@@ -120,7 +120,7 @@ t.test('version names program and protocol', async (t) => {
   t.strictSame(decodeResponse(bytes).result, { name: 'entropyd', version: '1.2.3', protocol: 1 });
 });
 
-t.test('metrics is Prometheus’ text format', async (t) => {
+t.test('metrics is a page in Prometheus text format', async (t) => {
   const bytes = await respond(
     { id: 1, method: 'metrics', params: [] },
     serverContext(fakeGenerator()),
@@ -129,7 +129,7 @@ t.test('metrics is Prometheus’ text format', async (t) => {
   t.match(decodeResponse(bytes).result, /^entropyd_state\{state="operational"\} 1$/m);
 });
 
-t.test('what is no method, or takes no parameters, is refused and counted', async (t) => {
+t.test('unknown methods and unwanted parameters are refused and counted', async (t) => {
   const context = serverContext(fakeGenerator());
   for (const [method, params, error] of [
     ['', [], ['ERR_METHOD', 'there is no method ""']],
@@ -153,7 +153,7 @@ t.test('what is no method, or takes no parameters, is refused and counted', asyn
   t.strictSame(Object.fromEntries(context.counters.errors), { ERR_METHOD: 7, ERR_PARAMS: 2 });
 });
 
-t.test('administrators test and reseed, others are refused', async (t) => {
+t.test('selftest and reseed are for administrators', async (t) => {
   const calls: string[] = [];
   const context = serverContext(
     fakeGenerator({
@@ -165,7 +165,7 @@ t.test('administrators test and reseed, others are refused', async (t) => {
     decodeResponse(await respond({ id: 1, method, params: [] }, context, { uid: 1, admin }));
   for (const method of ['selftest', 'reseed'])
     t.match((await ask(method, false)).error, ['ERR_FORBIDDEN', new RegExp(`^${method} is for`)]);
-  t.strictSame(calls, [], 'nothing was done for them');
+  t.strictSame(calls, [], 'nothing is done for others');
   t.strictSame((await ask('selftest', true)).result, {
     passed: true,
     state: 'operational',
@@ -180,7 +180,7 @@ t.test('administrators test and reseed, others are refused', async (t) => {
   t.strictSame(calls, ['selfTest', 'reseed']);
 });
 
-t.test('what is not ours is told as an internal error, without its text', async (t) => {
+t.test('an unexpected error is reported as an internal error, without its text', async (t) => {
   for (const thrown of [
     new TypeError('a secret'),
     new ServiceError('KMS.0101', 500, 'a secret'),
@@ -206,7 +206,7 @@ t.test('what is not ours is told as an internal error, without its text', async 
   t.strictSame(decodeResponse(bytes).error, ['ERR_INTERNAL', 'internal error']);
 });
 
-t.test('what is ours is told as it is', async (t) => {
+t.test('an EntropyError is reported with its code and text', async (t) => {
   const bytes = errorResponse(5, new EntropyError('ERR_HEALTH', 'rdseed failed'), new Counters());
   t.strictSame(decodeResponse(bytes).error, ['ERR_HEALTH', 'rdseed failed']);
 });
@@ -230,12 +230,12 @@ t.test('raw samples are for administrators, by source and size', async (t) => {
 });
 
 function decoded(outcome: Outcome): { last: boolean; id: number; error: unknown } {
-  if (outcome.kind !== 'answer') throw new Error(outcome.kind);
+  if (outcome.kind !== 'response') throw new Error(outcome.kind);
   const { id, error } = decodeResponse(outcome.bytes);
   return { last: outcome.last, id, error };
 }
 
-t.test('a random becomes a size: its bytes do not exist yet', async (t) => {
+t.test('random becomes a size: its bytes do not exist yet', async (t) => {
   const context = serverContext(fakeGenerator());
   for (const [params, size, predictionResistance] of [
     [[32], 32, false],
@@ -252,7 +252,7 @@ t.test('a random becomes a size: its bytes do not exist yet', async (t) => {
   t.equal(context.counters.randomBytes, 0);
 });
 
-t.test('other methods are answered, and the connection goes on', async (t) => {
+t.test('other methods are answered, and the connection stays', async (t) => {
   const context = serverContext(fakeGenerator());
   for (const method of ['health', 'status', 'version', 'metrics'])
     t.strictSame(decoded(await handle(message(3, method, []), context, nobody)), {
@@ -263,13 +263,13 @@ t.test('other methods are answered, and the connection goes on', async (t) => {
   t.equal(context.counters.requests, 4);
 });
 
-t.test('a notification has no answer and is no request', async (t) => {
+t.test('a notification is not answered or counted', async (t) => {
   const context = serverContext(fakeGenerator());
   t.strictSame(await handle(pack([2, 'random', [1]]), context, nobody), { kind: 'nothing' });
   t.equal(context.counters.requests, 0);
 });
 
-t.test('a request that is refused keeps its id, and the connection goes on', async (t) => {
+t.test('a refused request keeps its id, and the connection stays', async (t) => {
   const context = serverContext(fakeGenerator());
   for (const [method, params, code] of [
     ['random', [], 'ERR_LENGTH'],
@@ -285,7 +285,7 @@ t.test('a request that is refused keeps its id, and the connection goes on', asy
     });
 });
 
-t.test('what is no message is answered with id 0, and the connection ends', async (t) => {
+t.test('an invalid message is answered with id 0, and the connection ends', async (t) => {
   const context = serverContext(fakeGenerator());
   for (const value of [[], [0, 1, 'health'], [0, -1, 'health', []], [1, 1, null, null], [9]])
     t.match(decoded(await handle(pack(value), context, nobody)), {
@@ -295,7 +295,7 @@ t.test('what is no message is answered with id 0, and the connection ends', asyn
     });
 });
 
-t.test('only a message whose end is not known ends the connection', async (t) => {
+t.test('only a message whose end is unknown ends the connection', async (t) => {
   const context = serverContext(fakeGenerator());
   for (const [code, last] of [
     ['ERR_MESSAGE', true],
