@@ -47,7 +47,15 @@ type PredictionResistant = { id: number; size: number; left: number };
 
 /** One response at a time: nothing may be sent while `busy`, and nothing new while `unfinished`. */
 export class ResponseWriter {
-  readonly #options: ResponseWriterOptions;
+  readonly #socket: Socket;
+  readonly #sendNow: ResponseWriterOptions['sendNow'];
+  readonly #user: ResponseWriterOptions['user'];
+  readonly #chunks: ResponseWriterOptions['chunks'];
+  readonly #generator: ResponseWriterOptions['generator'];
+  readonly #counters: ResponseWriterOptions['counters'];
+  readonly #now: Clock;
+  readonly #onReady: ResponseWriterOptions['onReady'];
+  readonly #onRefused: ResponseWriterOptions['onRefused'];
   /** Bytes of a plain response that are not generated yet. */
   #left = 0;
   #predictionResistant: PredictionResistant | undefined;
@@ -56,7 +64,15 @@ export class ResponseWriter {
   #busy = false;
 
   constructor(options: ResponseWriterOptions) {
-    this.#options = options;
+    this.#socket = options.socket;
+    this.#sendNow = options.sendNow;
+    this.#user = options.user;
+    this.#chunks = options.chunks;
+    this.#generator = options.generator;
+    this.#counters = options.counters;
+    this.#now = options.now;
+    this.#onReady = options.onReady;
+    this.#onRefused = options.onRefused;
   }
 
   /** Waits for the kernel, for entropy or for a free chunk; `onReady` or `onRefused` follows. */
@@ -80,13 +96,12 @@ export class ResponseWriter {
    * @throws EntropyError `ERR_BUSY`, `ERR_NOT_SEEDED`, `ERR_HEALTH`; nothing has been sent then
    */
   sendRun(run: RandomRun): void {
-    const { chunks, counters, user } = this.#options;
-    const chunk = chunks.acquire(user);
+    const chunk = this.#chunks.acquire(this.#user);
     if (chunk === undefined) throw busyError();
     this.#fill(chunk, run.size);
     run.writeHeaders(chunk.view);
     this.#left = run.left;
-    counters.randomBytes += run.payload;
+    this.#counters.randomBytes += run.payload;
     this.#sendChunk(chunk, run.size);
   }
 
@@ -102,17 +117,16 @@ export class ResponseWriter {
 
   /** Sends [at, at + size) of a batch and leaves nothing random there. Does not throw. */
   sendBatched(batch: Uint8Array, at: number, size: number): void {
-    const { chunks, generator, socket, user } = this.#options;
     const sent = this.#sendAtOnce(batch, at, size);
     if (sent === size) return;
     // The batch goes on to its next member: the rest is sent from a chunk of this connection.
-    const chunk = socket.destroyed ? undefined : chunks.acquire(user);
+    const chunk = this.#socket.destroyed ? undefined : this.#chunks.acquire(this.#user);
     if (chunk === undefined) this.#abandon();
     else {
       chunk.bytes.set(batch.subarray(at + sent, at + size));
       this.#sendChunk(chunk, size - sent);
     }
-    generator.wipe(batch, at + sent, size - sent);
+    this.#generator.wipe(batch, at + sent, size - sent);
   }
 
   /**
@@ -126,9 +140,8 @@ export class ResponseWriter {
   }
 
   #continuePlain(): number {
-    const { chunks, counters, user } = this.#options;
     const size = Math.min(this.#left, chunkSize);
-    const chunk = chunks.acquire(user);
+    const chunk = this.#chunks.acquire(this.#user);
     if (chunk === undefined) {
       this.#wait();
       return size;
@@ -140,38 +153,37 @@ export class ResponseWriter {
       return size;
     }
     this.#left -= size;
-    counters.randomBytes += size;
+    this.#counters.randomBytes += size;
     this.#sendChunk(chunk, size);
     return size;
   }
 
   #continuePredictionResistant(response: PredictionResistant): number {
-    const { chunks, counters, generator, user, onReady } = this.#options;
     const begun = response.left < response.size;
     const header = begun ? 0 : responseHeaderSize(response.size);
     const size = Math.min(response.left, chunkSize - header);
-    const chunk = chunks.acquire(user);
-    if (chunk === undefined || !user.beginPredictionResistance()) {
-      if (chunk !== undefined) chunks.release(chunk, user);
+    const chunk = this.#chunks.acquire(this.#user);
+    if (chunk === undefined || !this.#user.beginPredictionResistance()) {
+      if (chunk !== undefined) this.#chunks.release(chunk, this.#user);
       if (begun) this.#wait();
       else this.#refuse(response, busyError());
       return size;
     }
     this.#busy = true;
-    generator.fillPredictionResistant(chunk.bytes, header, size).then(
+    this.#generator.fillPredictionResistant(chunk.bytes, header, size).then(
       () => {
-        user.endPredictionResistance();
+        this.#user.endPredictionResistance();
         if (!begun) writeResponseHeader(chunk.view, 0, response.id, response.size);
         response.left -= size;
         if (response.left === 0) this.#predictionResistant = undefined;
-        counters.randomBytes += size;
+        this.#counters.randomBytes += size;
         this.#busy = false;
         this.#sendChunk(chunk, header + size);
-        if (!this.#busy) onReady(false);
+        if (!this.#busy) this.#onReady(false);
       },
       (error: unknown) => {
-        user.endPredictionResistance();
-        chunks.release(chunk, user);
+        this.#user.endPredictionResistance();
+        this.#chunks.release(chunk, this.#user);
         if (begun) this.#abandon();
         else this.#refuse(response, error);
       },
@@ -182,16 +194,15 @@ export class ResponseWriter {
   #refuse({ id }: PredictionResistant, error: unknown): void {
     this.#predictionResistant = undefined;
     this.#busy = false;
-    this.#options.onRefused(id, error);
+    this.#onRefused(id, error);
   }
 
   /** Fills [0, size), or releases the chunk and throws. */
   #fill(chunk: Chunk, size: number): void {
-    const { chunks, generator, user } = this.#options;
     try {
-      generator.fill(chunk.bytes, 0, size);
+      this.#generator.fill(chunk.bytes, 0, size);
     } catch (error) {
-      chunks.release(chunk, user);
+      this.#chunks.release(chunk, this.#user);
       throw error;
     }
   }
@@ -205,26 +216,24 @@ export class ResponseWriter {
   /** Ends the connection: once a response has begun, there is no way to report its failure. */
   #abandon(): void {
     this.#busy = true;
-    this.#options.socket.destroy();
+    this.#socket.destroy();
   }
 
   /** Sends [0, size) of a chunk and releases it when the kernel has taken everything. */
   #sendChunk(chunk: Chunk, size: number): void {
-    const { chunks, generator, user } = this.#options;
     const sent = this.#sendAtOnce(chunk.bytes, 0, size);
     if (sent === size) {
-      chunks.release(chunk, user);
+      this.#chunks.release(chunk, this.#user);
       return;
     }
     this.#write(chunk.bytes.subarray(sent, size), () => {
-      generator.wipe(chunk.bytes, sent, size - sent);
-      chunks.release(chunk, user);
+      this.#generator.wipe(chunk.bytes, sent, size - sent);
+      this.#chunks.release(chunk, this.#user);
     });
   }
 
   #sendAtOnce(bytes: Uint8Array, at: number, size: number): number {
-    const { sendNow, socket } = this.#options;
-    return sendNow === undefined || socket.destroyed ? 0 : sendNow(bytes, at, size);
+    return this.#socket.destroyed ? 0 : (this.#sendNow?.(bytes, at, size) ?? 0);
   }
 
   /**
@@ -232,17 +241,16 @@ export class ResponseWriter {
    * @param taken called then, or when the connection is lost
    */
   #write(bytes: Uint8Array, taken: () => void = () => {}): void {
-    const { socket, now } = this.#options;
-    socket.write(bytes);
+    this.#socket.write(bytes);
     // Node tries the write at once, so 0 means that `bytes` is not needed any more.
-    if (socket.writableLength === 0) {
+    if (this.#socket.writableLength === 0) {
       taken();
       return;
     }
     this.#busy = true;
-    this.#stalledSince = now();
+    this.#stalledSince = this.#now();
     // An empty write ends after it. A callback on the first write would cost every write its price.
-    socket.write(empty, () => {
+    this.#socket.write(empty, () => {
       this.#stalledSince = 0;
       taken();
       this.#ready();
@@ -251,7 +259,7 @@ export class ResponseWriter {
 
   #ready(): void {
     this.#busy = false;
-    this.#options.onReady(true);
+    this.#onReady(true);
   }
 }
 
