@@ -20,10 +20,7 @@ export interface ResponseWriterOptions {
    * 0 or more. Not called after the socket is destroyed: its descriptor may be another's by then.
    */
   sendNow: ((bytes: Uint8Array, offset: number, size: number) => number) | undefined;
-  user: Pick<
-    User,
-    'reserve' | 'unreserve' | 'beginPredictionResistance' | 'endPredictionResistance'
-  >;
+  user: User;
   chunks: Pick<OutputChunks, 'acquire' | 'release'>;
   generator: Pick<Generator, 'fill' | 'fillPredictionResistant' | 'wipe'>;
   counters: Pick<Counters, 'randomBytes'>;
@@ -47,15 +44,13 @@ type PredictionResistant = { id: number; size: number; left: number };
 
 /** One response at a time: nothing may be sent while `busy`, and nothing new while `unfinished`. */
 export class ResponseWriter {
+  readonly #options: ResponseWriterOptions;
   readonly #socket: Socket;
   readonly #sendNow: ResponseWriterOptions['sendNow'];
   readonly #user: ResponseWriterOptions['user'];
   readonly #chunks: ResponseWriterOptions['chunks'];
   readonly #generator: ResponseWriterOptions['generator'];
   readonly #counters: ResponseWriterOptions['counters'];
-  readonly #now: Clock;
-  readonly #onReady: ResponseWriterOptions['onReady'];
-  readonly #onRefused: ResponseWriterOptions['onRefused'];
   /** Bytes of a plain response that are not generated yet. */
   #left = 0;
   #predictionResistant: PredictionResistant | undefined;
@@ -64,15 +59,13 @@ export class ResponseWriter {
   #busy = false;
 
   constructor(options: ResponseWriterOptions) {
+    this.#options = options;
     this.#socket = options.socket;
     this.#sendNow = options.sendNow;
     this.#user = options.user;
     this.#chunks = options.chunks;
     this.#generator = options.generator;
     this.#counters = options.counters;
-    this.#now = options.now;
-    this.#onReady = options.onReady;
-    this.#onRefused = options.onRefused;
   }
 
   /** Waits for the kernel, for entropy or for a free chunk; `onReady` or `onRefused` follows. */
@@ -179,7 +172,7 @@ export class ResponseWriter {
         this.#counters.randomBytes += size;
         this.#busy = false;
         this.#sendChunk(chunk, header + size);
-        if (!this.#busy) this.#onReady(false);
+        if (!this.#busy) this.#options.onReady(false);
       },
       (error: unknown) => {
         this.#user.endPredictionResistance();
@@ -194,7 +187,7 @@ export class ResponseWriter {
   #refuse({ id }: PredictionResistant, error: unknown): void {
     this.#predictionResistant = undefined;
     this.#busy = false;
-    this.#onRefused(id, error);
+    this.#options.onRefused(id, error);
   }
 
   /** Fills [0, size), or releases the chunk and throws. */
@@ -248,7 +241,7 @@ export class ResponseWriter {
       return;
     }
     this.#busy = true;
-    this.#stalledSince = this.#now();
+    this.#stalledSince = this.#options.now();
     // An empty write ends after it. A callback on the first write would cost every write its price.
     this.#socket.write(empty, () => {
       this.#stalledSince = 0;
@@ -259,13 +252,10 @@ export class ResponseWriter {
 
   #ready(): void {
     this.#busy = false;
-    this.#onReady(true);
+    this.#options.onReady(true);
   }
 }
 
 function busyError(): EntropyError {
-  return new EntropyError(
-    'ERR_BUSY',
-    'too many unread responses or requests waiting for entropy; try again later',
-  );
+  return new EntropyError('ERR_BUSY', 'too much is unread or waits for entropy; try again later');
 }
