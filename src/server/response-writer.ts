@@ -84,8 +84,7 @@ export class ResponseWriter {
   }
 
   /**
-   * Sends the responses of a run, or the beginning of them: one generate, then the headers, then one
-   * write.
+   * Sends a run's responses, or their beginning: one generate, then the headers, then one write.
    * @throws EntropyError `ERR_BUSY`, `ERR_NOT_SEEDED`, `ERR_HEALTH`; nothing has been sent then
    */
   sendRun(run: RandomRun): void {
