@@ -15,7 +15,7 @@ await listen(
     path,
     mode: 0o600,
     addon: way === 'both' ? loadAddon().addon : undefined,
-    staticRead: Promise.resolve(way !== 'none'),
+    sharedBuffer: Promise.resolve(way !== 'none'),
   },
   createContext({ generator, limits, version: 'bench', transitions: new Transitions() }),
 );

@@ -4,14 +4,10 @@ import { chmod } from 'node:fs/promises';
 import type { AddressInfo, Server } from 'node:net';
 import { type Address, formatAddress, isLoopback } from '../common/address.js';
 import { EntropyError } from '../common/errors.js';
-import type { PassedSocket } from '../common/unix-socket.js';
-import { removeStaleSocket } from '../common/unix-socket.js';
+import { listenBacklog, type PassedSocket, removeStaleSocket } from '../common/unix-socket.js';
 
 /** The gateway's user and group connect; put a web server that forwards to it into the group. */
 const socketMode = 0o660;
-
-/** Connections that wait to be accepted: as systemd's socket units have it. */
-const passedBacklog = 4_096;
 
 /** What bind(2) and getaddrinfo(3) say, in words. libuv turns a missing directory into EACCES. */
 const reasons: Readonly<Record<string, string>> = {
@@ -55,7 +51,7 @@ function passedName({ fd, path }: PassedSocket): string {
 
 async function bind(server: Server, address: Address | PassedSocket): Promise<void> {
   if ('fd' in address) {
-    server.listen({ fd: address.fd, backlog: passedBacklog });
+    server.listen({ fd: address.fd, backlog: listenBacklog });
     await once(server, 'listening');
     return;
   }

@@ -66,8 +66,8 @@ export async function startServer(
   const path = freePath();
   const context = serverContext(generator, limits);
   const fast = plain ? {} : { addon: loadAddon().addon };
-  const staticRead = Promise.resolve(!plain);
-  const server = await listen({ path, mode: 0o666, staticRead, ...fast, ...options }, context);
+  const sharedBuffer = Promise.resolve(!plain);
+  const server = await listen({ path, mode: 0o666, sharedBuffer, ...fast, ...options }, context);
   t.teardown(async () => {
     await server.close();
     generator.close();
