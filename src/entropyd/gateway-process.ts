@@ -1,6 +1,5 @@
 /** `entropyd gateway`: the HTTP gateway as a process of its own. */
 
-import type { Upstream } from '../apis/aws-kms/upstream/upstream.js';
 import { connect } from '../client/client.js';
 import { parseAddress } from '../common/address.js';
 import { createLogger } from '../common/log.js';
@@ -33,14 +32,13 @@ export async function gateway(options: GatewayCommandFlags): Promise<void> {
     const manager = takeServiceManager(loaded);
     const passed = takePassedSockets(socketName, loaded.addon);
     const flags = { ...options, activated: passed.length > 0 };
-    const { socket, upstream: url, upstreamResign, ...config } = await loadGatewayConfig(flags);
-    const upstream = url === undefined ? undefined : await openUpstream(url, upstreamResign);
+    const { socket, ...config } = await loadGatewayConfig(flags);
     const client = connect({
       coalesce: 'turn',
       ...(socket === undefined ? {} : { socketPath: socket }),
     });
     const log = await createLogger();
-    const running = await startGateway({ ...config, passed, client, upstream, log });
+    const running = await startGateway({ ...config, passed, client, log });
     const ready = () => {
       manager.ready();
       manager.status(`Listening on ${running.addresses.join(', ')}`);
@@ -59,15 +57,8 @@ export async function gateway(options: GatewayCommandFlags): Promise<void> {
     manager.stopping();
     endWatchdog();
     await running.close();
-    await upstream?.close();
     await client.close();
   } finally {
     process.off('SIGHUP', onHangup);
   }
-}
-
-/** Loaded where there is one. */
-async function openUpstream(url: string, resign: boolean | undefined): Promise<Upstream> {
-  const { createUpstream } = await import('../apis/aws-kms/upstream/upstream.js');
-  return createUpstream({ url, resign });
 }
