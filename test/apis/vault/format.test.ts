@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import {
   decodeRequest,
-  encodeResponse,
   encodeError,
+  encodeResponse,
   maxBytes,
   readPath,
   toServiceError,
