@@ -3,7 +3,7 @@ import { vault } from '../../../src/apis/vault/api.js';
 import type { ApiClient } from '../../support/api-client.js';
 import { tokenOf } from '../../support/credentials.js';
 
-const post = { method: 'POST', path: '/v1/sys/tools/random/96', body: '{}' };
+const post = { method: 'POST', path: '/v1/sys/tools/random', body: '{"bytes":96}' };
 
 export const vaultClient: ApiClient = {
   entry: vault,
