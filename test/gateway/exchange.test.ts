@@ -50,21 +50,21 @@ function echoApi(answer?: (request: ApiRequest) => Promise<ApiResponse>): Api {
 }
 
 /** A handler of one route, and what it tells. */
-function start(api: Api, name: string | undefined = 'echo') {
+function start(api: Api, { isPage = false } = {}) {
   const log = memoryLog();
   const audit = memoryAudit();
   const counters = new GatewayCounters(['echo']);
   const handler = createRequestHandler({
     ...{ client: fakeSource(), access: openAccess, log, audit, counters },
-    routes: [{ name, api }],
+    routes: [{ name: isPage ? undefined : 'echo', api }],
     malformed: createMalformedResponse(apis.map((entry) => entry.create(settings))),
   });
   return { log, audit: audit.entries, counters, handler };
 }
 
 /** The same on a port. */
-async function listening(t: Test, api: Api, name?: string | undefined) {
-  const started = start(api, name);
+async function listening(t: Test, api: Api) {
+  const started = start(api);
   const server = createServer({ requireHostHeader: false }, started.handler.listener('tcp'));
   return { ...started, server, port: await serve(t, server) };
 }
@@ -124,7 +124,7 @@ t.test('audits each request to an API before its response is sent, and no page',
     t.equal(headers['x-request-id'] ?? entry?.requestId, entry?.requestId);
   }
   t.equal(counters.of('echo').errors.overload, 1, 'an error without a reason is not counted');
-  const page = start(echoApi(), undefined);
+  const page = start(echoApi(), { isPage: true });
   await call({ port: await serve(t, page.handler.listener('tcp')) });
   t.strictSame(page.audit, []);
 });

@@ -138,6 +138,7 @@ t.test('who goes on sending what was refused can read why, but not for ever', as
   leaving.resetAndDestroy();
   await until(() => timers.running === 0, 'the reset has arrived');
   t.match(await exchange({ port }, 'x\r\n\r\n'), /400/, 'a reset ends no more than its connection');
+  await until(() => timers.running === 0, 'that is over, too');
   const socket = connect({ port, allowHalfOpen: true });
   const closed = new Promise((resolve) => socket.once('close', resolve));
   socket.resume().on('error', () => {});

@@ -11,7 +11,7 @@ import {
   renderPage,
 } from '../../../src/gateway/pages/front-page.js';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
 const folder = join(root, 'page');
 
 t.test('gives each file of the page as it is', async (t) => {
