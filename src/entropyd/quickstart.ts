@@ -33,13 +33,16 @@ export async function quickstart({ socket, listen }: QuickstartOptions): Promise
 /** Prints each API's response to its own sample, and the gateway's front page. */
 async function show(url: string, socket: string): Promise<void> {
   const { apis } = await import('../apis/list.js');
+  const answers: string[] = [];
   for (const { name, sample } of apis) {
     const { path, ...request } = sample;
     const response = await fetch(url + path, request);
-    console.log(`${name}: ${(await response.text()).trim()}`);
+    answers.push(`${name}: ${await response.text()}`);
   }
   const page = await fetch(`${url}/`, { headers: { accept: 'text/plain' } });
   console.log(`
+${answers.join('\n')}
+
 ${await page.text()}
 On this host, without HTTP:
   node dist/entropyctl.js random 32 --socket ${socket}

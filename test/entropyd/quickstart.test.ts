@@ -23,8 +23,10 @@ t.test(
         .map(({ args }) => String(args[0]))
         .join('\n');
     }
-    t.match(page, /AWS KMS GenerateRandom: {4}\{"Plaintext":"[A-Za-z0-9+/]{43}="\}/);
-    t.match(page, /Huawei and OTC gen-random: \{"random_data":"[0-9A-F]{128}"\}/);
+    t.match(page, /^aws-kms: \{"Plaintext":"[A-Za-z0-9+/]{43}="\}$/m);
+    t.match(page, /^huawei-kms: \{"random_data":"[0-9A-F]{128}"\}$/m);
+    t.match(page, /^vault: \{.*"random_bytes":"[A-Za-z0-9+/]{43}="/m);
+    t.match(page, /^Random bytes as HashiCorp Vault and OpenBao give them: .*\n {2}curl -X POST /m);
     const [, url] = /--endpoint-url (http:\/\/127\.0\.0\.1:\d+)$/m.exec(page) ?? [];
     t.match(page, `node dist/entropyctl.js random 32 --socket ${socket}`);
     t.match(page, `\nLook at it: ${url}/\n`);

@@ -182,7 +182,7 @@ function examples({ url, verifies }: Place, region: string): readonly Example[] 
   const user = verifies ? '"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"' : 'any:any';
   const note = verifies
     ? 'A key of the credentials file, in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.'
-    : 'Any key will do.';
+    : 'Any key is accepted.';
   return [
     {
       title: 'AWS KMS GenerateRandom, with the aws command',

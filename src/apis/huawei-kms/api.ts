@@ -133,7 +133,7 @@ function examples({ url, verifies, socketPath }: Place, dialect: Dialect): reado
   const path = `/v1.0/${verifies ? '"$PROJECT_ID"' : 'project'}/kms/gen-random`;
   const note = verifies
     ? 'A token of the credentials file in TOKEN, and its project in PROJECT_ID.'
-    : 'Any token will do, but without one the answer is 401.';
+    : 'Any token is accepted; without one the answer is 401.';
   const overUrl = {
     title: `gen-random of Open Telekom Cloud and Huawei Cloud (dialect ${dialect})`,
     note,

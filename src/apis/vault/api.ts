@@ -104,7 +104,7 @@ function examples({ url, verifies }: Place): readonly Example[] {
   return [
     {
       title: 'Random bytes as HashiCorp Vault and OpenBao give them',
-      note: verifies ? 'A token of the credentials file, in TOKEN.' : 'Any token will do.',
+      note: verifies ? 'A token of the credentials file, in TOKEN.' : 'Any token is accepted.',
       command: `curl -X POST -H ${token} ${url}${samplePath}`,
       hasUrl: true,
     },
