@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { operationNames } from '../../src/apis/operations.js';
+import { operationsOf } from '../../src/apis/list.js';
 import { configSchema, parseConfigFile } from '../../src/config/schema.js';
 import { credentialsSchema } from '../../src/gateway/auth/credentials-file.js';
 import { temporaryFolder } from '../support/paths.js';
@@ -213,7 +213,7 @@ function all(): void {
       [...both, ...keys(`Keys of [[${table}]]`)].map((key) => `${table}.${key}`),
     );
     t.strictSame(documented.sort(), keysOf(credentialsSchema).sort());
-    for (const name of operationNames) t.ok(page.includes(`“${name}”`), name);
+    for (const { name } of operationsOf()) t.ok(page.includes(`“${name}”`), name);
   });
 
   t.test('a page that does not match the programs is not written', async (t) => {

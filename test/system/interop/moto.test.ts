@@ -10,7 +10,6 @@ import {
   KMSClient,
 } from '@aws-sdk/client-kms';
 import type { Test } from 'tap';
-import { createUpstream } from '../../../src/apis/aws-kms/upstream/upstream.js';
 import { connect } from '../../../src/client/client.js';
 import { optional, pythonClient, testWith } from './installed.js';
 import { startRealPath, writeKeys } from './real-path.js';
@@ -69,10 +68,8 @@ testWith(
   async (t, python) => {
     const key = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' };
     const { url, log } = await startMoto(t, python);
-    const upstream = createUpstream({ url });
-    t.teardown(() => upstream.close());
     const { port, socketPath } = await startRealPath(t, {
-      upstream,
+      upstream: url,
       credentials: writeKeys([key]),
     });
     const kms = new KMSClient({

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import root, { type Test } from 'tap';
+import type { ApiEntry } from '../../../src/apis/api.js';
 import { type Client, connect } from '../../../src/client/client.js';
 import { type GatewayOptions, startGateway } from '../../../src/gateway/gateway.js';
 import { memoryLog } from '../../support/gateway.js';
@@ -32,10 +33,12 @@ export interface RealPath {
 /**
  * Starts daemon and gateway, and stops them when the test ends.
  * @param gatewayOptions what differs from the `otc` dialect with default errors
+ * @param apis that it serves; default: all of them
  */
 export async function startRealPath(
   t: Test,
   gatewayOptions: Partial<GatewayOptions> = {},
+  apis?: readonly ApiEntry[],
 ): Promise<RealPath> {
   const socketPath = join(dir, `daemon-${++started}.sock`);
   const gatewaySocketPath = join(dir, `gateway-${started}.sock`);
@@ -48,13 +51,14 @@ export async function startRealPath(
   const client = connect({ socketPath });
   t.teardown(() => client.close());
   await seeded(client, daemon);
-  const gateway = await startGateway({
+  const options = {
     listen: ['127.0.0.1:0', `unix:${gatewaySocketPath}`],
     client,
-    dialect: 'otc',
+    dialect: 'otc' as const,
     log: memoryLog(),
     ...gatewayOptions,
-  });
+  };
+  const gateway = await startGateway(options, apis);
   t.teardown(() => gateway.close());
   return { socketPath, gatewaySocketPath, port: Number(gateway.addresses[0]?.split(':')[1]) };
 }

@@ -8,6 +8,7 @@ import {
   ListKeysCommand,
 } from '@aws-sdk/client-kms';
 import t, { type Test } from 'tap';
+import { awsKms, createAwsKms } from '../../../src/apis/aws-kms/api.js';
 import {
   createUpstream,
   type UpstreamOptions,
@@ -27,12 +28,12 @@ async function start(t: Test, options: Partial<UpstreamOptions> = {}) {
     ({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey] as const,
   );
   const doublePort = await serve(t, createKmsDouble(new Map(secrets), taken));
+  // The upstream with what a test gives it, such as its own credentials.
   const upstream = createUpstream({ url: `http://127.0.0.1:${doublePort}`, ...options });
-  t.teardown(() => upstream.close());
-  const { port, socketPath } = await startRealPath(t, {
-    upstream,
-    credentials: writeKeys([clientKey]),
-  });
+  const entry = { ...awsKms, create: () => createAwsKms({ upstream }) };
+  const { port, socketPath } = await startRealPath(t, { credentials: writeKeys([clientKey]) }, [
+    entry,
+  ]);
   const kms = new KMSClient({
     region: 'eu-west-1',
     credentials: clientKey,
