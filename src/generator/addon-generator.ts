@@ -1,6 +1,6 @@
 /** The addon's generator behind the interface. */
 import { constants, readFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { EntropyError } from '../common/errors.js';
 import { type Addon, type NativeOptions, NativeResult } from '../common/package.js';
@@ -166,8 +166,9 @@ const pauseMs = 10;
 export async function readDevice(path: string, size: number): Promise<Uint8Array> {
   const samples = new Uint8Array(size);
   const deadline = performance.now() + timeoutMs;
+  let file: FileHandle | undefined;
   try {
-    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     for (let at = 0; at < size; ) {
       const read = await file.read(samples, at).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'EAGAIN') throw error;
@@ -182,5 +183,7 @@ export async function readDevice(path: string, size: number): Promise<Uint8Array
     samples.fill(0);
     const reason = (cause as Error).message;
     throw new EntropyError('ERR_ENTROPY', `no samples of ${path}: ${reason}`, { cause });
+  } finally {
+    await file?.close();
   }
 }
