@@ -10,7 +10,8 @@ import { untilAnswers } from '../../support/daemon.js';
 import { memoryLog } from '../../support/gateway.js';
 import { freePath, temporaryFolder } from '../../support/paths.js';
 import { built, Program } from '../../support/program.js';
-import { chromiumClient, openPage, read, startBrowser, until, violations } from './browser.js';
+import { until } from '../../support/until.js';
+import { chromiumClient, openPage, read, startBrowser, violations } from './browser.js';
 import { testWith } from './installed.js';
 import { startScriptedDaemon } from './scripted-daemon.js';
 

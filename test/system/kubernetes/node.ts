@@ -3,16 +3,16 @@ import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { stringify } from 'yaml';
+import { until } from '../../support/until.js';
 import { type Found, folder as manifests, type PodSpec, parseManifests } from './manifests.js';
 
 const script = fileURLToPath(new URL('node.sh', import.meta.url));
 const asker = fileURLToPath(new URL('ask.mjs', import.meta.url));
 const commandMs = 120_000;
-const untilMs = 40_000;
+const untilMs = 60_000;
 const pollMs = 200;
 
 /** What Containerfile and manifests of this version call it. */
@@ -227,15 +227,14 @@ export class Node {
     return status === 0 ? JSON.parse(stdout) : stderr;
   }
 
-  /** Resolves when `condition` is true; where it never is, what the container logged is the reason. */
+  /**
+   * Resolves when `condition` is true.
+   * @throws Error with the end of the container's log if it stays false
+   */
   async until(container: string, what: string, condition: () => boolean): Promise<void> {
-    const deadline = performance.now() + untilMs;
-    while (!condition()) {
-      if (performance.now() > deadline) {
-        const { stdout, stderr } = this.podman('logs', '--tail', '20', container);
-        throw new Error(`not in time: ${what}\n${stdout}${stderr}`);
-      }
-      await setTimeout(pollMs);
-    }
+    await until(condition, what, { limitMs: untilMs, pollMs }).catch((error) => {
+      const { stdout, stderr } = this.podman('logs', '--tail', '20', container);
+      throw new Error(`${error.message}\n${stdout}${stderr}`);
+    });
   }
 }

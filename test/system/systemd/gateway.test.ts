@@ -1,18 +1,17 @@
 /** The gateway's unit: restarts and crashes under HTTP load, and secrets that stay root's. */
 import { readFileSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 import t from 'tap';
 import { makeCertificate } from '../../support/certificates.js';
-import { impossible, Machine } from './machine.js';
+import { until } from '../../support/until.js';
+import { impossible, Machine, patient } from './machine.js';
 
 const service = 'entropyd-gateway.service';
 const config = '/etc/entropyd/entropyd.toml';
 /** Processes of each kind, and connections of each process: http-load.mjs. */
 const clients = 2;
 const connections = 4;
-const pauseMs = 1_000;
 
 /** A program of this folder in one file, with the packages that it needs. */
 async function bundled(name: string): Promise<string> {
@@ -32,20 +31,20 @@ async function all(machine: Machine): Promise<void> {
     ['kill -9', 2, `systemctl kill -s KILL --kill-who=main ${service}`],
   ] as const)
     await t.test(`${what} under load: no SDK loses a request`, async (t) => {
-      const load = (kind: string, during: () => Promise<void>) =>
+      const load = (kind: string, during: (served: () => Promise<void>) => Promise<void>) =>
         machine.underLoad(clients, during, ['/opt/http-load.mjs', kind]);
       let before = '';
-      const repeated = async () => {
-        for (let i = 0; i < times; i++) {
-          before = pid();
-          await setTimeout(pauseMs);
-          machine.sh(action);
-        }
-        await setTimeout(pauseMs);
-      };
       let sdk = { answered: 0, failures: {}, worstMs: 0 };
-      const plain = await load('plain', async () => {
-        sdk = await load('sdk', repeated);
+      const plain = await load('plain', async (plainServed) => {
+        sdk = await load('sdk', async (sdkServed) => {
+          for (let i = 0; i < times; i++) {
+            await Promise.all([plainServed(), sdkServed()]);
+            before = pid();
+            machine.sh(action);
+            await until(() => ![before, '0'].includes(pid()), 'another process', patient);
+          }
+          await Promise.all([plainServed(), sdkServed()]);
+        });
       });
       t.not(pid(), before, 'another process');
       t.strictSame(sdk.failures, {}, 'the AWS SDK');
