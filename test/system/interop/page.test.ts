@@ -1,7 +1,6 @@
 /** The gateway's page in a real browser, before real programs in every state. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import type { Test } from 'tap';
 import { connect } from '../../../src/client/client.js';
@@ -133,9 +132,9 @@ testWith(chromiumClient, 'the page follows daemon and gateway', async (t, comman
 
   await t.test('a page that is hidden asks nothing', async (t) => {
     await setHidden(page, true);
-    await setTimeout(200);
     const asked = requests.length;
-    await setTimeout(1_500);
+    // A timer of the page, set after its own for the next request and longer.
+    await page.evaluate('new Promise((resolve) => setTimeout(resolve, 1_500))');
     t.equal(requests.length, asked);
     await setHidden(page, false);
     await page.waitForRequest(`${url}status`);
