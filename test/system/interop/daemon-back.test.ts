@@ -1,4 +1,4 @@
-/** A daemon that is killed while a call waits for it, and comes back: every SDK's call succeeds. */
+/** The daemon is killed while a call waits for it, and comes back: the call succeeds with every SDK. */
 import { setImmediate } from 'node:timers/promises';
 import { GenerateRandomCommand, KMSClient, type KMSClientConfig } from '@aws-sdk/client-kms';
 import t, { type Test } from 'tap';
@@ -19,7 +19,7 @@ const credentials = writeKnownKeys();
 /** The SDKs wait longer before each attempt: seconds in all, in which a daemon starts. */
 const maxAttempts = 20;
 
-/** A daemon that hangs, and what asks it; `killAndStart` kills it when a call waits for it. */
+/** A stopped daemon and a client of it; `killAndStart` kills the daemon when a call waits. */
 async function start(t: Test) {
   const socketPath = freePath();
   const startDaemon = () => new Program(t, [built('entropyd'), '--socket', socketPath]);
@@ -56,7 +56,7 @@ async function start(t: Test) {
   return { source, failures, killAndStart };
 }
 
-/** The same behind a gateway that verifies. */
+/** The same behind a gateway that verifies signatures. */
 async function startBehindGateway(t: Test) {
   const { source, ...rest } = await start(t);
   const gateway = await startGateway({
