@@ -17,7 +17,7 @@ import { until } from '../../support/until.js';
 import { pypiClient, testWith } from './installed.js';
 import { startRealPath, writeKeys } from './real-path.js';
 
-/** upstream.test.ts shows the same with a double, where there is no moto. */
+/** upstream.test.ts shows the same with a double, if there is no moto. */
 const moto = pypiClient('moto.server', 'moto[kms,server]==5.2.5');
 
 /** Longest that moto may take to listen: it loads every service. */

@@ -74,7 +74,7 @@ async function looksRight(t: Test, page: Page, name: string): Promise<void> {
   t.not(images[0], images[1], `${name}: light and dark`);
 }
 
-/** As a tab that is hidden or shown: without a window there is no other. */
+/** Hides or shows the page as a tab: a headless browser has no other way. */
 async function setHidden(page: Page, hidden: boolean): Promise<void> {
   await page.evaluate(`
     Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true });

@@ -46,7 +46,7 @@ async function start(t: Test, options: Partial<UpstreamOptions> = {}) {
 
 for (const [way, options, accessKey] of [
   ['passed through, under its own signature', {}, 'AKIDCLIENT'],
-  ['signed anew', { resign: true, credentials: async () => gatewayKey }, 'AKIDGATEWAY'],
+  ['re-signed', { resign: true, credentials: async () => gatewayKey }, 'AKIDGATEWAY'],
 ] as const)
   t.test(`the SDK creates a key, encrypts and decrypts, ${way}`, async (t) => {
     const { kms, taken, daemon } = await start(t, options);
