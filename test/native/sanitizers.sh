@@ -68,7 +68,7 @@ runtimes=$(realpath "$(g++ -print-file-name=libasan.so)"):$(realpath "$(g++ -pri
 control="require('./$build/entropyd_test.node').testSamples(Buffer.alloc(9, 1), true)"
 must_fail env LD_PRELOAD="$runtimes" ASAN_OPTIONS=detect_leaks=0 node -e "$control"
 timeout 600 npx tap --disable-coverage --reporter=tap --jobs=1 \
-  --test-env=ENTROPYD_TEST_ADDON="$PWD/$build/entropyd_test.node" \
+  --test-env=TAP_TYPE_STRIP_ONLY=1 --test-env=ENTROPYD_TEST_ADDON="$PWD/$build/entropyd_test.node" \
   --test-env=LD_PRELOAD="$runtimes" \
   --test-env=ASAN_OPTIONS=detect_leaks=0 --test-env=UBSAN_OPTIONS=print_stacktrace=1 \
   test/native/{health-tests,drbg,state,generator,device}.test.ts >"$build/report" 2>&1 ||
