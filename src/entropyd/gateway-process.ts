@@ -1,5 +1,4 @@
 /** `entropyd gateway`: the HTTP gateway as a process of its own, a client of the daemon. */
-import type { Upstream } from '../apis/aws-kms/upstream/upstream.js';
 import { connect } from '../client/client.js';
 import { parseAddress } from '../common/address.js';
 import { createLogger } from '../common/log.js';
@@ -23,14 +22,13 @@ export function serveGateway(options: GatewayFlags): Promise<void> {
     socketName,
     async start({ passed, status, listening }) {
       const flags = { ...options, activated: passed.length > 0 };
-      const { socket, upstream: url, upstreamResign, ...config } = await loadGatewayConfig(flags);
-      const upstream = url === undefined ? undefined : await openUpstream(url, upstreamResign);
+      const { socket, ...config } = await loadGatewayConfig(flags);
       const client = connect({
         coalesce: 'turn',
         ...(socket === undefined ? {} : { socketPath: socket }),
       });
       const log = await createLogger();
-      const gateway = await startGateway({ ...config, passed, client, upstream, log });
+      const gateway = await startGateway({ ...config, passed, client, log });
       const { addresses } = gateway;
       // A passed socket without a path is reported as a number, to which nobody can connect.
       const watched = addresses.find((address) => address.includes(':'));
@@ -42,16 +40,9 @@ export function serveGateway(options: GatewayFlags): Promise<void> {
         reload: () => gateway.reload(),
         async close() {
           await gateway.close();
-          await upstream?.close();
           await client.close();
         },
       };
     },
   });
-}
-
-/** Loads the upstream's module only if there is one. */
-async function openUpstream(url: string, resign: boolean | undefined): Promise<Upstream> {
-  const { createUpstream } = await import('../apis/aws-kms/upstream/upstream.js');
-  return createUpstream({ url, resign });
 }

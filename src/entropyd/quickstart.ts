@@ -17,11 +17,6 @@ export interface QuickstartFlags {
 export const quickstartSocket = '.entropyd/entropyd.sock';
 export const quickstartAddress = defaultGatewayAddress;
 
-/** A signature of valid form by nobody, which an open gateway accepts. */
-const wellFormed =
-  'AWS4-HMAC-SHA256 Credential=any/20260101/eu-central-1/kms/aws4_request, ' +
-  `SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=${'0'.repeat(64)}`;
-
 /**
  * Shows that everything works, and serves until SIGINT or SIGTERM.
  * @throws UsageError, and EntropyError as `startDaemon`
@@ -41,27 +36,18 @@ export async function quickstart({ socket, listen }: QuickstartFlags): Promise<v
   }
 }
 
-/** Prints an answer of each KMS API, and the gateway's own page of examples. */
+/** Prints each API's response to its own sample, and the gateway's page of examples. */
 async function show(url: string, socket: string): Promise<void> {
-  const aws = await post(
-    `${url}/`,
-    {
-      'Content-Type': 'application/x-amz-json-1.1',
-      'X-Amz-Target': 'TrentService.GenerateRandom',
-      'X-Amz-Date': '20260101T000000Z',
-      Authorization: wellFormed,
-    },
-    { NumberOfBytes: 32 },
-  );
-  const genRandom = await post(
-    `${url}/v1.0/project/kms/gen-random`,
-    { 'Content-Type': 'application/json', 'X-Auth-Token': 'any' },
-    { random_data_length: '512' },
-  );
+  const { apis } = await import('../apis/list.js');
+  const responses: string[] = [];
+  for (const { name, sample } of apis) {
+    const { path, ...request } = sample;
+    const response = await fetch(url + path, request);
+    responses.push(`${name}: ${(await response.text()).trimEnd()}`);
+  }
   const page = await (await fetch(`${url}/`, { headers: { Accept: 'text/plain' } })).text();
   console.log(`
-AWS KMS GenerateRandom:    ${aws}
-Huawei and OTC gen-random: ${genRandom}
+${responses.join('\n')}
 
 Call it:
 
@@ -73,12 +59,6 @@ With entropyctl, over the Unix socket:
 Look at it: ${url}/
 
 Serving until Ctrl-C.`);
-}
-
-/** Sends a request as any HTTP client would, and returns the body of the answer. */
-async function post(url: string, headers: Record<string, string>, body: object): Promise<string> {
-  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
-  return response.text();
 }
 
 /** The examples on the gateway's page: paragraphs with an indented command. */

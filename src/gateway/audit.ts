@@ -9,11 +9,11 @@
 import { close, constants, fstat, open } from 'node:fs';
 import { promisify } from 'node:util';
 import sonicBoom from 'sonic-boom';
-import type { Facts } from '../apis/api.js';
+import type { AuditFields } from '../apis/api.js';
 import { EntropyError } from '../common/errors.js';
 
 /** What is known about one request. Never bytes, and nothing that proves who somebody is. */
-export interface AuditEntry extends Facts {
+export interface AuditEntry extends AuditFields {
   readonly requestId: string;
   readonly api: string;
   /** `ok`, or the error's code as the client got it. */

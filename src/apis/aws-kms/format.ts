@@ -138,7 +138,7 @@ export function needsKms(input: unknown): boolean {
  * @param bytes 1 to 1024 random bytes; stay the caller's
  * @returns the members, to be sent as JSON
  */
-export function encodeAnswer(bytes: Uint8Array): { Plaintext: string } {
+export function encodeResponse(bytes: Uint8Array): { Plaintext: string } {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return { Plaintext: view.toString('base64') };
 }

@@ -134,7 +134,7 @@ export function checkProjectId(id: unknown): void {
  * @param bytes 1 to 1024 random bytes; stay the caller's
  * @returns the members, to be sent as JSON: hexadecimal digits in upper case, two a byte
  */
-export function encodeAnswer(bytes: Uint8Array): { random_data: string } {
+export function encodeResponse(bytes: Uint8Array): { random_data: string } {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return { random_data: view.toString('hex').toUpperCase() };
 }

@@ -144,7 +144,7 @@ export function decodeRequest(path: RandomPath, input: unknown): RandomRequest {
  * @param requestId the answer's id
  * @returns the members, to be sent as JSON; hexadecimal digits in lower case
  */
-export function encodeAnswer(
+export function encodeResponse(
   bytes: Uint8Array,
   { format, warnings }: Pick<RandomRequest, 'format' | 'warnings'>,
   requestId: string,

@@ -1,8 +1,8 @@
 /** The files of the gateway's page: the package has them in page/, as a browser gets them. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Example } from '../../apis/api.js';
 import { packageRoot } from '../../common/package.js';
-import type { Call } from './calls.js';
 
 const names = [
   'index.html',
@@ -87,7 +87,7 @@ export interface PageView {
   readonly url: string;
   /** Who is let in, in a sentence. */
   readonly access: string;
-  readonly calls: readonly Call[];
+  readonly examples: readonly Example[];
 }
 
 /** States for which the template has words. */
@@ -106,13 +106,13 @@ export function renderPage(template: string, view: PageView): string {
     reason: escapeHtml(view.reason),
     host: escapeHtml(view.url.replace(/^https?:\/\//, '')),
     access: escapeHtml(view.access),
-    calls: view.calls.map((call) => renderCall(call, view.url)).join('\n'),
+    calls: view.examples.map((example) => renderExample(example, view.url)).join('\n'),
   };
   return template.replace(/\{\{(\w+)\}\}/g, (_, name: string) => values[name] ?? '');
 }
 
 /** A script replaces the URL by the one that the browser has, which differs behind a proxy. */
-function renderCall({ title, note, command, hasUrl }: Call, url: string): string {
+function renderExample({ title, note, command, hasUrl }: Example, url: string): string {
   const origin = `<span data-origin>${escapeHtml(url)}</span>`;
   const parts = hasUrl ? command.split(url) : [command];
   const name = escapeHtml(title);
