@@ -323,7 +323,7 @@ t.test('--http runs the gateway in the daemon', async (t) => {
   t.match(await daemon.kill('SIGTERM'), { status: 0 });
 });
 
-t.test('the quick start prints an answer of each KMS API, serves, and ends with 0', async (t) => {
+t.test('the quick start prints an answer of each API, serves, and ends with 0', async (t) => {
   const socket = join(temporaryFolder(), 'quick', 's');
   const program = new Program(t, [
     built('entropyd'),
@@ -338,8 +338,8 @@ t.test('the quick start prints an answer of each KMS API, serves, and ends with 
     printed += data;
   });
   await until(() => printed.includes('Serving until Ctrl-C.'), 'the quick start’s output');
-  t.match(printed, /GenerateRandom: +\{"Plaintext":"[A-Za-z0-9+/]{43}="\}/);
-  t.match(printed, /gen-random: +\{"random_data":"[0-9A-F]{128}"\}/);
+  t.match(printed, /^aws-kms: \{"Plaintext":"[A-Za-z0-9+/]{43}="\}$/m);
+  t.match(printed, /^huawei-kms: \{"random_data":"[0-9A-F]{128}"\}$/m);
   await untilAnswers(socket);
   t.match(await program.kill('SIGINT'), { status: 0 });
   t.notOk(existsSync(socket));

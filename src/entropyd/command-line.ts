@@ -78,7 +78,7 @@ export function entropydProgram(): Command {
     });
 
   prepare(program.command('quickstart'))
-    .description('Starts daemon and gateway, shows an answer of each KMS API, and keeps serving.')
+    .description('Starts daemon and gateway, shows an answer of each API, and keeps serving.')
     .option('--socket <path>', 'Unix socket to listen on', quickstartSocket)
     .option('--listen <address>', 'address of the gateway', quickstartAddress)
     .action(quickstart);

@@ -25,6 +25,8 @@ export interface DaemonOptions extends Partial<ServiceHost> {
   /** Address of a gateway in this process: loopback or Unix. Default: no gateway. */
   http?: string | undefined;
   addon: LoadResult;
+  /** Loads the log; default: the program's, on standard error. */
+  loadLog?: () => Promise<Logger>;
 }
 
 export interface Daemon {
@@ -61,6 +63,7 @@ export async function startDaemon({
   passed = [],
   status = () => {},
   listening = () => {},
+  loadLog = createLogger,
 }: DaemonOptions): Promise<Daemon> {
   let rule = adminRule(config.access.adminGroup, loaded.addon);
   const transitions = new Transitions();
@@ -92,7 +95,7 @@ export async function startDaemon({
     const path = passed.find((socket) => socket.path !== undefined)?.path ?? config.listen[0]?.path;
     listening(path === undefined ? undefined : { to: { path }, request: probeRequest });
     await setTimeout(firstRequestsMs);
-    const logger = await createLogger();
+    const logger = await loadLog();
     log = logger;
     logger.info({ sockets: listeners.paths, pid: process.pid, version }, 'entropyd listening');
     transitions.start(logger);

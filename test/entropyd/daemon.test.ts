@@ -13,6 +13,7 @@ import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { type Client, connect } from '../../src/client/client.js';
+import type { Logger } from '../../src/common/log.js';
 import {
   type Addon,
   type LoadResult,
@@ -26,7 +27,7 @@ import {
   type Daemon,
   type DaemonOptions,
   serveDaemon,
-  type startDaemon,
+  startDaemon as start,
 } from '../../src/entropyd/daemon.js';
 import type { Probe } from '../../src/entropyd/service.js';
 import { isResponsive } from '../../src/entropyd/systemd.js';
@@ -45,12 +46,7 @@ const record = (level: string) => (fields: object | string, message?: string) =>
   void records.push(
     typeof fields === 'string' ? { level, msg: fields } : { level, ...fields, msg: message },
   );
-const logger = { info: record('info'), warn: record('warn'), error: record('error') };
-
-const { startDaemon: start } = await t.mockImport<{ startDaemon: typeof startDaemon }>(
-  '../../src/entropyd/daemon.js',
-  { '../../src/common/log.js': { createLogger: async () => logger } },
-);
+const log = { info: record('info'), warn: record('warn'), error: record('error') };
 
 type Enter = ConstructorParameters<Addon['Generator']>[1];
 
@@ -113,7 +109,13 @@ function options(overrides: Partial<Given> & { profile?: 'strict' } = {}): Given
   FakeGenerator.reseedResult = NativeResult.ok;
   const { socketPath = freePath(), profile, ...rest } = overrides;
   const config = mergeConfig({}, { socket: socketPath, ...(profile ? { profile } : {}) });
-  return { socketPath, config, addon: loaded, ...rest };
+  return {
+    socketPath,
+    config,
+    addon: loaded,
+    loadLog: async () => log as unknown as Logger,
+    ...rest,
+  };
 }
 
 /** Its answers may take as long as a busy machine needs. */
