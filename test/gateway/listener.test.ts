@@ -70,7 +70,7 @@ t.test('says in one line why it cannot listen', async (t) => {
     ],
     [
       { path: join(dir, 'file') },
-      `cannot listen on unix:${dir}/file: a file that is no socket is in the way`,
+      `cannot listen on unix:${dir}/file: a file that is not a socket is in the way`,
     ],
     [
       { host: '203.0.113.1', port: 0 },

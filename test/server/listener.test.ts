@@ -53,8 +53,8 @@ t.test('where it cannot listen it says why', async (t) => {
   const file = join(folder, 'file');
   writeFileSync(file, '');
   mkdirSync(join(folder, 'folder'));
-  await refused(t, file, { message: /a file that is no socket is in the way/ });
-  await refused(t, join(folder, 'folder'), { message: /a file that is no socket is in the way/ });
+  await refused(t, file, { message: /a file that is not a socket is in the way/ });
+  await refused(t, join(folder, 'folder'), { message: /a file that is not a socket is in the way/ });
   await refused(t, join(folder, 'none', 's'), {
     message: `cannot listen on ${folder}/none/s: permission denied, or ${folder}/none does not exist`,
   });

@@ -8,12 +8,12 @@ import type { Operation } from '../../apis/api.js';
 import { isOperation, operationsOf } from '../../apis/list.js';
 import { type Fault, integer, parseTomlFile, text } from '../../config/toml.js';
 
-/** Ours; a header cannot hold more. Keystone's and Huawei's tokens have some thousand characters. */
+/** Ours; a header cannot hold more. Tokens of clouds have some thousand characters. */
 const maxTokenCharacters = 8192;
 
 const matching = (pattern: RegExp, wanted: string) => v.pipe(text, v.regex(pattern, wanted));
 
-/** What an HTTP header carries unchanged. */
+/** A header of HTTP carries these unchanged. */
 const token = matching(
   new RegExp(`^[\\x21-\\x7e]{1,${maxTokenCharacters}}$`),
   `want 1 to ${maxTokenCharacters} visible ASCII characters`,

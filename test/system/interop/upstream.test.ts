@@ -13,6 +13,7 @@ import {
   createUpstream,
   type UpstreamOptions,
 } from '../../../src/apis/aws-kms/upstream/upstream.js';
+import { apis as allApis } from '../../../src/apis/list.js';
 import { connect } from '../../../src/client/client.js';
 import { serve } from '../../support/gateway.js';
 import { createKmsDouble, doubleByte, type Taken } from './kms-double.js';
@@ -31,9 +32,9 @@ async function start(t: Test, options: Partial<UpstreamOptions> = {}) {
   // The upstream with what a test gives it, such as its own credentials.
   const upstream = createUpstream({ url: `http://127.0.0.1:${doublePort}`, ...options });
   const entry = { ...awsKms, create: () => createAwsKms({ upstream }) };
-  const { port, socketPath } = await startRealPath(t, { credentials: writeKeys([clientKey]) }, [
-    entry,
-  ]);
+  const apis = allApis.map((each) => (each === awsKms ? entry : each));
+  const credentials = writeKeys([clientKey]);
+  const { port, socketPath } = await startRealPath(t, { credentials }, apis);
   const kms = new KMSClient({
     region: 'eu-west-1',
     credentials: clientKey,
