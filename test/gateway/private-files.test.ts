@@ -117,7 +117,7 @@ t.test(
   },
 );
 
-t.test('refuses what is no file, at once, and what is too large', async (t) => {
+t.test('refuses at once what is not a file, and what is too large', async (t) => {
   const fifo = join(dir, 'fifo');
   execFileSync('mkfifo', ['-m', '600', fifo]);
   const large = join(dir, 'large');
