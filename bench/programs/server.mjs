@@ -1,4 +1,4 @@
-/** The daemon's server on SOCKET, as the second argument says: with short cuts past node:net. */
+/** The daemon's server on SOCKET; the second argument selects the shortcuts past node:net. */
 
 import { loadAddon } from '../../dist/common/package.js';
 import { defaultLimits } from '../../dist/config/config.js';
@@ -15,7 +15,7 @@ await listen(
     path,
     mode: 0o600,
     addon: way === 'both' ? loadAddon().addon : undefined,
-    staticRead: Promise.resolve(way !== 'none'),
+    sharedBuffer: Promise.resolve(way !== 'none'),
   },
   createContext({ generator, limits, version: 'bench', transitions: new Transitions() }),
 );

@@ -1,6 +1,6 @@
 /**
- * `entropyd/aws-sdk`: a request handler for the AWS SDK for JavaScript v3 that serves GenerateRandom
- * from the daemon's socket and passes everything else to the handler that it wraps.
+ * A request handler for the AWS SDK for JavaScript v3: serves GenerateRandom from the daemon's socket
+ * and passes everything else to the handler that it wraps.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -17,29 +17,29 @@ const awsJson = 'application/x-amz-json-1.1';
 const targetHeader = 'x-amz-target';
 const target = 'TrentService.GenerateRandom';
 
-/** What is read of the SDK's request; all of it goes to the wrapped handler. */
+/** The fields of an SDK request that are read here; the wrapped handler gets all of it. */
 export interface SdkRequest {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: unknown;
 }
 
-/** An answer as the SDK reads it. */
+/** A response as the SDK reads it. */
 export interface SdkResponse {
   statusCode: number;
   headers: Record<string, string>;
   body?: unknown;
 }
 
-/** Of one call. */
+/** Options of one call. */
 export interface SdkHandlerOptions {
-  /** An AbortSignal, also of the SDK's own, older kind that has only `onabort`. */
+  /** An AbortSignal, or the SDK's own older kind that only has `onabort`. */
   readonly abortSignal?: unknown;
-  /** Milliseconds; 0: the client's own time. */
+  /** Milliseconds; 0: the client's timeout. */
   readonly requestTimeout?: number;
 }
 
-/** Any handler of the SDK, such as its NodeHttpHandler; `never` takes whatever a handler wants. */
+/** Any handler of the SDK, such as its NodeHttpHandler; `never` accepts any handler's parameters. */
 export interface WrappedHandler {
   readonly metadata?: { handlerProtocol: string };
   handle(request: never, options?: never): Promise<{ response: SdkResponse }>;
@@ -48,7 +48,7 @@ export interface WrappedHandler {
   httpHandlerConfigs?(): object;
 }
 
-/** What {@link createRequestHandler} returns: a handler of the SDK. */
+/** A handler of the SDK, returned by {@link createRequestHandler}. */
 export interface RequestHandler {
   readonly metadata: { handlerProtocol: string };
   handle(request: SdkRequest, options?: SdkHandlerOptions): Promise<{ response: SdkResponse }>;
@@ -57,27 +57,27 @@ export interface RequestHandler {
   httpHandlerConfigs(): object;
 }
 
-/** How a handler is made. */
+/** Options of {@link createRequestHandler}. */
 export interface RequestHandlerOptions {
   /**
-   * Gets every other request; destroyed with this one. A client of the SDK has its own in
-   * `client.config.requestHandler`. Without one other requests are rejected with `ERR_CONFIG`.
+   * Gets every other request, and is destroyed with this handler. A client of the SDK has its own in
+   * `client.config.requestHandler`. Without one, other requests are rejected with `ERR_CONFIG`.
    */
   readonly handler?: WrappedHandler | undefined;
-  /** Where the bytes come from; stays the caller's. Default: a client of the handler's own. */
+  /** Source of the bytes; stays the caller's. Default: the handler's own client. */
   readonly client?: Pick<Client, 'random'> | undefined;
-  /** The daemon's socket, for the handler's own client. Default: as in `connect`. */
+  /** The daemon's socket, for the handler's own client. Default: as for `connect`. */
   readonly socketPath?: string | undefined;
 }
 
 /**
- * A request handler for any client of the SDK. KMS GenerateRandom is answered from the daemon's
- * socket; where it has `CustomKeyStoreId` or `Recipient` it is passed on like every other operation.
- * The SDK signs all the same and wants credentials for it; here they are not looked at.
- * @returns a handler, for a client's `requestHandler`. `destroy()`, which the client calls, destroys
- *   the wrapped handler and closes a connection of the handler's own
- * @throws (of `handle`) what the wrapped handler throws, and an AbortError when the signal is aborted;
- *   failures of the daemon are answers of the service, which the SDK retries by its own rules
+ * A request handler for any client of the SDK. KMS GenerateRandom is served from the daemon's socket;
+ * with `CustomKeyStoreId` or `Recipient` it is passed on like every other operation. The SDK signs
+ * every request and needs credentials for that; they are not checked here.
+ * @returns a handler for a client's `requestHandler`. The client calls `destroy()`, which destroys
+ *   the wrapped handler and closes the handler's own connection. `handle` throws what the wrapped
+ *   handler throws, and an AbortError if the signal is aborted; failures of the daemon are responses
+ *   of the service, which the SDK retries by its own rules
  */
 export function createRequestHandler({
   handler,
@@ -93,7 +93,7 @@ export function createRequestHandler({
     const operation = headerOf(request, targetHeader) ?? request.method;
     throw new EntropyError(
       'ERR_CONFIG',
-      `${operation}: only GenerateRandom is served here; give createRequestHandler a handler for other requests`,
+      `${operation}: only GenerateRandom is served here; pass createRequestHandler a handler for other requests`,
     );
   }
 
@@ -110,11 +110,11 @@ export function createRequestHandler({
         ...(signal && { signal }),
         ...(requestTimeout && { timeoutMs: requestTimeout }),
       });
-      return answer(200, encodeResponse(bytes), requestId);
+      return respond(200, encodeResponse(bytes), requestId);
     } catch (error) {
       if (signal?.aborted) throw abortError(signal.reason);
       const failure = toServiceError(error);
-      return answer(failure.status, encodeError(failure), requestId);
+      return respond(failure.status, encodeError(failure), requestId);
     }
   }
 
@@ -140,13 +140,13 @@ function isGenerateRandom(request: SdkRequest): boolean {
   return request.method === 'POST' && headerOf(request, targetHeader) === target;
 }
 
-/** Names are in lower case unless a middleware of the user's writes them otherwise. */
+/** Names are in lower case unless a middleware of the user writes them otherwise. */
 function headerOf({ headers }: SdkRequest, name: string): string | undefined {
   const key = Object.keys(headers).find((key) => key.toLowerCase() === name);
   return key === undefined ? undefined : headers[key];
 }
 
-/** The SDK gives bytes or text for this operation; undefined: something that only it can read. */
+/** The SDK passes bytes or text for this operation; undefined: a body that only it can read. */
 function textOf(body: unknown): string | undefined {
   if (body == null) return '';
   if (typeof body === 'string') return body;
@@ -155,7 +155,7 @@ function textOf(body: unknown): string | undefined {
   return body instanceof ArrayBuffer ? Buffer.from(body).toString() : undefined;
 }
 
-/** undefined, which is no request: not JSON. */
+/** @returns undefined, which is not a valid request, if the text is not JSON */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -174,14 +174,14 @@ function toSignal(signal: unknown): AbortSignal | undefined {
   return controller.signal;
 }
 
-/** In the form of the SDK's own handlers: the name tells it, the reason is the cause. */
+/** As the SDK's own handlers throw it: recognized by its name, with the reason as cause. */
 function abortError(cause: unknown): Error {
   const error = new Error('Request aborted', { cause });
   error.name = 'AbortError';
   return error;
 }
 
-function answer(status: number, members: object, requestId: string): { response: SdkResponse } {
+function respond(status: number, members: object, requestId: string): { response: SdkResponse } {
   const body = Buffer.from(JSON.stringify(members));
   const headers = {
     'content-type': awsJson,

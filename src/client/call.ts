@@ -1,47 +1,125 @@
-/** One request of a client on its way to the daemon, settled exactly once. */
-
+/** One call of a client on its way to the daemon: its time, its signals, its promise. */
 import { setMaxListeners } from 'node:events';
 import { EntropyError } from '../common/errors.js';
 import { type CallOptions, checkedTimeout, type Fill, type RandomOptions } from './options.js';
 
+/** Where calls are sent. A call that cannot be taken is failed. */
+export interface CallQueue {
+  send(call: Call): void;
+}
+
+/** Turns calls into promises, each with its own time and signals or else the client's. */
+export class Caller {
+  readonly #queue: CallQueue;
+  readonly #timeoutMs: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #now: () => number;
+
+  /**
+   * @param timeoutMs for calls that have none of their own, milliseconds above 0
+   * @param signal ends every call
+   * @param now milliseconds, monotonic
+   */
+  constructor(
+    queue: CallQueue,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#queue = queue;
+    this.#timeoutMs = timeoutMs;
+    this.#signal = signal;
+    this.#now = now;
+  }
+
+  /** The result of any method except `random`. */
+  call(method: string, options: CallOptions, params: unknown[] = []): Promise<unknown> {
+    return this.#send(method, params, undefined, options);
+  }
+
+  /** Fills `target`, 1 to 1,048,576 bytes, and resolves with it. */
+  fill(target: Uint8Array, options: RandomOptions): Promise<Uint8Array> {
+    const params = options.predictionResistance
+      ? [target.length, { predictionResistance: true }]
+      : undefined;
+    return this.#send('random', params, target, options) as Promise<Uint8Array>;
+  }
+
+  /**
+   * A function that fills one array after another within the time of one call, which begins now.
+   * @throws EntropyError `ERR_PARAMS` if `timeoutMs` is not a time
+   */
+  filler(options: RandomOptions): Fill {
+    const deadline = this.#now() + checkedTimeout(options.timeoutMs ?? this.#timeoutMs);
+    return async (target) => {
+      const timeoutMs = deadline - this.#now();
+      if (timeoutMs <= 0)
+        throw new EntropyError('ERR_TIMEOUT', 'not all responses arrived in time');
+      await this.fill(target, { ...options, timeoutMs });
+    };
+  }
+
+  /** The signals that end a call with these options. */
+  signals({ signal }: CallOptions): Signals {
+    if (this.#signal === undefined) return signal === undefined ? noSignals : [signal];
+    return signal === undefined ? [this.#signal] : [this.#signal, signal];
+  }
+
+  // Hot path: allocates one promise per call and nothing else.
+  #send(
+    method: string,
+    params: unknown[] | undefined,
+    target: Uint8Array | undefined,
+    options: CallOptions,
+  ): Promise<unknown> {
+    const signals = this.signals(options);
+    const aborted = abortedOf(signals);
+    if (aborted !== undefined) return Promise.reject(aborted.reason);
+    return new Promise((resolve, reject) => {
+      const timeoutMs = checkedTimeout(options.timeoutMs ?? this.#timeoutMs);
+      this.#queue.send(new Call({ method, params, target, timeoutMs, signals, resolve, reject }));
+    });
+  }
+}
+
 /** What a call asks for, and who waits for it. */
 export interface CallRequest {
-  /** As in the protocol. */
+  /** Method of the protocol. */
   method: string;
-  /** undefined: `random` of as many bytes as `target` has, and no options. */
+  /** Undefined: `random` of as many bytes as `target` has, without options. */
   params: unknown[] | undefined;
-  /** Of a `random`, 1 to 1,048,576 bytes: where they go. */
+  /** For `random`: where the bytes go, 1 to 1,048,576. */
   target: Uint8Array | undefined;
-  /** From the end of the tick in which it was sent; above 0. */
+  /** Counted from the end of the tick in which the call was sent; above 0. */
   timeoutMs: number;
   /** Each of them ends the call. */
   signals: Signals;
   /**
-   * With `target`, or with the result of any other method. Both functions are a promise's own: none
-   * of the caller's code runs before the channel has done its bookkeeping.
+   * Called with `target`, or with the result of any other method. Both functions MUST be a promise's
+   * own: then none of the caller's code runs before the pipeline has done its bookkeeping.
    */
   resolve(result: unknown): void;
   reject(reason: unknown): void;
 }
 
-/** Made by the client, sent by its channel. */
+/** Settled exactly once, whatever happens first. */
 export class Call {
   readonly method: string;
   readonly params: unknown[] | undefined;
-  /** Of a `random`, bytes; 0 of any other method. */
+  /** Bytes of a `random`; 0 for any other method. */
   readonly size: number;
   readonly timeoutMs: number;
-  /** Where the bytes of a `random` go; undefined as soon as they are the caller's no more. */
+  /** Where the bytes of a `random` go; undefined once the caller may use them for something else. */
   target: Uint8Array | undefined;
-  /** On the wire, 0 to 2^32 - 1. */
+  /** Message id, 0 to 2^32 - 1. */
   id = 0;
-  /** By `performance.now()`; 0 until the channel's tick has ended. */
+  /** By the pipeline's clock; 0 until its tick has ended. */
   deadline = 0;
-  /** Bytes of the answer that have come; -1 until its header has. */
+  /** Bytes of the response that have arrived; -1 until its header has. */
   filled = -1;
-  /** Connections that were lost under it. */
+  /** Connections lost while the call was in flight. */
   losses = 0;
-  /** Its answer, where it is still to come, is dropped. */
+  /** A response that is still to come is dropped. */
   settled = false;
   readonly #signals: Signals;
   readonly #resolve: CallRequest['resolve'];
@@ -60,8 +138,8 @@ export class Call {
   }
 
   /**
-   * The channel takes it; from now on a signal may end it.
-   * @param onEnd called once, when it is settled
+   * The pipeline has taken the call; from now on a signal can end it.
+   * @param onEnd called once, when the call is settled
    */
   start(id: number, onEnd: () => void): void {
     this.id = id;
@@ -69,14 +147,14 @@ export class Call {
     listen(this.#signals, this);
   }
 
-  /** Resolves it, unless it is settled. */
+  /** Resolves the call unless it is settled. */
   succeed(result: unknown): void {
     if (this.settled) return;
     this.#end();
     this.#resolve(result);
   }
 
-  /** Rejects it, unless it is settled; from now on nothing is written to its target. */
+  /** Rejects the call unless it is settled. Nothing is written to its target any more. */
   fail(reason: unknown): void {
     if (this.settled) return;
     this.target = undefined;
@@ -84,7 +162,7 @@ export class Call {
     this.#reject(reason);
   }
 
-  /** Of a signal; the call is its own listener, so that none has to be made for it. */
+  /** A signal was aborted. The call is its own listener, so none has to be allocated. */
   handleEvent({ target }: Event): void {
     this.fail((target as AbortSignal).reason);
   }
@@ -96,104 +174,30 @@ export class Call {
   }
 }
 
-// A client's calls, each with its time and its signals or else the client's.
+/** Abort signals; each may end many calls and streams. */
+export type Signals = readonly AbortSignal[];
 
 const noSignals: Signals = [];
 
-/** Where calls are sent; fails a call that it cannot take. */
-export interface CallQueue {
-  send(call: Call): void;
-}
-
-/** Turns calls of a queue into promises. */
-export class Caller {
-  readonly #channel: CallQueue;
-  readonly #timeoutMs: number;
-  readonly #signal: AbortSignal | undefined;
-
-  /**
-   * @param timeoutMs of calls that have none of their own, milliseconds above 0
-   * @param signal ends every call
-   */
-  constructor(channel: CallQueue, timeoutMs: number, signal: AbortSignal | undefined) {
-    this.#channel = channel;
-    this.#timeoutMs = timeoutMs;
-    this.#signal = signal;
-  }
-
-  /** The result of any method but `random`. */
-  call(method: string, options: CallOptions, params: unknown[] = []): Promise<unknown> {
-    return this.#send(method, params, undefined, options);
-  }
-
-  /** Fills `target`, of 1 to 1,048,576 bytes, and resolves with it. */
-  fill(target: Uint8Array, options: RandomOptions): Promise<Uint8Array> {
-    const params = options.predictionResistance
-      ? [target.length, { predictionResistance: true }]
-      : undefined;
-    return this.#send('random', params, target, options) as Promise<Uint8Array>;
-  }
-
-  /**
-   * What fills one array after another within the time of one call, which begins now.
-   * @throws EntropyError `ERR_PARAMS` where that time is none
-   */
-  filler(options: RandomOptions): Fill {
-    const deadline = performance.now() + checkedTimeout(options.timeoutMs ?? this.#timeoutMs);
-    return async (target) => {
-      const timeoutMs = deadline - performance.now();
-      if (timeoutMs <= 0)
-        throw new EntropyError('ERR_TIMEOUT', 'not all of the answers came in time');
-      await this.fill(target, { ...options, timeoutMs });
-    };
-  }
-
-  /** Whatever ends a call with these options. */
-  signals({ signal }: CallOptions): Signals {
-    if (this.#signal === undefined) return signal === undefined ? noSignals : [signal];
-    return signal === undefined ? [this.#signal] : [this.#signal, signal];
-  }
-
-  // One promise a call, and nothing else that has to be collected: this is the way of every call.
-  #send(
-    method: string,
-    params: unknown[] | undefined,
-    target: Uint8Array | undefined,
-    options: CallOptions,
-  ): Promise<unknown> {
-    const signals = this.signals(options);
-    const aborted = abortedOf(signals);
-    if (aborted !== undefined) return Promise.reject(aborted.reason);
-    return new Promise((resolve, reject) => {
-      const timeoutMs = checkedTimeout(options.timeoutMs ?? this.#timeoutMs);
-      this.#channel.send(new Call({ method, params, target, timeoutMs, signals, resolve, reject }));
-    });
-  }
-}
-
-// Abort signals, each of which ends many calls and streams.
-
-export type Signals = readonly AbortSignal[];
-
-/** Its event's target is the signal. */
+/** Receives an event whose target is the signal. */
 export type AbortListener = ((event: Event) => void) | { handleEvent(event: Event): void };
 
-/** The first that is aborted already. */
+/** The first signal that is already aborted. */
 export function abortedOf(signals: Signals): AbortSignal | undefined {
   for (const signal of signals) if (signal.aborted) return signal;
   return undefined;
 }
 
-/** Until `unlisten`, `listener` hears of an abort. */
+/** Calls `listener` when a signal is aborted, until `unlisten`. */
 export function listen(signals: Signals, listener: AbortListener): void {
   for (const signal of signals) {
-    // More than ten calls may wait at once, and that is no leak.
+    // More than ten calls may wait at once; that is not a leak.
     setMaxListeners(0, signal);
     signal.addEventListener('abort', listener);
   }
 }
 
-/** Takes back `listen`. */
+/** Undoes `listen`. */
 export function unlisten(signals: Signals, listener: AbortListener): void {
   for (const signal of signals) signal.removeEventListener('abort', listener);
 }

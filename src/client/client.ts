@@ -1,6 +1,6 @@
 /**
- * The client library: random bytes from the daemon, also in both KMS formats, without HTTP. Longer
- * than most files, because it is the list of one class's documented methods.
+ * The client library: random bytes from the daemon, also in the formats of two KMS APIs, without
+ * HTTP. Longer than most files because it documents every method of one class.
  */
 import { randomUUID as localUuid } from 'node:crypto';
 import type { Readable } from 'node:stream';
@@ -14,7 +14,14 @@ import * as genRandom from '../apis/huawei-kms/format.js';
 import { EntropyError, ServiceError } from '../common/errors.js';
 import { clientSocket } from '../common/unix-socket.js';
 import type { Health } from '../generator/interface.js';
-import { type DaemonStatus, maxRandomSize } from '../rpc/protocol.js';
+import {
+  type DaemonStatus,
+  maxRandomSize,
+  type ReseedResult,
+  type Results,
+  type SelfTestResult,
+  type VersionResult,
+} from '../rpc/protocol.js';
 import { Caller } from './call.js';
 import {
   type CallOptions,
@@ -25,12 +32,12 @@ import {
   type RandomOptions,
   type StreamOptions,
 } from './options.js';
-import { Channel } from './pipeline.js';
+import { Pipeline } from './pipeline.js';
 import { fillPieces, RandomStream, randomInt, randomUuid } from './random-values.js';
 
 export type { CallOptions, ClientOptions, RandomOptions, StreamOptions };
 
-/** What the AWS SDK for JavaScript returns for GenerateRandom. */
+/** Output of GenerateRandom, as the AWS SDK for JavaScript returns it. */
 export interface GenerateRandomOutput {
   Plaintext: Uint8Array;
   $metadata: ResponseMetadata;
@@ -38,72 +45,72 @@ export interface GenerateRandomOutput {
 
 const defaultTimeoutMs = 5_000;
 
-/** Calls: what a burst may need, and an end to a loop that never waits. */
+/** Calls in flight: enough for a burst, and an end to a loop that never awaits. */
 const defaultMaxPending = 65_536;
 
-/** Of `random`, bytes: what fits a signed 32-bit size, as of a Buffer's in many interfaces. */
+/** Largest `random`, bytes: a signed 32-bit size, as many interfaces of Buffer have. */
 const maxSize = 2 ** 31 - 1;
 
-/** Requests of one `random` beyond a request's size. */
-const maxPiecesUnderWay = 4;
+/** Requests in flight for one `random` that is larger than a request. */
+const maxPiecesInFlight = 4;
 
 const noOptions = {};
 
-/** Made by `connect`. */
+/** A client of the daemon on this host, made by {@link connect}. */
 export class Client {
-  readonly #channel: Channel;
+  readonly #pipeline: Pipeline;
   readonly #caller: Caller;
   readonly #dialect: genRandom.Dialect;
-  readonly #piecesUnderWay: number;
+  readonly #piecesInFlight: number;
 
   constructor(options: ClientOptions) {
     const timeoutMs = checkedTimeout(options.timeoutMs ?? defaultTimeoutMs);
     const maxPending = checkedMaxPending(options.maxPending ?? defaultMaxPending);
-    this.#channel = new Channel({
+    this.#pipeline = new Pipeline({
       path: clientSocket(options.socketPath),
       mixLocal: options.mixLocal ?? true,
       maxPending,
       coalesce: options.coalesce ?? 'tick',
     });
-    this.#caller = new Caller(this.#channel, timeoutMs, options.signal);
+    this.#caller = new Caller(this.#pipeline, timeoutMs, options.signal);
     this.#dialect = options.dialect ?? 'otc';
-    this.#piecesUnderWay = Math.min(maxPiecesUnderWay, maxPending);
+    this.#piecesInFlight = Math.min(maxPiecesInFlight, maxPending);
   }
 
   /**
    * Random bytes from the daemon's generator.
-   * @param size bytes, 1 to 2,147,483,647; above 1,048,576 in several requests, for all of which the
-   *   time and the signal hold
+   * @param size bytes, 1 to 2,147,483,647. Above 1,048,576 it takes several requests, which share
+   *   one timeout and one signal
    * @returns a new array of exactly `size` bytes, owned by the caller
    * @throws EntropyError `ERR_LENGTH`, `ERR_NOT_SEEDED`, `ERR_HEALTH`, `ERR_ENTROPY`, `ERR_BUSY`,
    *   `ERR_RATE`, `ERR_CONNECT`, `ERR_TIMEOUT`, `ERR_CLOSED`
    */
   random(size: number, options: RandomOptions = noOptions): Promise<Uint8Array> {
-    // The way of most calls, without another promise.
+    // Fast path: avoids a second promise.
     if (Number.isInteger(size) && size >= 1 && size <= maxRandomSize)
       return this.#caller.fill(new Uint8Array(size), options);
     return this.#randomPieces(size, options);
   }
 
   /**
-   * Fills an array of the caller's, which nobody else may use until the promise is settled.
-   * @param target 1 to 2,147,483,647 bytes; above 1,048,576 as in `random`
-   * @returns `target`, full
-   * @throws EntropyError as `random`, and `target` is zero then
+   * Fills an array of the caller, who MUST NOT use it until the promise is settled.
+   * @param target 1 to 2,147,483,647 bytes; above 1,048,576 as for `random`
+   * @returns `target`, filled completely
+   * @throws EntropyError as `random` does; `target` is zero then
    */
   async randomFill<T extends Uint8Array>(
     target: T,
     options: RandomOptions = noOptions,
   ): Promise<T> {
     checkedSize('size', target.length, maxSize);
-    await fillPieces(target, this.#caller.filler(options), this.#piecesUnderWay);
+    await fillPieces(target, this.#caller.filler(options), this.#piecesInFlight);
     return target;
   }
 
   /**
-   * An integer of 0 <= n < `max`, or `min` <= n < `max`, each with the same probability.
+   * A uniform integer 0 <= n < `max`, or `min` <= n < `max`.
    * @param max a safe integer above `min`, at most 2^48 above it
-   * @throws EntropyError `ERR_PARAMS`, and those of `random`
+   * @throws EntropyError `ERR_PARAMS`, and as `random` does
    */
   randomInt(max: number, options?: RandomOptions): Promise<number>;
   randomInt(min: number, max: number, options?: RandomOptions): Promise<number>;
@@ -119,16 +126,16 @@ export class Client {
 
   /**
    * A UUID of version 4 (RFC 9562), lower case.
-   * @throws EntropyError as `random`
+   * @throws EntropyError as `random` does
    */
   async randomUUID(options: RandomOptions = noOptions): Promise<string> {
     return randomUuid(this.#caller.filler(options));
   }
 
   /**
-   * Random bytes without end, or `size` of them. A chunk is asked for when it is read, and one ahead;
-   * `destroy()` ends the request under way.
-   * @returns a stream that is destroyed with the error of `random` where one fails
+   * An endless stream of random bytes, or `size` of them. Chunks are requested as they are read, one
+   * ahead; `destroy()` ends the request in flight.
+   * @returns a stream, destroyed with the error of `random` if a request fails
    * @throws EntropyError `ERR_LENGTH`
    */
   stream(options: StreamOptions = noOptions): Readable {
@@ -140,9 +147,9 @@ export class Client {
    * AWS KMS GenerateRandom.
    * @param input as for the AWS SDK: `NumberOfBytes`, 1 to 1024
    * @returns `Plaintext` is a new array, owned by the caller
-   * @throws KMSServiceException as the SDK: `name` (and `code`) is the API's error type
-   *   (`ValidationException` ...), with `$fault`, `$metadata` and `$retryable`; the reason of a signal
-   *   as it is
+   * @throws KMSServiceException as the SDK does: `name` and `code` are the API's error type
+   *   (`ValidationException` ...), with `$fault`, `$metadata` and `$retryable`; a signal's reason is
+   *   thrown unchanged
    */
   async generateRandom(
     input: { NumberOfBytes?: number | undefined },
@@ -164,10 +171,10 @@ export class Client {
   /**
    * Open Telekom Cloud's and Huawei Cloud's gen-random.
    * @param input `random_data_length` in bits: 512 (`otc`), or a multiple of 8 up to 8192 (`hwc`);
-   *   `project_id`, where it is there, must be one that a URL can hold
+   *   `project_id`, if present, must be one that a URL can hold
    * @returns upper-case hex
-   * @throws ServiceError with the API's number as code (`KMS.1801` ...), the HTTP status, and the
-   *   documented body's `error: { error_code, error_msg }`; the reason of a signal as it is
+   * @throws ServiceError with the API's number as code (`KMS.1801` ...), the HTTP status, and
+   *   `error: { error_code, error_msg }` of the documented body; a signal's reason is thrown unchanged
    */
   async genRandom(
     input: { random_data_length?: string | number; sequence?: string; project_id?: string },
@@ -182,26 +189,25 @@ export class Client {
     }
   }
 
-  /** State of the daemon's generator. Throws EntropyError, as do `status` and `metrics`. */
+  /**
+   * State of the daemon's generator and its noise sources.
+   * @throws EntropyError `ERR_CONNECT`, `ERR_TIMEOUT`, `ERR_CLOSED`, as all methods below do
+   */
   health(options?: CallOptions): Promise<Health> {
-    return this.#map('health', options) as Promise<Health>;
+    return this.#map('health', options);
   }
 
-  /** The whole picture of the daemon. */
+  /** Everything that `health` reports, and the daemon's counters, limits and versions. */
   status(options?: CallOptions): Promise<DaemonStatus> {
-    return this.#map('status', options) as Promise<DaemonStatus>;
+    return this.#map('status', options);
   }
 
   /** Name, version and protocol of the daemon. */
-  version(options?: CallOptions): Promise<{ name: string; version: string; protocol: number }> {
-    return this.#map('version', options) as Promise<{
-      name: string;
-      version: string;
-      protocol: number;
-    }>;
+  version(options?: CallOptions): Promise<VersionResult> {
+    return this.#map('version', options);
   }
 
-  /** Prometheus text format. */
+  /** The daemon's metrics in Prometheus text format 0.0.4. */
   async metrics(options?: CallOptions): Promise<string> {
     const page = await this.#caller.call('metrics', options ?? noOptions);
     if (typeof page === 'string') return page;
@@ -209,29 +215,28 @@ export class Client {
   }
 
   /**
-   * Health tests of all sources, on demand; for administrators.
+   * Runs the health tests of all sources now; for administrators.
    * @throws EntropyError `ERR_FORBIDDEN`
    */
-  selftest(options?: CallOptions): Promise<Health & { passed: boolean }> {
-    return this.#map('selftest', options) as Promise<Health & { passed: boolean }>;
+  selftest(options?: CallOptions): Promise<SelfTestResult> {
+    return this.#map('selftest', options);
   }
 
   /**
    * Reseeds now, which is also the way back from the error state; for administrators.
-   * @throws EntropyError `ERR_FORBIDDEN`, `ERR_HEALTH` where the error state stays
+   * @throws EntropyError `ERR_FORBIDDEN`, `ERR_HEALTH` if the error state remains
    */
-  reseed(options?: CallOptions): Promise<Pick<DaemonStatus, 'state' | 'reason' | 'reseeds'>> {
-    return this.#map('reseed', options) as Promise<
-      Pick<DaemonStatus, 'state' | 'reason' | 'reseeds'>
-    >;
+  reseed(options?: CallOptions): Promise<ReseedResult> {
+    return this.#map('reseed', options);
   }
 
   /**
-   * Raw samples of one noise source, for assessment; for administrators. They are no random bytes.
-   * @param source its name, as `status` has it
+   * Raw samples of one noise source, for assessment; for administrators. They are not random bytes.
+   * @param source its name, as in `status`
    * @param size bytes, 1 to 1,048,576
-   * @throws EntropyError `ERR_FORBIDDEN`, `ERR_LENGTH`, `ERR_PARAMS` for no such source, `ERR_ENTROPY`
-   *   where it does not answer
+   * @returns a new array, owned by the caller
+   * @throws EntropyError `ERR_FORBIDDEN`, `ERR_LENGTH`, `ERR_PARAMS` for an unknown source,
+   *   `ERR_ENTROPY` if it does not answer
    */
   async noise(source: string, size: number, options: CallOptions = noOptions): Promise<Uint8Array> {
     const samples = await this.#caller.call('noise', options, [source, size]);
@@ -239,37 +244,41 @@ export class Client {
     throw new EntropyError('ERR_MESSAGE', 'the daemon sent something else for noise');
   }
 
-  /** Ends the connection; calls under way are rejected with `ERR_CLOSED`. */
+  /** Ends the connection; calls in flight are rejected with `ERR_CLOSED`. */
   async close(): Promise<void> {
-    this.#channel.close();
+    this.#pipeline.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #map(method: string, options?: CallOptions): Promise<object> {
+  /** The result of a method that returns a map, whose members are the daemon's responsibility. */
+  async #map<Name extends 'health' | 'status' | 'version' | 'selftest' | 'reseed'>(
+    method: Name,
+    options?: CallOptions,
+  ): Promise<Results[Name]> {
     const map = await this.#caller.call(method, options ?? noOptions);
-    if (typeof map === 'object' && map !== null && !Array.isArray(map)) return map;
+    if (typeof map === 'object' && map !== null && !Array.isArray(map)) return map as Results[Name];
     throw new EntropyError('ERR_MESSAGE', `the daemon sent no map for ${method}`);
   }
 
-  // Async, so that a size that is none rejects.
+  // Async, so that an invalid size rejects.
   async #randomPieces(size: number, options: RandomOptions): Promise<Uint8Array> {
     return this.randomFill(new Uint8Array(checkedSize('size', size, maxSize)), options);
   }
 }
 
-/** Not the reason of a signal, which is the caller's. */
+/** False for the reason of a signal, which is the caller's. */
 function isOurs(error: unknown): boolean {
   return error instanceof EntropyError || error instanceof ServiceError;
 }
 
 /**
  * A client of the daemon on this host. It connects at the first call, sends the requests of a tick
- * together, reconnects after a loss, and keeps no process alive while idle.
- * @param options see `ClientOptions`
- * @returns the client; end it with `close()` or `await using`
+ * together, reconnects after a loss, and does not keep the process alive while idle.
+ * @returns a client; end it with `close()` or `await using`
+ * @throws EntropyError `ERR_PARAMS`
  */
 export function connect(options: ClientOptions = {}): Client {
   return new Client(options);

@@ -1,28 +1,28 @@
-/** The client's own bytes in what the daemon sent: one draw for a read, mixed in by machine words. */
+/** XORs the daemon's bytes with bytes of this process: one draw per read, mixed by machine words. */
 import { randomFillSync } from 'node:crypto';
 
-/** Bytes of a BigInt64Array's element, which V8 XORs as one word. */
+/** Bytes of an element of BigInt64Array, which V8 XORs as one word. */
 const wordSize = 8;
 
-/** From this size on, words are faster than bytes: two views have to be made for them. */
+/** From this size on words are faster than bytes, although they need two views. */
 const wordsFrom = 256;
 
-/** Bytes of the generator of this process, none of which is used twice. */
+/** Bytes of this process's generator, none of which is used twice. */
 export class LocalMix {
-  // Never of Node's shared slab.
+  // Never part of Node's shared slab.
   #bytes: Uint8Array<ArrayBuffer>;
   #size = 0;
   #next = 0;
 
-  /** @param readSize bytes that one read has as a rule; more is taken as well */
+  /** @param readSize usual size of a read in bytes; larger reads are accepted */
   constructor(readSize: number) {
     this.#bytes = new Uint8Array(readSize + wordSize);
   }
 
   /**
-   * Draws for one read.
-   * @param size bytes of all that comes; the headers in it make up for what alignment skips, but for
-   *   the first piece, which may have none
+   * Draws the bytes for one read.
+   * @param size bytes of the read. Its headers make up for what alignment skips, except for the
+   *   first piece, which may have none
    */
   draw(size: number): void {
     this.#size = size + wordSize - 1;
@@ -31,11 +31,11 @@ export class LocalMix {
     randomFillSync(this.#bytes, 0, this.#size);
   }
 
-  /** Copies [at, at + size) of what came to `offset` of `target`, XORed with bytes of the draw. */
+  /** Copies [at, at + size) of the read to `offset` of `target`, XORed with bytes of the draw. */
   copy(from: Uint8Array, at: number, size: number, target: Uint8Array, offset: number): void {
     const local = this.#bytes;
     if (size >= wordsFrom) {
-      // Where both stand the same within a word, one index serves for both.
+      // Skips bytes of the draw until both are aligned alike, so that one index serves both.
       const skipped = (target.byteOffset + offset - this.#next) & (wordSize - 1);
       const start = this.#next + skipped;
       target.set(from.subarray(at, at + size), offset);
@@ -49,13 +49,13 @@ export class LocalMix {
     this.#next = start + size;
   }
 
-  /** Forgets the draw. */
+  /** Wipes the draw. */
   wipe(): void {
     this.#bytes.fill(0, 0, this.#size);
   }
 }
 
-/** XORs `size` bytes of `local` into `target`; both offsets are alike modulo the word's size. */
+/** XORs `size` bytes of `local` into `target`; both offsets MUST be equal modulo the word size. */
 function mixWords(
   target: Uint8Array,
   offset: number,
@@ -68,7 +68,7 @@ function mixWords(
   mixBytes(target, offset, local, start, head);
   const to = new BigInt64Array(target.buffer, target.byteOffset + offset + head, words);
   const own = new BigInt64Array(local.buffer, local.byteOffset + start + head, words);
-  // Four at a time: nearly twice as fast on Node 20.
+  // Four words at a time: nearly twice as fast on Node 20.
   const unrolled = words & ~3;
   for (let i = 0; i < unrolled; i += 4) {
     to[i] = (to[i] as bigint) ^ (own[i] as bigint);

@@ -1,26 +1,25 @@
-/** What the client library's methods take, and its checks. */
-
+/** Options of the client library's methods, and their checks. */
 import type { Dialect } from '../apis/huawei-kms/format.js';
 import { EntropyError } from '../common/errors.js';
 
 export interface ClientOptions {
-  /** Default: `ENTROPYD_SOCKET`, /run/entropyd/entropyd.sock, the user's runtime folder. */
+  /**
+   * Path of the daemon's socket. Default: `ENTROPYD_SOCKET`, /run/entropyd/entropyd.sock if it
+   * exists, or entropyd/entropyd.sock in `XDG_RUNTIME_DIR`.
+   */
   socketPath?: string;
   /** Time for each call, milliseconds above 0; default 5000. */
   timeoutMs?: number;
   /** Ends every call of this client. */
   signal?: AbortSignal;
   /**
-   * XOR what arrives with bytes of this process's own generator, so that a compromised or
-   * impersonated daemon cannot tell what `random` returns. Default true.
+   * XOR the daemon's bytes with bytes of this process's own generator, so that a compromised or
+   * impersonated daemon cannot predict what `random` returns. Default true.
    */
   mixLocal?: boolean;
-  /** Lengths that `genRandom` takes; default `otc`. */
+  /** The cloud whose lengths `genRandom` accepts; default `otc`. */
   dialect?: Dialect;
-  /**
-   * Calls that may wait for their answers at once, 1 or more; default 65,536. The next is rejected
-   * with `ERR_BUSY`.
-   */
+  /** Most calls in flight, 1 or more; default 65,536. The next one is rejected with `ERR_BUSY`. */
   maxPending?: number;
   /**
    * When queued calls are sent: together at the end of the current tick (default), or of the current
@@ -33,38 +32,49 @@ export interface ClientOptions {
 export interface CallOptions {
   /** Milliseconds above 0; default: the client's. */
   timeoutMs?: number;
+  /** Ends the call. */
   signal?: AbortSignal;
 }
 
 export interface RandomOptions extends CallOptions {
-  /** Reseed from live entropy before generating; never degrades. Default false. */
+  /** Reseed from live entropy before generating; never falls back to less. Default false. */
   predictionResistance?: boolean;
 }
 
-/** `timeoutMs` is for each chunk; `signal` destroys the stream. */
+/** `timeoutMs` applies to each chunk; `signal` destroys the stream. */
 export interface StreamOptions extends RandomOptions {
-  /** Bytes in all, 1 to 2^53 - 1; default: endless. */
+  /** Total size in bytes, 1 to 2^53 - 1; default: endless. */
   size?: number;
-  /** Bytes asked for at a time, 1 to 1,048,576; default 65,536. */
+  /** Bytes per request, 1 to 1,048,576; default 65,536. */
   chunkSize?: number;
 }
 
-/** Fills all of an array of at most `maxRandomSize` bytes with random ones, or throws. */
+/** Fills all of an array of at most `maxRandomSize` bytes with random bytes, or rejects. */
 export type Fill = (target: Uint8Array) => Promise<unknown>;
 
-/** @throws EntropyError `ERR_PARAMS` unless it is a time */
+/**
+ * @returns `timeoutMs`
+ * @throws EntropyError `ERR_PARAMS` unless it is above 0
+ */
 export function checkedTimeout(timeoutMs: number): number {
   if (timeoutMs > 0) return timeoutMs;
   throw new EntropyError('ERR_PARAMS', 'timeoutMs: want a number of milliseconds above 0');
 }
 
-/** @throws EntropyError `ERR_PARAMS` unless it is a number of calls */
+/**
+ * @returns `maxPending`
+ * @throws EntropyError `ERR_PARAMS` unless it is an integer of 1 or more
+ */
 export function checkedMaxPending(maxPending: number): number {
   if (Number.isInteger(maxPending) && maxPending >= 1) return maxPending;
   throw new EntropyError('ERR_PARAMS', 'maxPending: want an integer of 1 or more calls');
 }
 
-/** @throws EntropyError `ERR_LENGTH` unless it is a number of bytes from 1 to `max` */
+/**
+ * @param name of the option, for the message
+ * @returns `size`
+ * @throws EntropyError `ERR_LENGTH` unless it is an integer from 1 to `max`
+ */
 export function checkedSize(name: string, size: number, max: number): number {
   if (Number.isInteger(size) && size >= 1 && size <= max) return size;
   throw new EntropyError('ERR_LENGTH', `${name}: want an integer of 1 to ${max} bytes`);

@@ -1,48 +1,49 @@
 /**
- * A client's queue of calls: those of one tick leave in one write, answers come back in order, and a
- * call whose connection was lost goes out once more.
+ * A client's calls in order. The calls of one tick leave in one write, responses come back in order,
+ * and a call whose connection was lost is sent once more.
  */
-
 import { EntropyError } from '../common/errors.js';
-import type { Call } from './call.js';
-import { Connector, lostError } from './reconnecting-socket.js';
-import { AnswerReader, RequestWriter } from './wire.js';
+import type { Call, CallQueue } from './call.js';
+import { lostError, ReconnectingSocket, systemTimers, type Timers } from './reconnecting-socket.js';
+import { RequestWriter, ResponseReader } from './wire.js';
 
-export interface ChannelOptions {
-  /** Of the daemon's socket. */
+export interface PipelineOptions {
+  /** Path of the daemon's socket. */
   path: string;
-  /** XOR what arrives with bytes of this process's generator. */
+  /** XOR random bytes with bytes of this process's generator. */
   mixLocal: boolean;
-  /** Calls in the queue at most, 1 or more; those count too whose late answer is to be dropped. */
+  /** Most calls in the queue, 1 or more; settled calls count until their response has come. */
   maxPending: number;
-  /** Send with all calls of a turn of the event loop, not of a tick; default false. */
+  /** Send calls together at the end of the tick (default), or of the turn of the event loop. */
   coalesce?: 'tick' | 'turn';
+  timers?: Timers;
 }
 
-/** Ids have 32 bits. */
+/** Message ids have 32 bits. */
 const idCount = 2 ** 32;
 
 /** Keeps the process alive while a call waits, and no longer. */
-export class Channel {
+export class Pipeline implements CallQueue {
   readonly #path: string;
   readonly #maxPending: number;
   readonly #soon: (run: () => void) => void;
-  readonly #connector: Connector;
-  readonly #reader: AnswerReader;
+  readonly #timers: Timers;
+  readonly #socket: ReconnectingSocket;
+  readonly #reader: ResponseReader;
   readonly #writer = new RequestWriter();
-  readonly #timer = new DeadlineTimer((now) => this.#expire(now));
+  readonly #deadlines: DeadlineTimer;
   /**
-   * In the order of their requests, the first `#written` of which have been sent. Settled ones stay
-   * until their answer has come or the connection is gone.
+   * In the order of their requests, the first `#written` of which have been sent. Settled calls stay
+   * until their response has come or the connection is lost.
    */
   #calls: Call[] = [];
   #written = 0;
-  /** Not settled yet. */
+  /** Calls that are not settled. */
   #awaited = 0;
   #flushing = false;
   #nextId = 0;
   #closed = false;
-  // One for all calls and ticks.
+  // One function for all calls and ticks.
   readonly #onEnd = () => {
     if (--this.#awaited === 0) this.#idle();
   };
@@ -52,22 +53,29 @@ export class Channel {
     this.#flush();
   };
 
-  constructor({ path, mixLocal, maxPending, coalesce = 'tick' }: ChannelOptions) {
+  constructor(options: PipelineOptions) {
+    const { path, mixLocal, maxPending, coalesce = 'tick', timers = systemTimers } = options;
     this.#path = path;
     this.#maxPending = maxPending;
     this.#soon = coalesce === 'turn' ? setImmediate : process.nextTick;
-    this.#reader = new AnswerReader(mixLocal);
-    this.#connector = new Connector(path, {
-      connected: () => this.#flush(),
-      data: (data) => this.#read(data),
-      lost: () => this.#lost(),
-      failed: (error) => this.#failAll(error),
-    });
+    this.#timers = timers;
+    this.#reader = new ResponseReader(mixLocal);
+    this.#deadlines = new DeadlineTimer((now) => this.#expire(now), timers);
+    this.#socket = new ReconnectingSocket(
+      path,
+      {
+        connected: () => this.#flush(),
+        data: (data) => this.#read(data),
+        lost: () => this.#lost(),
+        failed: (error) => this.#failAll(error),
+      },
+      timers,
+    );
   }
 
   /**
-   * Queues a call, which leaves with all others of this tick, or turn. It fails at once with `ERR_CLOSED`
-   * after `close`, with `ERR_BUSY` where the queue is full.
+   * Queues a call, which leaves with all others of this tick or turn. It fails at once with
+   * `ERR_CLOSED` after `close`, and with `ERR_BUSY` if the queue is full.
    */
   send(call: Call): void {
     if (this.#closed) {
@@ -78,7 +86,7 @@ export class Channel {
       call.fail(
         new EntropyError(
           'ERR_BUSY',
-          `${this.#maxPending} calls of this client wait for answers, as many as maxPending allows`,
+          `this client has ${this.#maxPending} calls in flight, as many as maxPending allows`,
         ),
       );
       return;
@@ -92,61 +100,28 @@ export class Channel {
     this.#soon(this.#onSoon);
   }
 
-  /** Ends the connection; calls under way are rejected with `ERR_CLOSED`. */
+  /** Ends the connection and rejects calls in flight with `ERR_CLOSED`. */
   close(): void {
     this.#closed = true;
     this.#failAll(new EntropyError('ERR_CLOSED', 'the client was closed'));
-    this.#connector.drop();
+    this.#socket.drop();
   }
 
-  #failAll(error: Error): void {
-    const all = this.#calls;
-    this.#queue([]);
-    for (const call of all) call.fail(error);
-  }
-
-  #idle(): void {
-    this.#timer.stop();
-    this.#connector.idle();
-    // What nobody waits for is not asked any more.
-    this.#calls.length = this.#written;
-  }
-
-  /** What is to be sent on the next connection. */
-  #queue(calls: Call[]): void {
-    this.#calls = calls;
-    this.#written = 0;
-  }
-
-  /** One look at the clock for all calls of a tick, which are the last ones. */
+  /** Reads the clock once for all calls of a tick, which are the last in the queue. */
   #setDeadlines(): void {
-    const now = performance.now();
+    const now = this.#timers.now();
     for (let i = this.#calls.length - 1; i >= 0; i--) {
       const call = this.#calls[i] as Call;
       if (call.deadline !== 0) break;
       call.deadline = now + call.timeoutMs;
-      if (!call.settled) this.#timer.watch(call.deadline);
+      if (!call.settled) this.#deadlines.watch(call.deadline);
     }
-  }
-
-  /**
-   * Rejects the calls whose time is up. Where no other waits, the connection goes too: a daemon that
-   * hangs would let the answers that nobody wants pile up.
-   */
-  #expire(now: number): void {
-    for (const call of this.#calls) {
-      if (call.settled) continue;
-      if (call.deadline <= now)
-        call.fail(new EntropyError('ERR_TIMEOUT', `no answer in time on ${this.#path}`));
-      else this.#timer.watch(call.deadline);
-    }
-    if (this.#awaited === 0) this.#connector.drop();
   }
 
   #flush(): void {
     if (this.#written === this.#calls.length) return;
-    this.#connector.open();
-    const { socket } = this.#connector;
+    this.#socket.open();
+    const { socket } = this.#socket;
     if (socket === undefined) return;
     socket.ref();
     socket.cork();
@@ -169,13 +144,14 @@ export class Channel {
       this.#written -= done;
     } catch (error) {
       this.#failAll(error as Error);
-      this.#connector.drop();
+      this.#socket.drop();
     }
   }
 
   /**
-   * The connection is gone. Requests are idempotent: what was sent goes out again on the next
-   * connection, once, and its whole answer takes the place of what has come of the first.
+   * The connection is gone. Requests are idempotent: those that were sent are sent once more on the
+   * next connection, and a partial response is replaced by a whole one.
+   * @returns whether a call waits for the next connection
    */
   #lost(): boolean {
     this.#reader.reset();
@@ -187,47 +163,79 @@ export class Channel {
       if (call.losses > 1) call.fail(lostError(this.#path));
       else kept.push(call);
     }
-    this.#queue(kept);
+    this.#replaceQueue(kept);
     return kept.length > 0;
+  }
+
+  /**
+   * Rejects the calls whose time is up. If no other call waits, the connection goes too: the
+   * responses of a daemon that hangs would pile up, wanted by nobody.
+   */
+  #expire(now: number): void {
+    for (const call of this.#calls) {
+      if (call.settled) continue;
+      if (call.deadline <= now)
+        call.fail(new EntropyError('ERR_TIMEOUT', `no answer in time on ${this.#path}`));
+      else this.#deadlines.watch(call.deadline);
+    }
+    if (this.#awaited === 0) this.#socket.drop();
+  }
+
+  #failAll(error: Error): void {
+    const all = this.#calls;
+    this.#replaceQueue([]);
+    for (const call of all) call.fail(error);
+  }
+
+  #replaceQueue(calls: Call[]): void {
+    this.#calls = calls;
+    this.#written = 0;
+  }
+
+  /** No call waits. Those that were not sent are dropped. */
+  #idle(): void {
+    this.#deadlines.stop();
+    this.#socket.idle();
+    this.#calls.length = this.#written;
   }
 }
 
-// One timer for many deadlines: it goes off at the earliest.
-
-/** Of setTimeout, milliseconds: a longer one would fire at once. */
+/** Longest delay of setTimeout, milliseconds: a longer one would fire at once. */
 const maxTimerMs = 2 ** 31 - 1;
 
-/** Keeps no process alive. */
+/** One timer for many deadlines; it fires at the earliest and keeps no process alive. */
 export class DeadlineTimer {
   readonly #onDue: (now: number) => void;
+  readonly #timers: Timers;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Number.POSITIVE_INFINITY;
 
   /**
-   * @param onDue called with `performance.now()` at the earliest deadline, or up to a millisecond
-   *   before, as timers do, or long before where it is weeks away; it watches again what is not due
+   * @param onDue called at the earliest deadline, up to a millisecond early as timers are, or long
+   *   before a deadline that is weeks away; it MUST watch again every deadline that is not due
    */
-  constructor(onDue: (now: number) => void) {
+  constructor(onDue: (now: number) => void, timers: Timers = systemTimers) {
     this.#onDue = onDue;
+    this.#timers = timers;
   }
 
-  /** @param deadline by `performance.now()`; infinite: never */
+  /** @param deadline by the timers' clock; infinite: never */
   watch(deadline: number): void {
     if (deadline >= this.#dueAt) return;
     this.stop();
     this.#dueAt = deadline;
-    const delay = Math.max(0, Math.ceil(deadline - performance.now()));
-    this.#timer = setTimeout(() => this.#fire(), Math.min(delay, maxTimerMs)).unref();
+    const delay = Math.max(0, Math.ceil(deadline - this.#timers.now()));
+    this.#timer = this.#timers.set(() => this.#fire(), Math.min(delay, maxTimerMs)).unref();
   }
 
   /** Forgets every deadline. */
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#timers.clear(this.#timer);
     this.#dueAt = Number.POSITIVE_INFINITY;
   }
 
   #fire(): void {
     this.#dueAt = Number.POSITIVE_INFINITY;
-    this.#onDue(performance.now());
+    this.#onDue(this.#timers.now());
   }
 }

@@ -1,23 +1,22 @@
-/** Uniform integers from random bytes, by rejection sampling. */
-
+/** Values made of random bytes: integers, UUIDs, arrays beyond one request, and streams. */
 import { Readable } from 'node:stream';
 import { EntropyError } from '../common/errors.js';
 import { maxRandomSize } from '../rpc/protocol.js';
 import { abortedOf, listen, type Signals, unlisten } from './call.js';
 import { checkedSize, type Fill, type RandomOptions, type StreamOptions } from './options.js';
 
-/** Bytes of a candidate: the widest that a JavaScript number takes whole bytes of. */
+/** Bytes of a candidate: the most whole bytes that a JavaScript number holds. */
 const candidateSize = 6;
 
-/** Candidates, all equally likely; the largest range too. */
+/** Number of candidates, all equally likely; also the largest range. */
 const candidates = 2 ** (8 * candidateSize);
 
 /**
- * An integer of `min` <= n < `max`, each with the same probability.
+ * A uniform integer `min` <= n < `max`, by rejection sampling.
  * @param min a safe integer
  * @param max a safe integer above `min`, at most 2^48 above it
- * @param fill called once or, with a probability below a half each time, again
- * @throws EntropyError `ERR_PARAMS` without asking for bytes, and whatever `fill` throws
+ * @param fill called once, and again with a probability below one half each time
+ * @throws EntropyError `ERR_PARAMS` without a call of `fill`, and whatever `fill` throws
  */
 export async function randomInt(min: number, max: number, fill: Fill): Promise<number> {
   for (const [name, value] of Object.entries({ min, max }))
@@ -26,9 +25,9 @@ export async function randomInt(min: number, max: number, fill: Fill): Promise<n
   const range = max - min;
   if (range < 1 || range > candidates)
     throw new EntropyError('ERR_PARAMS', 'max: want an integer of min + 1 to min + 2^48');
-  // Below the largest multiple of the range every remainder is as frequent as any other. The
-  // candidates from there on, 2^48 mod range of them, would favour the small remainders and are
-  // drawn again; as range <= 2^48 they are fewer than half of all.
+  // Below the largest multiple of the range every remainder is equally frequent. The 2^48 mod range
+  // candidates above it would favor small remainders and are drawn again; as range <= 2^48, they are
+  // fewer than half of all.
   const accepted = candidates - (candidates % range);
   const bytes = new Uint8Array(candidateSize);
   try {
@@ -42,18 +41,45 @@ export async function randomInt(min: number, max: number, fill: Fill): Promise<n
   }
 }
 
-// More random bytes than one request gives: pieces of one array, a few of them under way at once.
+/** Bytes of a UUID. */
+export const uuidSize = 16;
 
 /**
- * Fills an array of any size.
- * @param fill for one piece
- * @param maxUnderWay pieces at once, 1 or more
- * @throws the first failure, after all pieces under way have settled; `target` is zero then
+ * A UUID of version 4, lower case; its bytes are wiped.
+ * @throws whatever `fill` throws
+ */
+export async function randomUuid(fill: Fill): Promise<string> {
+  const bytes = new Uint8Array(uuidSize);
+  try {
+    await fill(bytes);
+    return encodeUuid(bytes);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+/**
+ * Formats random bytes as a UUID of version 4 (RFC 9562 section 5.4): version and variant replace 6
+ * of their 128 bits.
+ * @param bytes 16, or more of which the first 16 count; not changed
+ * @returns 36 characters, lower case
+ */
+export function encodeUuid(bytes: Uint8Array): string {
+  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, uuidSize).toString('hex');
+  const variant = (((bytes[8] as number) & 0x3f) | 0x80).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(18, 20)}-${hex.slice(20)}`;
+}
+
+/**
+ * Fills an array of any size, in pieces of at most one request.
+ * @param fill fills one piece
+ * @param maxInFlight pieces at a time, 1 or more
+ * @throws the first failure, after all pieces in flight have settled; `target` is zero then
  */
 export async function fillPieces(
   target: Uint8Array,
   fill: Fill,
-  maxUnderWay: number,
+  maxInFlight: number,
 ): Promise<void> {
   let at = 0;
   let failure: { reason: unknown } | undefined;
@@ -68,30 +94,28 @@ export async function fillPieces(
       }
     }
   };
-  await Promise.all(Array.from({ length: maxUnderWay }, fillNext));
+  await Promise.all(Array.from({ length: maxInFlight }, fillNext));
   if (failure === undefined) return;
   target.fill(0);
   throw failure.reason;
 }
 
-// Random bytes as a readable stream that asks for no more than its reader does.
-
-/** Bytes: one read of a socket. */
+/** Default size of a stream's chunks, bytes: one read of a socket. */
 const defaultChunkSize = 65_536;
 
-/** Where the chunks come from: a client's `random`. */
+/** Returns `size` random bytes in a new array, as a client's `random` does. */
 export type DrawChunk = (size: number, options: RandomOptions) => Promise<Uint8Array>;
 
 /**
- * Made by `Client.stream`. It asks for one chunk at a time: none before there is a reader, and then
- * the next where less than one is buffered.
+ * Random bytes as a stream, made by `Client.stream`. Data is requested lazily, one chunk at a time:
+ * none before there is a reader, then another whenever less than one is buffered.
  */
 export class RandomStream extends Readable {
   readonly #draw: DrawChunk;
   readonly #chunkSize: number;
   readonly #options: RandomOptions;
   readonly #signals: Signals;
-  // Ends the request under way with the stream.
+  // Ends the request in flight with the stream.
   readonly #ended = new AbortController();
   readonly #onAbort = ({ target }: Event) => this.destroy((target as AbortSignal).reason);
   #left: number;
@@ -117,7 +141,7 @@ export class RandomStream extends Readable {
   }
 
   override _read(): void {
-    // A reader may ask again from within the event of the last chunk, before the end is pushed.
+    // A reader may ask again within the event of the last chunk, before the end is pushed.
     if (this.#left > 0) void this.#push();
   }
 
@@ -141,36 +165,4 @@ export class RandomStream extends Readable {
       this.destroy(error as Error);
     }
   }
-}
-
-// A random UUID, whose bytes are wiped.
-
-/**
- * A UUID of version 4, lower case.
- * @throws whatever `fill` throws
- */
-export async function randomUuid(fill: Fill): Promise<string> {
-  const bytes = new Uint8Array(uuidSize);
-  try {
-    await fill(bytes);
-    return encodeUuid(bytes);
-  } finally {
-    bytes.fill(0);
-  }
-}
-
-// UUIDs of version 4, RFC 9562 section 5.4. Pure.
-
-/** Bytes of a UUID. */
-export const uuidSize = 16;
-
-/**
- * Writes random bytes as a UUID: 122 of their bits, version and variant in place of the others.
- * @param bytes 16 of them; left as they are
- * @returns 36 characters, lower case
- */
-export function encodeUuid(bytes: Uint8Array): string {
-  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, uuidSize).toString('hex');
-  const variant = (((bytes[8] as number) & 0x3f) | 0x80).toString(16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(18, 20)}-${hex.slice(20)}`;
 }

@@ -1,74 +1,94 @@
-/** A client's socket: it connects when it is needed, and again after a loss, with backoff. */
+/** A client's socket: connects on demand, and reconnects with backoff after a loss. */
 import { createConnection, type Socket } from 'node:net';
 import { EntropyError } from '../common/errors.js';
+import { chunkSize } from '../common/unix-socket.js';
 
-/** Who uses the socket. */
-export interface ConnectorEvents {
+/** Where time and chance come from. */
+export interface Timers {
+  /** Milliseconds, monotonic. */
+  now(): number;
+  set(callback: () => void, delayMs: number): NodeJS.Timeout;
+  clear(timer: NodeJS.Timeout | undefined): void;
+  /** 0 to 1, excluding 1. */
+  random(): number;
+}
+
+export const systemTimers: Timers = {
+  now: () => performance.now(),
+  set: (callback, delayMs) => setTimeout(callback, delayMs),
+  clear: (timer) => clearTimeout(timer),
+  random: Math.random,
+};
+
+/** Events of a socket, for its one user. */
+export interface SocketEvents {
   /** `socket` is there. */
   connected(): void;
-  /** Bytes came; they are the listener's until it returns. */
+  /** Bytes arrived; they are the listener's until it returns. */
   data(data: Buffer): void;
   /**
-   * The connection is gone, or the next one after it has failed.
-   * @returns whether another is to be tried
+   * The connection was lost, or an attempt to reconnect failed.
+   * @returns whether to try again
    */
   lost(): boolean;
-  /** There is no connection, and none is tried any more. */
+  /** There is no connection and no further attempt. */
   failed(error: EntropyError): void;
 }
 
-/** After a loss: this often at most, waiting 25, 50, 100 ... 800 ms with jitter in between. */
+/** Attempts after a loss, with pauses of 25, 50, 100 ... 800 ms in between, less jitter. */
 const maxReconnects = 12;
 const firstBackoffMs = 25;
 const maxBackoffMs = 800;
 
-/** Bytes that one read brings at most: as many as the daemon writes at a time. */
-export const readSize = 128 * 1024;
-
-/** One socket at a time; none before `open`. */
-export class Connector {
+/** One connection at a time, and none before `open`. */
+export class ReconnectingSocket {
   readonly #path: string;
-  readonly #events: ConnectorEvents;
+  readonly #events: SocketEvents;
+  readonly #timers: Timers;
   #socket: Socket | undefined;
-  /** The same, once it is connected. */
+  /** The same socket, once it is connected. */
   #connected: Socket | undefined;
   #reconnects = 0;
   #backoff: NodeJS.Timeout | undefined;
-  readonly #buffer = Buffer.alloc(readSize);
+  readonly #buffer = Buffer.alloc(chunkSize);
 
-  constructor(path: string, events: ConnectorEvents) {
+  constructor(path: string, events: SocketEvents, timers: Timers = systemTimers) {
     this.#path = path;
     this.#events = events;
+    this.#timers = timers;
   }
 
-  /** The connected socket; undefined where there is none, and where its end is about to be told. */
+  /** The connected socket; undefined if there is none, or if its loss is about to be reported. */
   get socket(): Socket | undefined {
     return this.#connected?.destroyed ? undefined : this.#connected;
   }
 
-  /** Connects, unless that is done or under way or waits its time after a loss. */
+  /** Connects, unless it is connected, connecting or in backoff. */
   open(): void {
     if (this.#socket === undefined && this.#backoff === undefined) this.#connect();
   }
 
-  /** Nothing is awaited: nothing here keeps the process alive any longer. */
+  /** Nothing is awaited: the socket keeps the process alive no longer. */
   idle(): void {
     this.#socket?.unref();
-    clearTimeout(this.#backoff);
-    this.#backoff = undefined;
+    this.#stopBackoff();
   }
 
-  /** Ends the connection, of which `lost` tells later, or the wait for one. */
+  /** Ends the connection, whose loss is reported later, or the backoff. */
   drop(): void {
-    clearTimeout(this.#backoff);
-    this.#backoff = undefined;
+    this.#stopBackoff();
     this.#socket?.destroy();
+  }
+
+  #stopBackoff(): void {
+    this.#timers.clear(this.#backoff);
+    this.#backoff = undefined;
   }
 
   #connect(): void {
     const socket = createConnection({
       path: this.#path,
-      // One buffer for all reads: it is wiped behind each, and none of them leaves garbage.
+      // One buffer for all reads: it is wiped after each, and a read leaves no garbage.
       onread: {
         buffer: this.#buffer,
         callback: (size, buffer) => {
@@ -106,33 +126,33 @@ export class Connector {
       return;
     }
     const backoffMs = Math.min(firstBackoffMs * 2 ** this.#reconnects++, maxBackoffMs);
-    this.#backoff = setTimeout(
+    this.#backoff = this.#timers.set(
       () => {
         this.#backoff = undefined;
         this.#connect();
       },
-      backoffMs * (0.5 + Math.random() / 2),
+      backoffMs * (0.5 + this.#timers.random() / 2),
     );
   }
 }
 
-/** `ERR_CLOSED`: the daemon on `path` went away. */
+/** `ERR_CLOSED`: the daemon on `path` closed the connection. */
 export function lostError(path: string): EntropyError {
   return new EntropyError('ERR_CLOSED', `the daemon closed the connection: ${path}`);
 }
 
 /**
- * `ERR_CONNECT`: what is missing, and what helps.
- * @param cause the socket's error; undefined where it closed without one
+ * `ERR_CONNECT`: says what is wrong and what helps.
+ * @param cause the socket's error; undefined if it closed without one
  */
 export function connectError(path: string, cause: NodeJS.ErrnoException | undefined): EntropyError {
   const reason = cause?.code ?? 'closed';
-  // connect(2): EACCES is about the socket's file or a folder on the way, whether or not a daemon
+  // connect(2): EACCES concerns the socket file or a directory on the way, whether or not a daemon
   // listens.
   const message =
     reason === 'EACCES'
       ? `no permission to connect to ${path} (${reason}); ` +
-        'it takes write permission on the socket and search permission on its folders'
+        'it takes write permission on the socket and search permission on its directories'
       : `no daemon on ${path} (${reason}); start one with: entropyd --socket ${path}`;
   return new EntropyError('ERR_CONNECT', message, { cause });
 }

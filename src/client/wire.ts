@@ -1,163 +1,29 @@
-/** What a connection brings, as results of a client's calls: bytes mixed with local ones, or messages. */
-
+/** A client's calls as bytes, and bytes as their results. */
 import { EntropyError, type ErrorCode } from '../common/errors.js';
+import { chunkSize } from '../common/unix-socket.js';
 import { MessageScanner } from '../rpc/message-scanner.js';
 import {
-  type Answer,
-  fixed,
   maxRandomRequestSize,
-  readAnswerHeader,
+  type RandomFields,
+  type Response,
+  readResponseHeader,
   writeRandomRequest,
 } from '../rpc/protocol.js';
 import type { Call } from './call.js';
 import { LocalMix } from './local-mixing.js';
-import { readSize } from './reconnecting-socket.js';
 
-/** Answers of other methods than `random`: noise is the largest, status has the most elements. */
-const answerLimits = { size: 4 * 1024 * 1024, elements: 4096 };
-
-/** Reads one connection at a time; `reset` before the next. */
-export class AnswerReader {
-  readonly #scanner = new MessageScanner(answerLimits);
-  readonly #local: LocalMix | undefined;
-  /** What has come of a message that is not whole yet. */
-  #partial: Uint8Array = new Uint8Array(0);
-
-  /** @param mixLocal XOR what arrives with bytes of this process's generator */
-  constructor(mixLocal: boolean) {
-    this.#local = mixLocal ? new LocalMix(readSize) : undefined;
-  }
-
-  /** Forgets the connection. */
-  reset(): void {
-    this.#partial = new Uint8Array(0);
-    this.#scanner.reset();
-  }
-
-  /**
-   * Takes what one read brought, and settles the calls that it answers.
-   * @param calls in the order of their requests; the first `written` of them have been sent
-   * @returns how many calls, from the first on, are done with
-   * @throws EntropyError `ERR_MESSAGE`, `ERR_TOO_LARGE` where it is no answer to these calls
-   */
-  read(data: Uint8Array, calls: readonly Call[], written: number): number {
-    let bytes = data;
-    if (this.#partial.length > 0) {
-      bytes = Buffer.concat([this.#partial, data]);
-      this.#partial = new Uint8Array(0);
-    }
-    this.#local?.draw(bytes.length);
-    try {
-      return this.#take(bytes, calls, written);
-    } finally {
-      this.#local?.wipe();
-    }
-  }
-
-  #take(bytes: Uint8Array, calls: readonly Call[], written: number): number {
-    const end = bytes.length;
-    let at = 0;
-    let done = 0;
-    while (at < end) {
-      if (done === written) throw unexpected('an answer to no request');
-      const call = calls[done] as Call;
-      if (call.filled < 0) {
-        const body = call.size === 0 ? 0 : readAnswerHeader(bytes, at, end);
-        if (body === 0) {
-          at = this.#takeMessage(bytes, at, call);
-          if (at === 0) break;
-          done++;
-          continue;
-        }
-        if (fixed.id !== call.id || fixed.size !== call.size)
-          throw unexpected('an answer that does not fit its request');
-        this.#scanner.reset();
-        call.filled = 0;
-        at = body;
-      }
-      const { target } = call;
-      const size = Math.min(call.size - call.filled, end - at);
-      if (target !== undefined) this.#copy(bytes, at, size, target, call.filled);
-      at += size;
-      call.filled += size;
-      if (call.filled < call.size) break;
-      done++;
-      call.succeed(target);
-    }
-    return done;
-  }
-
-  #copy(from: Uint8Array, at: number, size: number, to: Uint8Array, offset: number): void {
-    if (this.#local !== undefined) this.#local.copy(from, at, size, to, offset);
-    else to.set(from.subarray(at, at + size), offset);
-  }
-
-  /** Takes an answer of any other shape: its end, or 0 and a copy of what is there of it. */
-  #takeMessage(bytes: Uint8Array, at: number, call: Call): number {
-    const end = this.#scanner.scan(bytes, at, bytes.length);
-    if (end === 0) {
-      this.#partial = sliced(bytes, at, bytes.length);
-      return 0;
-    }
-    this.#scanner.reset();
-    void settle(call, sliced(bytes, at, end));
-    return end;
-  }
-}
-
-/** Settles a call with a whole message, as soon as the codec is there. */
-async function settle(call: Call, message: Uint8Array): Promise<void> {
-  try {
-    const { decodeAnswer } = await import('../rpc/msgpack.js');
-    call.succeed(resultOf(decodeAnswer(message), call));
-  } catch (error) {
-    call.fail(error);
-  }
-}
-
-/** @throws EntropyError the daemon's, or `ERR_MESSAGE` where it is not this call's answer */
-function resultOf({ id, error, result }: Answer, call: Call): unknown {
-  // Id 0 with an error may answer a message that the daemon could not read.
-  const fits = id === call.id || (id === 0 && error !== null);
-  if (fits && isFailure(error)) throw new EntropyError(...error);
-  // Bytes come in the fixed shape only.
-  if (!fits || error !== null || call.size > 0)
-    throw unexpected('an answer that does not fit its request');
-  return result;
-}
-
-/** Codes that only a later daemon knows pass. */
-function isFailure(error: unknown): error is [code: ErrorCode, message: string] {
-  return (
-    Array.isArray(error) &&
-    error.length === 2 &&
-    typeof error[0] === 'string' &&
-    typeof error[1] === 'string'
-  );
-}
-
-/** A copy: a Buffer's own `slice` is none. */
-function sliced(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  return Uint8Array.prototype.slice.call(bytes, start, end);
-}
-
-function unexpected(what: string): EntropyError {
-  return new EntropyError('ERR_MESSAGE', `the daemon sent ${what}`);
-}
-
-// A client's calls as bytes: runs of the protocol's fixed shape in one piece, any other by the codec.
-
+/** Loaded, with msgpackr, by the first call that is not a plain `random`. */
 type Codec = typeof import('../rpc/msgpack.js');
 
-/** For one connection after another: it keeps nothing but the codec. */
+/** Encodes calls: a run of plain `random` in one piece, any other call with the codec. */
 export class RequestWriter {
   #codec: Codec | undefined;
-  /** The call after the last one that `write` encoded. */
+  /** Index of the call after the last one that `write` encoded. */
   next = 0;
 
   /**
-   * Encodes calls from `from` on, as many as go into one piece; `next` says how far.
-   * @returns what is to be sent; undefined where the codec has to be loaded first
+   * Encodes calls from `from` on, as many as go into one piece, and sets `next`.
+   * @returns a new buffer to be sent; undefined if the codec must be loaded first
    */
   write(calls: readonly Call[], from: number): Uint8Array | undefined {
     const { id, method, params } = calls[from] as Call;
@@ -183,4 +49,140 @@ export class RequestWriter {
     this.next = next;
     return bytes.subarray(0, at);
   }
+}
+
+/** Responses of methods other than `random`: noise is the largest, status has the most elements. */
+const responseLimits = { size: 4 * 1024 * 1024, elements: 4096 };
+
+/** Settles calls from what one connection at a time returns; call `reset` before the next. */
+export class ResponseReader {
+  readonly #scanner = new MessageScanner(responseLimits);
+  readonly #local: LocalMix | undefined;
+  readonly #header: RandomFields = { id: 0, size: 0 };
+  /** The beginning of a message that is incomplete. */
+  #partial: Uint8Array = new Uint8Array(0);
+
+  /** @param mixLocal XOR random bytes with bytes of this process's generator */
+  constructor(mixLocal: boolean) {
+    this.#local = mixLocal ? new LocalMix(chunkSize) : undefined;
+  }
+
+  /** Forgets the connection. */
+  reset(): void {
+    this.#partial = new Uint8Array(0);
+    this.#scanner.reset();
+  }
+
+  /**
+   * Takes what one read returned, and settles the calls that it answers.
+   * @param calls in the order of their requests; the first `written` have been sent
+   * @returns how many calls, counted from the first, have their response
+   * @throws EntropyError `ERR_MESSAGE`, `ERR_TOO_LARGE` if the bytes do not answer these calls
+   */
+  read(data: Uint8Array, calls: readonly Call[], written: number): number {
+    let bytes = data;
+    if (this.#partial.length > 0) {
+      bytes = Buffer.concat([this.#partial, data]);
+      this.#partial = new Uint8Array(0);
+    }
+    this.#local?.draw(bytes.length);
+    try {
+      return this.#take(bytes, calls, written);
+    } finally {
+      this.#local?.wipe();
+    }
+  }
+
+  #take(bytes: Uint8Array, calls: readonly Call[], written: number): number {
+    const header = this.#header;
+    const end = bytes.length;
+    let at = 0;
+    let done = 0;
+    while (at < end) {
+      if (done === written) throw unexpected('a response to no request');
+      const call = calls[done] as Call;
+      if (call.filled < 0) {
+        const body = call.size === 0 ? 0 : readResponseHeader(bytes, at, end, header);
+        if (body === 0) {
+          at = this.#takeMessage(bytes, at, call);
+          if (at === 0) break;
+          done++;
+          continue;
+        }
+        if (header.id !== call.id || header.size !== call.size) throw mismatch();
+        this.#scanner.reset();
+        call.filled = 0;
+        at = body;
+      }
+      const { target } = call;
+      const size = Math.min(call.size - call.filled, end - at);
+      if (target !== undefined) this.#copy(bytes, at, size, target, call.filled);
+      at += size;
+      call.filled += size;
+      if (call.filled < call.size) break;
+      done++;
+      call.succeed(target);
+    }
+    return done;
+  }
+
+  #copy(from: Uint8Array, at: number, size: number, to: Uint8Array, offset: number): void {
+    if (this.#local !== undefined) this.#local.copy(from, at, size, to, offset);
+    else to.set(from.subarray(at, at + size), offset);
+  }
+
+  /** Takes a response of any other layout: returns its end, or 0 and keeps what there is of it. */
+  #takeMessage(bytes: Uint8Array, at: number, call: Call): number {
+    const end = this.#scanner.scan(bytes, at, bytes.length);
+    if (end === 0) {
+      this.#partial = sliced(bytes, at, bytes.length);
+      return 0;
+    }
+    this.#scanner.reset();
+    void settle(call, sliced(bytes, at, end));
+    return end;
+  }
+}
+
+/** Settles a call with a whole message, as soon as the codec is loaded. */
+async function settle(call: Call, message: Uint8Array): Promise<void> {
+  try {
+    const { decodeResponse } = await import('../rpc/msgpack.js');
+    call.succeed(resultOf(decodeResponse(message), call));
+  } catch (error) {
+    call.fail(error);
+  }
+}
+
+/** @throws EntropyError the daemon's, or `ERR_MESSAGE` if it is not the response to this call */
+function resultOf({ id, error, result }: Response, call: Call): unknown {
+  // An error with id 0 may answer a message that the daemon could not read.
+  const matches = id === call.id || (id === 0 && error !== null);
+  if (matches && isFailure(error)) throw new EntropyError(...error);
+  // Random bytes come in the fixed layout only.
+  if (!matches || error !== null || call.size > 0) throw mismatch();
+  return result;
+}
+
+/** Accepts codes that only a later daemon knows. */
+function isFailure(error: unknown): error is [code: ErrorCode, message: string] {
+  return (
+    Array.isArray(error) &&
+    error.length === 2 &&
+    typeof error[0] === 'string' &&
+    typeof error[1] === 'string'
+  );
+}
+
+/** A copy, which a Buffer's own `slice` would not make. */
+function sliced(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes, start, end);
+}
+
+function mismatch(): EntropyError {
+  return unexpected('a response that does not match its request');
+}
+
+function unexpected(what: string): EntropyError {
+  return new EntropyError('ERR_MESSAGE', `the daemon sent ${what}`);
 }

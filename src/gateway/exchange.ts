@@ -17,7 +17,7 @@ import type {
   Services,
 } from '../apis/api.js';
 import { EntropyError, errorCode } from '../common/errors.js';
-import { Repeats } from '../common/log.js';
+import { WarningThrottle } from '../common/log.js';
 import { type MalformedResponse, send } from './answer.js';
 import type { Audit } from './audit.js';
 import { isFromWebPage } from './browser-guard.js';
@@ -67,8 +67,8 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
   const { routes, client, access, log, audit, counters, malformed } = options;
   let finishing = false;
   let onIdle = () => {};
-  // A daemon that is away fails every request: neither a line for each, nor silence.
-  const failures = new Repeats(log);
+  // A daemon that is away fails every request: log neither a line for each, nor nothing.
+  const failures = new WarningThrottle(log);
 
   async function respond(
     request: IncomingMessage,

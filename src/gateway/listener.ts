@@ -7,7 +7,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { type Address, formatAddress, isLoopback } from '../common/address.js';
 import { EntropyError } from '../common/errors.js';
-import { type PassedSocket, removeStaleSocket } from '../common/unix-socket.js';
+import { listenBacklog, type PassedSocket, removeStaleSocket } from '../common/unix-socket.js';
 import type { MalformedResponse } from './answer.js';
 import type { RequestHandler } from './exchange.js';
 import { createHttpServer, createHttpsServer } from './http-server.js';
@@ -16,9 +16,6 @@ import type { TlsContext } from './private-files.js';
 
 /** For the gateway's user and group; put a web server that forwards to it into the group. */
 const socketMode = 0o660;
-
-/** Connections that wait to be accepted: as in systemd's socket units. */
-const passedBacklog = 4_096;
 
 /** What bind(2) and getaddrinfo(3) report, in words. libuv turns a missing directory into EACCES. */
 const reasons: Readonly<Record<string, string>> = {
@@ -127,7 +124,7 @@ function passedName({ fd, path }: PassedSocket): string {
 
 async function bind(server: Server, address: Address | PassedSocket): Promise<void> {
   if ('fd' in address) {
-    server.listen({ fd: address.fd, backlog: passedBacklog });
+    server.listen({ fd: address.fd, backlog: listenBacklog });
     await once(server, 'listening');
     return;
   }

@@ -1,31 +1,31 @@
 /**
- * Finds the end of a MessagePack message without decoding it: resumable, not recursive, bounded.
- * Only what it has vetted reaches msgpackr, whose unpacker builds more than data from extensions.
+ * Finds the end of a MessagePack message without decoding it: resumable, bounded, not recursive.
+ * Only vetted messages reach msgpackr, whose unpacker builds more than plain data from extensions.
  */
 import { EntropyError } from '../common/errors.js';
 
-/** What a message may hold; beyond that it is refused as soon as that is seen. */
+/** What a message may hold. One that exceeds it is refused as soon as a header says so. */
 export interface MessageLimits {
   /** Bytes. */
   size: number;
-  /** Elements of all arrays and maps together; a map's entry counts two. */
+  /** Elements of all arrays and maps together; a map entry counts as two. */
   elements: number;
 }
 
-/** Arrays and maps within each other; a request needs 3. */
+/** Nesting of arrays and maps, including the message; a request needs 3. */
 export const maxDepth = 8;
 
-/** Elements of a request, which needs about 10. */
+/** Elements that a request may have; it needs about 10. */
 export const maxRequestElements = 64;
 
 function invalid(reason: string): EntropyError {
   return new EntropyError('ERR_MESSAGE', `not a valid message: ${reason}`);
 }
 
-/** Scans one message at a time; `reset` before the next. */
+/** Scans one message at a time; call `reset` before the next. */
 export class MessageScanner {
   readonly #limits: MessageLimits;
-  // Values still to come at each depth; depth 0 is the message itself.
+  // Values still expected at each depth; depth 0 is the message itself.
   readonly #open = new Uint32Array(maxDepth + 1);
   #depth = 0;
   #elements = 0;
@@ -44,8 +44,8 @@ export class MessageScanner {
   }
 
   /**
-   * Goes on where the last call stopped: each byte is looked at once, however slowly they arrive.
-   * @param bytes holds the message's bytes so far in [start, end); they may have moved
+   * Continues where the last call stopped: each byte is read once, however slowly bytes arrive.
+   * @param bytes holds the message so far in [start, end); it may have moved since the last call
    * @returns the end of the message, or 0 if more bytes are needed
    * @throws EntropyError `ERR_MESSAGE`, `ERR_TOO_LARGE`
    */
@@ -61,7 +61,7 @@ export class MessageScanner {
     }
   }
 
-  /** Steps over one value's header and, of a string or binary, its bytes; false if cut short. */
+  /** Steps over a value's header, and over the bytes of a str or bin; false if cut short. */
   #value(bytes: Uint8Array, at: number, available: number): boolean {
     const type = bytes[at] as number;
     if (this.#at === 0 && !(type >= 0x90 && type <= 0x9f) && type !== 0xdc && type !== 0xdd)
@@ -125,7 +125,7 @@ function headerExtra(type: number): number {
     case 0xcf:
     case 0xd3:
       return 8;
-    default: // 0xc1 is never used; the rest are extension types
+    default: // 0xc1 is unused; all others are extension types
       throw invalid(`type 0x${type.toString(16)} is not accepted`);
   }
 }

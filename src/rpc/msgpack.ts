@@ -1,10 +1,10 @@
-/** Whole, vetted messages of any shape, by msgpackr. Loaded when the first of them comes. */
+/** Encodes and decodes whole, vetted messages with msgpackr. Loaded on first use. */
 import { Packr } from 'msgpackr/pack';
 import { EntropyError, type ErrorCode } from '../common/errors.js';
-import { type Answer, MessageType, type Request } from './protocol.js';
+import { MessageType, type Request, type Response } from './protocol.js';
 
-// Plain MessagePack: no record extension, no bundled strings, binaries copied out of the caller's
-// buffer, which is reused, and small numbers of 64 bits, as Go's clients send them, as numbers.
+// Plain MessagePack: no record extension and no bundled strings. Binaries are copied, because the
+// caller reuses its buffer. Small 64-bit integers, as Go clients send them, become numbers.
 const packr = new Packr({
   useRecords: false,
   mapsAsObjects: true,
@@ -43,10 +43,10 @@ function methodName(value: unknown): string | undefined {
 }
 
 /**
- * Decodes what a client sent.
+ * Decodes a client's message.
  * @param message one whole message that the scanner has accepted
  * @returns the request; undefined for a notification, which is accepted and ignored
- * @throws EntropyError `ERR_MESSAGE` where it is neither
+ * @throws EntropyError `ERR_MESSAGE` if it is neither
  */
 export function decodeRequest(message: Uint8Array): Request | undefined {
   const value = decodeArray(message);
@@ -64,16 +64,17 @@ export function decodeRequest(message: Uint8Array): Request | undefined {
   return { id, method: name, params };
 }
 
-/** Encodes `[0, id, method, params]`. */
+/** Encodes `[0, id, method, params]` into a new buffer, owned by the caller. */
 export function encodeRequest(request: Request): Uint8Array {
   return packr.pack([MessageType.request, request.id, request.method, request.params]);
 }
 
 /**
- * Decodes what a daemon sent.
- * @throws EntropyError `ERR_MESSAGE`
+ * Decodes a daemon's message.
+ * @param message one whole message that the scanner has accepted
+ * @throws EntropyError `ERR_MESSAGE` if it is not `[1, msgid, error, result]`
  */
-export function decodeAnswer(message: Uint8Array): Answer {
+export function decodeResponse(message: Uint8Array): Response {
   const value = decodeArray(message);
   const [type, id, error, result] = value;
   if (type !== MessageType.response || value.length !== 4 || !isId(id))
@@ -81,12 +82,12 @@ export function decodeAnswer(message: Uint8Array): Answer {
   return { id, error, result };
 }
 
-/** Encodes `[1, id, nil, result]`. */
+/** Encodes `[1, id, nil, result]` into a new buffer, owned by the caller. */
 export function encodeResult(id: number, result: unknown): Uint8Array {
   return packr.pack([MessageType.response, id, null, result]);
 }
 
-/** Encodes `[1, id, [code, message], nil]`. */
+/** Encodes `[1, id, [code, message], nil]` into a new buffer, owned by the caller. */
 export function encodeError(id: number, code: ErrorCode, message: string): Uint8Array {
   return packr.pack([MessageType.response, id, [code, message], null]);
 }

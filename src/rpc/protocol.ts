@@ -1,33 +1,102 @@
-/** The protocol's constants and its fixed shapes, the request and answer of `random`. Pure. */
+/**
+ * The socket protocol of docs/protocol.md, in one file because both ends must agree on it: constants,
+ * the result of each method, and the fixed layout of `random`, which needs no general codec. Pure.
+ */
 import type { DurationCounts } from '../common/histogram.js';
 import type { Limits } from '../config/config.js';
-import type { GeneratorState, GeneratorStatus } from '../generator/interface.js';
+import type { GeneratorState, GeneratorStatus, Health } from '../generator/interface.js';
 
-/** Version of the protocol, as `version` answers it. */
+/** Version of the protocol, as `version` reports it. */
 export const protocolVersion = 1;
 
-/** Largest `random`, bytes. */
+/** Largest `random` and `noise`, bytes. */
 export const maxRandomSize = 1_048_576;
 
 /** Message types of MessagePack-RPC. */
 export const MessageType = { request: 0, response: 1, notification: 2 } as const;
 
-/** A request as the server sees it, whatever its method. */
+/** A request of any method, as the server decodes it. */
 export interface Request {
-  /** 0 to 2^32 - 1, sent back as it came. */
+  /** 0 to 2^32 - 1; the response carries the same. */
   id: number;
   method: string;
   params: unknown[];
 }
 
-/** An answer as the client sees it; `error` is nil or `[code, message]`. */
-export interface Answer {
+/** A response, as the client decodes it. */
+export interface Response {
   id: number;
+  /** nil or `[code, message]`; not checked yet. */
   error: unknown;
   result: unknown;
 }
 
-// MessagePack's type bytes (its specification, section Formats).
+/** Durations of socket reads, in buckets; one sample per read. */
+export type ServingTimes = DurationCounts;
+
+/** A change of the generator's state or of its reason. */
+export interface Transition {
+  /** ISO 8601, UTC. */
+  time: string;
+  state: GeneratorState;
+  /** Empty if there is nothing to say. */
+  reason: string;
+}
+
+/** Result of `status`: everything that `health` reports, and the daemon's own figures. */
+export interface DaemonStatus extends GeneratorStatus {
+  version: string;
+  uptimeSeconds: number;
+  pid: number;
+  node: string;
+  openssl: string;
+  /** Open now. */
+  connections: number;
+  /** Accepted since the start, as are the counters below. */
+  connectionsTotal: number;
+  requests: number;
+  randomBytes: number;
+  /** Refused requests, by code. */
+  errors: Record<string, number>;
+  serving: ServingTimes;
+  /** The last sixteen, oldest first. */
+  transitions: Transition[];
+  /** Limits in force. */
+  limits: Limits;
+}
+
+/** Result of `version`. */
+export interface VersionResult {
+  name: string;
+  version: string;
+  /** {@link protocolVersion} of the daemon. */
+  protocol: number;
+}
+
+/** Result of `selftest`. */
+export interface SelfTestResult extends Pick<Health, 'state' | 'reason' | 'sources'> {
+  /** Every source that is present passed. */
+  passed: boolean;
+}
+
+/** Result of `reseed`. */
+export type ReseedResult = Pick<DaemonStatus, 'state' | 'reason' | 'reseeds'>;
+
+/** The result of each method but `random`. */
+export interface Results {
+  health: Health;
+  status: DaemonStatus;
+  version: VersionResult;
+  /** Prometheus text format. */
+  metrics: string;
+  selftest: SelfTestResult;
+  reseed: ReseedResult;
+  /** Raw samples. */
+  noise: Uint8Array;
+}
+
+// The fixed layout of `random`. Type bytes: section Formats of the MessagePack specification.
+
 const arrayOf1 = 0x91;
 const arrayOf4 = 0x94;
 const maxFixint = 0x7f;
@@ -41,87 +110,59 @@ const uint32 = 0xce;
 /** `random` as a fixstr. */
 const randomMethod = [0xa6, 0x72, 0x61, 0x6e, 0x64, 0x6f, 0x6d] as const;
 
-/** Array of 4 and the message type, as the first two bytes of a message. */
+/** The first two bytes of a message: array of 4 and the message type. */
 const requestStart = (arrayOf4 << 8) | MessageType.request;
-const answerStart = (arrayOf4 << 8) | MessageType.response;
-/** The method and the array of 1 behind it, as two words. */
+const responseStart = (arrayOf4 << 8) | MessageType.response;
+/** The method and the array of 1 after it, as two words. */
 const randomStart = 0xa6_72_61_6e;
 const randomEnd = 0x64_6f_6d_91;
-/** nil and the type of the answer's bytes. */
+/** nil, and the type of the bin that follows. */
 const nilBin8 = (nil << 8) | bin8;
 const nilBin16 = (nil << 8) | bin16;
 const nilBin32 = (nil << 8) | bin32;
 
-/** Smallest size of a `random` request: array, type, fixint id, method, array, fixint size. */
+/** Smallest `random` request: array, type, fixint id, method, array, fixint size. */
 const minRandomRequestSize = 1 + 1 + 1 + randomMethod.length + 1 + 1;
 
-/** Largest size of a `random` request: array, type, uint32 id, method, array, uint32 size. */
+/** Largest `random` request: array, type, uint32 id, method, array, uint32 size. */
 export const maxRandomRequestSize = 1 + 1 + 5 + randomMethod.length + 1 + 5;
 
-/** Bytes behind the end of its input that `readRandomRequest` may look at. */
+/** Bytes past the end of its input that `readRandomRequest` may read. */
 export const requestSlack = maxRandomRequestSize - minRandomRequestSize;
 
-/** Smallest size of what stands before the bytes of an answer: array, type, fixint id, nil, bin 8. */
-const minAnswerHeaderSize = 1 + 1 + 1 + 1 + 2;
+/** Smallest header of a response to `random`: array, type, fixint id, nil, bin 8. */
+const minResponseHeaderSize = 1 + 1 + 1 + 1 + 2;
 
-/** Largest size of what stands before the bytes of an answer: array, type, id, nil, bin 32. */
-export const maxAnswerHeaderSize = 1 + 1 + 5 + 1 + 5;
+/** Largest header of a response to `random`: array, type, uint32 id, nil, bin 32. */
+export const maxResponseHeaderSize = 1 + 1 + 5 + 1 + 5;
 
 /**
- * The last request or header that a `read...` function below understood. One object for all calls:
- * a hot path that made one each time would spend its time in the garbage collector.
+ * What the `read...` functions below fill in. Callers on the hot path keep one object for all
+ * calls: one per call would spend the time in the garbage collector.
  */
-export const fixed = { id: 0, size: 0 };
-
-// Where readUint stopped, and what it read; -1 if that is no unsigned integer of up to 32 bits.
-let position = 0;
-
-function readUint(bytes: Uint8Array, at: number): number {
-  const first = bytes[at] as number;
-  if (first <= maxFixint) {
-    position = at + 1;
-    return first;
-  }
-  switch (first) {
-    case uint8:
-      position = at + 2;
-      return bytes[at + 1] as number;
-    case uint16:
-      position = at + 3;
-      return ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
-    case uint32:
-      position = at + 5;
-      return (
-        (((bytes[at + 1] as number) << 24) |
-          ((bytes[at + 2] as number) << 16) |
-          ((bytes[at + 3] as number) << 8) |
-          (bytes[at + 4] as number)) >>>
-        0
-      );
-    default:
-      return -1;
-  }
-}
-
-function writeUint32(bytes: Uint8Array, at: number, value: number): number {
-  bytes[at] = uint32;
-  bytes[at + 1] = value >>> 24;
-  bytes[at + 2] = value >>> 16;
-  bytes[at + 3] = value >>> 8;
-  bytes[at + 4] = value;
-  return at + 5;
+export interface RandomFields {
+  /** 0 to 2^32 - 1. */
+  id: number;
+  /** Bytes of random data. */
+  size: number;
 }
 
 /**
  * Reads `[0, id, "random", [size]]` with a size in range and no options.
- * @param view holds the message from `at` on, up to `end`, and `requestSlack` readable bytes more
- * @returns the end of the message, with `fixed` filled in; 0 where it is anything else, incomplete
- *   or out of range, which is the scanner's to judge
+ * @param view holds the message from `at` on, up to `end`, and `requestSlack` more readable bytes
+ * @param into receives id and size; unchanged if 0 is returned
+ * @returns the end of the message; 0 if it is another message, incomplete or out of range, which
+ *   the message scanner then judges
  */
-export function readRandomRequest(view: DataView, at: number, end: number): number {
-  // Whole words: five times as fast as byte by byte. Reading past `end` yields bytes of no message,
-  // and the check of the end at the bottom refuses the result. The two integers are read in place: a
-  // function that gave a value and an end back took twice as long.
+export function readRandomRequest(
+  view: DataView,
+  at: number,
+  end: number,
+  into: RandomFields,
+): number {
+  // Whole words: five times as fast as byte by byte. Reading past `end` yields bytes that belong to
+  // no message; the check of the end at the bottom rejects the result. Both integers are read in
+  // place: a function that returned value and end took twice as long.
   if (end - at < minRandomRequestSize || view.getUint16(at) !== requestStart) return 0;
   let next = at + 3;
   let id = view.getUint8(at + 2);
@@ -149,8 +190,8 @@ export function readRandomRequest(view: DataView, at: number, end: number): numb
     else return 0;
   }
   if (size < 1 || size > maxRandomSize || next > end) return 0;
-  fixed.id = id;
-  fixed.size = size;
+  into.id = id;
+  into.size = size;
   return next;
 }
 
@@ -173,18 +214,27 @@ export function writeRandomRequest(
   return writeUint32(bytes, next, size);
 }
 
-/** Size of the header that `writeAnswerHeader` writes for an answer of `size` bytes. */
-export function answerHeaderSize(size: number): number {
-  return maxAnswerHeaderSize - (size <= 0xff ? 3 : size <= 0xffff ? 2 : 0);
+function writeUint32(bytes: Uint8Array, at: number, value: number): number {
+  bytes[at] = uint32;
+  bytes[at + 1] = value >>> 24;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 8;
+  bytes[at + 4] = value;
+  return at + 5;
+}
+
+/** Size of the header that `writeResponseHeader` writes for a response of `size` random bytes. */
+export function responseHeaderSize(size: number): number {
+  return maxResponseHeaderSize - (size <= 0xff ? 3 : size <= 0xffff ? 2 : 0);
 }
 
 /**
- * Writes `[1, id, nil, bin` up to the answer's bytes, `size` of which follow.
- * @param view has room for `answerHeaderSize(size)` from `at` on
- * @returns where the bytes go
+ * Writes `[1, id, nil, bin` up to the random bytes, `size` of which follow.
+ * @param view has room for `responseHeaderSize(size)` from `at` on
+ * @returns where the random bytes begin
  */
-export function writeAnswerHeader(view: DataView, at: number, id: number, size: number): number {
-  view.setUint16(at, answerStart);
+export function writeResponseHeader(view: DataView, at: number, id: number, size: number): number {
+  view.setUint16(at, responseStart);
   view.setUint8(at + 2, uint32);
   view.setUint32(at + 3, id);
   if (size <= 0xff) {
@@ -203,55 +253,36 @@ export function writeAnswerHeader(view: DataView, at: number, id: number, size: 
 }
 
 /**
- * Reads what `writeAnswerHeader` writes, with an id of any width.
- * @param bytes holds the answer from `at` on, up to `end`
- * @returns where its bytes begin, with `fixed` filled in; 0 where it is anything else or the header
- *   is incomplete
+ * Reads what `writeResponseHeader` writes, with an id of any width.
+ * @param bytes holds the response from `at` on, up to `end`
+ * @param into receives id and size; unchanged if 0 is returned
+ * @returns where the random bytes begin; 0 if it is another response or the header is incomplete
  */
-export function readAnswerHeader(bytes: Uint8Array, at: number, end: number): number {
-  if (end - at < minAnswerHeaderSize) return 0;
+export function readResponseHeader(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  into: RandomFields,
+): number {
+  if (end - at < minResponseHeaderSize) return 0;
   if (bytes[at] !== arrayOf4 || bytes[at + 1] !== MessageType.response) return 0;
-  const id = readUint(bytes, at + 2);
-  if (id < 0 || bytes[position] !== nil) return 0;
-  const kind = bytes[position + 1] as number;
-  let next = position + 2;
-  let size = 0;
+  let next = at + 3;
+  let id = bytes[at + 2] as number;
+  if (id > maxFixint) {
+    if (id < uint8 || id > uint32) return 0;
+    const idEnd = next + (1 << (id - uint8));
+    id = 0;
+    while (next < idEnd) id = id * 256 + (bytes[next++] as number);
+  }
+  if (bytes[next] !== nil) return 0;
+  const kind = bytes[next + 1] as number;
   if (kind < bin8 || kind > bin32) return 0;
-  for (let left = 1 << (kind - bin8); left > 0; left--)
-    size = size * 256 + (bytes[next++] as number);
-  if (next > end) return 0;
-  fixed.id = id;
-  fixed.size = size;
+  next += 2;
+  const bodyStart = next + (1 << (kind - bin8));
+  if (bodyStart > end) return 0;
+  let size = 0;
+  while (next < bodyStart) size = size * 256 + (bytes[next++] as number);
+  into.id = id;
+  into.size = size;
   return next;
-}
-
-/** How long reads took, in buckets; one sample a read of a socket. */
-export type ServingTimes = DurationCounts;
-
-/** A change of state or of its reason. */
-export interface Transition {
-  /** ISO 8601, UTC. */
-  time: string;
-  state: GeneratorState;
-  /** Empty when there is nothing to say. */
-  reason: string;
-}
-
-/** `status` of the daemon: everything that `health` says, and the counters. */
-export interface DaemonStatus extends GeneratorStatus {
-  version: string;
-  uptimeSeconds: number;
-  pid: number;
-  node: string;
-  openssl: string;
-  connections: number;
-  connectionsTotal: number;
-  requests: number;
-  randomBytes: number;
-  errors: Record<string, number>;
-  serving: ServingTimes;
-  /** The last sixteen, oldest first. */
-  transitions: Transition[];
-  /** Of the configuration. */
-  limits: Limits;
 }

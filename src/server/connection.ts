@@ -1,226 +1,247 @@
 /**
- * One client: answers in the order of the requests, one generate and one write for all that a read
- * brought, and at most one chunk that the kernel has not taken. Random bytes exist from generate to
- * write only: what waits, waits as the client sent it. Longer than most files, because it is one
- * state machine.
+ * One client, as one state machine (hence the length): takes its messages and answers them in their
+ * order, and lets other connections have their turns. One generate and one write per read; requests
+ * stay encoded until they are answered.
  */
 import type { Socket } from 'node:net';
 import { EntropyError } from '../common/errors.js';
+import { chunkSize } from '../common/unix-socket.js';
 import { MessageScanner, maxRequestElements } from '../rpc/message-scanner.js';
-import { answerHeaderSize, writeAnswerHeader } from '../rpc/protocol.js';
 import type { ConnectionContext } from './context.js';
-import { type Chunk, chunkSize } from './output-chunks.js';
-import type { Member } from './random-batch.js';
-import { run } from './random-run.js';
-import { Input } from './socket-input.js';
+import type { BatchMember } from './random-batch.js';
+import type { RandomRun } from './random-run.js';
+import { ResponseWriter, type ResponseWriterOptions } from './response-writer.js';
+import { PendingInput, type ReceiveBuffer } from './socket-input.js';
 import type { Peer, User } from './users.js';
 
-/** What tells one connection from another. */
 export interface ConnectionOptions {
   socket: Socket;
   peer: Peer;
   user: User;
-  /**
-   * Sends and wipes what the kernel takes at once of a range: how much that was, from 0 up. Nothing
-   * is called on a socket that was destroyed, whose descriptor may be another's by then.
-   */
-  sendNow?: (bytes: Uint8Array, offset: number, size: number) => number;
+  /** Default: every write goes through the socket. */
+  sendNow?: ResponseWriterOptions['sendNow'];
 }
 
 /**
- * What one connection sends or finds in a row before the others get their turn: so many answers or
- * runs of them, or one that takes long to make. Promises alone would not let them have it.
+ * Units that one connection may take before the others have their turn. A unit is a message or a
+ * run of them, or a piece of a response; a large piece is a whole turn. Awaiting promises alone
+ * would not let the others in.
  */
 const unitsPerTurn = 4;
 const largeSize = chunkSize / 4;
 
-/** Until a large answer asks again for a chunk where none was to be had. */
-const busyPauseMs = 10;
+/** Loaded, with msgpackr, by the first message that needs them. */
+type Methods = typeof import('./methods.js');
+type Outcome = Awaited<ReturnType<Methods['handle']>>;
 
-/** Methods, and msgpackr with them, are loaded by the first message that needs them. */
-type General = typeof import('./methods.js');
-let general: Promise<General> | undefined;
-function loadGeneral(): Promise<General> {
-  general ??= import('./methods.js');
-  return general;
-}
-
-type Outcome = Awaited<ReturnType<General['handle']>>;
-
-const empty = Buffer.alloc(0);
-const noInput = new Input(0);
-
-export class Connection implements Member {
+export class Connection implements BatchMember {
   readonly #socket: Socket;
-  readonly #sendNow: ConnectionOptions['sendNow'];
   readonly #context: ConnectionContext;
   readonly #peer: Peer;
   readonly #user: User;
   readonly #scanner: MessageScanner;
+  readonly #writer: ResponseWriter;
+  /** Whether requests may wait for those of others: without `sendNow` that saves nothing. */
+  readonly #batches: boolean;
 
-  /** What has come and is not taken: [#at, #end), the reader's own during `receive`. */
-  #input = noInput;
-  #at = 0;
-  #end = 0;
-  /** Since when a message is incomplete, and a chunk is not taken, by `performance.now()`; or 0. */
+  readonly #input = new PendingInput();
+  /** Since when a message is incomplete; 0: none is. */
   #incompleteSince = 0;
-  #stalledSince = 0;
 
-  /** Bytes of a begun answer that are not generated yet. */
-  #left = 0;
-  /** An answer with prediction resistance, and how much of it is not generated yet. */
-  #fresh: { id: number; size: number; left: number } | undefined;
-
-  /** Of this turn, units. */
+  /** Units taken in this turn. */
   #spent = 0;
-  /** The batch has requests of this connection, and will answer them. */
+  /** The batch holds requests of this connection and will answer them. */
   #batched = false;
-  /** A batch, a write, a turn, a generate or a method is outstanding, and its end calls #resume. */
+  /** A batch, a turn or a method is outstanding; its end continues to serve. */
   #waiting = false;
-  /** No more is read: behind what has come, the connection ends. */
+  /** Nothing more is read: the connection ends after the last response. */
   #ending = false;
-  /** The client's side has ended. */
+  /** The client has ended its side. */
   #ended = false;
 
   constructor({ socket, peer, user, sendNow }: ConnectionOptions, context: ConnectionContext) {
     this.#socket = socket;
-    this.#sendNow = sendNow;
     this.#context = context;
     this.#peer = peer;
     this.#user = user;
-    this.#scanner = new MessageScanner({
-      size: context.limits.messageBytes,
-      elements: maxRequestElements,
+    const size = context.limits.messageBytes;
+    this.#scanner = new MessageScanner({ size, elements: maxRequestElements });
+    this.#batches = sendNow !== undefined;
+    this.#writer = new ResponseWriter({
+      ...context,
+      socket,
+      sendNow,
+      user,
+      onReady: (yielded) => {
+        if (yielded) this.#spent = 0;
+        this.#resume();
+      },
+      onRefused: (id, error) => this.#refuse(id, error),
     });
     socket.on('end', () => {
       this.#ended = true;
       this.finish();
     });
-    // A client that went away needs no answer; 'close' follows.
+    // A client that has gone needs no response; 'close' follows.
     socket.on('error', () => {});
   }
 
-  /** Takes no more messages, answers those that have come, then ends the connection. */
+  /** Takes no more messages, answers those that have arrived, then ends the connection. */
   finish(): void {
     this.#ending = true;
     this.#serve();
   }
 
-  /** Ends what has taken too long; to be called about once a second. */
+  /**
+   * Ends the connection if something has taken too long. Call it about once a second.
+   * @param now by the context's clock
+   */
   sweep(now: number): void {
     const { messageSeconds, stallSeconds } = this.#context.limits;
-    if (passed(this.#stalledSince, now, stallSeconds)) this.#socket.destroy();
-    if (passed(this.#incompleteSince, now, messageSeconds))
-      this.#reject(invalid(`it has ${messageSeconds} s to arrive whole`));
+    if (this.#writer.stalledMs(now) > stallSeconds * 1000) this.#socket.destroy();
+    if (this.#incompleteSince > 0 && now - this.#incompleteSince > messageSeconds * 1000)
+      this.#reject(invalid(`incomplete after ${messageSeconds} s`));
   }
 
-  /** Takes what a read brought: [0, size) of `input`, which the caller may overwrite afterwards. */
-  receive(input: Input, size: number): void {
+  /** Takes what a read returned: [0, size) of `read`, which the caller may overwrite afterwards. */
+  receive(read: ReceiveBuffer, size: number): void {
     if (this.#ending) return;
-    const start = performance.now();
-    this.#context.batch.noteRead(this, start);
-    if (this.#at === this.#end) {
-      this.#input = input;
-      this.#end = size;
-    } else {
-      const before = this.#input.bytes.subarray(this.#at, this.#end);
-      this.#input = Input.of(before, input.bytes.subarray(0, size));
-      this.#end += size - this.#at;
-    }
-    this.#at = 0;
+    const { batch, counters, now } = this.#context;
+    const start = now();
+    batch.observeRead(this, start);
+    this.#input.append(read, size);
     this.#spent = 0;
     this.#serve();
-    if (this.#at === this.#end) this.#input = noInput;
-    else if (this.#input === input) {
-      this.#input = Input.of(input.bytes.subarray(this.#at, this.#end));
-      this.#end -= this.#at;
-      this.#at = 0;
-    }
-    if (!this.#batched) this.#context.counters.served((performance.now() - start) / 1000);
+    this.#input.keep(read);
+    if (!this.#batched) counters.served((now() - start) / 1000);
   }
 
   /** Answers what can be answered now. */
   #serve(): void {
-    while (!this.#waiting) {
-      if (this.#spent >= unitsPerTurn) {
-        this.#waiting = true;
-        this.#context.turns.wait(() => this.#nextTurn());
-      } else if (this.#left > 0) this.#continueAnswer();
-      else if (this.#fresh !== undefined) this.#sendFresh(this.#fresh);
-      else if (this.#at === this.#end || !this.#take()) break;
-      this.#spent++;
+    while (!this.#waiting && !this.#writer.busy) {
+      if (this.#spent >= unitsPerTurn) this.#yieldTurn();
+      else if (this.#writer.unfinished) this.#spend(this.#writer.continue());
+      else if (this.#input.empty || !this.#take()) break;
+      else this.#spent++;
     }
-    if (this.#waiting) {
-      // The end of this turn is near: it is not worth to pause for, unless more has come already.
-      if (!this.#batched || this.#at < this.#end) this.#socket.pause();
+    if (this.#waiting || this.#writer.busy) {
+      // A batch ends with this turn: pausing is not worthwhile unless more has arrived already.
+      if (!this.#batched || !this.#input.empty) this.#socket.pause();
     } else if (this.#ending) this.#finishNow();
     else {
-      if (this.#at < this.#end && this.#incompleteSince === 0)
-        this.#incompleteSince = performance.now();
+      if (!this.#input.empty && this.#incompleteSince === 0)
+        this.#incompleteSince = this.#context.now();
       if (this.#socket.isPaused()) this.#socket.resume();
     }
   }
 
-  #nextTurn(): void {
-    this.#spent = 0;
-    this.#resume();
-  }
-
   #resume(): void {
-    this.#waiting = false;
     if (!this.#socket.destroyed) this.#serve();
   }
 
-  /** All is answered. A message that the client cut short is no valid one. */
+  #yieldTurn(): void {
+    this.#waiting = true;
+    this.#context.turnQueue.enqueue(() => {
+      this.#waiting = false;
+      this.#spent = 0;
+      this.#resume();
+    });
+  }
+
+  /** Counts a piece of a response. */
+  #spend(size: number): void {
+    this.#spent += size > largeSize ? unitsPerTurn : 1;
+  }
+
+  /** Everything is answered. A message that the client cut short is not valid. */
   #finishNow(): void {
-    if (this.#ended && this.#at < this.#end) this.#reject(invalid('cut short'));
+    if (this.#ended && !this.#input.empty) this.#reject(invalid('cut short'));
     else this.#socket.destroySoon();
   }
 
   /**
-   * Takes what comes next: a run of requests of the fixed shape, or one message of any other.
-   * @returns false where it is not whole yet
+   * Takes what comes next: a run of fixed-layout requests, or one message of any other layout.
+   * @returns false if it is incomplete
    */
   #take(): boolean {
-    const { view, bytes } = this.#input;
-    run.collect(view, this.#at, this.#end, this.#user.allowance());
+    const input = this.#input;
+    const { run } = this.#context;
+    run.collect(input.buffer.view, input.at, input.end, this.#user.remainingBytes());
     if (run.count > 0) {
-      this.#startMessage();
-      this.#context.counters.requests += run.count;
-      if (this.#sendNow === undefined || run.left > 0 || !this.#context.batch.take(this, run))
-        this.#sendRun();
-      else {
-        this.#at = run.end;
-        this.#user.spend(run.payload);
-        this.#batched = true;
-        this.#waiting = true;
-      }
+      this.#takeRun(run);
       return true;
     }
+    const { bytes } = input.buffer;
     let next = 0;
     try {
-      next = this.#scanner.scan(bytes, this.#at, this.#end);
+      next = this.#scanner.scan(bytes, input.at, input.end);
     } catch (error) {
       this.#reject(error);
       return true;
     }
     if (next === 0) return false;
-    const message = Uint8Array.prototype.slice.call(bytes, this.#at, next);
-    this.#at = next;
-    this.#startMessage();
+    const message = Uint8Array.prototype.slice.call(bytes, input.at, next);
+    input.at = next;
+    this.#messageTaken();
     this.#settle((methods) => methods.handle(message, this.#context, this.#peer));
     return true;
   }
 
-  #startMessage(): void {
+  #takeRun(run: RandomRun): void {
+    const { batch, counters } = this.#context;
+    this.#messageTaken();
+    counters.requests += run.count;
+    if (!this.#batches || run.left > 0 || !batch.take(this, run)) {
+      this.#sendRun(run);
+      return;
+    }
+    this.#input.at = run.end;
+    this.#user.consume(run.payload);
+    this.#batched = true;
+    this.#waiting = true;
+  }
+
+  #messageTaken(): void {
     this.#scanner.reset();
     this.#incompleteSince = 0;
   }
 
-  /** What came is not a message: the last answer says so. */
+  #sendRun(run: RandomRun): void {
+    try {
+      this.#writer.sendRun(run);
+    } catch (error) {
+      // Only the first request is refused here; the others of the run are taken again.
+      this.#input.at = run.firstEnd;
+      this.#context.counters.requests -= run.count - 1;
+      this.#refuse(run.firstId, error);
+      return;
+    }
+    this.#input.at = run.end;
+    this.#user.consume(run.payload + run.left);
+    if (run.size > largeSize) this.#spent = unitsPerTurn;
+  }
+
+  sendBatched(bytes: Uint8Array, at: number, size: number): void {
+    this.#batchEnded();
+    this.#writer.sendBatched(bytes, at, size);
+    this.#serve();
+  }
+
+  failBatched(ids: readonly number[], error: unknown): void {
+    this.#batchEnded();
+    this.#settle((methods) => methods.refuseAll(ids, error, this.#context));
+  }
+
+  #batchEnded(): void {
+    this.#batched = false;
+    this.#waiting = false;
+    this.#spent = 0;
+  }
+
+  /** Refuses what is not a message: its end is unknown, so the connection ends after the response. */
   #reject(error: unknown): void {
     this.#ending = true;
-    this.#at = this.#end;
+    this.#input.clear();
     this.#incompleteSince = 0;
     this.#refuse(0, error);
   }
@@ -229,218 +250,43 @@ export class Connection implements Member {
     this.#settle((methods) => methods.refuse(id, error, this.#context));
   }
 
-  /** Waits for an outcome and acts on it. */
-  #settle(find: (methods: General) => Outcome | Promise<Outcome>): void {
+  /** Waits for an outcome, acts on it and continues. */
+  #settle(find: (methods: Methods) => Outcome | Promise<Outcome>): void {
     this.#waiting = true;
-    const act = (outcome: Outcome) => {
-      this.#waiting = false;
-      if (this.#socket.destroyed) return;
-      this.#act(outcome);
-      if (!this.#waiting) this.#serve();
-    };
-    // Cannot be loaded: the program's files are being replaced. Its client asks the next process.
-    void loadGeneral()
-      .then(find)
-      .then(act, () => this.#socket.destroy());
-  }
-
-  #act(outcome: Outcome): void {
-    if (outcome.kind === 'answer') {
-      if (outcome.last) {
-        this.#ending = true;
-        this.#at = this.#end;
-      }
-      this.#write(outcome.bytes);
-    } else if (outcome.kind === 'random') {
-      const { id, size, predictionResistance } = outcome;
-      if (this.#user.allowance() <= 0) this.#refuse(id, this.#user.refusal());
-      else if (predictionResistance) {
-        this.#user.spend(size);
-        this.#fresh = { id, size, left: size };
-      } else {
-        run.single(id, size, this.#at);
-        this.#sendRun();
-      }
-    }
-  }
-
-  /** Sends the answers of `run`: one generate over all, then the headers, then one write. */
-  #sendRun(): void {
-    const { outputs, generator, counters } = this.#context;
-    const chunk = outputs.take(this.#user);
-    if (chunk === undefined) {
-      this.#refuseFirst(busy());
-      return;
-    }
-    try {
-      generator.fill(chunk.bytes, 0, run.size);
-    } catch (error) {
-      outputs.give(chunk, this.#user);
-      this.#refuseFirst(error);
-      return;
-    }
-    run.writeHeaders(chunk.view);
-    this.#at = run.end;
-    this.#left = run.left;
-    counters.randomBytes += run.payload;
-    this.#user.spend(run.payload + run.left);
-    this.#send(chunk, run.size);
-  }
-
-  sendBatched(bytes: Uint8Array, at: number, size: number): void {
-    this.#batched = false;
-    this.#waiting = false;
-    this.#spent = 0;
-    const sent = this.#sendAtOnce(bytes, at, size);
-    if (sent < size) this.#keepRest(bytes, at + sent, size - sent);
-    this.#serve();
-  }
-
-  /** What the kernel has not taken of a batch goes on from a chunk of this connection's own. */
-  #keepRest(batch: Uint8Array, at: number, size: number): void {
-    const { outputs, generator } = this.#context;
-    const chunk = this.#socket.destroyed ? undefined : outputs.take(this.#user);
-    if (chunk !== undefined) {
-      chunk.bytes.set(batch.subarray(at, at + size));
-      this.#send(chunk, size);
-    } else this.#abandon();
-    generator.wipe(batch, at, size);
-  }
-
-  failBatched(ids: readonly number[], error: unknown): void {
-    this.#batched = false;
-    this.#settle((methods) => methods.refuseAll(ids, error, this.#context));
-  }
-
-  /** The others of the run come up again. */
-  #refuseFirst(error: unknown): void {
-    this.#at = run.firstEnd;
-    this.#context.counters.requests -= run.count - 1;
-    this.#refuse(run.firstId, error);
-  }
-
-  /** The next chunk of an answer that one does not hold. */
-  #continueAnswer(): void {
-    const { outputs, generator, counters } = this.#context;
-    const chunk = outputs.take(this.#user);
-    if (chunk === undefined) {
-      this.#tryLater();
-      return;
-    }
-    const size = Math.min(this.#left, chunkSize);
-    try {
-      generator.fill(chunk.bytes, 0, size);
-    } catch {
-      outputs.give(chunk, this.#user);
-      this.#abandon();
-      return;
-    }
-    this.#left -= size;
-    counters.randomBytes += size;
-    this.#send(chunk, size);
-  }
-
-  /** The next chunk of an answer with prediction resistance. */
-  #sendFresh(request: { id: number; size: number; left: number }): void {
-    const { outputs, generator, counters } = this.#context;
-    const user = this.#user;
-    const begun = request.left < request.size;
-    const chunk = outputs.take(user);
-    if (chunk === undefined || !user.beginFresh()) {
-      if (chunk !== undefined) outputs.give(chunk, user);
-      if (begun) this.#tryLater();
-      else this.#failFresh(request, busy());
-      return;
-    }
-    const header = begun ? 0 : answerHeaderSize(request.size);
-    const size = Math.min(request.left, chunkSize - header);
-    this.#waiting = true;
-    generator.fillFresh(chunk.bytes, header, size).then(
-      () => {
-        user.endFresh();
-        if (!begun) writeAnswerHeader(chunk.view, 0, request.id, request.size);
-        request.left -= size;
-        if (request.left === 0) this.#fresh = undefined;
-        counters.randomBytes += size;
+    void import('./methods.js').then(find).then(
+      (outcome) => {
         this.#waiting = false;
-        this.#send(chunk, header + size);
-        if (!this.#waiting) this.#resume();
+        if (this.#socket.destroyed) return;
+        this.#act(outcome);
+        this.#serve();
       },
-      (error: unknown) => {
-        user.endFresh();
-        outputs.give(chunk, user);
-        if (begun) this.#abandon();
-        else this.#failFresh(request, error);
-      },
+      // The methods cannot be loaded: the package is being replaced. Clients ask the next process.
+      () => this.#socket.destroy(),
     );
   }
 
-  #failFresh({ id }: { id: number }, error: unknown): void {
-    this.#fresh = undefined;
-    this.#refuse(id, error);
-  }
-
-  /** Within an answer there is no way to say that it fails. */
-  #abandon(): void {
-    this.#waiting = true;
-    this.#socket.destroy();
-  }
-
-  #tryLater(): void {
-    this.#waiting = true;
-    setTimeout(() => this.#resume(), busyPauseMs);
-  }
-
-  #sendAtOnce(bytes: Uint8Array, at: number, size: number): number {
-    return this.#socket.destroyed ? 0 : (this.#sendNow?.(bytes, at, size) ?? 0);
-  }
-
-  /** Sends a chunk that was taken, and gives it back when the kernel has all of it. */
-  #send(chunk: Chunk, size: number): void {
-    const { outputs, generator } = this.#context;
-    if (size > largeSize) this.#spent = unitsPerTurn;
-    const sent = this.#sendAtOnce(chunk.bytes, 0, size);
-    if (sent === size) {
-      outputs.give(chunk, this.#user);
-      return;
+  #act(outcome: Outcome): void {
+    if (outcome.kind === 'response') {
+      if (outcome.last) {
+        this.#ending = true;
+        this.#input.clear();
+      }
+      this.#writer.sendMessage(outcome.bytes);
+    } else if (outcome.kind === 'random') {
+      const { id, size, predictionResistance } = outcome;
+      const { run } = this.#context;
+      if (this.#user.remainingBytes() <= 0) this.#refuse(id, this.#user.rateError());
+      else if (predictionResistance) {
+        this.#user.consume(size);
+        this.#writer.beginPredictionResistant(id, size);
+      } else {
+        run.single(id, size, this.#input.at);
+        this.#sendRun(run);
+      }
     }
-    this.#write(chunk.bytes.subarray(sent, size), () => {
-      generator.wipe(chunk.bytes, sent, size - sent);
-      outputs.give(chunk, this.#user);
-    });
   }
-
-  /**
-   * Writes, and waits until the kernel has taken everything.
-   * @param taken called then, or when the connection is lost
-   */
-  #write(bytes: Uint8Array, taken: () => void = () => {}): void {
-    this.#socket.write(bytes);
-    // Node tries the write at once, so 0 says that nothing of `bytes` is needed any more.
-    if (this.#socket.writableLength === 0) {
-      taken();
-      return;
-    }
-    this.#waiting = true;
-    this.#stalledSince = performance.now();
-    // An empty write ends behind it; a callback of the first would cost every write its price.
-    this.#socket.write(empty, () => {
-      this.#stalledSince = 0;
-      taken();
-      this.#nextTurn();
-    });
-  }
-}
-
-/** Whether so long has passed since a time that is 0 where nothing has begun; both in ms. */
-function passed(since: number, now: number, seconds: number): boolean {
-  return since > 0 && now - since > seconds * 1000;
 }
 
 function invalid(reason: string): EntropyError {
   return new EntropyError('ERR_MESSAGE', `not a valid message: ${reason}`);
-}
-
-function busy(): EntropyError {
-  return new EntropyError('ERR_BUSY', 'too much waits to be read or for entropy; try again later');
 }

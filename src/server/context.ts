@@ -1,46 +1,56 @@
-/** What all connections share. */
+/** What all connections of the daemon share. */
 import type { Limits } from '../config/config.js';
 import type { Generator } from '../generator/interface.js';
-import { Counters, type Transitions } from './activity.js';
+import { type Clock, Counters, type Transitions } from './activity.js';
 import { OutputChunks } from './output-chunks.js';
-import { RandomBatch, Turns } from './random-batch.js';
+import { RandomBatch, TurnQueue } from './random-batch.js';
+import { RandomRun } from './random-run.js';
 import { Users } from './users.js';
 
-/** What the methods answer from. */
-export interface ServiceContext {
+/** What the daemon passes in. */
+export interface ContextOptions {
   generator: Generator;
-  counters: Counters;
-  /** Read at every use, so that a change to them holds from then on. */
+  /** Read at every use, so that a change takes effect at once. */
   limits: Limits;
-  /** The package's version. */
+  /** Version of the package. */
   version: string;
-  /** By `Date.now()`. */
-  startedAt: number;
   transitions: Transitions;
+  /** For durations and deadlines; default: `performance.now()`. */
+  now?: Clock;
 }
 
+/** What the methods answer from. */
+export interface ServiceContext extends ContextOptions {
+  readonly counters: Counters;
+  /** By `Date.now()`. */
+  readonly startedAt: number;
+}
+
+/** What a connection works with. */
 export interface ConnectionContext extends ServiceContext {
-  readonly outputs: OutputChunks;
+  readonly now: Clock;
+  readonly chunks: OutputChunks;
   readonly users: Users;
   readonly batch: RandomBatch;
-  readonly turns: Turns;
+  readonly turnQueue: TurnQueue;
+  /** One for all connections: each uses its contents before another is served. */
+  readonly run: RandomRun;
 }
 
-/** What the daemon gives. */
-export type Given = Pick<ServiceContext, 'generator' | 'limits' | 'version' | 'transitions'>;
-
-/** Starts with nothing counted and nobody there. */
-export function createContext(given: Given): ConnectionContext {
-  const { generator, limits } = given;
+/** A context with all counters at zero and nobody connected. */
+export function createContext(options: ContextOptions): ConnectionContext {
+  const { generator, limits, now = () => performance.now() } = options;
   const counters = new Counters();
-  const batch = new RandomBatch(generator, counters);
+  const batch = new RandomBatch(generator, counters, now);
   return {
-    ...given,
+    ...options,
+    now,
     counters,
     startedAt: Date.now(),
-    outputs: new OutputChunks(generator, limits),
-    users: new Users(limits),
+    chunks: new OutputChunks(generator, limits),
+    users: new Users(limits, now),
     batch,
-    turns: new Turns(batch),
+    turnQueue: new TurnQueue(batch),
+    run: new RandomRun(),
   };
 }

@@ -1,4 +1,4 @@
-/** The listener on a Unix socket: binds, accepts within the limits, sweeps, closes. */
+/** One Unix socket of the daemon: binds, accepts connections within the limits, sweeps, closes. */
 import { once } from 'node:events';
 import { chmod } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -6,116 +6,58 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EntropyError } from '../common/errors.js';
 import type { Addon } from '../common/package.js';
-import { removeStaleSocket } from '../common/unix-socket.js';
+import {
+  listenBacklog as backlog,
+  maxPathBytes,
+  removeStaleSocket,
+} from '../common/unix-socket.js';
 import { Connection } from './connection.js';
 import type { ConnectionContext } from './context.js';
-import { adopt, descriptor, type Receive, readPlainly, staticReadWorks } from './socket-input.js';
+import {
+  descriptor,
+  type Receive,
+  readByDataEvents,
+  readIntoSharedBuffer,
+  sharedBufferWorks,
+} from './socket-input.js';
 import { type AdminRule, identify } from './users.js';
 
-/** How long close() waits for answers to be read. */
-const closeGraceMs = 5_000;
+/** How long `close` waits for clients to read their responses. */
+const defaultCloseGraceMs = 5_000;
 
 const sweepIntervalMs = 1_000;
 
+/** The self-test of the shared buffer waits until the start is over. */
 const selfTestDelayMs = 10;
 
-/** Connections beyond the limit that are kept for administrators. */
+/** Connections beyond the limit that are reserved for administrators. */
 const reservedConnections = 16;
 
 export interface ListenOptions {
   path: string;
-  /** Of the socket file. */
+  /** Mode of the socket file. */
   mode: number;
-  /** A socket on `path` that somebody else opened: it is served, and its file left alone. */
+  /** A socket on `path` that is open already: it is served, and its file is left alone. */
   fd?: number | undefined;
-  /** Tells users apart, and sends without detours; without it all are one user. */
-  addon?: Addon | undefined;
-  /** Who has the administrators' methods here, asked at every connection; default: nobody. */
+  /** Tells users apart, and sends past node:net; without it all clients are one user. */
+  addon?: Pick<Addon, 'peerCredentials' | 'sendAndWipe'> | undefined;
+  /** Who is an administrator here, asked for each connection; default: nobody. */
   adminRule?: () => AdminRule | undefined;
   /** Whether connections may be read into one buffer; default: what the self-test finds. */
-  staticRead?: Promise<boolean>;
+  sharedBuffer?: Promise<boolean>;
+  /** Default: 5,000. */
+  closeGraceMs?: number;
 }
 
 export interface SocketServer {
-  /** Takes no more connections and removes its own socket file; those that are there stay. */
+  /** Accepts no more connections and removes its own socket file; open connections stay. */
   stop(): void;
-  /** Takes no more requests, answers those that were read (at most 5 s), ends all connections. */
+  /** Reads no more, answers what was read (for at most 5 s), then ends all connections. */
   close(): Promise<void>;
 }
 
-// Limits of sockaddr_un: 108 bytes with the terminating zero (unix(7)).
-const maxPathBytes = 107;
-
-// As systemd's socket units have it, and the kernel at most (net.core.somaxconn).
-const backlog = 4_096;
-
-async function bind(server: Server, path: string): Promise<void> {
-  if (Buffer.byteLength(path) > maxPathBytes)
-    throw new EntropyError('ERR_LISTEN', `socket path: at most ${maxPathBytes} bytes: ${path}`);
-  const listening = once(server, 'listening');
-  server.listen({ path, backlog });
-  await listening;
-}
-
-/** A socket file of ours: a stale one is replaced, a live one is not. */
-async function open(server: Server, path: string, mode: number): Promise<void> {
-  await bind(server, path).catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EADDRINUSE') throw error;
-    await removeStaleSocket(path);
-    await bind(server, path);
-  });
-  await chmod(path, mode);
-}
-
-/** A socket that was passed; listen(2) once more sets nothing but the backlog. */
-async function takeOver(server: Server, fd: number): Promise<void> {
-  const listening = once(server, 'listening');
-  server.listen({ fd, backlog });
-  await listening;
-  // node:net knows the address of a TCP socket, and of no other that was passed.
-  if (server.address() !== null)
-    throw new EntropyError('ERR_LISTEN', `descriptor ${fd}: want a Unix socket, not a network's`);
-}
-
-function listenError(path: string, error: NodeJS.ErrnoException): EntropyError {
-  const reason =
-    error.code === 'EACCES'
-      ? `permission denied, or ${dirname(path)} does not exist`
-      : error.message;
-  return new EntropyError('ERR_LISTEN', `cannot listen on ${path}: ${reason}`, { cause: error });
-}
-
-/** Connections over the limits that may stay to read what they are told, and for how long. */
-const maxTurnedAway = 64;
-const turnAwayMs = 500;
-let turnedAway = 0;
-
 /**
- * What a connection over the limits is told before it is closed, with id 0: it has asked nothing. Its
- * request may still be on the way, and would fail with EPIPE if the socket were closed, before the
- * client has read why: so it is let in, and dropped.
- */
-async function turnAway(socket: Socket, { counters }: ConnectionContext): Promise<void> {
-  const { refusal } = await import('./methods.js');
-  counters.connectionsRefused++;
-  const error = new EntropyError('ERR_BUSY', 'too many connections; try again later');
-  socket.end(refusal(0, error, counters));
-  if (turnedAway >= maxTurnedAway) {
-    socket.destroySoon();
-    return;
-  }
-  turnedAway++;
-  const deadline = setTimeout(() => socket.destroy(), turnAwayMs);
-  socket.on('close', () => {
-    turnedAway--;
-    clearTimeout(deadline);
-  });
-  // Half-open sockets end with their second half.
-  socket.resume();
-}
-
-/**
- * Listens on a Unix socket: one of its own, or one that was passed.
+ * Listens on a Unix socket: one of its own, or one that is open already.
  * @throws EntropyError `ERR_LISTEN`
  */
 export async function listen(
@@ -125,8 +67,8 @@ export async function listen(
   const { path, mode, fd: passed, addon, adminRule } = options;
   const { counters, limits, users } = context;
   const connections = new Map<Socket, Connection>();
-  let staticRead = false;
-  // Half-open: a client may end its side and still wants its answers.
+  let sharedBuffer = false;
+  // Half-open: a client may end its side and still gets its responses.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (accepted) => {
     accepted.on('error', () => {});
     const peer = identify(accepted, addon, adminRule?.());
@@ -139,7 +81,9 @@ export async function listen(
     counters.connections++;
     counters.connectionsOpen++;
     const receive: Receive = (input, size) => connection.receive(input, size);
-    const socket = staticRead ? adopt(accepted, server, receive) : readPlainly(accepted, receive);
+    const socket = sharedBuffer
+      ? readIntoSharedBuffer(accepted, server, receive)
+      : readByDataEvents(accepted, receive);
     const fd = descriptor(socket);
     const connection = new Connection(
       addon === undefined || fd === undefined
@@ -161,17 +105,17 @@ export async function listen(
     socket.resume();
   });
   try {
-    await (passed === undefined ? open(server, path, mode) : takeOver(server, passed));
-    // The first connections do without, and need not wait for it.
-    void (options.staticRead ?? sleep(selfTestDelayMs).then(staticReadWorks)).then((works) => {
-      staticRead = works;
-    });
+    await (passed === undefined ? bind(server, path, mode) : takeOver(server, passed));
   } catch (error) {
     server.close();
     throw error instanceof EntropyError ? error : listenError(path, error as NodeJS.ErrnoException);
   }
+  // The first connections are served without it rather than wait for the self-test.
+  void (options.sharedBuffer ?? sleep(selfTestDelayMs).then(sharedBufferWorks)).then((works) => {
+    sharedBuffer = works;
+  });
   const sweep = setInterval(() => {
-    const now = performance.now();
+    const now = context.now();
     for (const connection of connections.values()) connection.sweep(now);
     users.sweep();
   }, sweepIntervalMs).unref();
@@ -186,10 +130,73 @@ export async function listen(
       for (const connection of connections.values()) connection.finish();
       const deadline = setTimeout(() => {
         for (const socket of connections.keys()) socket.destroy();
-      }, closeGraceMs);
+      }, options.closeGraceMs ?? defaultCloseGraceMs);
       await closed;
       clearTimeout(deadline);
       clearInterval(sweep);
     },
   };
+}
+
+/** Binds to a path. A stale socket file there is replaced, a live one is not. */
+async function bind(server: Server, path: string, mode: number): Promise<void> {
+  if (Buffer.byteLength(path) > maxPathBytes)
+    throw new EntropyError('ERR_LISTEN', `socket path: at most ${maxPathBytes} bytes: ${path}`);
+  await start(server, { path, backlog }).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE') throw error;
+    await removeStaleSocket(path);
+    await start(server, { path, backlog });
+  });
+  await chmod(path, mode);
+}
+
+/** Serves a socket that is open already; a second listen(2) only sets the backlog. */
+async function takeOver(server: Server, fd: number): Promise<void> {
+  await start(server, { fd, backlog });
+  // For a passed socket, node:net knows an address only if it is TCP.
+  if (server.address() !== null)
+    throw new EntropyError('ERR_LISTEN', `descriptor ${fd}: want a Unix socket, not a network's`);
+}
+
+async function start(server: Server, where: object): Promise<void> {
+  const listening = once(server, 'listening');
+  server.listen(where);
+  await listening;
+}
+
+function listenError(path: string, error: NodeJS.ErrnoException): EntropyError {
+  const reason =
+    error.code === 'EACCES'
+      ? `permission denied, or ${dirname(path)} does not exist`
+      : error.message;
+  return new EntropyError('ERR_LISTEN', `cannot listen on ${path}: ${reason}`, { cause: error });
+}
+
+/** Refused connections that may stay to read the refusal, and for how long. */
+const maxTurnedAway = 64;
+const turnAwayMs = 500;
+let turnedAway = 0;
+
+/**
+ * Refuses a connection over the limits, with id 0 because it has not requested anything. Its first
+ * request may be on the way: if the socket were closed at once, the client's write would fail with
+ * EPIPE before it has read why. So the request is read and dropped.
+ */
+async function turnAway(socket: Socket, { counters }: ConnectionContext): Promise<void> {
+  const { errorResponse } = await import('./methods.js');
+  counters.connectionsRefused++;
+  const error = new EntropyError('ERR_BUSY', 'too many connections; try again later');
+  socket.end(errorResponse(0, error, counters));
+  if (turnedAway >= maxTurnedAway) {
+    socket.destroySoon();
+    return;
+  }
+  turnedAway++;
+  const deadline = setTimeout(() => socket.destroy(), turnAwayMs);
+  socket.on('close', () => {
+    turnedAway--;
+    clearTimeout(deadline);
+  });
+  // A half-open socket ends when its other half does.
+  socket.resume();
 }

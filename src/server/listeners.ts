@@ -1,4 +1,4 @@
-/** The daemon's sockets as the configuration has them, also after a reload. */
+/** The daemon's sockets: those that the configuration names, also after a reload. */
 import { chmod, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EntropyError } from '../common/errors.js';
@@ -9,32 +9,23 @@ import type { ConnectionContext } from './context.js';
 import { listen, type SocketServer } from './listener.js';
 import type { AdminRule } from './users.js';
 
-/** The socket's folder may be new, and is then the daemon's alone to write to. */
-async function makeFolder(socketPath: string): Promise<void> {
-  await mkdir(dirname(socketPath), { recursive: true, mode: 0o755 }).catch((cause: Error) => {
-    throw new EntropyError('ERR_LISTEN', `cannot make the socket's folder: ${cause.message}`, {
-      cause,
-    });
-  });
-}
-
 type Entries = ReadonlyMap<string, ListenConfig>;
 
 export interface ListenersOptions {
   context: ConnectionContext;
   addon: Addon | undefined;
-  /** What makes an administrator, where a listener has them. */
+  /** Who is an administrator, on listeners that have them. */
   adminRule: () => AdminRule;
-  /** Opened by the service manager: served from the first `set` to the end. */
+  /** Opened by the service manager: served from the first `set` until the end. */
   passed?: readonly PassedSocket[] | undefined;
 }
 
 export class Listeners {
   readonly #options: ListenersOptions;
   readonly #servers = new Map<string, SocketServer>();
-  /** By path, or by number where that cannot be told. */
+  /** Descriptors by path, or by a name if the path is unknown. */
   readonly #passed: ReadonlyMap<string, number>;
-  /** Not listening any more, with connections that are still served. */
+  /** No longer listening, but with connections that are still served. */
   readonly #stopped: SocketServer[] = [];
   #entries: Entries = new Map();
 
@@ -45,15 +36,16 @@ export class Listeners {
     );
   }
 
+  /** Where it listens now. */
   get paths(): string[] {
     return [...this.#servers.keys()];
   }
 
   /**
-   * Listens on new paths and stops where a path is gone; connections stay. Sockets that were passed
-   * stay too, whatever their mode; those that no entry names have no administrators, unless there
-   * is no entry at all.
-   * @throws EntropyError `ERR_LISTEN`, and nothing has changed
+   * Listens on new paths and stops on removed ones; connections stay. Passed sockets stay as well,
+   * with their mode. A passed socket that no entry names has no administrators, unless there is no
+   * entry at all.
+   * @throws EntropyError `ERR_LISTEN`; nothing has changed then
    */
   async set(entries: readonly ListenConfig[]): Promise<void> {
     const next = new Map(entries.map((entry) => [entry.path, entry]));
@@ -61,7 +53,7 @@ export class Listeners {
     try {
       for (const [path, fd] of this.#passed)
         if (!this.#servers.has(path)) added.set(path, await this.#serve(path, next, { fd }));
-      // Without the addon no path of theirs is known, and any entry may be one of them.
+      // Without the addon the paths of passed sockets are unknown, and any entry may be one of them.
       const own = this.#passed.size > 0 && this.#options.addon === undefined ? [] : next.values();
       for (const { path, mode } of own) {
         if (this.#passed.has(path)) continue;
@@ -83,11 +75,11 @@ export class Listeners {
   }
 
   async #listen(path: string, next: Entries, mode: number): Promise<SocketServer> {
-    await makeFolder(path);
+    await makeDirectory(path);
     return this.#serve(path, next, { mode });
   }
 
-  /** @param next holds until `set` has ended: whoever waited on a passed socket comes before that */
+  /** @param next in force until `set` has ended: clients may already wait on a passed socket */
   #serve(
     path: string,
     next: Entries,
@@ -101,9 +93,18 @@ export class Listeners {
     return listen({ path, mode, fd, addon, adminRule: rule }, context);
   }
 
-  /** Answers what was read (at most 5 s), then ends all connections. */
+  /** Answers what was read (for at most 5 s), then ends all connections. */
   async close(): Promise<void> {
     const servers = [...this.#servers.values(), ...this.#stopped];
     await Promise.all(servers.map((server) => server.close()));
   }
+}
+
+/** Creates the socket's directory if it does not exist. Only the daemon's user may write to it. */
+async function makeDirectory(socketPath: string): Promise<void> {
+  await mkdir(dirname(socketPath), { recursive: true, mode: 0o755 }).catch((cause: Error) => {
+    throw new EntropyError('ERR_LISTEN', `cannot make the socket's folder: ${cause.message}`, {
+      cause,
+    });
+  });
 }

@@ -1,171 +1,23 @@
-/** What the daemon answers to every method but the fixed form of `random`. */
-
+/** Handles every request except fixed-layout `random`. Loaded on first use. */
 import { EntropyError, errorCode } from '../common/errors.js';
 import { decodeRequest, encodeError, encodeResult } from '../rpc/msgpack.js';
-import {
-  type DaemonStatus,
-  maxRandomSize,
-  protocolVersion,
-  type Request,
-} from '../rpc/protocol.js';
+import { maxRandomSize, protocolVersion, type Request, type Results } from '../rpc/protocol.js';
 import type { Counters } from './activity.js';
 import type { ServiceContext } from './context.js';
 import { daemonMetrics } from './metrics.js';
 import type { Peer } from './users.js';
 
-/** A `random` that the connection serves in its turn. */
-export interface RandomRequest {
-  size: number;
-  predictionResistance: boolean;
-}
-
-/** A name that a client sent, for a message to it. */
-function shown(name: string): string {
-  return JSON.stringify(name.slice(0, 32));
-}
-
-function checkedSize(size: unknown): number {
-  if (Number.isInteger(size) && (size as number) >= 1 && (size as number) <= maxRandomSize)
-    return size as number;
-  throw new EntropyError('ERR_LENGTH', `size: want an integer of 1 to ${maxRandomSize} bytes`);
-}
-
-/** Checks `[n]` or `[n, {predictionResistance}]`. */
-export function randomRequest(params: readonly unknown[]): RandomRequest {
-  const [size, options = {}] = params;
-  if (params.length === 0)
-    throw new EntropyError('ERR_LENGTH', `size is missing: want 1 to ${maxRandomSize} bytes`);
-  const wanted = checkedSize(size);
-  if (params.length > 2) throw new EntropyError('ERR_PARAMS', 'random takes [size] or [size, map]');
-  if (
-    options === null ||
-    typeof options !== 'object' ||
-    Array.isArray(options) ||
-    ArrayBuffer.isView(options)
-  )
-    throw new EntropyError('ERR_PARAMS', 'options: want a map');
-  const { predictionResistance = false, ...unknown } = options as Record<string, unknown>;
-  const name = Object.keys(unknown)[0];
-  if (name !== undefined)
-    throw new EntropyError('ERR_PARAMS', `options: ${shown(name)} is not known`);
-  if (typeof predictionResistance !== 'boolean')
-    throw new EntropyError('ERR_PARAMS', 'predictionResistance: want true or false');
-  return { size: wanted, predictionResistance };
-}
-
-function health({ generator }: ServiceContext): unknown {
-  const { state, healthy, reason, sources } = generator.status();
-  return { state, healthy, reason, sources };
-}
-
-function status(context: ServiceContext): DaemonStatus {
-  const { generator, counters, limits, version, startedAt, transitions } = context;
-  return {
-    ...generator.status(),
-    version,
-    uptimeSeconds: Math.floor((Date.now() - startedAt) / 1000),
-    pid: process.pid,
-    node: process.versions.node,
-    openssl: process.versions.openssl,
-    connections: counters.connectionsOpen,
-    connectionsTotal: counters.connections,
-    requests: counters.requests,
-    randomBytes: counters.randomBytes,
-    errors: Object.fromEntries(counters.errors),
-    serving: counters.serving(),
-    transitions: transitions.last,
-    limits,
-  };
-}
-
-function selftest({ generator }: ServiceContext): unknown {
-  const passed = generator.selfTest();
-  const { state, reason, sources } = generator.status();
-  return { passed, state, reason, sources };
-}
-
-function reseed({ generator }: ServiceContext): unknown {
-  generator.reseed();
-  const { state, reason, reseeds } = generator.status();
-  return { state, reason, reseeds };
-}
-
-/** Raw samples for assessment: `[source, n]`. */
-async function noise({ generator }: ServiceContext, params: readonly unknown[]): Promise<unknown> {
-  const [source, size] = params;
-  if (params.length !== 2 || typeof source !== 'string')
-    throw new EntropyError('ERR_PARAMS', 'noise takes [source, size]');
-  return generator.noise(source, checkedSize(size));
-}
-
-type Method = (context: ServiceContext, params: readonly unknown[]) => unknown;
-
-const methods: Record<string, Method> = {
-  health,
-  status,
-  version: ({ version }) => ({ name: 'entropyd', version, protocol: protocolVersion }),
-  metrics: daemonMetrics,
-};
-
-const adminMethods: Record<string, Method> = { selftest, reseed, noise };
-
-const withParameters = new Set(['noise']);
-
-async function call(request: Request, context: ServiceContext, peer: Peer): Promise<unknown> {
-  const { method, params } = request;
-  const table = Object.hasOwn(adminMethods, method) ? adminMethods : methods;
-  if (!Object.hasOwn(table, method))
-    throw new EntropyError('ERR_METHOD', `there is no method ${shown(method)}`);
-  if (table === adminMethods && !peer.admin)
-    throw new EntropyError(
-      'ERR_FORBIDDEN',
-      `${method} is for administrators on a socket of theirs`,
-    );
-  if (params.length > 0 && !withParameters.has(method))
-    throw new EntropyError('ERR_PARAMS', `${method} takes no parameters`);
-  return table[method]?.(context, params);
-}
-
-/**
- * Answers any method but `random`.
- * @returns the encoded answer, an error's where the request is refused; never rejects
- */
-export async function answer(
-  request: Request,
-  context: ServiceContext,
-  peer: Peer,
-): Promise<Uint8Array> {
-  try {
-    return encodeResult(request.id, await call(request, context, peer));
-  } catch (error) {
-    return refusal(request.id, error, context.counters);
-  }
-}
-
-/**
- * The answer to a request that is refused. What is not ours is told as `ERR_INTERNAL` without its
- * text, which may say more than a client should know.
- */
-export function refusal(id: number, error: unknown, counters: Counters): Uint8Array {
-  const code = errorCode(error);
-  counters.error(code);
-  const message = error instanceof EntropyError ? error.message : 'internal error';
-  return encodeError(id, code, message);
-}
-
-// Messages of any shape but the fixed one: decoded, checked, answered. Loaded with the first.
-
-/** What becomes of a message, in its turn. */
+/** What a connection does about a message, in its turn. */
 export type Outcome =
-  /** Sent; with `last`, the connection ends behind it. */
-  | { kind: 'answer'; bytes: Uint8Array; last: boolean }
-  /** Random bytes, which do not exist before they can be sent. */
+  /** Sends `bytes`; with `last` the connection ends after them. */
+  | { kind: 'response'; bytes: Uint8Array; last: boolean }
+  /** Generates random bytes, which do not exist before they can be sent. */
   | { kind: 'random'; id: number; size: number; predictionResistance: boolean }
   | { kind: 'nothing' };
 
 /**
- * Handles one whole message that the scanner accepted; never rejects.
- * @param message a copy of its own
+ * Handles one whole message that the scanner accepted. Never rejects.
+ * @param message bytes that nobody else changes
  */
 export async function handle(
   message: Uint8Array,
@@ -180,28 +32,169 @@ export async function handle(
     context.counters.requests++;
     if (request.method === 'random')
       return { kind: 'random', id, ...randomRequest(request.params) };
-    return { kind: 'answer', bytes: await answer(request, context, peer), last: false };
+    return { kind: 'response', bytes: await respond(request, context, peer), last: false };
   } catch (error) {
     return refuse(id, error, context);
   }
 }
 
-/** Refuses requests whose bytes could not be had. */
+/** Refuses a request. An invalid message also ends the connection, because its end is unknown. */
+export function refuse(id: number, error: unknown, context: ServiceContext): Outcome {
+  const code = errorCode(error);
+  return {
+    kind: 'response',
+    bytes: errorResponse(id, error, context.counters),
+    last: code === 'ERR_MESSAGE' || code === 'ERR_TOO_LARGE',
+  };
+}
+
+/** Refuses several requests for the same reason. */
 export function refuseAll(
   ids: readonly number[],
   error: unknown,
   { counters }: ServiceContext,
 ): Outcome {
-  const bytes = Buffer.concat(ids.map((id) => refusal(id, error, counters)));
-  return { kind: 'answer', bytes, last: false };
+  const bytes = Buffer.concat(ids.map((id) => errorResponse(id, error, counters)));
+  return { kind: 'response', bytes, last: false };
 }
 
-/** Refuses a request; what is not a valid message ends the connection, for its end is not known. */
-export function refuse(id: number, error: unknown, context: ServiceContext): Outcome {
+/**
+ * Encodes and counts a refusal. An error that is not an EntropyError becomes `ERR_INTERNAL` without
+ * its message, which may say more than a client should know.
+ */
+export function errorResponse(id: number, error: unknown, counters: Counters): Uint8Array {
   const code = errorCode(error);
-  return {
-    kind: 'answer',
-    bytes: refusal(id, error, context.counters),
-    last: code === 'ERR_MESSAGE' || code === 'ERR_TOO_LARGE',
-  };
+  counters.error(code);
+  const message = error instanceof EntropyError ? error.message : 'internal error';
+  return encodeError(id, code, message);
+}
+
+/**
+ * Checks `[n]` or `[n, {predictionResistance}]`.
+ * @throws EntropyError `ERR_LENGTH`, `ERR_PARAMS`
+ */
+export function randomRequest(params: readonly unknown[]): {
+  size: number;
+  predictionResistance: boolean;
+} {
+  const [wanted, options = {}] = params;
+  if (params.length === 0)
+    throw new EntropyError('ERR_LENGTH', `size is missing: want 1 to ${maxRandomSize} bytes`);
+  const size = checkedSize(wanted);
+  if (params.length > 2) throw new EntropyError('ERR_PARAMS', 'random takes [size] or [size, map]');
+  if (
+    options === null ||
+    typeof options !== 'object' ||
+    Array.isArray(options) ||
+    ArrayBuffer.isView(options)
+  )
+    throw new EntropyError('ERR_PARAMS', 'options: want a map');
+  const { predictionResistance = false, ...unknown } = options as Record<string, unknown>;
+  const name = Object.keys(unknown)[0];
+  if (name !== undefined) throw new EntropyError('ERR_PARAMS', `unknown option ${printable(name)}`);
+  if (typeof predictionResistance !== 'boolean')
+    throw new EntropyError('ERR_PARAMS', 'predictionResistance: want true or false');
+  return { size, predictionResistance };
+}
+
+function checkedSize(size: unknown): number {
+  if (Number.isInteger(size) && (size as number) >= 1 && (size as number) <= maxRandomSize)
+    return size as number;
+  throw new EntropyError('ERR_LENGTH', `size: want an integer of 1 to ${maxRandomSize} bytes`);
+}
+
+/** A name that a client sent, shortened for an error message. */
+function printable(name: string): string {
+  return JSON.stringify(name.slice(0, 32));
+}
+
+/**
+ * Answers any method but `random`.
+ * @returns the encoded response, an error's if the request is refused; never rejects
+ */
+export async function respond(
+  request: Request,
+  context: ServiceContext,
+  peer: Peer,
+): Promise<Uint8Array> {
+  try {
+    return encodeResult(request.id, await call(request, context, peer));
+  } catch (error) {
+    return errorResponse(request.id, error, context.counters);
+  }
+}
+
+type Methods<Name extends keyof Results> = {
+  readonly [Each in Name]: (
+    context: ServiceContext,
+    params: readonly unknown[],
+  ) => Results[Each] | Promise<Results[Each]>;
+};
+
+const methods: Methods<'health' | 'status' | 'version' | 'metrics'> = {
+  health({ generator }) {
+    const { state, healthy, reason, sources } = generator.status();
+    return { state, healthy, reason, sources };
+  },
+  status: ({ generator, counters, limits, version, startedAt, transitions }) => ({
+    ...generator.status(),
+    version,
+    uptimeSeconds: Math.floor((Date.now() - startedAt) / 1000),
+    pid: process.pid,
+    node: process.versions.node,
+    openssl: process.versions.openssl,
+    connections: counters.connectionsOpen,
+    connectionsTotal: counters.connections,
+    requests: counters.requests,
+    randomBytes: counters.randomBytes,
+    errors: Object.fromEntries(counters.errors),
+    serving: counters.serving(),
+    transitions: transitions.last,
+    limits,
+  }),
+  version: ({ version }) => ({ name: 'entropyd', version, protocol: protocolVersion }),
+  metrics: daemonMetrics,
+};
+
+const adminMethods: Methods<'selftest' | 'reseed' | 'noise'> = {
+  selftest({ generator }) {
+    const passed = generator.selfTest();
+    const { state, reason, sources } = generator.status();
+    return { passed, state, reason, sources };
+  },
+  reseed({ generator }) {
+    generator.reseed();
+    const { state, reason, reseeds } = generator.status();
+    return { state, reason, reseeds };
+  },
+  noise({ generator }, params) {
+    const [source, size] = params;
+    if (params.length !== 2 || typeof source !== 'string')
+      throw new EntropyError('ERR_PARAMS', 'noise takes [source, size]');
+    return generator.noise(source, checkedSize(size));
+  },
+};
+
+async function call(
+  { method, params }: Request,
+  context: ServiceContext,
+  peer: Peer,
+): Promise<unknown> {
+  if (Object.hasOwn(methods, method)) {
+    if (params.length > 0) throw noParameters(method);
+    return methods[method as keyof typeof methods](context, params);
+  }
+  if (!Object.hasOwn(adminMethods, method))
+    throw new EntropyError('ERR_METHOD', `there is no method ${printable(method)}`);
+  if (!peer.admin)
+    throw new EntropyError(
+      'ERR_FORBIDDEN',
+      `${method} is for administrators on a socket with admin = true`,
+    );
+  if (params.length > 0 && method !== 'noise') throw noParameters(method);
+  return adminMethods[method as keyof typeof adminMethods](context, params);
+}
+
+function noParameters(method: string): EntropyError {
+  return new EntropyError('ERR_PARAMS', `${method} takes no parameters`);
 }

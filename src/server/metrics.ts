@@ -1,5 +1,4 @@
-/** The daemon's metrics: its counters, its limits and the generator's state as one page. */
-
+/** The daemon's Prometheus page: counters, limits and the state of the generator. */
 import { socketErrorCodes } from '../common/errors.js';
 import { type SourceReport, sourceStates } from '../common/package.js';
 import {
@@ -13,10 +12,10 @@ import type { Limits } from '../config/config.js';
 import { type Generator, type GeneratorStatus, generatorStates } from '../generator/interface.js';
 import type { Counters } from './activity.js';
 
-/** Prometheus' base unit of a share is a ratio; promtool takes no bits. */
+/** Entropy is reported as a ratio, Prometheus' base unit of a share: promtool rejects bits. */
 const bitsPerByte = 8;
 
-/** What the page tells of. */
+/** What the page reports. */
 export interface DaemonFigures {
   readonly counters: Counters;
   readonly generator: Pick<Generator, 'status'>;
@@ -24,7 +23,7 @@ export interface DaemonFigures {
 }
 
 /**
- * The daemon's page, as the method `metrics` answers it.
+ * The result of the method `metrics`.
  * @returns Prometheus text format 0.0.4
  */
 export async function daemonMetrics(figures: DaemonFigures): Promise<string> {
@@ -41,12 +40,12 @@ function addGenerator(page: MetricsPage, status: GeneratorStatus): void {
   const { state, healthy, memoryLocked, reseeds } = status;
   page.gauge(
     'entropyd_state',
-    '1 for the state that the generator is in, 0 for the others',
+    '1 for the current state of the generator, 0 for the others',
     enumeration('state', generatorStates, state),
   );
   page.gauge(
     'entropyd_healthy',
-    '1 if bytes are served from health-tested sources that are all there',
+    '1 only in state operational: every source present at start passes',
     Number(healthy),
   );
   page.gauge(
@@ -54,16 +53,16 @@ function addGenerator(page: MetricsPage, status: GeneratorStatus): void {
     "1 if the generator's buffers are locked in RAM",
     Number(memoryLocked),
   );
-  page.counter('entropyd_reseeds_total', 'Seeds of the DRBG, the first included', reseeds);
+  page.counter('entropyd_reseeds_total', 'Seeds of the DRBG, including the first', reseeds);
   page.gauge(
     'entropyd_requests_since_reseed',
     'Generates of the DRBG since its last seed',
     status.requestsSinceReseed,
   );
-  // What was never seeded has no age.
+  // A DRBG that was never seeded has no age.
   page.gauge(
     'entropyd_reseed_age_seconds',
-    "Time since the DRBG's last seed, by a clock that cannot be set",
+    "Time since the DRBG's last seed, by a monotonic clock",
     reseeds === 0 ? [] : status.secondsSinceReseed,
   );
 }
@@ -74,7 +73,7 @@ function addService(page: MetricsPage, { counters, limits }: DaemonFigures): voi
   page.counter('entropyd_connections_total', 'Connections accepted', counters.connections);
   page.counter(
     'entropyd_connections_refused_total',
-    'Connections closed at once, because there were too many',
+    'Connections refused because there were too many',
     counters.connectionsRefused,
   );
   page.counter('entropyd_requests_total', 'Requests of any method', counters.requests);
@@ -86,7 +85,7 @@ function addService(page: MetricsPage, { counters, limits }: DaemonFigures): voi
   );
   page.histogram(
     'entropyd_request_duration_seconds',
-    'Time from a read to its last write',
+    'Time from a socket read to the last write that it caused',
     counters.serving(),
   );
 }
@@ -94,14 +93,14 @@ function addService(page: MetricsPage, { counters, limits }: DaemonFigures): voi
 function addSources(page: MetricsPage, sources: readonly SourceReport[]): void {
   page.gauge(
     'entropyd_source_state',
-    '1 for the state that the noise source is in, 0 for the others',
+    '1 for the current state of the noise source, 0 for the others',
     sources.flatMap(({ name, state }) =>
       enumeration('state', sourceStates, state, { source: name }),
     ),
   );
-  const there = sources.filter(({ state }) => state !== 'absent');
+  const present = sources.filter(({ state }) => state !== 'absent');
   const each = (value: (source: SourceReport) => number) =>
-    there.map((source): [Labels, number] => [{ source: source.name }, value(source)]);
+    present.map((source): [Labels, number] => [{ source: source.name }, value(source)]);
   page.gauge(
     'entropyd_source_passing',
     '1 if the noise source passes its health tests',
@@ -109,17 +108,17 @@ function addSources(page: MetricsPage, sources: readonly SourceReport[]): void {
   );
   page.gauge(
     'entropyd_source_credited_entropy_ratio',
-    'Min-entropy credited to seeds, of the samples',
+    'Min-entropy credited to seeds, as a share of the sample size',
     each(({ creditedBitsPerByte }) => creditedBitsPerByte / bitsPerByte),
   );
   page.gauge(
     'entropyd_source_tested_entropy_ratio',
-    'Min-entropy that the health tests assume, of the samples',
+    'Min-entropy that the health tests assume, as a share of the sample size',
     each(({ testedBitsPerByte }) => testedBitsPerByte / bitsPerByte),
   );
   page.gauge(
     'entropyd_source_read_bytes_per_second',
-    'Speed of the noise source while it was being read',
+    'Speed of the noise source while it is read',
     each(({ bytesPerSecond }) => bytesPerSecond),
   );
   page.counter(
@@ -134,7 +133,7 @@ function addSources(page: MetricsPage, sources: readonly SourceReport[]): void {
   );
   page.counter(
     'entropyd_source_retries_total',
-    'Reads repeated, because they gave nothing or too little',
+    'Reads repeated because they returned nothing or too little',
     each(({ retries }) => retries),
   );
   page.counter(

@@ -1,54 +1,56 @@
-/** The buffers that answers are built in: locked memory, one for all writes that go out at once. */
+/** The buffers that responses are built in: chunks of locked memory, one for each write in progress. */
+import { chunkSize } from '../common/unix-socket.js';
 import type { Limits } from '../config/config.js';
 import type { Generator } from '../generator/interface.js';
 import type { User } from './users.js';
 
-/** Bytes that one write sends at most; larger writes were measured slower. */
-export const chunkSize = 128 * 1024;
-
-/** A buffer of locked memory, and a view of it. */
+/** A buffer of locked memory, and a view of all of it. */
 export interface Chunk {
   bytes: Buffer;
   view: DataView;
 }
 
-export function newChunk(generator: Generator, size: number): Chunk {
+/** A user's share of the output. */
+type Share = Pick<User, 'reserve' | 'unreserve'>;
+
+/** Allocates a chunk of zeros. */
+export function newChunk(generator: Pick<Generator, 'allocate'>, size: number): Chunk {
   const bytes = Buffer.from(generator.allocate(size).buffer);
   return { bytes, view: new DataView(bytes.buffer) };
 }
 
 /**
- * Lends chunks. One that the kernel takes whole comes back at once, so that most of the time there
- * is one.
+ * Hands out chunks of `chunkSize` bytes within the limits. A chunk that the kernel takes whole is
+ * released at once, so one chunk usually serves all connections.
  */
 export class OutputChunks {
-  readonly #generator: Generator;
+  readonly #generator: Pick<Generator, 'allocate'>;
   readonly #limits: Pick<Limits, 'unsentBytes'>;
   readonly #free: Chunk[] = [];
-  /** Bytes of the chunks that are not back. */
-  lent = 0;
+  /** Bytes of the chunks in use. */
+  acquiredBytes = 0;
 
-  /** @param limits read at every use, so that a reload changes it */
-  constructor(generator: Generator, limits: Pick<Limits, 'unsentBytes'>) {
+  /** @param limits read at every use, so a reload takes effect */
+  constructor(generator: Pick<Generator, 'allocate'>, limits: Pick<Limits, 'unsentBytes'>) {
     this.#generator = generator;
     this.#limits = limits;
   }
 
   /**
-   * A chunk of `chunkSize`, of zeros or of leftover headers, never of random bytes; undefined at the limit or the
-   * user's share of it.
+   * @returns a chunk that holds zeros or old headers, never random bytes; undefined at the limit of
+   *   all users or of this one
    */
-  take(user: User): Chunk | undefined {
-    if (this.lent + chunkSize > this.#limits.unsentBytes || !user.takeRoom(chunkSize))
+  acquire(user: Share): Chunk | undefined {
+    if (this.acquiredBytes + chunkSize > this.#limits.unsentBytes || !user.reserve(chunkSize))
       return undefined;
-    this.lent += chunkSize;
+    this.acquiredBytes += chunkSize;
     return this.#free.pop() ?? newChunk(this.#generator, chunkSize);
   }
 
-  /** Takes a chunk back that `user` took and whose random bytes have been wiped. */
-  give(chunk: Chunk, user: User): void {
-    this.lent -= chunkSize;
-    user.giveRoom(chunkSize);
+  /** Takes back a chunk that `user` acquired. Its random bytes MUST have been wiped. */
+  release(chunk: Chunk, user: Share): void {
+    this.acquiredBytes -= chunkSize;
+    user.unreserve(chunkSize);
     if (this.#free.length === 0) this.#free.push(chunk);
   }
 }

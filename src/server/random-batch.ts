@@ -1,89 +1,97 @@
 /**
- * One generate for several connections. Where reads of more than one come in a turn of the event
- * loop, small answers wait for the turn's end and are made together, then sent: fewer generates, and
- * fewer switches to the clients between them. Nothing random is kept for it: the generate comes
- * after all the reads.
+ * How connections share the event loop. Small requests that arrive in one turn share one generate,
+ * and large responses take turns.
  */
-
 import type { Generator } from '../generator/interface.js';
-import type { Counters } from './activity.js';
+import type { Clock, Counters } from './activity.js';
 import { type Chunk, newChunk } from './output-chunks.js';
 import { RandomRun } from './random-run.js';
 
-/** Bytes of all answers together: what SP 800-90A 10.2.1 has as the most of one generate. */
+/** Bytes of all responses in a batch: the most that one generate may return (SP 800-90A 10.2.1). */
 const batchSize = 64 * 1024;
 
-/** Reads of two connections so close are of one turn, or of a daemon so busy that one comes soon. */
+/**
+ * Reads of two connections this close belong to one turn of the event loop, or to a daemon so busy
+ * that another read is about to come; milliseconds.
+ */
 const closeMs = 0.02;
 
-/** Turns in a row with a single read, after which reads are answered at once again. */
-const maxLonely = 8;
+/** After so many turns in a row with a single read, reads are answered at once again. */
+const maxSingleReads = 8;
 
-/** A connection, as far as it matters here. */
-export interface Member {
-  /** Sends [at, at + size) and leaves nothing random there. Does not throw, as the other does not. */
+/** A connection whose requests may join a batch. Neither method may throw. */
+export interface BatchMember {
+  /** Sends [at, at + size) and leaves nothing random there. */
   sendBatched(bytes: Uint8Array, at: number, size: number): void;
-  /** There are no bytes for these requests. */
+  /** No bytes could be generated for these requests. */
   failBatched(ids: readonly number[], error: unknown): void;
 }
 
+/**
+ * One generate for several connections. If more than one connection is read in a turn of the event
+ * loop, small responses wait for the end of the turn, are generated together and then sent: fewer
+ * generates, and fewer switches to the clients in between. No random bytes are kept for it: the
+ * generate comes after all the reads.
+ */
 export class RandomBatch {
   readonly #generator: Generator;
   readonly #counters: Counters;
+  readonly #now: Clock;
   readonly #requests = new RandomRun();
-  readonly #members: Member[] = [];
-  /** Where each member's requests end among all. */
+  readonly #members: BatchMember[] = [];
+  /** For each member, the end of its requests among all. */
   readonly #ends: number[] = [];
   #chunk: Chunk | undefined;
   #startedAt = 0;
-  /** Members go on with what they have; none of that may join those that are being answered. */
+  /** Members continue with what they have; none of that may join the batch that is being sent. */
   #answering = false;
-  /** The last read. */
-  #reader: Member | undefined;
-  #readAt = 0;
-  #lonely = maxLonely;
+  #lastReader: BatchMember | undefined;
+  #lastReadAt = 0;
+  #singleReads = maxSingleReads;
   readonly #answerAll = () => this.answerNow();
 
-  constructor(generator: Generator, counters: Counters) {
+  constructor(generator: Generator, counters: Counters, now: Clock) {
     this.#generator = generator;
     this.#counters = counters;
+    this.#now = now;
   }
 
   /**
-   * Takes note of a read, from which is told whether it is worth to wait for others.
-   * @param now by `performance.now()`
+   * Observes a read, to decide whether waiting for others is worthwhile.
+   * @param now time of the read
    */
-  noteRead(reader: Member, now: number): void {
-    if (reader !== this.#reader && now - this.#readAt < closeMs) this.#lonely = 0;
-    this.#reader = reader;
-    this.#readAt = now;
+  observeRead(reader: BatchMember, now: number): void {
+    if (reader !== this.#lastReader && now - this.#lastReadAt < closeMs) this.#singleReads = 0;
+    this.#lastReader = reader;
+    this.#lastReadAt = now;
   }
 
   /**
-   * Takes over a run of a connection that noted its read.
-   * @param run no answer of it is left for a later chunk
-   * @returns false where it is to be answered at once; else one of the member's methods is called
+   * Takes over a run of requests of a connection whose read was just observed.
+   * @param run leaves nothing for later chunks
+   * @returns false if the run is to be answered at once; otherwise one method of the member is
+   *   called later
    */
-  take(member: Member, run: RandomRun): boolean {
-    if (this.#answering || this.#lonely >= maxLonely) return false;
+  take(member: BatchMember, run: RandomRun): boolean {
+    if (this.#answering || this.#singleReads >= maxSingleReads) return false;
     if (!this.#requests.append(run, batchSize)) return false;
     this.#members.push(member);
     this.#ends.push(this.#requests.count);
     if (this.#members.length === 1) {
-      this.#startedAt = this.#readAt;
+      this.#startedAt = this.#lastReadAt;
       setImmediate(this.#answerAll);
     }
     return true;
   }
 
-  /** Does not wait for the end of the turn. */
+  /** Answers what has been taken, without waiting for the end of the turn. */
   answerNow(): void {
     if (this.#members.length > 0 && !this.#answering) this.#answer();
   }
 
   #answer(): void {
     const requests = this.#requests;
-    this.#lonely = this.#members.length === 1 ? this.#lonely + 1 : 0;
+    this.#singleReads = this.#members.length === 1 ? this.#singleReads + 1 : 0;
     this.#answering = true;
     this.#chunk ??= newChunk(this.#generator, batchSize);
     const { bytes, view } = this.#chunk;
@@ -99,7 +107,7 @@ export class RandomBatch {
     } catch (error) {
       this.#forEach((member, from, to) => member.failBatched(requests.ids(from, to), error));
     }
-    const seconds = (performance.now() - this.#startedAt) / 1000;
+    const seconds = (this.#now() - this.#startedAt) / 1000;
     for (const _ of this.#members) this.#counters.served(seconds);
     this.#members.length = 0;
     this.#ends.length = 0;
@@ -107,32 +115,33 @@ export class RandomBatch {
     this.#answering = false;
   }
 
-  /** Calls with each member and its requests, [from, to) of all. */
-  #forEach(visit: (member: Member, from: number, to: number) => void): void {
+  /** Calls `visit` for each member and its requests, [from, to) of all. */
+  #forEach(visit: (member: BatchMember, from: number, to: number) => void): void {
     let from = 0;
     for (let i = 0; i < this.#members.length; i++) {
       const to = this.#ends[i] as number;
-      visit(this.#members[i] as Member, from, to);
+      visit(this.#members[i] as BatchMember, from, to);
       from = to;
     }
   }
 }
 
-// Turns of connections that have much to send: one in each turn of the event loop, so that what
-// others ask meanwhile waits for one large piece at most, however many such connections there are.
-
-export class Turns {
-  readonly #batch: RandomBatch;
+/**
+ * Fair scheduling: one large write per event-loop turn, so small requests wait for at most one,
+ * however many connections have much to send.
+ */
+export class TurnQueue {
+  readonly #batch: Pick<RandomBatch, 'answerNow'>;
   readonly #waiting: (() => void)[] = [];
   readonly #next = () => this.#runNext();
 
-  /** @param batch comes first: its answers are small */
-  constructor(batch: RandomBatch) {
+  /** @param batch goes first in each turn: its responses are small */
+  constructor(batch: Pick<RandomBatch, 'answerNow'>) {
     this.#batch = batch;
   }
 
-  /** Calls `turn` behind those that wait already, never at once. */
-  wait(turn: () => void): void {
+  /** Calls `turn` after those already waiting, and never synchronously. */
+  enqueue(turn: () => void): void {
     if (this.#waiting.push(turn) === 1) setImmediate(this.#next);
   }
 

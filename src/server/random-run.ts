@@ -1,31 +1,38 @@
 /**
- * Consecutive `random` requests of the fixed shape, and where their answers go: the hot path. One
- * generate fills the payloads' places and the headers' between them, which are written over it.
+ * A run of consecutive fixed-layout `random` requests, and where their responses go. Hot path: one
+ * generate fills the whole output, then the headers are written over their places in it.
  */
+import { chunkSize } from '../common/unix-socket.js';
 import {
-  answerHeaderSize,
-  fixed,
-  maxAnswerHeaderSize,
+  maxResponseHeaderSize,
+  type RandomFields,
   readRandomRequest,
-  writeAnswerHeader,
+  responseHeaderSize,
+  writeResponseHeader,
 } from '../rpc/protocol.js';
-import { chunkSize } from './output-chunks.js';
 
-/** The smallest answers that begin in one chunk. */
-const capacity = Math.ceil(chunkSize / (answerHeaderSize(1) + 1));
+/** As many of the smallest responses as begin in one chunk. */
+const capacity = Math.ceil(chunkSize / (responseHeaderSize(1) + 1));
 
+/**
+ * One object serves all connections: making one per read would cost more than the read. Its contents
+ * hold until the next `collect` or `single`, so they are used before another connection is served.
+ */
 export class RandomRun {
   readonly #ids = new Uint32Array(capacity);
   readonly #sizes = new Uint32Array(capacity);
-  /** Requests. */
+  readonly #request: RandomFields = { id: 0, size: 0 };
+  /** Requests in the run. */
   count = 0;
-  /** Where the input goes on behind the first of them, and behind all. */
+  /** End of the first request in the input. */
   firstEnd = 0;
+  /** End of the last request in the input. */
   end = 0;
-  /** Of the output, bytes: all of it, and without the headers. */
+  /** Bytes of output in this chunk, headers included. */
   size = 0;
+  /** Random bytes in this chunk. */
   payload = 0;
-  /** Bytes of the last answer that are for later chunks. */
+  /** Random bytes of the last response that are left for later chunks. */
   left = 0;
 
   get firstId(): number {
@@ -33,38 +40,39 @@ export class RandomRun {
   }
 
   /**
-   * Takes requests from [at, end) as long as their answers begin in one chunk.
-   * @param view has `requestSlack` readable bytes behind `end`
-   * @param allowance bytes that may be asked for; the request that uses it up is the last
+   * Takes requests from [at, end) as long as their responses begin in one chunk.
+   * @param view has `requestSlack` readable bytes past `end`
+   * @param allowance random bytes that may be requested; the request that exhausts it is the last
    */
   collect(view: DataView, at: number, end: number, allowance: number): void {
-    // In local variables: fields would be loaded and stored for every request.
+    // Local variables: fields would be loaded and stored for every request.
     const ids = this.#ids;
     const sizes = this.#sizes;
+    const request = this.#request;
     let count = 0;
     let firstEnd = 0;
     let next = at;
     let size = 0;
     let payload = 0;
-    while (size < chunkSize - maxAnswerHeaderSize && payload < allowance) {
-      const behind = readRandomRequest(view, next, end);
-      if (behind === 0) break;
-      if (count === 0) firstEnd = behind;
-      ids[count] = fixed.id;
-      sizes[count] = fixed.size;
+    while (size < chunkSize - maxResponseHeaderSize && payload < allowance) {
+      const requestEnd = readRandomRequest(view, next, end, request);
+      if (requestEnd === 0) break;
+      if (count === 0) firstEnd = requestEnd;
+      ids[count] = request.id;
+      sizes[count] = request.size;
       count++;
-      next = behind;
-      payload += fixed.size;
-      size += answerHeaderSize(fixed.size) + fixed.size;
+      next = requestEnd;
+      payload += request.size;
+      size += responseHeaderSize(request.size) + request.size;
     }
     this.#set(count, firstEnd, next, size, payload);
   }
 
-  /** One request that came in another shape and ends at `at`. */
-  single(id: number, size: number, at: number): void {
+  /** Becomes a run of one request, which came in another layout and ends at `end`. */
+  single(id: number, size: number, end: number): void {
     this.#ids[0] = id;
     this.#sizes[0] = size;
-    this.#set(1, at, at, answerHeaderSize(size) + size, size);
+    this.#set(1, end, end, responseHeaderSize(size) + size, size);
   }
 
   #set(count: number, firstEnd: number, end: number, size: number, payload: number): void {
@@ -77,10 +85,10 @@ export class RandomRun {
   }
 
   /**
-   * Adds the requests of another run behind these.
-   * @param run nothing of its last answer is left for later chunks
-   * @param room bytes that all answers may have
-   * @returns false, and nothing is added, where they have more
+   * Appends the requests of another run.
+   * @param run leaves nothing for later chunks
+   * @param room bytes that all responses together may take
+   * @returns false if they would take more; nothing is appended then
    */
   append(run: RandomRun, room: number): boolean {
     if (this.size + run.size > room) return false;
@@ -98,15 +106,15 @@ export class RandomRun {
     this.#set(0, 0, 0, 0, 0);
   }
 
-  /** The requests [from, to). */
+  /** Ids of the requests [from, to), in a new array. */
   ids(from: number, to: number): readonly number[] {
     return Array.from(this.#ids.subarray(from, to));
   }
 
   /**
-   * Writes headers of answers into the output, over what was generated there.
-   * @param at where the answer to request `from` begins
-   * @returns where the answer to request `to` begins
+   * Writes response headers over the generated bytes.
+   * @param at where the response to request `from` begins
+   * @returns where the response to request `to` begins
    */
   writeHeaders(view: DataView, at = 0, from = 0, to = this.count): number {
     const ids = this.#ids;
@@ -114,11 +122,8 @@ export class RandomRun {
     let next = at;
     for (let i = from; i < to; i++) {
       const size = sizes[i] as number;
-      next = writeAnswerHeader(view, next, ids[i] as number, size) + size;
+      next = writeResponseHeader(view, next, ids[i] as number, size) + size;
     }
     return next;
   }
 }
-
-/** One for all connections: what it holds is used before anyone else has a turn. */
-export const run = new RandomRun();

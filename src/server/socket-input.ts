@@ -1,8 +1,8 @@
 /**
- * Reading connections into one buffer that all of them share, instead of a new one for every read:
- * less work a request, and fewer copies of what clients sent. It rests on two fields of node:net that
- * are not documented, so it is used only where `staticReadWorks` has seen it work in this process;
- * elsewhere the 'data' event serves.
+ * Reads all connections into one shared buffer instead of a new buffer per read: less work per
+ * request, and fewer copies of what clients sent. Everything here that node:net does not document is
+ * used only after `sharedBufferWorks` has seen it work in this process; otherwise the documented
+ * 'data' event serves.
  */
 import { once } from 'node:events';
 import {
@@ -16,63 +16,103 @@ import {
 import { setTimeout } from 'node:timers/promises';
 import { requestSlack } from '../rpc/protocol.js';
 
-// Bytes that a client sent, with the room behind them that the decoder of `random` may look into.
-
-export class Input {
+/** Received bytes, followed by the slack that the decoder of `random` may read. */
+export class ReceiveBuffer {
   readonly bytes: Buffer;
   readonly view: DataView;
 
-  /** @param size bytes of room */
+  /** @param size bytes of room, without the slack */
   constructor(size: number) {
     this.bytes = Buffer.allocUnsafeSlow(size + requestSlack);
     this.view = new DataView(this.bytes.buffer);
   }
 
-  /** A copy of `parts`, one behind the other. */
-  static of(...parts: readonly Uint8Array[]): Input {
-    const input = new Input(parts.reduce((size, part) => size + part.length, 0));
+  /** Copies `parts`, one after another, into a new buffer. */
+  static of(...parts: readonly Uint8Array[]): ReceiveBuffer {
+    const buffer = new ReceiveBuffer(parts.reduce((size, part) => size + part.length, 0));
     let at = 0;
     for (const part of parts) {
-      input.bytes.set(part, at);
+      buffer.bytes.set(part, at);
       at += part.length;
     }
-    return input;
+    return buffer;
   }
 }
 
-/** What libuv reads at most at a time. */
-const bufferSize = 64 * 1024;
+const nothing = new ReceiveBuffer(0);
 
-/** Takes what a read brought: [0, size) of `input`, which the next read overwrites. */
-export type Receive = (input: Input, size: number) => void;
+/** What a connection has received and not taken yet: [at, end) of `buffer`. */
+export class PendingInput {
+  buffer = nothing;
+  at = 0;
+  end = 0;
 
-/** The undocumented fields: the connection itself, and the server that counts it. */
-interface Internals {
-  _handle: unknown;
-  _server: Server | null;
+  get empty(): boolean {
+    return this.at === this.end;
+  }
+
+  /** Appends [0, size) of `read`, which is borrowed until `keep`. */
+  append(read: ReceiveBuffer, size: number): void {
+    if (this.empty) {
+      this.buffer = read;
+      this.end = size;
+    } else {
+      const before = this.buffer.bytes.subarray(this.at, this.end);
+      this.buffer = ReceiveBuffer.of(before, read.bytes.subarray(0, size));
+      this.end += size - this.at;
+    }
+    this.at = 0;
+  }
+
+  /** Copies what is left of `read`, so that its owner may overwrite it. */
+  keep(read: ReceiveBuffer): void {
+    if (this.empty) this.buffer = nothing;
+    else if (this.buffer === read) {
+      this.buffer = ReceiveBuffer.of(read.bytes.subarray(this.at, this.end));
+      this.end -= this.at;
+      this.at = 0;
+    }
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    this.at = this.end;
+  }
 }
 
-const shared = new Input(bufferSize);
+/** Takes what a read returned: [0, size) of `input`, which the next read overwrites. */
+export type Receive = (input: ReceiveBuffer, size: number) => void;
+
+/** Most bytes that libuv reads at a time. */
+const maxReadSize = 64 * 1024;
+
+const shared = new ReceiveBuffer(maxReadSize);
 
 /**
- * Reads a connection the documented way, through the same buffer.
+ * Reads a connection as documented, through the same buffer.
  * @param receive called for every read
  */
-export function readPlainly(socket: Socket, receive: Receive): Socket {
+export function readByDataEvents(socket: Socket, receive: Receive): Socket {
   return socket.on('data', (data) => {
-    const input = data.length <= bufferSize ? shared : new Input(data.length);
+    const input = data.length <= maxReadSize ? shared : new ReceiveBuffer(data.length);
     input.bytes.set(data);
     receive(input, data.length);
   });
 }
 
+/** Undocumented fields of node:net: the connection's handle, and the server that counts it. */
+interface Internals {
+  _handle: { fd?: unknown } | null;
+  _server: Server | null;
+}
+
 /**
  * Takes over a connection that a server accepted with `pauseOnConnect`.
  * @param receive called for every read
- * @returns the socket to use instead of `accepted`, half-open; it reads from the next turn of the
- *   event loop on, and reports the end after `resume()`
+ * @returns the half-open socket to use instead of `accepted`; it reads from the next turn of the
+ *   event loop on, and emits 'end' after `resume()`
  */
-export function adopt(accepted: Socket, server: Server, receive: Receive): Socket {
+export function readIntoSharedBuffer(accepted: Socket, server: Server, receive: Receive): Socket {
   const from = accepted as unknown as Internals;
   const options: SocketConstructorOpts & { handle: unknown; onread: OnReadOpts } = {
     handle: from._handle,
@@ -80,7 +120,7 @@ export function adopt(accepted: Socket, server: Server, receive: Receive): Socke
     writable: true,
     allowHalfOpen: true,
     onread: {
-      buffer: shared.bytes.subarray(0, bufferSize),
+      buffer: shared.bytes.subarray(0, maxReadSize),
       callback(size) {
         receive(shared, size);
         return true;
@@ -90,55 +130,33 @@ export function adopt(accepted: Socket, server: Server, receive: Receive): Socke
   from._handle = null;
   from._server = null;
   const socket = new Socket(options);
-  // close() and getConnections() of the server go by this.
+  // close() and getConnections() of the server rely on this.
   (socket as unknown as Internals)._server = server;
   return socket;
+}
+
+/**
+ * The file descriptor of a connection, which node:net does not document.
+ * @returns undefined if there is none; after the socket is destroyed the number may be another's
+ */
+export function descriptor(socket: Socket): number | undefined {
+  const { _handle: handle } = socket as unknown as Partial<Internals>;
+  return typeof handle?.fd === 'number' && handle.fd >= 0 ? handle.fd : undefined;
 }
 
 const selfTestTimeoutMs = 1_000;
 const ping = Buffer.from('ping');
 
-/** The life of one connection, seen from both ends; throws where anything is out of the ordinary. */
-async function liveOnce(server: Server, signal: AbortSignal): Promise<void> {
-  // An abstract name: no file to clean up. Whoever else connects meanwhile is sent four bytes.
-  server.listen(`\0entropyd-self-test-${process.pid}-${Math.random()}`);
-  await once(server, 'listening', { signal });
-  const client = connect(server.address() as string);
-  client.on('error', () => {});
-  let socket: Socket | undefined;
-  try {
-    const [accepted] = (await once(server, 'connection', { signal })) as [Socket];
-    let received = '';
-    const adopted = adopt(accepted, server, ({ bytes }, size) => {
-      received += bytes.toString('latin1', 0, size);
-      adopted.write(ping);
-    });
-    socket = adopted;
-    socket.resume();
-    client.write(ping);
-    const [answer] = (await once(client, 'data', { signal })) as [Buffer];
-    const open = await new Promise((resolve) => server.getConnections((_, n) => resolve(n)));
-    if (received !== 'ping' || answer.toString() !== 'ping' || open !== 1)
-      throw new Error('not as node:net does without it');
-    client.end();
-    await once(socket, 'end', { signal });
-    socket.end();
-    await once(socket, 'close', { signal });
-  } finally {
-    client.destroy();
-    socket?.destroy();
-  }
-}
-
 /**
- * Whether `adopt` works on this Node: bytes arrive and leave, both ends see the other's end, and the
- * server counts the connection in and out. Takes some milliseconds, a second at most.
+ * Whether `readIntoSharedBuffer` works on this Node: bytes arrive and leave, both ends see the
+ * other's end, and the server counts the connection in and out. Takes a few milliseconds, at most
+ * two seconds.
  */
-export async function staticReadWorks(): Promise<boolean> {
+export async function sharedBufferWorks(): Promise<boolean> {
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
   const signal = AbortSignal.timeout(selfTestTimeoutMs);
   try {
-    await liveOnce(server, signal);
+    await serveOneConnection(server, signal);
     const closed = new Promise((resolve) => server.close(resolve));
     return await Promise.race([
       closed.then(() => true),
@@ -150,10 +168,34 @@ export async function staticReadWorks(): Promise<boolean> {
   }
 }
 
-// The descriptor of a connection, a field of node:net that is not documented and only read here.
-
-/** @returns undefined where there is none; it may be another's once the socket was destroyed */
-export function descriptor(socket: Socket): number | undefined {
-  const { _handle: handle } = socket as unknown as { _handle?: { fd?: unknown } | null };
-  return typeof handle?.fd === 'number' && handle.fd >= 0 ? handle.fd : undefined;
+/** The life of one connection, seen from both ends; throws if anything is out of the ordinary. */
+async function serveOneConnection(server: Server, signal: AbortSignal): Promise<void> {
+  // An abstract name leaves no file behind. Anyone else who connects meanwhile is sent four bytes.
+  server.listen(`\0entropyd-self-test-${process.pid}-${Math.random()}`);
+  await once(server, 'listening', { signal });
+  const client = connect(server.address() as string);
+  client.on('error', () => {});
+  let socket: Socket | undefined;
+  try {
+    const [accepted] = (await once(server, 'connection', { signal })) as [Socket];
+    let received = '';
+    const taken = readIntoSharedBuffer(accepted, server, ({ bytes }, size) => {
+      received += bytes.toString('latin1', 0, size);
+      taken.write(ping);
+    });
+    socket = taken;
+    socket.resume();
+    client.write(ping);
+    const [response] = (await once(client, 'data', { signal })) as [Buffer];
+    const open = await new Promise((resolve) => server.getConnections((_, n) => resolve(n)));
+    if (received !== 'ping' || response.toString() !== 'ping' || open !== 1)
+      throw new Error('not as node:net behaves without it');
+    client.end();
+    await once(socket, 'end', { signal });
+    socket.end();
+    await once(socket, 'close', { signal });
+  } finally {
+    client.destroy();
+    socket?.destroy();
+  }
 }

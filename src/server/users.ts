@@ -1,137 +1,25 @@
-/** What each user of the host has in use, so that none can use up what is everybody's. */
-
+/** Who is connected, according to the kernel, and what each user of the host has in use. */
 import type { Socket } from 'node:net';
 import { EntropyError } from '../common/errors.js';
 import type { Addon, PeerCredentials } from '../common/package.js';
 import type { Limits } from '../config/config.js';
+import type { Clock } from './activity.js';
 import { descriptor } from './socket-input.js';
 
-/** Read at every use, so that a reload changes them for all: a lower one refuses what is new. */
-export type UserLimits = Pick<
-  Limits,
-  | 'connectionsPerUser'
-  | 'bytesPerSecondPerUser'
-  | 'unsentBytesPerUser'
-  | 'predictionResistanceRequestsPerUser'
->;
-
-/** Milliseconds, as `performance.now()`. */
-export type Clock = () => number;
-
-export class User {
-  readonly #limits: UserLimits;
-  readonly #clock: Clock;
-  connections = 0;
-  #unsent = 0;
-  #fresh = 0;
-  /** Bytes that may be asked for at `#filledAt`, up to a second's; below 0 they are owed. */
-  #allowance: number;
-  #filledAt: number;
-
-  constructor(limits: UserLimits, clock: Clock) {
-    this.#limits = limits;
-    this.#clock = clock;
-    this.#allowance = limits.bytesPerSecondPerUser;
-    this.#filledAt = clock();
-  }
-
-  /** Room for so many bytes of output; false at the user's share. What is taken is given back. */
-  takeRoom(size: number): boolean {
-    if (this.#unsent + size > this.#limits.unsentBytesPerUser) return false;
-    this.#unsent += size;
-    return true;
-  }
-
-  giveRoom(size: number): void {
-    this.#unsent -= size;
-  }
-
-  /** False at the limit, and `endFresh` does not follow. */
-  beginFresh(): boolean {
-    if (this.#fresh >= this.#limits.predictionResistanceRequestsPerUser) return false;
-    this.#fresh++;
-    return true;
-  }
-
-  endFresh(): void {
-    this.#fresh--;
-  }
-
-  /**
-   * Bytes that may be asked for now. A request of any size is granted while there are any, and what
-   * it takes beyond them is owed, so that the rate holds and no size is out of reach.
-   */
-  allowance(): number {
-    const rate = this.#limits.bytesPerSecondPerUser;
-    if (rate === 0) return Number.POSITIVE_INFINITY;
-    const now = this.#clock();
-    const filled = this.#allowance + ((now - this.#filledAt) / 1000) * rate;
-    this.#allowance = Math.min(rate, filled);
-    this.#filledAt = now;
-    return this.#allowance;
-  }
-
-  spend(size: number): void {
-    if (this.#limits.bytesPerSecondPerUser > 0) this.#allowance -= size;
-  }
-
-  /** Whether nothing here would be missed: a new connection must not renew the allowance. */
-  get idle(): boolean {
-    return this.connections === 0 && this.allowance() >= this.#limits.bytesPerSecondPerUser;
-  }
-
-  /** Of a request that `allowance` leaves no room for. */
-  refusal(): EntropyError {
-    const rate = this.#limits.bytesPerSecondPerUser;
-    return new EntropyError('ERR_RATE', `more than ${rate} bytes a second for this user`);
-  }
-}
-
-/** The users that are connected. */
-export class Users {
-  readonly #limits: UserLimits;
-  readonly #clock: Clock;
-  readonly #users = new Map<number, User>();
-
-  constructor(limits: UserLimits, clock: Clock = () => performance.now()) {
-    this.#limits = limits;
-    this.#clock = clock;
-  }
-
-  /** The user of a new connection; undefined at the limit. `leave` follows. */
-  enter(uid: number): User | undefined {
-    const user = this.#users.get(uid) ?? new User(this.#limits, this.#clock);
-    if (user.connections >= this.#limits.connectionsPerUser) return undefined;
-    user.connections++;
-    this.#users.set(uid, user);
-    return user;
-  }
-
-  leave(user: User): void {
-    user.connections--;
-  }
-
-  /** Forgets users who are idle; to be called now and then. */
-  sweep(): void {
-    for (const [uid, user] of this.#users) if (user.idle) this.#users.delete(uid);
-  }
-}
-
-// Who is at the other end of a connection, by the kernel's word and never by the client's.
-
+/** The other end of a connection. */
 export interface Peer {
-  /** -1 where it cannot be known. */
+  /** -1 if unknown. */
   uid: number;
   /** Root, the daemon's own user, or a member of the administrators' group. */
   admin: boolean;
 }
 
-/** Where nobody can be told apart, nobody is an administrator. */
+/** Without the addon all clients are one user, and none is an administrator. */
 export const nobody: Peer = { uid: -1, admin: false };
 
-/** What makes an administrator on a listener for them. */
+/** Who is an administrator on a listener that has them. */
 export interface AdminRule {
-  /** Of the daemon. */
+  /** The daemon's own user. */
   uid: number;
   /** Undefined: no group. */
   group: number | undefined;
@@ -143,13 +31,13 @@ export function isAdmin({ uid, gids }: PeerCredentials, rule: AdminRule): boolea
 }
 
 /**
- * Asks the kernel about a connection (SO_PEERCRED, SO_PEERGROUPS).
- * @param addon without it nobody can be told apart
- * @param rule undefined where administrators have no methods
+ * Asks the kernel who is connected (SO_PEERCRED, SO_PEERGROUPS); the client has no say in it.
+ * @param addon undefined: `nobody`
+ * @param rule undefined: this listener has no administrators
  */
 export function identify(
   socket: Socket,
-  addon: Addon | undefined,
+  addon: Pick<Addon, 'peerCredentials'> | undefined,
   rule: AdminRule | undefined,
 ): Peer {
   const fd = descriptor(socket);
@@ -157,4 +45,118 @@ export function identify(
   const credentials = addon.peerCredentials(fd);
   if (credentials === null) return nobody;
   return { uid: credentials.uid, admin: rule !== undefined && isAdmin(credentials, rule) };
+}
+
+/** Read at every use, so a reload takes effect for everyone; a lower limit only refuses new uses. */
+export type UserLimits = Pick<
+  Limits,
+  | 'connectionsPerUser'
+  | 'bytesPerSecondPerUser'
+  | 'unsentBytesPerUser'
+  | 'predictionResistanceRequestsPerUser'
+>;
+
+/** What one user has in use, so that none can use up what is there for all. */
+export class User {
+  readonly #limits: UserLimits;
+  readonly #now: Clock;
+  connections = 0;
+  #unsentBytes = 0;
+  #predictionResistant = 0;
+  /** Token bucket: bytes available at `#filledAt`, up to a second's worth; below 0 they are owed. */
+  #remaining: number;
+  #filledAt: number;
+
+  constructor(limits: UserLimits, now: Clock) {
+    this.#limits = limits;
+    this.#now = now;
+    this.#remaining = limits.bytesPerSecondPerUser;
+    this.#filledAt = now();
+  }
+
+  /**
+   * Reserves room for output.
+   * @param size bytes
+   * @returns false at the limit; otherwise `unreserve` must follow
+   */
+  reserve(size: number): boolean {
+    if (this.#unsentBytes + size > this.#limits.unsentBytesPerUser) return false;
+    this.#unsentBytes += size;
+    return true;
+  }
+
+  unreserve(size: number): void {
+    this.#unsentBytes -= size;
+  }
+
+  /** @returns false at the limit; otherwise `endPredictionResistance` must follow */
+  beginPredictionResistance(): boolean {
+    if (this.#predictionResistant >= this.#limits.predictionResistanceRequestsPerUser) return false;
+    this.#predictionResistant++;
+    return true;
+  }
+
+  endPredictionResistance(): void {
+    this.#predictionResistant--;
+  }
+
+  /**
+   * Random bytes that may be requested now. A request of any size is granted while any remain, and
+   * the excess is owed: the rate holds on average, and no size is out of reach.
+   */
+  remainingBytes(): number {
+    const rate = this.#limits.bytesPerSecondPerUser;
+    if (rate === 0) return Number.POSITIVE_INFINITY;
+    const now = this.#now();
+    const filled = this.#remaining + ((now - this.#filledAt) / 1000) * rate;
+    this.#remaining = Math.min(rate, filled);
+    this.#filledAt = now;
+    return this.#remaining;
+  }
+
+  /** Takes `size` bytes off what remains, which may go below 0. */
+  consume(size: number): void {
+    if (this.#limits.bytesPerSecondPerUser > 0) this.#remaining -= size;
+  }
+
+  /** Whether the user can be forgotten: reconnecting must not refill the bucket. */
+  get idle(): boolean {
+    return this.connections === 0 && this.remainingBytes() >= this.#limits.bytesPerSecondPerUser;
+  }
+
+  /** The error for a request that the rate does not allow. */
+  rateError(): EntropyError {
+    const rate = this.#limits.bytesPerSecondPerUser;
+    return new EntropyError('ERR_RATE', `more than ${rate} bytes a second for this user`);
+  }
+}
+
+/** The users who are connected, or were a moment ago. */
+export class Users {
+  readonly #limits: UserLimits;
+  readonly #now: Clock;
+  readonly #users = new Map<number, User>();
+
+  constructor(limits: UserLimits, now: Clock) {
+    this.#limits = limits;
+    this.#now = now;
+  }
+
+  /** @returns the user of a new connection, whom `leave` must follow; undefined at the limit */
+  enter(uid: number): User | undefined {
+    const user = this.#users.get(uid) ?? new User(this.#limits, this.#now);
+    if (user.connections >= this.#limits.connectionsPerUser) return undefined;
+    user.connections++;
+    this.#users.set(uid, user);
+    return user;
+  }
+
+  leave(user: User): void {
+    user.connections--;
+  }
+
+  /** Forgets idle users. Call it periodically. */
+  sweep(): void {
+    for (const [uid, user] of this.#users) if (user.idle) this.#users.delete(uid);
+  }
 }

@@ -148,7 +148,7 @@ t.test('says what is missing where there is nothing to wrap', async (t) => {
     handler.handle(sdkRequest('{}', { headers: { 'x-amz-target': 'TrentService.Encrypt' } })),
     {
       code: 'ERR_CONFIG',
-      message: /^TrentService\.Encrypt: .* give createRequestHandler a handler/,
+      message: /^TrentService\.Encrypt: .* pass createRequestHandler a handler/,
     },
   );
   await t.rejects(handler.handle({ method: 'GET', headers: {} }), { message: /^GET: / });

@@ -152,7 +152,7 @@ t.test('a filler has the time of one call for all its arrays', async (t) => {
   await setTimeout(60);
   await t.rejects(fill(new Uint8Array(3)), {
     code: 'ERR_TIMEOUT',
-    message: 'not all of the answers came in time',
+    message: 'not all responses arrived in time',
   });
   t.equal(sent.length, 2);
   await t.resolves(from.filler({})(new Uint8Array(1)), 'or the client’s time');

@@ -234,7 +234,7 @@ t.test('calls beyond maxPending are refused at once, all others are answered', a
     );
   };
   const few = client(t, path, { maxPending: 3 });
-  const busy = '3 calls of this client wait for answers, as many as maxPending allows';
+  const busy = 'this client has 3 calls in flight, as many as maxPending allows';
   for (let round = 0; round < 2; round++)
     t.strictSame(await refused(few, 5), [
       [3, 'ERR_BUSY', busy],

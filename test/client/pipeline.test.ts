@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { CallRequest } from '../../src/client/call.js';
-import { Channel, type ChannelOptions, DeadlineTimer } from '../../src/client/pipeline.js';
+import { DeadlineTimer, Pipeline, type PipelineOptions } from '../../src/client/pipeline.js';
 import { EntropyError } from '../../src/common/errors.js';
 import { makeCall, startFake } from '../support/daemon.js';
 import { freePath } from '../support/paths.js';
@@ -33,23 +33,23 @@ function answering(reply: Reply): (socket: Socket) => void {
     });
 }
 
-function channel(t: Test, path: string, options: Partial<ChannelOptions> = {}): Channel {
-  const made = new Channel({ path, mixLocal: false, maxPending: 10_000, ...options });
+function channel(t: Test, path: string, options: Partial<PipelineOptions> = {}): Pipeline {
+  const made = new Pipeline({ path, mixLocal: false, maxPending: 10_000, ...options });
   t.teardown(() => made.close());
   return made;
 }
 
 type Sent = Promise<unknown> & { cancel(error: Error): void };
 
-function send(to: Channel, request: Partial<CallRequest>, timeoutMs = patienceMs): Sent {
+function send(to: Pipeline, request: Partial<CallRequest>, timeoutMs = patienceMs): Sent {
   const { promise, call } = makeCall({ timeoutMs, ...request });
   to.send(call);
   return Object.assign(promise, { cancel: (error: Error) => call.fail(error) });
 }
 
-const random = (to: Channel, size: number, timeoutMs?: number): Sent =>
+const random = (to: Pipeline, size: number, timeoutMs?: number): Sent =>
   send(to, { target: new Uint8Array(size) }, timeoutMs);
-const health = (to: Channel, timeoutMs?: number): Sent =>
+const health = (to: Pipeline, timeoutMs?: number): Sent =>
   send(to, { method: 'health', params: [] }, timeoutMs);
 
 t.test('requests of one tick leave in one write and are answered in their order', async (t) => {
@@ -509,7 +509,7 @@ t.test('a call beyond maxPending is refused at once, and no other is lost', asyn
   );
   const busy = {
     code: 'ERR_BUSY',
-    message: '3 calls of this client wait for answers, as many as maxPending allows',
+    message: 'this client has 3 calls in flight, as many as maxPending allows',
   };
   const to = channel(t, path, { maxPending: 3 });
   const waiting = [random(to, 4), health(to), random(to, 5)];

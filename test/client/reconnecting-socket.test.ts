@@ -2,14 +2,18 @@ import { chmodSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { Connector, connectError, lostError } from '../../src/client/reconnecting-socket.js';
+import {
+  connectError,
+  lostError,
+  ReconnectingSocket,
+} from '../../src/client/reconnecting-socket.js';
 import { startFake } from '../support/daemon.js';
 import { freePath } from '../support/paths.js';
 
 /** A connector, and what it told, in order; `again` is what it hears when it is lost. */
 function connector(t: Test, path: string, again = () => false) {
   const told: unknown[] = [];
-  const made = new Connector(path, {
+  const made = new ReconnectingSocket(path, {
     connected: () => told.push(['connected', made.socket !== undefined]),
     data: (data) => told.push(['data', data.toString()]),
     lost: () => {
@@ -170,7 +174,7 @@ t.test('a failed connection says what is missing, and what helps', async (t) => 
     [
       'EACCES',
       'no permission to connect to /s (EACCES); ' +
-        'it takes write permission on the socket and search permission on its folders',
+        'it takes write permission on the socket and search permission on its directories',
     ],
   ] as const) {
     const cause = code && Object.assign(new Error('x'), { code });

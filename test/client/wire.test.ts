@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Call } from '../../src/client/call.js';
-import { AnswerReader, RequestWriter } from '../../src/client/wire.js';
+import { RequestWriter, ResponseReader } from '../../src/client/wire.js';
 import { makeCall } from '../support/daemon.js';
 import { pack, unpackAll } from '../support/raw.js';
 
@@ -33,7 +33,7 @@ t.test('answers may be cut into two reads anywhere', async (t) => {
     (cut) => cut < 400 || cut % 5000 === 0 || cut > whole.length - 5,
   );
   for (const cut of cuts) {
-    const reader = new AnswerReader(false);
+    const reader = new ResponseReader(false);
     const { calls: waiting, results } = calls(...sizes);
     for (const part of [whole.subarray(0, cut), whole.subarray(cut)]) {
       const done = reader.read(part, waiting, waiting.length);
@@ -54,7 +54,7 @@ t.test('answers may be cut into two reads anywhere', async (t) => {
 });
 
 t.test('answers may come byte by byte', async (t) => {
-  const reader = new AnswerReader(true);
+  const reader = new ResponseReader(true);
   const { calls: waiting, results } = calls(3, undefined, 300);
   for (const byte of Buffer.concat(waiting.map(answer)))
     waiting.splice(0, reader.read(Buffer.of(byte), waiting, waiting.length));
@@ -63,7 +63,7 @@ t.test('answers may come byte by byte', async (t) => {
 });
 
 t.test('a read counts the calls that are done with', async (t) => {
-  const reader = new AnswerReader(false);
+  const reader = new ResponseReader(false);
   const { calls: waiting } = calls(3, undefined, 4);
   const [first, second, third] = waiting.map(answer) as [Buffer, Buffer, Buffer];
   t.equal(reader.read(Buffer.alloc(0), waiting, 3), 0);
@@ -71,7 +71,7 @@ t.test('a read counts the calls that are done with', async (t) => {
 });
 
 t.test('with mixLocal no byte stays as it was sent, and no two are mixed alike', async (t) => {
-  const reader = new AnswerReader(true);
+  const reader = new ResponseReader(true);
   const sizes = [64, 64, 200_000];
   const { calls: waiting, results } = calls(...sizes);
   t.equal(reader.read(Buffer.concat(waiting.map(answer)), waiting, 3), 3);
@@ -85,7 +85,7 @@ t.test('with mixLocal no byte stays as it was sent, and no two are mixed alike',
 });
 
 t.test('an answer to a call that ended is read and dropped', async (t) => {
-  const reader = new AnswerReader(false);
+  const reader = new ResponseReader(false);
   const { calls: waiting, results } = calls(4, undefined, 5);
   const [random, health] = waiting as [Call, Call];
   const { target } = random;
@@ -110,7 +110,7 @@ t.test('an error answer fails its call', async (t) => {
   ] as const)
     for (const size of [8, undefined]) {
       const { calls: both, results } = calls(1, size);
-      const reader = new AnswerReader(false);
+      const reader = new ResponseReader(false);
       t.equal(reader.read(pack([1, id, error, null]), both.slice(1), 1), 1);
       await t.rejects(results[1] as Promise<unknown>, { code }, JSON.stringify(error));
     }
@@ -126,23 +126,23 @@ t.test('what is no answer to the calls that wait is refused', async (t) => {
     ['an extension', Buffer.of(0x91, 0xd4, 0x72, 0x40), [undefined]],
   ] as const) {
     const { calls: waiting } = calls(...sizes);
-    const reader = new AnswerReader(true);
+    const reader = new ResponseReader(true);
     t.throws(() => reader.read(bytes, waiting, waiting.length), wrong, name);
   }
   const { calls: unsent } = calls(4);
-  t.throws(() => new AnswerReader(false).read(Buffer.of(0), unsent, 0), wrong, 'not sent yet');
+  t.throws(() => new ResponseReader(false).read(Buffer.of(0), unsent, 0), wrong, 'not sent yet');
   const { calls: waiting, results } = calls(4, undefined, undefined);
   const whole = Buffer.concat([
     pack([1, 0, null, 'text']),
     pack([1, 1, null]),
     pack([1, 7, null, {}]),
   ]);
-  t.equal(new AnswerReader(false).read(whole, waiting, 3), 3);
+  t.equal(new ResponseReader(false).read(whole, waiting, 3), 3);
   for (const result of results) await t.rejects(result, wrong, 'whole messages: their own call');
 });
 
 t.test('after a reset nothing is left of the last connection', async (t) => {
-  const reader = new AnswerReader(false);
+  const reader = new ResponseReader(false);
   const { calls: waiting, results } = calls(undefined);
   const bytes = answer(waiting[0] as Call);
   t.equal(reader.read(bytes.subarray(0, 8), waiting, 1), 0);

@@ -3,8 +3,8 @@ import t from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
 import { MessageScanner, maxRequestElements } from '../../src/rpc/message-scanner.js';
 import {
-  decodeAnswer,
   decodeRequest,
+  decodeResponse,
   encodeError,
   encodeRequest,
   encodeResult,
@@ -155,11 +155,11 @@ t.test('what a server encodes, a client decodes', async (t) => {
     [1, 'text'],
     [maxId, { state: 'operational', sources: [{ bytes: 2 ** 40, rate: 0.5 }] }],
   ] as const)
-    t.strictSame(decodeAnswer(encodeResult(id, result)), { id, error: null, result });
-  t.strictSame(decodeAnswer(encodeResult(1, undefined)), { id: 1, error: null, result: null });
-  const answer = decodeAnswer(encodeResult(1, Buffer.from('abc')));
+    t.strictSame(decodeResponse(encodeResult(id, result)), { id, error: null, result });
+  t.strictSame(decodeResponse(encodeResult(1, undefined)), { id: 1, error: null, result: null });
+  const answer = decodeResponse(encodeResult(1, Buffer.from('abc')));
   t.equal(Buffer.from(answer.result as Uint8Array).toString(), 'abc');
-  t.strictSame(decodeAnswer(encodeError(5, 'ERR_BUSY', 'try again')), {
+  t.strictSame(decodeResponse(encodeError(5, 'ERR_BUSY', 'try again')), {
     id: 5,
     error: ['ERR_BUSY', 'try again'],
     result: null,
@@ -189,6 +189,6 @@ t.test('what is no response is refused', async (t) => {
     ['a negative id', [1, -1, null, null]],
     ['no id', [1, null, null, null]],
   ] as const)
-    t.throws(() => decodeAnswer(pack(value)), invalid, name);
-  t.throws(() => decodeAnswer(Buffer.from([0x94])), invalid, 'cut short');
+    t.throws(() => decodeResponse(pack(value)), invalid, name);
+  t.throws(() => decodeResponse(Buffer.from([0x94])), invalid, 'cut short');
 });

@@ -1,22 +1,24 @@
 import fc from 'fast-check';
 import t from 'tap';
 import {
-  answerHeaderSize,
-  fixed,
-  maxAnswerHeaderSize,
   maxRandomRequestSize,
   maxRandomSize,
-  readAnswerHeader,
+  maxResponseHeaderSize,
   readRandomRequest,
+  readResponseHeader,
   requestSlack,
-  writeAnswerHeader,
+  responseHeaderSize,
   writeRandomRequest,
+  writeResponseHeader,
 } from '../../src/rpc/protocol.js';
 import { message, pack, unpackAll } from '../support/raw.js';
 
 const maxUint32 = 2 ** 32 - 1;
 
-/** Where the width of an integer changes, and in between. */
+/** Id and size that were read last. */
+const fields = { id: 0, size: 0 };
+
+/** Integers at which the width of the encoding changes, and between them. */
 const ids = [0, 1, 127, 128, 255, 256, 65_535, 65_536, 2 ** 31 - 1, 2 ** 31, maxUint32];
 const anyId = fc.oneof(fc.constantFrom(...ids), fc.nat({ max: maxUint32 }));
 const anySize = fc.oneof(
@@ -24,7 +26,7 @@ const anySize = fc.oneof(
   fc.integer({ min: 1, max: maxRandomSize }),
 );
 
-/** `value` in MessagePack, in each width that holds it. */
+/** `value` as MessagePack, in each width that holds it. */
 function widths(value: number): Buffer[] {
   const all = [Buffer.from([0xce, ...uint32(value)])];
   if (value <= 0xffff) all.push(Buffer.from([0xcd, value >>> 8, value]));
@@ -48,7 +50,7 @@ function requestBytes(id: Buffer, size: Buffer): Buffer {
   ]);
 }
 
-t.test('a request of random is written as MessagePack-RPC', async (t) => {
+t.test('a random request is written as MessagePack-RPC', async (t) => {
   fc.assert(
     fc.property(anyId, anySize, (id, size) => {
       const bytes = new Uint8Array(maxRandomRequestSize);
@@ -64,14 +66,14 @@ t.test('a request of random is written as MessagePack-RPC', async (t) => {
 const viewOf = ({ buffer, byteOffset, length }: Uint8Array) =>
   new DataView(buffer, byteOffset, length);
 
-/** Reads with exactly the room behind the bytes that the function asks for, full of requests' bytes. */
+/** Reads with exactly the slack that the function needs, filled with bytes of another request. */
 function read(bytes: Uint8Array, at: number, end: number): number {
   const room = requestBytes(Buffer.from([1]), Buffer.from([1])).subarray(0, requestSlack);
   const view = viewOf(Buffer.concat([bytes, room]));
-  return readRandomRequest(view, at, end);
+  return readRandomRequest(view, at, end, fields);
 }
 
-t.test('a request is read in every width of its integers, at any place', async (t) => {
+t.test('a request is read with integers of any width, at any offset', async (t) => {
   for (const id of ids)
     for (const size of [1, 127, 128, 255, 256, 65_535, 65_536, maxRandomSize])
       for (const idBytes of widths(id))
@@ -79,24 +81,24 @@ t.test('a request is read in every width of its integers, at any place', async (
           const request = requestBytes(idBytes, sizeBytes);
           const bytes = Buffer.concat([Buffer.alloc(3, 0x94), request, Buffer.alloc(3, 0x94)]);
           const end = read(bytes, 3, 3 + request.length);
-          if (end !== 3 + request.length || fixed.id !== id || fixed.size !== size)
+          if (end !== 3 + request.length || fields.id !== id || fields.size !== size)
             t.fail(`${id}, ${size}: ${request.toString('hex')}`);
         }
   t.ok(read(requestBytes(Buffer.from([1]), Buffer.from([1])), 0, 12), 'the shortest has 12 bytes');
 });
 
-t.test('a request that is cut short is not read, whatever stands behind it', async (t) => {
+t.test('a request that is cut short is not read, whatever follows it', async (t) => {
   for (const id of widths(5))
     for (const size of widths(7)) {
       const request = requestBytes(id, size);
       for (let end = 0; end < request.length; end++) {
         t.equal(read(request.subarray(0, end), 0, end), 0);
-        t.equal(read(request, 0, end), 0, 'its rest is behind the end');
+        t.equal(read(request, 0, end), 0, 'the rest is past the end');
       }
     }
 });
 
-t.test('any other message is left to the scanner', async (t) => {
+t.test('any other request is left to the scanner', async (t) => {
   for (const [name, value] of [
     ['size 0', [0, 1, 'random', [0]]],
     ['a size too large', [0, 1, 'random', [maxRandomSize + 1]]],
@@ -121,7 +123,7 @@ t.test('any other message is left to the scanner', async (t) => {
   }
 });
 
-t.test('whatever bytes come, a request is read only where msgpackr reads the same', async (t) => {
+t.test('of any bytes, a request is read only if msgpackr reads the same', async (t) => {
   const whole = message(300, 'random', [70_000]);
   fc.assert(
     fc.property(
@@ -136,7 +138,7 @@ t.test('whatever bytes come, a request is read only where msgpackr reads the sam
         const [request] = unpackAll(bytes.subarray(0, next));
         return (
           next <= end &&
-          JSON.stringify(request) === JSON.stringify([0, fixed.id, 'random', [fixed.size]])
+          JSON.stringify(request) === JSON.stringify([0, fields.id, 'random', [fields.size]])
         );
       },
     ),
@@ -145,35 +147,35 @@ t.test('whatever bytes come, a request is read only where msgpackr reads the sam
   t.pass('5000 mutations');
 });
 
-t.test('an answer’s header and bytes are one MessagePack-RPC response', async (t) => {
+t.test('a header and its random bytes are one MessagePack-RPC response', async (t) => {
   fc.assert(
     fc.property(anyId, anySize, (id, size) => {
-      const header = answerHeaderSize(size);
+      const header = responseHeaderSize(size);
       const bytes = Buffer.alloc(header + size, 0xaa);
-      t.equal(writeAnswerHeader(viewOf(bytes), 0, id, size), header);
+      t.equal(writeResponseHeader(viewOf(bytes), 0, id, size), header);
       const [[type, answered, error, result] = []] = unpackAll(bytes);
       t.strictSame([type, answered, error], [1, id, null]);
       t.equal((result as Uint8Array).length, size);
-      t.equal(readAnswerHeader(bytes, 0, bytes.length), header);
-      t.strictSame({ ...fixed }, { id, size });
+      t.equal(readResponseHeader(bytes, 0, bytes.length, fields), header);
+      t.strictSame({ ...fields }, { id, size });
     }),
     { numRuns: 50 },
   );
 });
 
-t.test('an answer’s header has 10 to 13 bytes', async (t) => {
+t.test('a response header has 10 to 13 bytes', async (t) => {
   for (const [size, header] of [
     [1, 10],
     [255, 10],
     [256, 11],
     [65_535, 11],
     [65_536, 13],
-    [maxRandomSize, maxAnswerHeaderSize],
+    [maxRandomSize, maxResponseHeaderSize],
   ] as const)
-    t.equal(answerHeaderSize(size), header, `${size} bytes`);
+    t.equal(responseHeaderSize(size), header, `${size} bytes`);
 });
 
-t.test('an answer’s header is read in every width of its id, at any place', async (t) => {
+t.test('a response header is read with an id of any width, at any offset', async (t) => {
   for (const id of ids)
     for (const idBytes of widths(id))
       for (const [kind, size] of [
@@ -186,25 +188,25 @@ t.test('an answer’s header is read in every width of its id, at any place', as
       ] as const) {
         const header = Buffer.from([0x94, 0x01, ...idBytes, 0xc0, ...kind]);
         const bytes = Buffer.concat([Buffer.alloc(2), header, Buffer.alloc(2)]);
-        const at = readAnswerHeader(bytes, 2, 2 + header.length);
-        if (at !== 2 + header.length || fixed.id !== id || fixed.size !== size)
+        const at = readResponseHeader(bytes, 2, 2 + header.length, fields);
+        if (at !== 2 + header.length || fields.id !== id || fields.size !== size)
           t.fail(header.toString('hex'));
       }
   t.pass('all widths');
 });
 
-t.test('a header that is cut short is not read, whatever stands behind it', async (t) => {
+t.test('a response header that is cut short is not read, whatever follows it', async (t) => {
   for (const size of [1, 256, 65_536]) {
-    const bytes = new Uint8Array(maxAnswerHeaderSize);
-    const length = writeAnswerHeader(viewOf(bytes), 0, maxUint32, size);
+    const bytes = new Uint8Array(maxResponseHeaderSize);
+    const length = writeResponseHeader(viewOf(bytes), 0, maxUint32, size);
     for (let end = 0; end < length; end++) {
-      t.equal(readAnswerHeader(bytes.subarray(0, end), 0, end), 0);
-      t.equal(readAnswerHeader(bytes, 0, end), 0, 'its rest is behind the end');
+      t.equal(readResponseHeader(bytes.subarray(0, end), 0, end, fields), 0);
+      t.equal(readResponseHeader(bytes, 0, end, fields), 0, 'the rest is past the end');
     }
   }
 });
 
-t.test('any other answer is left to the scanner', async (t) => {
+t.test('any other response is left to the scanner', async (t) => {
   for (const [name, value] of [
     ['an error', [1, 1, ['ERR_BUSY', 'try again'], null]],
     ['no bytes', [1, 1, null, null]],
@@ -215,11 +217,11 @@ t.test('any other answer is left to the scanner', async (t) => {
     ['three elements', [1, 1, null]],
   ] as const) {
     const bytes = pack(value);
-    t.equal(readAnswerHeader(bytes, 0, bytes.length), 0, name);
+    t.equal(readResponseHeader(bytes, 0, bytes.length, fields), 0, name);
   }
 });
 
-t.test('whatever bytes come, a header is never read past the end', async (t) => {
+t.test('of any bytes, a response header is never read past the end', async (t) => {
   fc.assert(
     fc.property(
       fc.uint8Array({ maxLength: 20 }),
@@ -227,7 +229,7 @@ t.test('whatever bytes come, a header is never read past the end', async (t) => 
       fc.nat({ max: 20 }),
       (bytes, likely, at) => {
         if (likely && bytes.length > 1) bytes.set([0x94, 0x01]);
-        const next = readAnswerHeader(bytes, at, bytes.length);
+        const next = readResponseHeader(bytes, at, bytes.length, fields);
         return next === 0 || (next > at && next <= bytes.length);
       },
     ),

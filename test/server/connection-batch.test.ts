@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
 import type { Generator } from '../../src/generator/interface.js';
 import { Connection } from '../../src/server/connection.js';
-import { Input } from '../../src/server/socket-input.js';
+import { ReceiveBuffer } from '../../src/server/socket-input.js';
 import type { User } from '../../src/server/users.js';
 import { nobody } from '../../src/server/users.js';
 import { fakeGenerator, serverContext, startFake, startServer } from '../support/daemon.js';
@@ -66,7 +66,7 @@ async function pair(t: Test, room: number, generator: Partial<Generator> = {}) {
   ) as [Connection, Connection];
   const receive = (to: Connection, ...messages: Buffer[]) => {
     const bytes = Buffer.concat(messages);
-    to.receive(Input.of(bytes), bytes.length);
+    to.receive(ReceiveBuffer.of(bytes), bytes.length);
   };
   return {
     context,
@@ -93,7 +93,7 @@ t.test('what the kernel does not take at once follows', async (t) => {
     t.equal(context.counters.randomBytes, 7, 'only the other’s are generated');
     t.strictSame(await answers(), [answer(1, 3), answer(2, 300)], `${room} at once`);
     t.ok(wiped(), 'nothing is left');
-    t.equal(context.outputs.lent, 0);
+    t.equal(context.chunks.acquiredBytes, 0);
     t.match(context.counters, { requests: 3, randomBytes: 310 });
   }
 });
@@ -102,7 +102,7 @@ t.test('what comes meanwhile is answered behind', async (t) => {
   const { receive, connection, answers } = await pair(t, 1e6);
   receive(message(1, 'random', [3]), message(2, 'random', [4, fresh]));
   const more = message(3, 'random', [5]);
-  connection.receive(Input.of(more), more.length);
+  connection.receive(ReceiveBuffer.of(more), more.length);
   await setImmediate();
   t.strictSame(await answers(), [answer(1, 3), answer(2, 4, 0xbb), answer(3, 5)]);
 });
@@ -118,7 +118,7 @@ t.test('each request is told why there are no bytes, and later ones are answered
   // The other connection's request before them is answered at once, and is the first to fail.
   receive(message(1, 'random', [3]), message(2, 'random', [3]));
   const more = message(3, 'random', [5]);
-  connection.receive(Input.of(more), more.length);
+  connection.receive(ReceiveBuffer.of(more), more.length);
   await setImmediate();
   const broken = ['ERR_HEALTH', 'broken'];
   t.strictSame(await answers(), [[1, 1, broken, null], [1, 2, broken, null], answer(3, 5)]);
@@ -130,7 +130,7 @@ t.test('a connection that is lost meanwhile leaves nothing', async (t) => {
   socket.destroy();
   await setImmediate();
   t.ok(wiped());
-  t.equal(context.outputs.lent, 0);
+  t.equal(context.chunks.acquiredBytes, 0);
 });
 
 t.test('where there is no room for the rest, the connection ends', async (t) => {
@@ -167,5 +167,5 @@ t.test('many clients at once: each has its own answers, in order', async (t) => 
     ),
     { numRuns: 60 },
   );
-  t.equal(context.outputs.lent, 0);
+  t.equal(context.chunks.acquiredBytes, 0);
 });

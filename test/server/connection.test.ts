@@ -4,11 +4,11 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
+import { chunkSize } from '../../src/common/unix-socket.js';
 import type { Generator } from '../../src/generator/interface.js';
 import { maxRandomSize } from '../../src/rpc/protocol.js';
 import { Connection } from '../../src/server/connection.js';
-import { chunkSize } from '../../src/server/output-chunks.js';
-import { Input } from '../../src/server/socket-input.js';
+import { ReceiveBuffer } from '../../src/server/socket-input.js';
 import type { User } from '../../src/server/users.js';
 import { nobody } from '../../src/server/users.js';
 import { fakeGenerator, serverContext, startFake, startServer } from '../support/daemon.js';
@@ -415,7 +415,7 @@ t.test('a client may go at every byte of a message', async (t) => {
     }
   t.ok(await serves(t, path));
   await until(() => context.counters.connectionsOpen === 0);
-  t.equal(context.outputs.lent, 0, 'every chunk is back');
+  t.equal(context.chunks.acquiredBytes, 0, 'every chunk is back');
 });
 
 t.test('a client may go in the middle of a large answer', async (t) => {
@@ -428,7 +428,7 @@ t.test('a client may go in the middle of a large answer', async (t) => {
       socket.destroy();
     }
   await until(() => context.counters.connectionsOpen === 0);
-  t.equal(context.outputs.lent, 0);
+  t.equal(context.chunks.acquiredBytes, 0);
   t.ok(await serves(t, path));
 });
 
@@ -507,7 +507,8 @@ t.test('prediction resistance that cannot be had is refused, and never degrades'
   const { path } = await startServer(
     t,
     fakeGenerator({
-      fillFresh: () => Promise.reject(new EntropyError('ERR_ENTROPY', 'none answers')),
+      fillPredictionResistant: () =>
+        Promise.reject(new EntropyError('ERR_ENTROPY', 'none answers')),
     }),
   );
   const answers = unpackAll(
@@ -542,12 +543,12 @@ t.test('a failure within a large answer ends the connection, and no byte is made
       },
     ],
     [
-      'fillFresh',
+      'fillPredictionResistant',
       [fresh],
       () => {
         let calls = 0;
         return {
-          async fillFresh(target, offset, length) {
+          async fillPredictionResistant(target, offset, length) {
             if (++calls > 1) throw new EntropyError('ERR_ENTROPY', 'none answers');
             target.fill(0xaa, offset, offset + length);
           },
@@ -570,11 +571,11 @@ t.test('a failure within a large answer ends the connection, and no byte is made
     t.equal(bytes.length, chunkSize, `${name}: one chunk`);
     t.ok(bytes.subarray(13).every((byte) => byte === 0xaa));
     await until(() => context.counters.connectionsOpen === 0);
-    t.equal(context.outputs.lent, 0, `${name}: every chunk is back`);
+    t.equal(context.chunks.acquiredBytes, 0, `${name}: every chunk is back`);
   }
 });
 
-const busy = ['ERR_BUSY', 'too much waits to be read or for entropy; try again later'];
+const busy = ['ERR_BUSY', 'too much is unread or waits for entropy; try again later'];
 
 t.test('where no chunk is left, requests are told to come again', async (t) => {
   const memory = new Uint8Array(chunkSize);
@@ -602,18 +603,18 @@ t.test('where no chunk is left within a large answer, it waits for one', async (
     [[fresh], 0xbb],
   ] as const) {
     const { path, context } = await startServer(t, fakeGenerator());
-    const { outputs } = context;
-    const take = outputs.take.bind(outputs);
+    const { chunks } = context;
+    const acquire = chunks.acquire.bind(chunks);
     let calls = 0;
-    t.intercept(outputs, 'take', {
-      value: (user: User) => (++calls > 1 && calls < 5 ? undefined : take(user)),
+    t.intercept(chunks, 'acquire', {
+      value: (user: User) => (++calls > 1 && calls < 5 ? undefined : acquire(user)),
     });
     const answers = unpackAll(
       await exchange(t, path, message(1, 'random', [maxRandomSize, ...options])),
     );
     t.ok(wire(maxRandomSize, byte).equals(answers[0]?.[3] as Uint8Array));
     t.ok(calls > 5, 'it was turned away, and came again');
-    t.equal(outputs.lent, 0);
+    t.equal(chunks.acquiredBytes, 0);
   }
 });
 
@@ -622,11 +623,11 @@ t.test('one user’s unread answers leave room for another’s', async (t) => {
   const { path, context } = await startServer(t, fakeGenerator({ allocate: () => memory }));
   // The user of this process holds all its share.
   const user = context.users.enter(process.geteuid?.() ?? -1) as User;
-  while (user.takeRoom(chunkSize));
+  while (user.reserve(chunkSize));
   const [answer] = unpackAll(await exchange(t, path, message(1, 'random', [5])));
   t.match(answer, plain ? [1, 1, null, wire(5)] : [1, 1, busy, null], 'the user is told so');
-  t.ok(context.outputs.take(context.users.enter(77) as User), 'another is served');
-  user.giveRoom(chunkSize);
+  t.ok(context.chunks.acquire(context.users.enter(77) as User), 'another is served');
+  user.unreserve(chunkSize);
   t.ok(await serves(t, path));
 });
 
@@ -642,7 +643,7 @@ t.test('a message has 10 s to arrive whole, whatever was answered before', async
     const { path } = await startFake(t, (socket) => {
       const user = context.users.enter(0) as User;
       const connection = new Connection({ socket, peer: nobody, user }, context);
-      socket.on('data', (data) => connection.receive(Input.of(data), data.length));
+      socket.on('data', (data) => connection.receive(ReceiveBuffer.of(data), data.length));
       connections.push(connection);
     });
     const socket = await open(t, path);
@@ -669,7 +670,7 @@ t.test('a message has 10 s to arrive whole, whatever was answered before', async
     sweep();
     t.strictSame(
       unpackAll(await collected),
-      [[1, 0, ['ERR_MESSAGE', 'not a valid message: it has 10 s to arrive whole'], null]],
+      [[1, 0, ['ERR_MESSAGE', 'not a valid message: incomplete after 10 s'], null]],
       why,
     );
   }
@@ -681,17 +682,17 @@ t.test('an answer that nobody takes for a minute ends its connection', async (t)
   let connection: Connection | undefined;
   const fake = await startFake(t, (accepted) => {
     connection = new Connection({ socket: accepted, peer: nobody, user }, context);
-    accepted.on('data', (data) => connection?.receive(Input.of(data), data.length));
+    accepted.on('data', (data) => connection?.receive(ReceiveBuffer.of(data), data.length));
   });
   const socket = await open(t, fake.path);
   socket.pause();
   socket.write(message(1, 'random', [maxRandomSize]));
-  await until(() => context.outputs.lent === chunkSize);
+  await until(() => context.chunks.acquiredBytes === chunkSize);
   connection?.sweep(performance.now() + 59_000);
   await setImmediate();
-  t.equal(context.outputs.lent, chunkSize);
+  t.equal(context.chunks.acquiredBytes, chunkSize);
   connection?.sweep(performance.now() + 61_000);
-  await until(() => context.outputs.lent === 0);
+  await until(() => context.chunks.acquiredBytes === 0);
   t.ok(await serves(t, path));
 });
 
@@ -726,7 +727,9 @@ t.test('of one user, so many requests with prediction resistance may wait', asyn
   const waiting: (() => void)[] = [];
   const { path, context } = await startServer(
     t,
-    fakeGenerator({ fillFresh: () => new Promise((resolve) => waiting.push(resolve)) }),
+    fakeGenerator({
+      fillPredictionResistant: () => new Promise((resolve) => waiting.push(resolve)),
+    }),
     { limits: { predictionResistanceRequestsPerUser: 3 } },
   );
   const sockets = await Promise.all(Array.from({ length: 3 }, () => open(t, path)));
@@ -741,7 +744,7 @@ t.test('of one user, so many requests with prediction resistance may wait', asyn
   last?.write(message(3, 'random', [5, fresh]));
   await until(() => waiting.length === 1);
   waiting[0]?.();
-  await until(() => context.outputs.lent === 0);
+  await until(() => context.chunks.acquiredBytes === 0);
 });
 
 t.test('nothing is taken after the end, even where it was read already', async (t) => {
@@ -752,7 +755,7 @@ t.test('nothing is taken after the end, even where it was read already', async (
     const connection = new Connection({ socket, peer: nobody, user }, context);
     connection.finish();
     const request = message(1, 'random', [5]);
-    connection.receive(Input.of(request), request.length);
+    connection.receive(ReceiveBuffer.of(request), request.length);
   });
   const socket = await open(t, path);
   t.strictSame(await collect(socket), Buffer.alloc(0));
@@ -782,7 +785,7 @@ t.test('a connection that is lost while fresh bytes are gathered frees its buffe
   const { path, context } = await startServer(
     t,
     fakeGenerator({
-      fillFresh: () =>
+      fillPredictionResistant: () =>
         new Promise((resolve) => {
           finish = resolve;
         }),
@@ -795,9 +798,9 @@ t.test('a connection that is lost while fresh bytes are gathered frees its buffe
   socket.destroy();
   await once(socket, 'close');
   await setTimeout(5);
-  t.equal(context.outputs.lent, chunkSize);
+  t.equal(context.chunks.acquiredBytes, chunkSize);
   finish();
   await setImmediate();
-  t.equal(context.outputs.lent, 0);
+  t.equal(context.chunks.acquiredBytes, 0);
   await until(() => context.counters.connectionsOpen === 0);
 });

@@ -1,15 +1,15 @@
 import t from 'tap';
 import { EntropyError, type ErrorCode, ServiceError } from '../../src/common/errors.js';
-import { decodeAnswer } from '../../src/rpc/msgpack.js';
+import { decodeResponse } from '../../src/rpc/msgpack.js';
 import { maxRandomSize } from '../../src/rpc/protocol.js';
 import { Counters } from '../../src/server/activity.js';
 import {
-  answer,
+  errorResponse,
   handle,
   type Outcome,
   randomRequest,
-  refusal,
   refuse,
+  respond,
 } from '../../src/server/methods.js';
 import { nobody } from '../../src/server/users.js';
 import { fakeGenerator, serverContext } from '../support/daemon.js';
@@ -26,7 +26,7 @@ t.test('random takes a size, and a map of options', async (t) => {
     t.strictSame(randomRequest(params), { size, predictionResistance }, JSON.stringify(params));
 });
 
-t.test('a missing size is told apart from a wrong one', async (t) => {
+t.test('a missing size and a wrong one have different messages', async (t) => {
   t.throws(() => randomRequest([]), {
     code: 'ERR_LENGTH',
     message: 'size is missing: want 1 to 1048576 bytes',
@@ -57,7 +57,7 @@ t.test('a missing size is told apart from a wrong one', async (t) => {
     );
 });
 
-t.test('options other than the known ones are refused', async (t) => {
+t.test('unknown options are refused', async (t) => {
   for (const [params, message] of [
     [[1, {}, 1], 'random takes [size] or [size, map]'],
     [[1, null], 'options: want a map'],
@@ -65,33 +65,33 @@ t.test('options other than the known ones are refused', async (t) => {
     [[1, []], 'options: want a map'],
     [[1, 'x'], 'options: want a map'],
     [[1, Buffer.alloc(0)], 'options: want a map'],
-    [[1, { fresh: true }], 'options: "fresh" is not known'],
-    [[1, { predictionResistance: true, x: 1 }], 'options: "x" is not known'],
-    [[1, { ['k'.repeat(1000)]: 1 }], `options: "${'k'.repeat(32)}" is not known`],
+    [[1, { fresh: true }], 'unknown option "fresh"'],
+    [[1, { predictionResistance: true, x: 1 }], 'unknown option "x"'],
+    [[1, { ['k'.repeat(1000)]: 1 }], `unknown option "${'k'.repeat(32)}"`],
     [[1, { predictionResistance: 1 }], 'predictionResistance: want true or false'],
     [[1, { predictionResistance: null }], 'predictionResistance: want true or false'],
   ] as const)
     t.throws(() => randomRequest(params), { code: 'ERR_PARAMS', message });
 });
 
-t.test('health is the generator’s, without the figures of its DRBG', async (t) => {
+t.test('health is the state of the generator, without the figures of its DRBG', async (t) => {
   const context = serverContext(fakeGenerator());
-  const { id, error, result } = decodeAnswer(
-    await answer({ id: 7, method: 'health', params: [] }, context, nobody),
+  const { id, error, result } = decodeResponse(
+    await respond({ id: 7, method: 'health', params: [] }, context, nobody),
   );
   t.strictSame([id, error], [7, null]);
   t.strictSame(result, { state: 'operational', healthy: true, reason: '', sources: [] });
 });
 
-t.test('status is everything', async (t) => {
+t.test('status is health, the DRBG’s figures, counters, limits and versions', async (t) => {
   const context = { ...serverContext(fakeGenerator()), startedAt: Date.now() - 12_345 };
   Object.assign(context.counters, { connectionsOpen: 2, connections: 3, requests: 4 });
   context.counters.randomBytes = 2 ** 40;
   context.counters.error('ERR_BUSY');
   context.counters.served(0.000_3);
   context.transitions.note('seeding', 'why');
-  const { result } = decodeAnswer(
-    await answer({ id: 0, method: 'status', params: [] }, context, nobody),
+  const { result } = decodeResponse(
+    await respond({ id: 0, method: 'status', params: [] }, context, nobody),
   );
   t.strictSame(result, {
     ...context.generator.status(),
@@ -111,25 +111,25 @@ t.test('status is everything', async (t) => {
   });
 });
 
-t.test('version names program and protocol', async (t) => {
-  const bytes = await answer(
+t.test('version is that of the program and of the protocol', async (t) => {
+  const bytes = await respond(
     { id: 1, method: 'version', params: [] },
     serverContext(fakeGenerator()),
     nobody,
   );
-  t.strictSame(decodeAnswer(bytes).result, { name: 'entropyd', version: '1.2.3', protocol: 1 });
+  t.strictSame(decodeResponse(bytes).result, { name: 'entropyd', version: '1.2.3', protocol: 1 });
 });
 
-t.test('metrics is Prometheus’ text format', async (t) => {
-  const bytes = await answer(
+t.test('metrics is a page in Prometheus text format', async (t) => {
+  const bytes = await respond(
     { id: 1, method: 'metrics', params: [] },
     serverContext(fakeGenerator()),
     nobody,
   );
-  t.match(decodeAnswer(bytes).result, /^entropyd_state\{state="operational"\} 1$/m);
+  t.match(decodeResponse(bytes).result, /^entropyd_state\{state="operational"\} 1$/m);
 });
 
-t.test('what is no method, or takes no parameters, is refused and counted', async (t) => {
+t.test('unknown methods and unwanted parameters are refused and counted', async (t) => {
   const context = serverContext(fakeGenerator());
   for (const [method, params, error] of [
     ['', [], ['ERR_METHOD', 'there is no method ""']],
@@ -143,7 +143,7 @@ t.test('what is no method, or takes no parameters, is refused and counted', asyn
     ['metrics', [null], ['ERR_PARAMS', 'metrics takes no parameters']],
   ] as const)
     t.strictSame(
-      decodeAnswer(await answer({ id: 9, method, params: [...params] }, context, nobody)),
+      decodeResponse(await respond({ id: 9, method, params: [...params] }, context, nobody)),
       {
         id: 9,
         error,
@@ -153,7 +153,7 @@ t.test('what is no method, or takes no parameters, is refused and counted', asyn
   t.strictSame(Object.fromEntries(context.counters.errors), { ERR_METHOD: 7, ERR_PARAMS: 2 });
 });
 
-t.test('administrators test and reseed, others are refused', async (t) => {
+t.test('selftest and reseed are for administrators', async (t) => {
   const calls: string[] = [];
   const context = serverContext(
     fakeGenerator({
@@ -162,10 +162,10 @@ t.test('administrators test and reseed, others are refused', async (t) => {
     }),
   );
   const ask = async (method: string, admin: boolean) =>
-    decodeAnswer(await answer({ id: 1, method, params: [] }, context, { uid: 1, admin }));
+    decodeResponse(await respond({ id: 1, method, params: [] }, context, { uid: 1, admin }));
   for (const method of ['selftest', 'reseed'])
     t.match((await ask(method, false)).error, ['ERR_FORBIDDEN', new RegExp(`^${method} is for`)]);
-  t.strictSame(calls, [], 'nothing was done for them');
+  t.strictSame(calls, [], 'nothing is done for others');
   t.strictSame((await ask('selftest', true)).result, {
     passed: true,
     state: 'operational',
@@ -180,7 +180,7 @@ t.test('administrators test and reseed, others are refused', async (t) => {
   t.strictSame(calls, ['selfTest', 'reseed']);
 });
 
-t.test('what is not ours is told as an internal error, without its text', async (t) => {
+t.test('an unexpected error is reported as an internal error, without its text', async (t) => {
   for (const thrown of [
     new TypeError('a secret'),
     new ServiceError('KMS.0101', 500, 'a secret'),
@@ -188,7 +188,7 @@ t.test('what is not ours is told as an internal error, without its text', async 
     undefined,
   ]) {
     const counters = new Counters();
-    t.strictSame(decodeAnswer(refusal(3, thrown, counters)), {
+    t.strictSame(decodeResponse(errorResponse(3, thrown, counters)), {
       id: 3,
       error: ['ERR_INTERNAL', 'internal error'],
       result: null,
@@ -202,19 +202,19 @@ t.test('what is not ours is told as an internal error, without its text', async 
       },
     }),
   );
-  const bytes = await answer({ id: 4, method: 'health', params: [] }, context, nobody);
-  t.strictSame(decodeAnswer(bytes).error, ['ERR_INTERNAL', 'internal error']);
+  const bytes = await respond({ id: 4, method: 'health', params: [] }, context, nobody);
+  t.strictSame(decodeResponse(bytes).error, ['ERR_INTERNAL', 'internal error']);
 });
 
-t.test('what is ours is told as it is', async (t) => {
-  const bytes = refusal(5, new EntropyError('ERR_HEALTH', 'rdseed failed'), new Counters());
-  t.strictSame(decodeAnswer(bytes).error, ['ERR_HEALTH', 'rdseed failed']);
+t.test('an EntropyError is reported with its code and text', async (t) => {
+  const bytes = errorResponse(5, new EntropyError('ERR_HEALTH', 'rdseed failed'), new Counters());
+  t.strictSame(decodeResponse(bytes).error, ['ERR_HEALTH', 'rdseed failed']);
 });
 
 t.test('raw samples are for administrators, by source and size', async (t) => {
   const context = serverContext(fakeGenerator());
   const ask = async (params: unknown[], admin = true) =>
-    decodeAnswer(await answer({ id: 1, method: 'noise', params }, context, { uid: 1, admin }));
+    decodeResponse(await respond({ id: 1, method: 'noise', params }, context, { uid: 1, admin }));
   t.strictSame((await ask(['rdseed', 5])).result, Buffer.alloc(5, 0xcc));
   t.match((await ask(['rdseed', 5], false)).error, ['ERR_FORBIDDEN', String]);
   for (const [params, code] of [
@@ -230,12 +230,12 @@ t.test('raw samples are for administrators, by source and size', async (t) => {
 });
 
 function decoded(outcome: Outcome): { last: boolean; id: number; error: unknown } {
-  if (outcome.kind !== 'answer') throw new Error(outcome.kind);
-  const { id, error } = decodeAnswer(outcome.bytes);
+  if (outcome.kind !== 'response') throw new Error(outcome.kind);
+  const { id, error } = decodeResponse(outcome.bytes);
   return { last: outcome.last, id, error };
 }
 
-t.test('a random becomes a size: its bytes do not exist yet', async (t) => {
+t.test('random becomes a size: its bytes do not exist yet', async (t) => {
   const context = serverContext(fakeGenerator());
   for (const [params, size, predictionResistance] of [
     [[32], 32, false],
@@ -252,7 +252,7 @@ t.test('a random becomes a size: its bytes do not exist yet', async (t) => {
   t.equal(context.counters.randomBytes, 0);
 });
 
-t.test('other methods are answered, and the connection goes on', async (t) => {
+t.test('other methods are answered, and the connection stays', async (t) => {
   const context = serverContext(fakeGenerator());
   for (const method of ['health', 'status', 'version', 'metrics'])
     t.strictSame(decoded(await handle(message(3, method, []), context, nobody)), {
@@ -263,13 +263,13 @@ t.test('other methods are answered, and the connection goes on', async (t) => {
   t.equal(context.counters.requests, 4);
 });
 
-t.test('a notification has no answer and is no request', async (t) => {
+t.test('a notification is not answered or counted', async (t) => {
   const context = serverContext(fakeGenerator());
   t.strictSame(await handle(pack([2, 'random', [1]]), context, nobody), { kind: 'nothing' });
   t.equal(context.counters.requests, 0);
 });
 
-t.test('a request that is refused keeps its id, and the connection goes on', async (t) => {
+t.test('a refused request keeps its id, and the connection stays', async (t) => {
   const context = serverContext(fakeGenerator());
   for (const [method, params, code] of [
     ['random', [], 'ERR_LENGTH'],
@@ -285,7 +285,7 @@ t.test('a request that is refused keeps its id, and the connection goes on', asy
     });
 });
 
-t.test('what is no message is answered with id 0, and the connection ends', async (t) => {
+t.test('an invalid message is answered with id 0, and the connection ends', async (t) => {
   const context = serverContext(fakeGenerator());
   for (const value of [[], [0, 1, 'health'], [0, -1, 'health', []], [1, 1, null, null], [9]])
     t.match(decoded(await handle(pack(value), context, nobody)), {
@@ -295,7 +295,7 @@ t.test('what is no message is answered with id 0, and the connection ends', asyn
     });
 });
 
-t.test('only a message whose end is not known ends the connection', async (t) => {
+t.test('only a message whose end is unknown ends the connection', async (t) => {
   const context = serverContext(fakeGenerator());
   for (const [code, last] of [
     ['ERR_MESSAGE', true],

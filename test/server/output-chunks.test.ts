@@ -1,73 +1,70 @@
 import t from 'tap';
+import { chunkSize } from '../../src/common/unix-socket.js';
 import { defaultLimits } from '../../src/config/config.js';
-import { type Chunk, chunkSize, OutputChunks } from '../../src/server/output-chunks.js';
+import { type Chunk, OutputChunks } from '../../src/server/output-chunks.js';
 import { User } from '../../src/server/users.js';
 import { fakeGenerator } from '../support/daemon.js';
 
 const newUser = () => new User(defaultLimits, () => 0);
 
-t.test('a chunk has its size, and is the same again once it is back', async (t) => {
-  const outputs = new OutputChunks(fakeGenerator(), defaultLimits);
+t.test('a chunk has its size, and is reused once it is released', async (t) => {
+  const chunks = new OutputChunks(fakeGenerator(), defaultLimits);
   const user = newUser();
-  const first = outputs.take(user) as Chunk;
+  const first = chunks.acquire(user) as Chunk;
   t.equal(first.bytes.length, chunkSize);
   t.ok(Buffer.isBuffer(first.bytes));
   first.view.setUint16(0, 0x1234);
-  t.equal(first.bytes.readUInt16BE(0), 0x1234, 'the view is of the same bytes');
-  outputs.give(first, user);
-  t.equal(outputs.take(user), first);
-  t.not(outputs.take(user), first, 'while it is lent there is another');
+  t.equal(first.bytes.readUInt16BE(0), 0x1234, 'the view shows the same bytes');
+  chunks.release(first, user);
+  t.equal(chunks.acquire(user), first);
+  t.not(chunks.acquire(user), first, 'while it is in use there is another');
 });
 
-t.test('at most 64 MiB are lent, and a quarter of that to one user', async (t) => {
+t.test('at most 64 MiB are in use, and a quarter of that by one user', async (t) => {
   const perUser = 128;
   const bytes = new Uint8Array(chunkSize);
-  const outputs = new OutputChunks(fakeGenerator({ allocate: () => bytes }), defaultLimits);
+  const chunks = new OutputChunks({ allocate: () => bytes }, defaultLimits);
   const users = [newUser(), newUser(), newUser(), newUser()] as const;
   const last = new Map<User, Chunk>();
   for (const user of users) {
-    for (let i = 0; i < perUser; i++) last.set(user, outputs.take(user) as Chunk);
-    t.equal(outputs.take(user), undefined, 'of this user');
+    for (let i = 0; i < perUser; i++) last.set(user, chunks.acquire(user) as Chunk);
+    t.equal(chunks.acquire(user), undefined, 'the limit of this user');
   }
   const another = newUser();
-  t.equal(outputs.take(another), undefined, 'of all');
-  t.equal(outputs.lent, 64 * 1024 * 1024);
-  outputs.give(last.get(users[0]) as Chunk, users[0]);
-  t.ok(outputs.take(another), 'one that came back is lent again');
-  t.equal(outputs.take(users[0]), undefined);
+  t.equal(chunks.acquire(another), undefined, 'the limit of all');
+  t.equal(chunks.acquiredBytes, 64 * 1024 * 1024);
+  chunks.release(last.get(users[0]) as Chunk, users[0]);
+  t.ok(chunks.acquire(another), 'a released chunk makes room');
+  t.equal(chunks.acquire(users[0]), undefined);
 });
 
-t.test('a limit that changes holds from then on', async (t) => {
+t.test('a changed limit takes effect at once', async (t) => {
   const limits = { ...defaultLimits, unsentBytes: chunkSize };
-  const outputs = new OutputChunks(fakeGenerator(), limits);
+  const chunks = new OutputChunks(fakeGenerator(), limits);
   const user = new User(limits, () => 0);
-  outputs.take(user);
-  t.equal(outputs.take(user), undefined);
+  chunks.acquire(user);
+  t.equal(chunks.acquire(user), undefined);
   limits.unsentBytes = 3 * chunkSize - 1;
-  t.ok(outputs.take(user));
-  t.equal(outputs.take(user), undefined, 'a chunk has room as a whole');
+  t.ok(chunks.acquire(user));
+  t.equal(chunks.acquire(user), undefined, 'a chunk counts as a whole');
   limits.unsentBytes = 9 * chunkSize;
   limits.unsentBytesPerUser = 2 * chunkSize;
-  t.equal(outputs.take(user), undefined, 'of this user');
+  t.equal(chunks.acquire(user), undefined, 'the limit of this user');
 });
 
-t.test('one free chunk is kept, the others are left to the collector', async (t) => {
+t.test('one free chunk is kept, others are left to the garbage collector', async (t) => {
   let allocations = 0;
-  const outputs = new OutputChunks(
-    fakeGenerator({
-      allocate(size) {
-        allocations++;
-        return new Uint8Array(size);
-      },
-    }),
-    defaultLimits,
-  );
+  const allocate = (size: number) => {
+    allocations++;
+    return new Uint8Array(size);
+  };
+  const chunks = new OutputChunks({ allocate }, defaultLimits);
   const user = newUser();
-  const lent = [outputs.take(user), outputs.take(user), outputs.take(user)] as Chunk[];
-  for (const chunk of lent) outputs.give(chunk, user);
+  const acquired = [chunks.acquire(user), chunks.acquire(user), chunks.acquire(user)] as Chunk[];
+  for (const chunk of acquired) chunks.release(chunk, user);
   t.equal(allocations, 3);
-  outputs.take(user);
+  chunks.acquire(user);
   t.equal(allocations, 3);
-  outputs.take(user);
+  chunks.acquire(user);
   t.equal(allocations, 4);
 });

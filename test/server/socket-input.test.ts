@@ -1,16 +1,22 @@
 import { once } from 'node:events';
 import * as net from 'node:net';
-import { connect, createServer, Socket } from 'node:net';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { requestSlack } from '../../src/rpc/protocol.js';
-import { adopt, descriptor, Input, staticReadWorks } from '../../src/server/socket-input.js';
+import {
+  descriptor,
+  PendingInput,
+  ReceiveBuffer,
+  readIntoSharedBuffer,
+  sharedBufferWorks,
+} from '../../src/server/socket-input.js';
 import { freePath } from '../support/paths.js';
+import { until } from '../support/until.js';
 
-t.test('the self-test sees it work on this Node', async (t) => {
-  t.equal(await staticReadWorks(), true);
+t.test('the self-test succeeds on this Node', async (t) => {
+  t.equal(await sharedBufferWorks(), true);
 });
 
-t.test('the self-test says no where it does not work', async (t) => {
+t.test('the self-test fails if node:net behaves differently', async (t) => {
   class WithoutOnread extends net.Socket {
     constructor(options: net.SocketConstructorOpts & { onread?: unknown }) {
       const { onread: _, ...rest } = options;
@@ -27,23 +33,31 @@ t.test('the self-test says no where it does not work', async (t) => {
     [WithoutOnread, 'the option is ignored: no bytes arrive'],
     [Refusing, 'the constructor throws'],
   ] as const) {
-    const { staticReadWorks } = (await t.mockImport('../../src/server/socket-input.js', {
+    const { sharedBufferWorks } = (await t.mockImport('../../src/server/socket-input.js', {
       'node:net': { ...net, Socket },
     })) as typeof import('../../src/server/socket-input.js');
-    t.equal(await staticReadWorks(), false, why);
+    t.equal(await sharedBufferWorks(), false, why);
   }
 });
 
-t.test('all connections share one buffer, and pause() and resume() hold', async (t) => {
-  const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true });
-  server.listen(0, '127.0.0.1');
+/** A server until the test ends. */
+async function listening(t: Test, server: net.Server): Promise<string> {
+  const path = freePath();
+  server.listen(path);
   await once(server, 'listening');
-  const buffers = new Set<Input>();
+  t.teardown(() => server.close());
+  return path;
+}
+
+t.test('all connections share one buffer, and pause() and resume() work', async (t) => {
+  const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true });
+  const path = await listening(t, server);
+  const buffers = new Set<ReceiveBuffer>();
   const texts: string[] = [];
   const open = async () => {
-    const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1');
+    const client = net.connect(path);
     const [accepted] = (await once(server, 'connection')) as [net.Socket];
-    const socket = adopt(accepted, server, (input, size) => {
+    const socket = readIntoSharedBuffer(accepted, server, (input, size) => {
       buffers.add(input);
       texts.push(input.bytes.toString('latin1', 0, size));
     });
@@ -54,17 +68,17 @@ t.test('all connections share one buffer, and pause() and resume() hold', async 
   one.socket.resume();
   two.socket.resume();
   two.client.write('two');
-  while (texts.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
-  t.strictSame(texts.sort(), ['one', 'two']);
+  await until(() => texts.length === 2, 'a read of each');
+  t.strictSame(texts.splice(0).sort(), ['one', 'two']);
   t.equal(buffers.size, 1);
 
   one.socket.pause();
   one.client.write('later');
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  t.equal(texts.length, 2, 'nothing is read while paused');
+  two.client.write('now');
+  await until(() => texts.includes('now'), 'a read of the other, sent later');
+  t.strictSame(texts.splice(0), ['now'], 'nothing is read while paused');
   one.socket.resume();
-  while (texts.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
-  t.equal(texts[2], 'later');
+  await until(() => texts.includes('later'), 'a read after resume()');
 
   for (const { client, socket } of [one, two]) {
     client.end();
@@ -76,36 +90,62 @@ t.test('all connections share one buffer, and pause() and resume() hold', async 
   t.pass('the server counted both out');
 });
 
-t.test('there is room behind the bytes for the decoder, and one view of all', async (t) => {
-  const input = new Input(10);
-  t.equal(input.bytes.length, 10 + requestSlack);
-  t.equal(input.view.byteLength, input.bytes.length);
-  input.bytes[3] = 7;
-  t.equal(input.view.getUint8(3), 7);
+t.test('a receive buffer has slack for the decoder, and one view of everything', async (t) => {
+  const buffer = new ReceiveBuffer(10);
+  t.equal(buffer.bytes.length, 10 + requestSlack);
+  t.equal(buffer.view.byteLength, buffer.bytes.length);
+  buffer.bytes[3] = 7;
+  t.equal(buffer.view.getUint8(3), 7);
 });
 
-t.test('of parts it is a copy', async (t) => {
+t.test('a receive buffer of parts is a copy', async (t) => {
   const part = Buffer.from([3, 4]);
-  const input = Input.of(Buffer.from([1, 2]), part);
+  const buffer = ReceiveBuffer.of(Buffer.from([1, 2]), part);
   part.fill(0);
-  t.strictSame([...input.bytes.subarray(0, 4)], [1, 2, 3, 4]);
-  t.equal(input.bytes.length, 4 + requestSlack);
+  t.strictSame([...buffer.bytes.subarray(0, 4)], [1, 2, 3, 4]);
+  t.equal(buffer.bytes.length, 4 + requestSlack);
+});
+
+t.test('pending input is what was read and not taken, in order', async (t) => {
+  const input = new PendingInput();
+  const content = () => input.buffer.bytes.toString('latin1', input.at, input.end);
+  const read = new ReceiveBuffer(8);
+  const receive = (text: string) => {
+    read.bytes.write(text, 'latin1');
+    input.append(read, text.length);
+  };
+  t.ok(input.empty);
+  receive('abc');
+  t.equal(input.buffer, read, 'borrowed, not copied');
+  input.at += 1;
+  input.keep(read);
+  read.bytes.fill('x');
+  t.equal(content(), 'bc', 'the rest was copied');
+  receive('de');
+  t.equal(content(), 'bcde');
+  input.at = input.end;
+  input.keep(read);
+  t.ok(input.empty);
+  receive('fg');
+  t.equal(content(), 'fg');
+  input.clear();
+  t.ok(input.empty);
 });
 
 t.test('a connection has a descriptor until it is destroyed', async (t) => {
-  const path = freePath();
-  const server = createServer((accepted) => accepted.destroy()).listen(path);
-  await once(server, 'listening');
-  const socket = connect(path);
+  const path = await listening(
+    t,
+    net.createServer((accepted) => accepted.destroy()),
+  );
+  const socket = net.connect(path);
   await once(socket, 'connect');
   t.ok(Number.isInteger(descriptor(socket)));
   socket.destroy();
   t.equal(descriptor(socket), undefined, 'the number may be another’s by now');
-  await new Promise((resolve) => server.close(resolve));
 });
 
-t.test('what has no handle, or one without a number, has none', async (t) => {
-  t.equal(descriptor(new Socket()), undefined);
+t.test('without a handle, or with one that has no number, there is no descriptor', async (t) => {
+  t.equal(descriptor(new net.Socket()), undefined);
   for (const handle of [null, {}, { fd: -1 }, { fd: '3' }])
-    t.equal(descriptor({ _handle: handle } as unknown as Socket), undefined);
+    t.equal(descriptor({ _handle: handle } as unknown as net.Socket), undefined);
 });

@@ -1,109 +1,112 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import t from 'tap';
-import { type Addon, loadAddon } from '../../src/common/package.js';
+import { loadAddon } from '../../src/common/package.js';
 import { defaultLimits } from '../../src/config/config.js';
 import { identify, isAdmin, nobody, User, Users } from '../../src/server/users.js';
 import { freePath } from '../support/paths.js';
 
-const unlimited = { ...defaultLimits, connectionsPerUser: 2 };
+/** Users of 1,000 bytes a second and two connections, and their clock. */
+function limited() {
+  const time = { now: 0 };
+  const limits = { ...defaultLimits, bytesPerSecondPerUser: 1000, connectionsPerUser: 2 };
+  return { time, limits, users: new Users(limits, () => time.now) };
+}
 
-t.test('a user has so many connections, whoever else is there', async (t) => {
-  const users = new Users(unlimited);
-  const one = users.enter(1000) as User;
-  t.equal(users.enter(1000), one);
+t.test('each user has connections of their own, up to the limit', async (t) => {
+  const { users } = limited();
+  const user = users.enter(1000) as User;
+  t.equal(users.enter(1000), user);
   t.equal(users.enter(1000), undefined);
-  t.ok(users.enter(1001), 'another has room');
-  users.leave(one);
-  t.equal(users.enter(1000), one, 'one that ended makes room');
+  t.ok(users.enter(1001), 'another user has room');
+  users.leave(user);
+  t.equal(users.enter(1000), user, 'a connection that ended makes room');
 });
 
-t.test('a limit that changes holds from then on', async (t) => {
+t.test('a changed limit takes effect at once', async (t) => {
   const limits = { ...defaultLimits, connectionsPerUser: 1 };
-  const users = new Users(limits);
+  const users = new Users(limits, () => 0);
   users.enter(0);
   t.equal(users.enter(0), undefined);
   limits.connectionsPerUser = 2;
   const user = users.enter(0) as User;
   t.ok(user);
+  user.consume(1e6);
   limits.bytesPerSecondPerUser = 10;
-  t.equal(user.allowance() > 0, true, 'what was taken before is not owed');
+  t.ok(user.remainingBytes() >= 0, 'bytes from before the limit are not owed');
 });
 
-t.test('what is taken is given back: room for output, and places for fresh bytes', async (t) => {
-  const limits = {
-    ...defaultLimits,
-    unsentBytesPerUser: 100,
-    predictionResistanceRequestsPerUser: 2,
-  };
-  const user = new User(limits, () => 0);
-  for (let round = 0; round < 2; round++) {
-    t.strictSame(
-      [60, 41, 40, 1].map((size) => user.takeRoom(size)),
-      [true, false, true, false],
+t.test(
+  'reserved output and prediction resistance have limits, and can be used again',
+  async (t) => {
+    const user = new User(
+      { ...defaultLimits, unsentBytesPerUser: 100, predictionResistanceRequestsPerUser: 2 },
+      () => 0,
     );
-    for (const size of [60, 40]) user.giveRoom(size);
-    t.strictSame(
-      [1, 2, 3].map(() => user.beginFresh()),
-      [true, true, false],
-    );
-    for (let i = 0; i < 2; i++) user.endFresh();
-  }
+    for (let round = 0; round < 2; round++) {
+      t.strictSame(
+        [60, 41, 40, 1].map((size) => user.reserve(size)),
+        [true, false, true, false],
+      );
+      for (const size of [60, 40]) user.unreserve(size);
+      t.strictSame(
+        [1, 2, 3].map(() => user.beginPredictionResistance()),
+        [true, true, false],
+      );
+      for (let i = 0; i < 2; i++) user.endPredictionResistance();
+    }
+  },
+);
+
+t.test('without a rate the remaining bytes are infinite', async (t) => {
+  const user = new User(defaultLimits, () => 0);
+  user.consume(1e12);
+  t.equal(user.remainingBytes(), Number.POSITIVE_INFINITY);
 });
 
-t.test('without a limit there is always room', async (t) => {
-  const user = new User(unlimited, () => 0);
-  user.spend(1e12);
-  t.equal(user.allowance(), Number.POSITIVE_INFINITY);
-});
-
-t.test('bytes a second hold on average, and no size is out of reach', async (t) => {
-  let now = 0;
-  const user = new User({ ...defaultLimits, bytesPerSecondPerUser: 1000 }, () => now);
-  for (const [at, allowance, spent, why] of [
+t.test('the rate holds on average, and no size is out of reach', async (t) => {
+  const { time, users } = limited();
+  const user = users.enter(0) as User;
+  for (const [at, remaining, consumed, why] of [
     [0, 1000, 400, 'a second’s worth is there at once'],
-    [0, 600, 600, 'and is used up'],
-    [0, 0, 0, 'then there is none'],
-    [500, 500, 0, 'half a second brings half of it'],
-    [10_000, 1000, 5000, 'never more than a second’s, but a request may owe'],
-    [13_000, -1000, 0, 'what is owed'],
-    [14_001, 1, 0, 'is worked off'],
+    [0, 600, 600, 'the rest of it too'],
+    [0, 0, 0, 'then nothing'],
+    [500, 500, 0, 'half a second refills half of it'],
+    [10_000, 1000, 5000, 'it holds a second’s worth at most, but a request may owe'],
+    [13_000, -1000, 0, 'the debt shrinks'],
+    [14_001, 1, 0, 'until it is paid'],
   ] as const) {
-    now = at;
-    t.equal(Math.round(user.allowance()), allowance, why);
-    user.spend(spent);
+    time.now = at;
+    t.equal(Math.round(user.remainingBytes()), remaining, why);
+    user.consume(consumed);
   }
-  t.match(user.refusal(), {
+  t.match(user.rateError(), {
     code: 'ERR_RATE',
     message: 'more than 1000 bytes a second for this user',
   });
 });
 
-t.test('who comes back at once still owes; who is idle is forgotten', async (t) => {
-  let now = 0;
-  const limits = { ...defaultLimits, bytesPerSecondPerUser: 1000 };
-  const users = new Users(limits, () => now);
+t.test('a user who reconnects at once still owes; an idle one is forgotten', async (t) => {
+  const { time, users } = limited();
   const user = users.enter(5) as User;
-  user.spend(1500);
+  user.consume(1500);
   users.leave(user);
   users.sweep();
-  t.equal(users.enter(5), user);
+  t.equal(users.enter(5), user, 'owes');
   users.leave(user);
-  now = 1499;
+  time.now = 1499;
   users.sweep();
-  t.equal(users.enter(5), user, 'not all is worked off yet');
-  now = 3000;
+  t.equal(users.enter(5), user, 'owes the rest');
+  time.now = 3000;
   users.sweep();
-  t.equal(users.enter(5), user, 'connected');
+  t.equal(users.enter(5), user, 'is connected');
   users.leave(user);
   users.leave(user);
   users.sweep();
-  t.not(users.enter(5), user);
+  t.not(users.enter(5), user, 'is idle');
 });
 
-const addon = loadAddon().addon as Addon;
-
-t.test('root, the daemon’s user and the group’s members are administrators', async (t) => {
+t.test('administrators are root, the daemon’s user and members of the group', async (t) => {
   const rule = { uid: 500, group: 70 };
   for (const [uid, gids, admin] of [
     [0, [0], true],
@@ -116,7 +119,8 @@ t.test('root, the daemon’s user and the group’s members are administrators',
   t.equal(isAdmin({ pid: 1, uid: 7, gids: [70] }, { uid: 500, group: undefined }), false);
 });
 
-t.test('who it is comes from the kernel; where it cannot tell, nobody', async (t) => {
+t.test('the kernel says who is connected; if it cannot, it is nobody', async (t) => {
+  const { addon } = loadAddon();
   const path = freePath();
   const server = createServer().listen(path);
   await once(server, 'listening');
@@ -127,8 +131,7 @@ t.test('who it is comes from the kernel; where it cannot tell, nobody', async (t
   t.strictSame(identify(accepted, addon, undefined), { uid: own.uid, admin: false }, 'no rule');
   t.equal(identify(accepted, undefined, own), nobody, 'no addon');
   t.equal(identify({} as Socket, addon, own), nobody, 'no handle');
-  const silent = { ...addon, peerCredentials: () => null };
-  t.equal(identify(accepted, silent, own), nobody, 'no credentials');
+  t.equal(identify(accepted, { peerCredentials: () => null }, own), nobody, 'no credentials');
   client.destroy();
   accepted.destroy();
   await new Promise((resolve) => server.close(resolve));

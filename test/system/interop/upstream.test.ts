@@ -22,7 +22,7 @@ import { startRealPath, writeKeys } from './real-path.js';
 const clientKey = { accessKeyId: 'AKIDCLIENT', secretAccessKey: 'client secret' };
 const gatewayKey = { accessKeyId: 'AKIDGATEWAY', secretAccessKey: 'gateway secret' };
 
-/** Daemon and gateway before the double, and the SDK as the client. */
+/** Daemon and gateway in front of the double, with the SDK as the client. */
 async function start(t: Test, options: Partial<UpstreamOptions> = {}) {
   const taken: Taken[] = [];
   const secrets = [clientKey, gatewayKey].map(
@@ -48,7 +48,7 @@ async function start(t: Test, options: Partial<UpstreamOptions> = {}) {
 
 for (const [way, options, accessKey] of [
   ['passed through, under its own signature', {}, 'AKIDCLIENT'],
-  ['signed anew', { resign: true, credentials: async () => gatewayKey }, 'AKIDGATEWAY'],
+  ['re-signed', { resign: true, credentials: async () => gatewayKey }, 'AKIDGATEWAY'],
 ] as const)
   t.test(`the SDK creates a key, encrypts and decrypts, ${way}`, async (t) => {
     const { kms, taken, daemon } = await start(t, options);
@@ -95,14 +95,14 @@ for (const [way, options, accessKey] of [
     t.equal(taken.at(-1)?.operation, 'GenerateRandom');
   });
 
-t.test('what the service refuses of the gateway is refused to the client', async (t) => {
+t.test('a refusal by the service reaches the client', async (t) => {
   const credentials = async () => ({ ...gatewayKey, secretAccessKey: 'wrong' });
   const { kms } = await start(t, { resign: true, credentials });
   await t.rejects(kms.send(new ListKeysCommand({})), { name: 'InvalidSignatureException' });
 });
 
 t.test(
-  'the SDK tries three times where the upstream fails, and reads whose failure it is',
+  'the SDK tries three times when the upstream fails, and reads whose failure it is',
   async (t) => {
     let asked = 0;
     const port = await serve(t, (request) => {

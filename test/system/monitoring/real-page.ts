@@ -1,4 +1,4 @@
-/** A page of metrics with everything on it, by the real daemon behind a gateway with all it can have. */
+/** A complete page of metrics: the real daemon behind a gateway with every feature enabled. */
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { makeCertificate } from '../../support/certificates.js';

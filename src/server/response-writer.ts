@@ -1,0 +1,260 @@
+/**
+ * Generates, frames and sends one client's responses, and keeps what the kernel has not taken: at
+ * most one chunk. Random bytes exist only between generate and write; what is left of a large
+ * response is a number.
+ */
+import type { Socket } from 'node:net';
+import { EntropyError } from '../common/errors.js';
+import { chunkSize } from '../common/unix-socket.js';
+import type { Generator } from '../generator/interface.js';
+import { responseHeaderSize, writeResponseHeader } from '../rpc/protocol.js';
+import type { Clock, Counters } from './activity.js';
+import type { Chunk, OutputChunks } from './output-chunks.js';
+import type { RandomRun } from './random-run.js';
+import type { User } from './users.js';
+
+export interface ResponseWriterOptions {
+  socket: Socket;
+  /**
+   * Sends what the kernel takes at once of [offset, offset + size), wipes that and returns its size,
+   * 0 or more. Not called after the socket is destroyed: its descriptor may be another's by then.
+   */
+  sendNow: ((bytes: Uint8Array, offset: number, size: number) => number) | undefined;
+  user: User;
+  chunks: Pick<OutputChunks, 'acquire' | 'release'>;
+  generator: Pick<Generator, 'fill' | 'fillPredictionResistant' | 'wipe'>;
+  counters: Pick<Counters, 'randomBytes'>;
+  now: Clock;
+  /**
+   * `busy` has become false on its own.
+   * @param yielded the event loop has turned meanwhile, so other connections have had their turn
+   */
+  onReady(yielded: boolean): void;
+  /** A response with prediction resistance could not be begun; the request is to be refused. */
+  onRefused(id: number, error: unknown): void;
+}
+
+/** Until a large response tries again to acquire a chunk. */
+const retryMs = 10;
+
+const empty = Buffer.alloc(0);
+
+/** A response with prediction resistance, and how many bytes of it are not generated yet. */
+type PredictionResistant = { id: number; size: number; left: number };
+
+/** One response at a time: nothing may be sent while `busy`, and nothing new while `unfinished`. */
+export class ResponseWriter {
+  readonly #options: ResponseWriterOptions;
+  readonly #socket: Socket;
+  readonly #sendNow: ResponseWriterOptions['sendNow'];
+  readonly #user: ResponseWriterOptions['user'];
+  readonly #chunks: ResponseWriterOptions['chunks'];
+  readonly #generator: ResponseWriterOptions['generator'];
+  readonly #counters: ResponseWriterOptions['counters'];
+  /** Bytes of a plain response that are not generated yet. */
+  #left = 0;
+  #predictionResistant: PredictionResistant | undefined;
+  /** Since when the kernel has not taken a piece; 0: it has taken all. */
+  #stalledSince = 0;
+  #busy = false;
+
+  constructor(options: ResponseWriterOptions) {
+    this.#options = options;
+    this.#socket = options.socket;
+    this.#sendNow = options.sendNow;
+    this.#user = options.user;
+    this.#chunks = options.chunks;
+    this.#generator = options.generator;
+    this.#counters = options.counters;
+  }
+
+  /** Waits for the kernel, for entropy or for a free chunk; `onReady` or `onRefused` follows. */
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  /** The last response is not generated completely: `continue` sends the next piece. */
+  get unfinished(): boolean {
+    return this.#left > 0 || this.#predictionResistant !== undefined;
+  }
+
+  /** For how long the kernel has not taken the current piece, milliseconds. */
+  stalledMs(now: number): number {
+    return this.#stalledSince === 0 ? 0 : now - this.#stalledSince;
+  }
+
+  /**
+   * Sends a run's responses, or their beginning: one generate, then the headers, then one write.
+   * @throws EntropyError `ERR_BUSY`, `ERR_NOT_SEEDED`, `ERR_HEALTH`; nothing has been sent then
+   */
+  sendRun(run: RandomRun): void {
+    const chunk = this.#chunks.acquire(this.#user);
+    if (chunk === undefined) throw busyError();
+    this.#fill(chunk, run.size);
+    run.writeHeaders(chunk.view);
+    this.#left = run.left;
+    this.#counters.randomBytes += run.payload;
+    this.#sendChunk(chunk, run.size);
+  }
+
+  /** Begins a response of `size` random bytes with prediction resistance; `continue` sends it. */
+  beginPredictionResistant(id: number, size: number): void {
+    this.#predictionResistant = { id, size, left: size };
+  }
+
+  /** Sends a whole encoded message, or several. */
+  sendMessage(bytes: Uint8Array): void {
+    this.#write(bytes);
+  }
+
+  /** Sends [at, at + size) of a batch and leaves nothing random there. Does not throw. */
+  sendBatched(batch: Uint8Array, at: number, size: number): void {
+    const sent = this.#sendAtOnce(batch, at, size);
+    if (sent === size) return;
+    // The batch goes on to its next member: the rest is sent from a chunk of this connection.
+    const chunk = this.#socket.destroyed ? undefined : this.#chunks.acquire(this.#user);
+    if (chunk === undefined) this.#abandon();
+    else {
+      chunk.bytes.set(batch.subarray(at + sent, at + size));
+      this.#sendChunk(chunk, size - sent);
+    }
+    this.#generator.wipe(batch, at + sent, size - sent);
+  }
+
+  /**
+   * Generates and sends the next piece of the unfinished response.
+   * @returns size of the piece, also if it is not ready yet
+   */
+  continue(): number {
+    return this.#predictionResistant === undefined
+      ? this.#continuePlain()
+      : this.#continuePredictionResistant(this.#predictionResistant);
+  }
+
+  #continuePlain(): number {
+    const size = Math.min(this.#left, chunkSize);
+    const chunk = this.#chunks.acquire(this.#user);
+    if (chunk === undefined) {
+      this.#wait();
+      return size;
+    }
+    try {
+      this.#fill(chunk, size);
+    } catch {
+      this.#abandon();
+      return size;
+    }
+    this.#left -= size;
+    this.#counters.randomBytes += size;
+    this.#sendChunk(chunk, size);
+    return size;
+  }
+
+  #continuePredictionResistant(response: PredictionResistant): number {
+    const begun = response.left < response.size;
+    const header = begun ? 0 : responseHeaderSize(response.size);
+    const size = Math.min(response.left, chunkSize - header);
+    const chunk = this.#chunks.acquire(this.#user);
+    if (chunk === undefined || !this.#user.beginPredictionResistance()) {
+      if (chunk !== undefined) this.#chunks.release(chunk, this.#user);
+      if (begun) this.#wait();
+      else this.#refuse(response, busyError());
+      return size;
+    }
+    this.#busy = true;
+    this.#generator.fillPredictionResistant(chunk.bytes, header, size).then(
+      () => {
+        this.#user.endPredictionResistance();
+        if (!begun) writeResponseHeader(chunk.view, 0, response.id, response.size);
+        response.left -= size;
+        if (response.left === 0) this.#predictionResistant = undefined;
+        this.#counters.randomBytes += size;
+        this.#busy = false;
+        this.#sendChunk(chunk, header + size);
+        if (!this.#busy) this.#options.onReady(false);
+      },
+      (error: unknown) => {
+        this.#user.endPredictionResistance();
+        this.#chunks.release(chunk, this.#user);
+        if (begun) this.#abandon();
+        else this.#refuse(response, error);
+      },
+    );
+    return size;
+  }
+
+  #refuse({ id }: PredictionResistant, error: unknown): void {
+    this.#predictionResistant = undefined;
+    this.#busy = false;
+    this.#options.onRefused(id, error);
+  }
+
+  /** Fills [0, size), or releases the chunk and throws. */
+  #fill(chunk: Chunk, size: number): void {
+    try {
+      this.#generator.fill(chunk.bytes, 0, size);
+    } catch (error) {
+      this.#chunks.release(chunk, this.#user);
+      throw error;
+    }
+  }
+
+  /** Waits for a chunk to be released. */
+  #wait(): void {
+    this.#busy = true;
+    setTimeout(() => this.#ready(), retryMs);
+  }
+
+  /** Ends the connection: once a response has begun, there is no way to report its failure. */
+  #abandon(): void {
+    this.#busy = true;
+    this.#socket.destroy();
+  }
+
+  /** Sends [0, size) of a chunk and releases it when the kernel has taken everything. */
+  #sendChunk(chunk: Chunk, size: number): void {
+    const sent = this.#sendAtOnce(chunk.bytes, 0, size);
+    if (sent === size) {
+      this.#chunks.release(chunk, this.#user);
+      return;
+    }
+    this.#write(chunk.bytes.subarray(sent, size), () => {
+      this.#generator.wipe(chunk.bytes, sent, size - sent);
+      this.#chunks.release(chunk, this.#user);
+    });
+  }
+
+  #sendAtOnce(bytes: Uint8Array, at: number, size: number): number {
+    return this.#socket.destroyed ? 0 : (this.#sendNow?.(bytes, at, size) ?? 0);
+  }
+
+  /**
+   * Writes, and is busy until the kernel has taken everything.
+   * @param taken called then, or when the connection is lost
+   */
+  #write(bytes: Uint8Array, taken: () => void = () => {}): void {
+    this.#socket.write(bytes);
+    // Node tries the write at once, so 0 means that `bytes` is not needed any more.
+    if (this.#socket.writableLength === 0) {
+      taken();
+      return;
+    }
+    this.#busy = true;
+    this.#stalledSince = this.#options.now();
+    // An empty write ends after it. A callback on the first write would cost every write its price.
+    this.#socket.write(empty, () => {
+      this.#stalledSince = 0;
+      taken();
+      this.#ready();
+    });
+  }
+
+  #ready(): void {
+    this.#busy = false;
+    this.#options.onReady(true);
+  }
+}
+
+function busyError(): EntropyError {
+  return new EntropyError('ERR_BUSY', 'too much is unread or waits for entropy; try again later');
+}
