@@ -231,7 +231,7 @@ t.test(
   'data is requested lazily: nothing before there is a reader, then one chunk ahead',
   async (t) => {
     const { stream: from, asked } = stream();
-    // Draws are synchronous and streams work in ticks, so a turn is enough for all that follows.
+    // Draws resolve in microtasks and streams work in ticks: a turn later nothing more follows.
     await setImmediate();
     t.strictSame(asked, []);
     from.read();
