@@ -1,6 +1,6 @@
 /**
- * One request to one response: which API it is for, whether it comes from a web page, its body, the
- * API's answer, the audit line, the counters. A request's steps are those of {@link createRequestHandler}.
+ * One request to one response, in the order of `respond`: which API claims it, its body, whether it
+ * comes from a web page, the API's answer; then counters, audit line, wiping, sending.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
@@ -50,7 +50,7 @@ export interface RequestHandlerOptions {
   /** Gets a line for each request to an API, before its response is sent. */
   readonly audit?: Audit | undefined;
   readonly counters: GatewayCounters;
-  /** For what is no route's request. */
+  /** For requests that no route claims. */
   readonly malformed: MalformedResponse;
 }
 
@@ -232,7 +232,7 @@ function lendRandom(client: Pick<RandomSource, 'random'>) {
   };
 }
 
-/** What node:stream says of a stream whose reader closed before its end. */
+/** node:stream's code for a stream whose reader closed before its end. */
 function isClientGone(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE';
 }

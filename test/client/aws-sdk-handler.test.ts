@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
 import {
@@ -10,6 +9,7 @@ import {
 import { EntropyError } from '../../src/common/errors.js';
 import { fakeGenerator, startFake, startServer } from '../support/daemon.js';
 import { freePath } from '../support/paths.js';
+import { until } from '../support/until.js';
 
 const target = 'TrentService.GenerateRandom';
 const bytes = Buffer.from('{"NumberOfBytes":4}');
@@ -22,7 +22,7 @@ const sdkRequest = (body: unknown, overrides: Partial<SdkRequest> = {}): SdkRequ
   ...overrides,
 });
 
-/** A source that counts up, and what it was asked. */
+/** A client whose bytes count up, and what it was asked for. */
 function fakeClient() {
   const asked: unknown[] = [];
   const random = async (size: number, options?: object) => {
@@ -32,7 +32,7 @@ function fakeClient() {
   return { asked, client: { random } };
 }
 
-/** A handler that answers 299 to everything and remembers. */
+/** A handler that records its calls and responds to all with 299. */
 function fakeHandler() {
   const calls: unknown[] = [];
   const handler: WrappedHandler = {
@@ -48,11 +48,11 @@ function fakeHandler() {
   return { calls, handler };
 }
 
-/** Status and members of an answer. */
+/** Status and members of a response. */
 async function ask(options: RequestHandlerOptions, request: SdkRequest, callOptions = {}) {
   const { response } = await createRequestHandler(options).handle(request, callOptions);
   const { statusCode, headers, body } = response;
-  t.ok(body instanceof Uint8Array, 'the SDK reads bytes or a stream, no text');
+  t.ok(body instanceof Uint8Array, 'the SDK reads bytes or a stream, not text');
   t.match(headers, {
     'content-type': 'application/x-amz-json-1.1',
     'content-length': String((body as Uint8Array).length),
@@ -62,7 +62,7 @@ async function ask(options: RequestHandlerOptions, request: SdkRequest, callOpti
   return { statusCode, ...JSON.parse(String(body)) };
 }
 
-t.test('serves GenerateRandom whatever kind of body and header name the SDK gives', async (t) => {
+t.test('serves GenerateRandom for any kind of body and any case of header names', async (t) => {
   const { client } = fakeClient();
   for (const [name, request] of [
     ['Uint8Array', sdkRequest(new Uint8Array(bytes))],
@@ -78,7 +78,7 @@ t.test('serves GenerateRandom whatever kind of body and header name the SDK give
     t.strictSame(await ask({ client }, request), { statusCode: 200, Plaintext: 'AAECAw==' }, name);
 });
 
-t.test('refuses as the service does', async (t) => {
+t.test('refuses requests as the service does', async (t) => {
   const { client, asked } = fakeClient();
   for (const [body, __type, message] of [
     ['{}', 'ValidationException', 'NumberOfBytes is required.'],
@@ -117,7 +117,7 @@ t.test('refuses as the service does', async (t) => {
   t.strictSame(asked, []);
 });
 
-t.test('passes everything else on, as it is', async (t) => {
+t.test('passes everything else on unchanged', async (t) => {
   const options = { requestTimeout: 5 };
   for (const [name, request] of [
     [
@@ -136,12 +136,12 @@ t.test('passes everything else on, as it is', async (t) => {
     t.equal(response.statusCode, 299, name);
     t.strictSame(asked, [], name);
     t.equal(calls.length, 1);
-    t.equal((calls[0] as unknown[])[1], request, 'the very request');
-    t.equal((calls[0] as unknown[])[2], options, 'and options');
+    t.equal((calls[0] as unknown[])[1], request, 'the same request');
+    t.equal((calls[0] as unknown[])[2], options, 'the same options');
   }
 });
 
-t.test('says what is missing where there is nothing to wrap', async (t) => {
+t.test('without a wrapped handler, other requests are rejected with what is missing', async (t) => {
   const { client } = fakeClient();
   const handler = createRequestHandler({ client });
   await t.rejects(
@@ -154,7 +154,7 @@ t.test('says what is missing where there is nothing to wrap', async (t) => {
   await t.rejects(handler.handle({ method: 'GET', headers: {} }), { message: /^GET: / });
 });
 
-t.test("failures of the daemon are the service's", async (t) => {
+t.test('failures of the daemon become failures of the service', async (t) => {
   for (const [code, statusCode, __type] of [
     ['ERR_RATE', 400, 'ThrottlingException'],
     ['ERR_CONNECT', 503, 'DependencyTimeoutException'],
@@ -168,29 +168,34 @@ t.test("failures of the daemon are the service's", async (t) => {
 });
 
 t.test(
-  'a signal of either kind ends the call with an AbortError, before or under way',
+  'a signal of either kind ends the call with an AbortError, before or in flight',
   async (t) => {
-    const { path } = await startFake(t, () => {});
+    let requests = 0;
+    const { path } = await startFake(t, (socket) => socket.on('data', () => requests++));
     const reason = new Error('enough');
     const old = (aborted: boolean) => ({ aborted, onabort: null as (() => void) | null });
     const [before, during] = [old(true), old(false)];
     const controller = new AbortController();
     for (const [name, abortSignal, act, cause] of [
-      ['aborted', AbortSignal.abort(reason), () => {}, reason],
+      ['aborted', AbortSignal.abort(reason), undefined, reason],
       ['aborts', controller.signal, () => controller.abort(reason), reason],
-      ['old, aborted', before, () => {}, undefined],
+      ['old, aborted', before, undefined, undefined],
       ['old, aborts', during, () => during.onabort?.(), undefined],
     ] as const) {
       const handler = createRequestHandler({ socketPath: path });
       t.teardown(() => handler.destroy());
       const pending = handler.handle(sdkRequest(bytes), { abortSignal });
-      void setTimeout(20).then(act);
+      if (act !== undefined) {
+        await until(() => requests > 0, 'a request');
+        requests = 0;
+        act();
+      }
       await t.rejects(pending, { name: 'AbortError', ...(cause && { cause }) }, name);
     }
   },
 );
 
-t.test('the time of a call is its own', async (t) => {
+t.test('a call may have its own timeout', async (t) => {
   const { path } = await startFake(t, () => {});
   const handler = createRequestHandler({ socketPath: path });
   t.teardown(() => handler.destroy());
@@ -198,28 +203,25 @@ t.test('the time of a call is its own', async (t) => {
   t.equal(response.statusCode, 503);
   const { client, asked } = fakeClient();
   await ask({ client }, sdkRequest(bytes), { requestTimeout: 0 });
-  t.strictSame(asked, [[4, {}]], "0 is no time: the client's own holds");
+  t.strictSame(asked, [[4, {}]], "0 means the client's timeout");
 });
 
-t.test(
-  'has a connection of its own, which destroy closes; a given client stays open',
-  async (t) => {
-    const { path, context } = await startServer(t, fakeGenerator());
-    const { calls, handler: wrapped } = fakeHandler();
-    const handler = createRequestHandler({ socketPath: path, handler: wrapped });
-    await handler.handle(sdkRequest(bytes));
-    t.equal(context.counters.connectionsOpen, 1);
-    handler.destroy();
-    t.strictSame(calls, [['destroy']]);
-    while (context.counters.connectionsOpen > 0) await setTimeout(5);
-    const { client } = fakeClient();
-    createRequestHandler({ client }).destroy();
-    const dead = createRequestHandler({ socketPath: freePath() });
-    t.match((await dead.handle(sdkRequest(bytes))).response.statusCode, 503);
-  },
-);
+t.test('destroy closes the handler’s own connection; a given client stays open', async (t) => {
+  const { path, context } = await startServer(t, fakeGenerator());
+  const { calls, handler: wrapped } = fakeHandler();
+  const handler = createRequestHandler({ socketPath: path, handler: wrapped });
+  await handler.handle(sdkRequest(bytes));
+  t.equal(context.counters.connectionsOpen, 1);
+  handler.destroy();
+  t.strictSame(calls, [['destroy']]);
+  await until(() => context.counters.connectionsOpen === 0, 'the end of the connection');
+  const { client } = fakeClient();
+  createRequestHandler({ client }).destroy();
+  const dead = createRequestHandler({ socketPath: freePath() });
+  t.match((await dead.handle(sdkRequest(bytes))).response.statusCode, 503);
+});
 
-t.test('is configured as the handler that it wraps', async (t) => {
+t.test('configuration goes to the wrapped handler', async (t) => {
   const { client } = fakeClient();
   const { calls, handler: wrapped } = fakeHandler();
   const handler = createRequestHandler({ client, handler: wrapped });
@@ -233,21 +235,18 @@ t.test('is configured as the handler that it wraps', async (t) => {
   t.doesNotThrow(() => bare.updateHttpClientConfig('a' as never, 'b' as never));
 });
 
-t.test(
-  'answers any body with bytes that were asked for or an error, and never throws',
-  async (t) => {
-    const { client } = fakeClient();
-    const body = fc.oneof(fc.string(), fc.json(), fc.uint8Array(), fc.constant(undefined));
-    await t.resolves(
-      fc.assert(
-        fc.asyncProperty(body, async (body) => {
-          const { response } = await createRequestHandler({ client }).handle(sdkRequest(body));
-          const { Plaintext, __type } = JSON.parse(String(response.body));
-          return response.statusCode === 200
-            ? typeof Plaintext === 'string' && __type === undefined
-            : response.statusCode === 400 && typeof __type === 'string' && Plaintext === undefined;
-        }),
-      ),
-    );
-  },
-);
+t.test('any body gets the requested bytes or an error, and nothing is thrown', async (t) => {
+  const { client } = fakeClient();
+  const body = fc.oneof(fc.string(), fc.json(), fc.uint8Array(), fc.constant(undefined));
+  await t.resolves(
+    fc.assert(
+      fc.asyncProperty(body, async (body) => {
+        const { response } = await createRequestHandler({ client }).handle(sdkRequest(body));
+        const { Plaintext, __type } = JSON.parse(String(response.body));
+        return response.statusCode === 200
+          ? typeof Plaintext === 'string' && __type === undefined
+          : response.statusCode === 400 && typeof __type === 'string' && Plaintext === undefined;
+      }),
+    ),
+  );
+});

@@ -1,7 +1,8 @@
 import { getEventListeners } from 'node:events';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { abortedOf, Call, Caller, listen, unlisten } from '../../src/client/call.js';
+import { FakeClock } from '../support/clock.js';
 
 /** A call that records how it was settled. */
 function record(signals: readonly AbortSignal[] = []): { call: Call; settled: unknown[] } {
@@ -36,19 +37,19 @@ t.test('a call is settled once, whatever comes afterwards', async (t) => {
     t.equal(call.settled, false);
     for (const act of acts) act(call);
     t.strictSame(settled, [wanted], name);
-    t.equal(ends, 1, `${name}: the channel hears of it once`);
+    t.equal(ends, 1, `${name}: onEnd is called once`);
     t.equal(call.settled, true);
     t.equal(call.id, 7);
   }
 });
 
-t.test('a call that no channel has taken fails all the same', async (t) => {
+t.test('a call that was never queued can fail', async (t) => {
   const { call, settled } = record();
   call.fail('full');
   t.strictSame(settled, [['rejected', 'full']]);
 });
 
-t.test('a call that failed gives up its target, of which the size stays known', async (t) => {
+t.test('a call that failed gives up its target, and still knows its size', async (t) => {
   const { call } = record();
   t.equal(call.target?.length, 4);
   call.fail(new Error('x'));
@@ -58,7 +59,7 @@ t.test('a call that failed gives up its target, of which the size stays known', 
   t.equal(new Call({ ...other, resolve() {}, reject() {} }).size, 0);
 });
 
-t.test('any of its signals ends a call from its start on; all are let go of then', async (t) => {
+t.test('each signal ends a call from its start on; then all are released', async (t) => {
   const reason = new Error('no longer needed');
   for (const end of [0, 1, 'succeed', 'fail'] as const) {
     const controllers = [new AbortController(), new AbortController()] as const;
@@ -77,17 +78,18 @@ t.test('any of its signals ends a call from its start on; all are let go of then
 });
 
 /** A caller, and the calls that it sent; each succeeds with its target or its method at once. */
-function caller(signal?: AbortSignal, timeoutMs = 1000): { caller: Caller; sent: Call[] } {
+function caller(signal?: AbortSignal): { caller: Caller; sent: Call[]; clock: FakeClock } {
   const sent: Call[] = [];
+  const clock = new FakeClock();
   const send = (call: Call) => {
     sent.push(call);
     call.start(0, () => {});
     call.succeed(call.target ?? call.method);
   };
-  return { caller: new Caller({ send }, timeoutMs, signal), sent };
+  return { caller: new Caller({ send }, 1000, signal, clock.now), sent, clock };
 }
 
-t.test('a method is called without parameters, bytes with their target', async (t) => {
+t.test('a method is called without parameters, random with its target', async (t) => {
   const { caller: from, sent } = caller();
   const target = new Uint8Array(5);
   const fresh = [5, { predictionResistance: true }];
@@ -106,7 +108,7 @@ t.test('a method is called without parameters, bytes with their target', async (
   );
 });
 
-t.test('the time is the call’s, or else the client’s', async (t) => {
+t.test('the timeout is the call’s, or else the client’s', async (t) => {
   const { caller: from, sent } = caller();
   await from.call('health', {});
   await from.call('health', { timeoutMs: 7 });
@@ -122,7 +124,7 @@ t.test('the time is the call’s, or else the client’s', async (t) => {
   t.equal(sent.length, 2);
 });
 
-t.test('both the client’s and the call’s signal end a call, also before it is sent', async (t) => {
+t.test('the client’s and the call’s signal both end a call, even before it is sent', async (t) => {
   const [ours, theirs] = [new AbortController(), new AbortController()];
   for (const [client, call, wanted] of [
     [undefined, undefined, []],
@@ -141,21 +143,20 @@ t.test('both the client’s and the call’s signal end a call, also before it i
 });
 
 t.test('a filler has the time of one call for all its arrays', async (t) => {
-  const { caller: from, sent } = caller();
+  const { caller: from, sent, clock } = caller();
   const fill = from.filler({ timeoutMs: 60, predictionResistance: true });
   await fill(new Uint8Array(1));
-  await setTimeout(10);
+  clock.advance(10);
   await fill(new Uint8Array(2));
-  const [first, second] = sent as [Call, Call];
-  t.ok(first.timeoutMs <= 60 && second.timeoutMs <= first.timeoutMs - 8);
-  t.match(second.params, [2, { predictionResistance: true }]);
-  await setTimeout(60);
+  t.match(sent, [{ timeoutMs: 60 }, { timeoutMs: 50 }]);
+  t.match(sent[1]?.params, [2, { predictionResistance: true }]);
+  clock.advance(50);
   await t.rejects(fill(new Uint8Array(3)), {
     code: 'ERR_TIMEOUT',
     message: 'not all responses arrived in time',
   });
   t.equal(sent.length, 2);
-  await t.resolves(from.filler({})(new Uint8Array(1)), 'or the client’s time');
+  await t.resolves(from.filler({})(new Uint8Array(1)), 'the client’s time by default');
 });
 
 t.test('the first aborted signal is found', async (t) => {
@@ -170,7 +171,7 @@ t.test('the first aborted signal is found', async (t) => {
     t.equal(abortedOf(signals), wanted);
 });
 
-t.test('a listener hears of each signal until it is taken back', async (t) => {
+t.test('a listener is called for each signal until it is removed', async (t) => {
   const heard: unknown[] = [];
   const listeners = [
     (event: Event) => heard.push(event.target),
@@ -188,7 +189,7 @@ t.test('a listener hears of each signal until it is taken back', async (t) => {
   }
 });
 
-t.test('many listeners of one signal are no leak', async (t) => {
+t.test('many listeners of one signal are not reported as a leak', async (t) => {
   const warnings: Error[] = [];
   const onWarning = (warning: Error) => void warnings.push(warning);
   process.on('warning', onWarning);
@@ -196,6 +197,7 @@ t.test('many listeners of one signal are no leak', async (t) => {
   const { signal } = new AbortController();
   for (let i = 0; i < 50; i++) listen([signal], () => {});
   t.equal(getEventListeners(signal, 'abort').length, 50);
-  await setTimeout(1);
+  // Warnings are emitted in the next tick.
+  await setImmediate();
   t.strictSame(warnings, []);
 });

@@ -1,5 +1,4 @@
 import { getEventListeners, once } from 'node:events';
-import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type Client, type ClientOptions, connect } from '../../src/client/client.js';
 import { createGenerator } from '../../src/generator/create.js';
@@ -8,9 +7,9 @@ import { fakeGenerator, startFake, startServer } from '../support/daemon.js';
 import { freePath } from '../support/paths.js';
 import { built, Program, startDaemonProgram } from '../support/program.js';
 import { pack, unpackAll } from '../support/raw.js';
-import { programMs } from '../support/until.js';
+import { programMs, until } from '../support/until.js';
 
-/** No 32 bytes of these are 0xaa, with a probability of 1 - 2^-256 each. */
+/** What the fake generator returns; 32 random bytes equal it with a probability of 2^-256. */
 const wire = Buffer.alloc(32, 0xaa);
 
 function client(t: Test, socketPath: string, options: ClientOptions = {}): Client {
@@ -19,19 +18,24 @@ function client(t: Test, socketPath: string, options: ClientOptions = {}): Clien
   return made;
 }
 
-/** A server that takes requests and never answers. */
-async function silent(t: Test): Promise<string> {
-  const { path } = await startFake(t, (socket) => socket.resume());
-  return path;
+/** A daemon that never answers; `received` resolves once so many requests have arrived. */
+async function silent(t: Test) {
+  let requests = 0;
+  const { path } = await startFake(t, (socket) =>
+    socket.on('data', (data) => {
+      requests += unpackAll(data).length;
+    }),
+  );
+  return { path, received: (count: number) => until(() => requests >= count, `${count} requests`) };
 }
 
-t.test('random gives as many bytes as were asked for, a new array each time', async (t) => {
+t.test('random returns as many bytes as requested, in a new array each time', async (t) => {
   const { path } = await startServer(t);
   const from = client(t, path);
   for (const size of [1, 32, 255, 256, 65_536, 131_072, maxRandomSize]) {
     const bytes = await from.random(size);
     t.equal(bytes.length, size);
-    t.equal(bytes.buffer.byteLength, size, 'not a part of something larger');
+    t.equal(bytes.buffer.byteLength, size, 'not part of a larger buffer');
   }
   const [first, second] = [await from.random(32), await from.random(32)];
   t.notSame(first, second, 'equal with a probability of 2^-256');
@@ -49,7 +53,7 @@ t.test('sizes out of range are refused without a daemon', async (t) => {
     t.throws(() => from.stream(options), { code: 'ERR_LENGTH' });
 });
 
-/** A daemon that answers `random` as told, a turn later; `most` of the requests waited at once. */
+/** A daemon that answers `random` a turn later; `most` requests were in flight at a time. */
 async function scripted(
   t: Test,
   answer: (size: number, request: number) => Uint8Array | [code: string, message: string],
@@ -73,7 +77,7 @@ async function scripted(
   return { path, requests: () => requests, most: () => most };
 }
 
-t.test('more than one request gives comes in several, four of them at a time', async (t) => {
+t.test('a size beyond one request takes several, at most four in flight', async (t) => {
   const { path } = await startServer(t);
   for (const size of [maxRandomSize + 1, 5 * maxRandomSize]) {
     const bytes = await client(t, path).random(size);
@@ -92,23 +96,23 @@ t.test('more than one request gives comes in several, four of them at a time', a
     const bytes = await client(t, daemon.path, { mixLocal: false, ...options }).random(size);
     t.equal(Buffer.compare(bytes, Buffer.alloc(size, 0xaa)), 0);
     t.equal(daemon.requests(), 7);
-    t.ok(daemon.most() <= atOnce, `${daemon.most()} at once`);
+    t.ok(daemon.most() <= atOnce, `${daemon.most()} in flight`);
   }
 });
 
-t.test('a piece that fails fails the whole', async (t) => {
+t.test('a failed piece fails the whole', async (t) => {
   const daemon = await scripted(t, (size, request) =>
     request === 1 || request === 4 ? ['ERR_HEALTH', 'x'] : new Uint8Array(size),
   );
   const from = client(t, daemon.path);
-  // Loads the codec, during which pieces would go on.
+  // Loads the codec first, so that no further piece is answered meanwhile.
   await t.rejects(from.random(1), { code: 'ERR_HEALTH' });
   await t.rejects(from.random(20 * maxRandomSize), { code: 'ERR_HEALTH' });
   t.ok(daemon.requests() < 21);
   t.equal((await from.random(5)).length, 5);
 });
 
-t.test('an array of the caller’s is filled, or zero where that fails', async (t) => {
+t.test('an array of the caller is filled, or zero if that fails', async (t) => {
   const daemon = await scripted(t, (size, request) =>
     request === 4 ? ['ERR_HEALTH', 'x'] : new Uint8Array(size).fill(0xaa),
   );
@@ -126,34 +130,31 @@ t.test('an array of the caller’s is filled, or zero where that fails', async (
   await t.rejects(from.randomFill(new Uint8Array(0)), { code: 'ERR_LENGTH' });
 });
 
-t.test('time and signal hold for all pieces together', async (t) => {
-  // A piece takes 20 ms: none of them is late by itself.
-  const { path } = await startFake(t, (socket) => {
-    let before = Promise.resolve();
+t.test('all pieces share one timeout and one signal', async (t) => {
+  // Answers four pieces; the next four are in flight until the end.
+  let requests = 0;
+  const { path } = await startFake(t, (socket) =>
     socket.on('data', (data) => {
       for (const [, id, , params] of unpackAll(data))
-        before = before.then(async () => {
-          await setTimeout(20);
+        if (++requests <= 4)
           socket.write(pack([1, id, null, new Uint8Array((params as number[])[0] as number)]));
-        });
-    });
-  });
+    }),
+  );
   const from = client(t, path);
   const size = 2 ** 28;
-  const start = performance.now();
-  await t.rejects(from.random(size, { timeoutMs: 200 }), { code: 'ERR_TIMEOUT' });
-  const took = performance.now() - start;
-  t.ok(took >= 199 && took < 4000, `${took} ms`);
+  const timed = from.random(size, { timeoutMs: 500 });
+  await t.rejects(timed, { code: 'ERR_TIMEOUT' });
+  requests = 0;
   const reason = new Error('no longer needed');
   const controller = new AbortController();
-  const pending = from.random(size, { signal: controller.signal });
-  await setTimeout(50);
+  const aborted = from.random(size, { signal: controller.signal });
+  await until(() => requests >= 5, 'an unanswered request');
   controller.abort(reason);
-  await t.rejects(pending, reason);
+  await t.rejects(aborted, reason);
   await t.rejects(from.random(size, { timeoutMs: -1 }), { code: 'ERR_PARAMS' });
 });
 
-t.test('randomInt takes what node:crypto’s takes, and options', async (t) => {
+t.test('randomInt takes the arguments of node:crypto’s, and options', async (t) => {
   const { path } = await startServer(t);
   const from = client(t, path);
   for (const [args, least, most] of [
@@ -173,8 +174,8 @@ t.test('randomInt takes what node:crypto’s takes, and options', async (t) => {
     await t.rejects(from.randomInt(...(args as [number, number])), { code: 'ERR_PARAMS' });
 });
 
-t.test('randomInt draws again what would be biased, in the time of one call', async (t) => {
-  // 2^48 mod 10 = 6: the last six candidates would favour 0 to 5.
+t.test('randomInt draws again instead of biasing, in the time of one call', async (t) => {
+  // 2^48 mod 10 = 6: the last six candidates would favor 0 to 5.
   const script = [2 ** 48 - 1, 2 ** 48 - 6, 2 ** 48 - 7];
   const daemon = await scripted(t, (_, request) => {
     const bytes = Buffer.alloc(6);
@@ -187,17 +188,17 @@ t.test('randomInt draws again what would be biased, in the time of one call', as
   await t.rejects(from.randomInt(0, 10, { timeoutMs: 50 }), { code: 'ERR_TIMEOUT' });
 });
 
-t.test('randomUUID gives a version 4 of RFC 9562, of the daemon’s bytes', async (t) => {
+t.test('randomUUID is a version 4 of RFC 9562, made of the daemon’s bytes', async (t) => {
   const { path } = await startServer(t, fakeGenerator());
   const plain = client(t, path, { mixLocal: false });
   t.equal(await plain.randomUUID(), 'aaaaaaaa-aaaa-4aaa-aaaa-aaaaaaaaaaaa');
-  const fresh = await plain.randomUUID({ predictionResistance: true });
-  t.equal(fresh, 'bbbbbbbb-bbbb-4bbb-bbbb-bbbbbbbbbbbb');
+  const resistant = await plain.randomUUID({ predictionResistance: true });
+  t.equal(resistant, 'bbbbbbbb-bbbb-4bbb-bbbb-bbbbbbbbbbbb');
   const mixed = await client(t, path).randomUUID();
   t.match(mixed, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });
 
-t.test('a stream gives the daemon’s bytes, and is destroyed with its errors', async (t) => {
+t.test('a stream returns the daemon’s bytes, and is destroyed with its errors', async (t) => {
   const { path } = await startServer(t, fakeGenerator());
   const from = client(t, path, { mixLocal: false });
   const size = 200_000;
@@ -213,7 +214,7 @@ t.test('a stream gives the daemon’s bytes, and is destroyed with its errors', 
   });
   const reason = new Error('no longer needed');
   const [ours, theirs] = [new AbortController(), new AbortController()];
-  const quiet = client(t, await silent(t), { signal: ours.signal });
+  const quiet = client(t, (await silent(t)).path, { signal: ours.signal });
   for (const [controller, options] of [
     [theirs, { signal: theirs.signal }],
     [ours, {}],
@@ -247,7 +248,7 @@ t.test('calls beyond maxPending are refused at once, all others are answered', a
   t.throws(() => connect({ socketPath: path, maxPending: 0 }), { code: 'ERR_PARAMS' });
 });
 
-t.test('with mixLocal, the default, what the daemon sent is not what random returns', async (t) => {
+t.test('with mixLocal, the default, random does not return the bytes that were sent', async (t) => {
   const { path } = await startServer(t, fakeGenerator());
   for (const [options, plain] of [
     [{}, false],
@@ -262,12 +263,12 @@ t.test('with mixLocal, the default, what the daemon sent is not what random retu
 t.test('prediction resistance is passed on', async (t) => {
   const { path } = await startServer(t, fakeGenerator());
   const from = client(t, path, { mixLocal: false });
-  const fresh = await from.random(32, { predictionResistance: true });
-  t.strictSame(Buffer.from(fresh), Buffer.alloc(32, 0xbb));
+  const resistant = await from.random(32, { predictionResistance: true });
+  t.strictSame(Buffer.from(resistant), Buffer.alloc(32, 0xbb));
   t.strictSame(Buffer.from(await from.random(32, { predictionResistance: false })), wire);
 });
 
-t.test('calls of one tick are pipelined, and each gets its own answer', async (t) => {
+t.test('calls of one tick are pipelined, and each gets its own response', async (t) => {
   const { path, context } = await startServer(t);
   const from = client(t, path);
   const sizes = Array.from({ length: 500 }, (_, i) => 1 + ((i * 7919) % 3000));
@@ -287,7 +288,7 @@ t.test('calls of one tick are pipelined, and each gets its own answer', async (t
   t.equal(context.counters.connections, 1);
 });
 
-t.test('generateRandom speaks AWS KMS', async (t) => {
+t.test('generateRandom has the format of AWS KMS', async (t) => {
   const { path } = await startServer(t);
   const from = client(t, path);
   for (const NumberOfBytes of [1, 32, 1024]) {
@@ -318,7 +319,7 @@ t.test('generateRandom speaks AWS KMS', async (t) => {
     });
 });
 
-t.test('genRandom speaks gen-random, in both dialects', async (t) => {
+t.test('genRandom has the format of gen-random, in both dialects', async (t) => {
   const { path } = await startServer(t);
   const otc = client(t, path);
   const hwc = client(t, path, { dialect: 'hwc' });
@@ -344,7 +345,7 @@ t.test('genRandom speaks gen-random, in both dialects', async (t) => {
     );
 });
 
-t.test('failures of the daemon have the APIs’ names in their methods', async (t) => {
+t.test('failures of the daemon are reported in the terms of each API', async (t) => {
   const missing = client(t, freePath());
   await t.rejects(missing.generateRandom({ NumberOfBytes: 1 }), {
     name: 'DependencyTimeoutException',
@@ -393,7 +394,7 @@ t.test('health, status, version and metrics are the daemon’s', async (t) => {
   t.match(await from.metrics(), /^entropyd_state\{state="fallback"\} 1$/m);
 });
 
-t.test('selftest and reseed are asked for by their names', async (t) => {
+t.test('selftest and reseed are called by their names', async (t) => {
   const { path } = await startFake(t, (socket) =>
     socket.on('data', (data) => {
       for (const [, id, method, params] of unpackAll(data))
@@ -405,7 +406,7 @@ t.test('selftest and reseed are asked for by their names', async (t) => {
     t.strictSame(await from[method](), { method, params: [] });
 });
 
-t.test('an answer of the wrong kind is refused', async (t) => {
+t.test('a result of the wrong type is refused', async (t) => {
   for (const result of [null, 5, 'text', [1]]) {
     const { path } = await startFake(t, (socket) =>
       socket.on('data', (data) => {
@@ -426,18 +427,16 @@ t.test('an answer of the wrong kind is refused', async (t) => {
   }
 });
 
-t.test('the time for a call is the client’s, or its own', async (t) => {
-  const path = await silent(t);
-  const from = client(t, path, { timeoutMs: 50 });
-  const start = performance.now();
+t.test('the timeout is the call’s, or else the client’s', async (t) => {
+  const { path } = await silent(t);
+  const from = client(t, path, { timeoutMs: 20 });
   await t.rejects(from.random(1), { code: 'ERR_TIMEOUT' });
   await t.rejects(from.health(), { code: 'ERR_TIMEOUT' });
-  t.ok(performance.now() - start >= 99, 'not before');
-  const long = client(t, path);
-  await t.rejects(long.random(1, { timeoutMs: 10 }), { code: 'ERR_TIMEOUT' });
+  const patient = client(t, path, { timeoutMs: Number.POSITIVE_INFINITY });
+  await t.rejects(patient.random(1, { timeoutMs: 20 }), { code: 'ERR_TIMEOUT' });
 });
 
-t.test('a time that is none is refused by name', async (t) => {
+t.test('an invalid timeout is refused by name', async (t) => {
   const wrong = {
     code: 'ERR_PARAMS',
     message: 'timeoutMs: want a number of milliseconds above 0',
@@ -449,8 +448,7 @@ t.test('a time that is none is refused by name', async (t) => {
   }
 });
 
-t.test('a signal ends its calls with its reason, and is let go of after each', async (t) => {
-  const path = await silent(t);
+t.test('a signal ends its calls with its reason, and is released after each', async (t) => {
   const reason = new Error('no longer needed');
   const calls: ((from: Client, signal: AbortSignal) => Promise<unknown>)[] = [
     (from, signal) => from.random(1, { signal }),
@@ -460,19 +458,21 @@ t.test('a signal ends its calls with its reason, and is let go of after each', a
   ];
   for (const call of calls) {
     const controller = new AbortController();
+    const { path, received } = await silent(t);
     const pending = call(client(t, path), controller.signal);
-    await setTimeout(5);
+    await received(1);
     controller.abort(reason);
-    await t.rejects(pending, reason, 'under way');
+    await t.rejects(pending, reason, 'in flight');
     await t.rejects(call(client(t, path), controller.signal), reason, 'from the start');
     t.equal(getEventListeners(controller.signal, 'abort').length, 0);
   }
+  const { path } = await silent(t);
   await t.rejects(client(t, path).random(1, { signal: AbortSignal.timeout(5) }), {
     name: 'TimeoutError',
   });
 });
 
-t.test('a client’s signal ends all its calls, and costs nothing when they end well', async (t) => {
+t.test('a client’s signal ends all its calls, and is released when they end well', async (t) => {
   const warnings: Error[] = [];
   const onWarning = (warning: Error) => warnings.push(warning);
   process.on('warning', onWarning);
@@ -484,7 +484,7 @@ t.test('a client’s signal ends all its calls, and costs nothing when they end 
   await Promise.all(Array.from({ length: 50 }, () => from.random(8)));
   t.equal(getEventListeners(signal, 'abort').length, 0);
 
-  const quiet = client(t, await silent(t), { signal });
+  const quiet = client(t, (await silent(t)).path, { signal });
   const pending: Promise<unknown>[] = [
     quiet.random(1),
     quiet.status(),
@@ -493,36 +493,38 @@ t.test('a client’s signal ends all its calls, and costs nothing when they end 
   controller.abort();
   for (const call of pending) await t.rejects(call, { name: 'AbortError' });
   await t.rejects(from.random(1), { name: 'AbortError' });
-  await setTimeout(1);
+  // Warnings are emitted in the next tick.
+  await new Promise(setImmediate);
   t.strictSame(warnings, []);
 });
 
-t.test('close rejects what is under way; await using closes', async (t) => {
-  const path = await silent(t);
+t.test('close rejects calls in flight; await using closes', async (t) => {
+  const { path, received } = await silent(t);
   let pending: Promise<unknown>;
   {
     await using from = connect({ socketPath: path });
     pending = from.random(1);
     pending.catch(() => {});
-    await setTimeout(5);
+    await received(1);
   }
   await t.rejects(pending, { code: 'ERR_CLOSED' });
 });
 
-t.test('a client finds the daemon again after it was restarted', async (t) => {
+t.test('a client reconnects to a daemon that was restarted', async (t) => {
   const daemon = await startDaemonProgram(t);
   const from = client(t, daemon.path);
   t.equal((await from.random(32)).length, 32);
   await daemon.kill('SIGKILL');
-  await t.rejects(from.random(32), { code: 'ERR_CONNECT' }, 'not there');
+  // It depends on whether the client has noticed the loss yet.
+  await t.rejects(from.random(32), { code: /^ERR_(CONNECT|CLOSED)$/ }, 'while it is down');
   const again = new Program(t, [built('entropyd'), '--socket', daemon.path]);
   await again.says('entropyd listening');
   t.equal((await from.random(32)).length, 32);
-  t.equal((await from.health()).state, 'operational');
+  t.match(await from.health(), { state: String });
   t.equal((await again.kill('SIGTERM')).status, 0);
 });
 
-t.test('calls under way while the daemon restarts are answered by the next', async (t) => {
+t.test('calls in flight while the daemon restarts are answered by the next', async (t) => {
   const path = freePath();
   const first = await startFake(t, (socket) => socket.on('data', () => first.close()), path);
   const from = client(t, path, { timeoutMs: programMs });
@@ -532,31 +534,31 @@ t.test('calls under way while the daemon restarts are answered by the next', asy
   await second.says('entropyd listening');
   const [short, health, long] = await Promise.all(calls);
   t.equal((short as Uint8Array).length, 32);
-  t.match(health, { state: 'operational' });
+  t.match(health, { state: String });
   t.equal((long as Uint8Array).length, 100_000);
 });
 
-/** A script of a process of its own, with a client of `path`; it must end by itself. */
+/** Output and status of a script with a client of `path`, in a process that must end by itself. */
 async function script(t: Test, path: string, body: string): Promise<string> {
   const source = `import { connect } from ${JSON.stringify(built('index'))};
     const client = connect({ socketPath: ${JSON.stringify(path)} });
     ${body}`;
-  const program = new Program(t, ['--input-type=module', '-e', source], { timeout: 15_000 });
+  const program = new Program(t, ['--input-type=module', '-e', source], { timeout: programMs });
   const { status, signal, stdout, stderr } = await program.ended;
   return `${status ?? signal}: ${stdout.trim()}${stderr}`;
 }
 
-t.test('a client keeps a process alive while it waits, and no longer', async (t) => {
+t.test('a client keeps its process alive while a call waits, and no longer', async (t) => {
   const { path } = await startServer(t);
-  const quiet = await silent(t);
+  const { path: quiet } = await silent(t);
   for (const [name, at, body, outcome] of [
     ['never used', path, '', '0: '],
     ['idle', path, 'console.log((await client.random(9)).length);', '0: 9'],
     [
       'idle after another method',
       path,
-      'console.log((await client.health()).state);',
-      '0: operational',
+      'console.log((await client.version()).name);',
+      '0: entropyd',
     ],
     [
       'out of time',
@@ -582,7 +584,7 @@ t.test('a client keeps a process alive while it waits, and no longer', async (t)
       '0: AbortError',
     ],
     [
-      'a stream that nobody reads on',
+      'a stream that is no longer read',
       path,
       `for await (const bytes of client.stream()) { console.log(bytes.length); break; }
        client.stream().once('readable', () => console.log('readable'));`,
@@ -595,7 +597,7 @@ t.test('a client keeps a process alive while it waits, and no longer', async (t)
       '0: ERR_CONNECT',
     ],
     [
-      'still waiting, nobody listens to it',
+      'a call that only its handler waits for',
       quiet,
       'client.random(9, { timeoutMs: 100 }).catch((e) => console.log(e.code));',
       '0: ERR_TIMEOUT',

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import type { LocalMix as Mix } from '../../src/client/local-mixing.js';
 
-/** A mix whose draws are the numbers 1, 2 ... 250, 1 ... */
+/** A mix that draws the numbers 1, 2 ... 250, 1 ... */
 async function counting(t: Test): Promise<{ mix: Mix; draws: Uint8Array[] }> {
   const draws: Uint8Array[] = [];
   const { LocalMix } = await t.mockImport<typeof import('../../src/client/local-mixing.js')>(
@@ -19,7 +19,7 @@ async function counting(t: Test): Promise<{ mix: Mix; draws: Uint8Array[] }> {
 }
 
 t.test(
-  'every byte is XORed with a byte of the draw, wherever it comes from and goes to',
+  'every byte is XORed with a byte of the draw, at any source and target offset',
   async (t) => {
     const { mix } = await counting(t);
     for (const size of [1, 7, 8, 9, 255, 256, 257, 263, 1000, 1024])
@@ -41,9 +41,9 @@ t.test(
   },
 );
 
-t.test('no byte of a draw is used twice, and a draw is enough', async (t) => {
+t.test('no byte of a draw is used twice, and a draw has enough', async (t) => {
   const { mix } = await counting(t);
-  // Zeros come out as what they were mixed with: numbers of the draw, below 250 in all.
+  // Zeros become the bytes that they were mixed with; fewer than 250 of them do not repeat.
   const from = new Uint8Array(600);
   const target = new Uint8Array(600);
   mix.draw(240);
@@ -58,7 +58,7 @@ t.test('no byte of a draw is used twice, and a draw is enough', async (t) => {
   t.notOk(used.includes(0));
 });
 
-t.test('what alignment skips has room: answers that are as long as they can be', async (t) => {
+t.test('a draw has room for what alignment skips', async (t) => {
   const { LocalMix } = await import('../../src/client/local-mixing.js');
   const header = 13;
   for (let offset = 0; offset < 8; offset++) {
@@ -66,7 +66,7 @@ t.test('what alignment skips has room: answers that are as long as they can be',
     const read = new Uint8Array(20 * (header + 256));
     const target = new Uint8Array(300);
     mix.draw(read.length);
-    // The first piece has no header: the read began in the midst of its answer.
+    // The first piece has no header: the read began within its response.
     for (let at = 0; at + 256 <= read.length; at += 256 + header) {
       target.fill(0);
       mix.copy(read, at, 256, target, offset);
@@ -76,7 +76,7 @@ t.test('what alignment skips has room: answers that are as long as they can be',
   }
 });
 
-t.test('a draw is forgotten', async (t) => {
+t.test('a draw is wiped', async (t) => {
   const { mix, draws } = await counting(t);
   mix.draw(1000);
   mix.wipe();

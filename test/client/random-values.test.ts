@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { getEventListeners, once } from 'node:events';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
 import { validate, version } from 'uuid';
@@ -19,7 +19,7 @@ import {
 import { EntropyError } from '../../src/common/errors.js';
 import { maxRandomSize } from '../../src/rpc/protocol.js';
 
-/** Gives candidates of 48 bits one after another; fails where there are no more. */
+/** Draws these candidates of 48 bits, then fails. */
 function script(...candidates: number[]) {
   const targets: Uint8Array[] = [];
   const fill = async (target: Uint8Array) => {
@@ -34,16 +34,16 @@ function script(...candidates: number[]) {
 const all = 2 ** 48;
 
 t.test(
-  'candidates below the largest multiple of the range are taken, others drawn again',
+  'candidates below the largest multiple of the range are accepted, others drawn again',
   async (t) => {
     for (const [name, min, max, candidates, wanted] of [
       ['the first', 0, 10, [0], 0],
       ['by its remainder', 0, 10, [27], 7],
       // 2^48 = 28,147,497,671,065 * 10 + 6
-      ['the last taken', 0, 10, [all - 7], 9],
-      ['the first of the rest', 0, 10, [all - 6, 3], 3],
-      ['the last of the rest', 0, 10, [all - 1, all - 3, all - 7], 9],
-      ['a power of two has no rest', 0, 256, [all - 1], 255],
+      ['the last accepted', 0, 10, [all - 7], 9],
+      ['the first rejected', 0, 10, [all - 6, 3], 3],
+      ['the last rejected', 0, 10, [all - 1, all - 3, all - 7], 9],
+      ['a power of two rejects none', 0, 256, [all - 1], 255],
       ['one number', 5, 6, [all - 1], 5],
       ['the largest range', 0, all, [all - 1], all - 1],
       ['one less', 0, all - 1, [all - 1, all - 2], all - 2],
@@ -75,7 +75,7 @@ t.test('every remainder has as many candidates as any other', async (t) => {
   await t.resolves(fc.assert(property));
 });
 
-t.test('arguments out of range are refused without a draw', async (t) => {
+t.test('arguments out of range are refused without drawing', async (t) => {
   const notSafe = (name: string) => `${name}: want a safe integer`;
   const range = 'max: want an integer of min + 1 to min + 2^48';
   for (const [min, max, message] of [
@@ -101,73 +101,78 @@ t.test('arguments out of range are refused without a draw', async (t) => {
   }
 });
 
-t.test('a draw that fails ends it', async (t) => {
+t.test('a failed draw is thrown', async (t) => {
   const { fill, targets } = script(all - 1);
   await t.rejects(randomInt(0, 10, fill), { message: 'no more candidates' });
   t.strictSame(targets.at(-1), new Uint8Array(6), 'wiped');
 });
 
-t.test('an array is filled piece by piece, with so many under way at most', async (t) => {
-  for (const [size, atOnce, wanted] of [
+/** Fills of pieces that settle when the test says so. */
+function slowFills() {
+  const fills: { piece: Uint8Array; resolve(): void; reject(reason: unknown): void }[] = [];
+  const fill = (piece: Uint8Array) =>
+    new Promise<void>((resolve, reject) => {
+      piece.fill(0xaa);
+      fills.push({ piece, resolve, reject });
+    });
+  return { fill, fills };
+}
+
+t.test('an array is filled in pieces, with a limited number in flight', async (t) => {
+  for (const [size, maxInFlight, wanted] of [
     [1, 4, [1]],
     [maxRandomSize, 4, [maxRandomSize]],
     [maxRandomSize + 1, 4, [maxRandomSize, 1]],
     [6 * maxRandomSize, 4, Array(6).fill(maxRandomSize)],
     [3 * maxRandomSize + 5, 1, [maxRandomSize, maxRandomSize, maxRandomSize, 5]],
   ] as const) {
-    const sizes: number[] = [];
-    let underWay = 0;
-    let most = 0;
     const target = new Uint8Array(size);
-    await fillPieces(
-      target,
-      async (piece) => {
-        sizes.push(piece.length);
-        most = Math.max(most, ++underWay);
-        await setTimeout(1);
-        piece.fill(sizes.length);
-        underWay--;
-      },
-      atOnce,
+    const { fill, fills } = slowFills();
+    const done = fillPieces(target, fill, maxInFlight);
+    for (let settled = 0; settled < wanted.length; settled++) {
+      t.equal(fills.length, Math.min(settled + maxInFlight, wanted.length));
+      fills[settled]?.resolve();
+      await setImmediate();
+    }
+    await done;
+    t.strictSame(
+      fills.map(({ piece }) => piece.length),
+      wanted,
+      `${size} bytes`,
     );
-    t.strictSame(sizes, wanted, `${size} bytes`);
-    t.equal(most, Math.min(atOnce, wanted.length));
-    t.notOk(target.includes(0), 'all of it');
+    t.notOk(target.includes(0), 'all of it is filled');
   }
 });
 
-t.test('the first failure is thrown once all have settled, and the array is zero', async (t) => {
-  const draws: { resolve(): void; reject(reason: unknown): void }[] = [];
-  const target = new Uint8Array(20 * maxRandomSize);
-  let isDone = false;
-  const fill = (piece: Uint8Array) =>
-    new Promise<void>((resolve, reject) => {
-      piece.fill(0xaa);
-      draws.push({ resolve, reject });
+t.test(
+  'the first failure is thrown once all pieces have settled, and the array is zero',
+  async (t) => {
+    const target = new Uint8Array(20 * maxRandomSize);
+    const { fill, fills } = slowFills();
+    let isDone = false;
+    const done = fillPieces(target, fill, 3).finally(() => {
+      isDone = true;
     });
-  const done = fillPieces(target, fill, 3).finally(() => {
-    isDone = true;
-  });
-  done.catch(() => {});
-  draws[2]?.reject(new Error('first'));
-  await setTimeout(1);
-  draws[0]?.reject(new Error('second'));
-  await setTimeout(1);
-  t.notOk(isDone, 'one is under way');
-  draws[1]?.resolve();
-  await t.rejects(done, { message: 'first' });
-  t.equal(draws.length, 3, 'nothing is begun after a failure');
-  t.notOk(target.some((byte) => byte !== 0));
-});
+    done.catch(() => {});
+    fills[2]?.reject(new Error('first'));
+    fills[0]?.reject(new Error('second'));
+    await setImmediate();
+    t.notOk(isDone, 'one piece is in flight');
+    fills[1]?.resolve();
+    await t.rejects(done, { message: 'first' });
+    t.equal(fills.length, 3, 'none is begun after a failure');
+    t.notOk(target.some((byte) => byte !== 0));
+  },
+);
 
-t.test('a failure without a reason is one too', async (t) => {
+t.test('a failure without a reason is a failure', async (t) => {
   const filling = fillPieces(new Uint8Array(8), () => Promise.reject(undefined), 1);
   t.strictSame(await filling.catch((reason) => [reason]), [undefined]);
 });
 
 const chunk = 65_536;
 
-/** A stream of 0xaa, and what it asked for. */
+/** A stream of 0xaa, and the sizes that it requested. */
 function stream(options: StreamOptions = {}, signals: Signals = []) {
   const asked: number[] = [];
   const draw: DrawChunk = async (size) => {
@@ -177,7 +182,7 @@ function stream(options: StreamOptions = {}, signals: Signals = []) {
   return { stream: new RandomStream(draw, options, signals), asked };
 }
 
-/** A stream whose only chunk comes when the test says so. */
+/** A stream whose chunks arrive when the test says so. */
 function slow(signals: Signals = []) {
   const draws: {
     options: RandomOptions;
@@ -189,7 +194,7 @@ function slow(signals: Signals = []) {
   return { stream: new RandomStream(draw, {}, signals), draws };
 }
 
-t.test('it ends after as many bytes as were asked for', async (t) => {
+t.test('it ends after as many bytes as were requested', async (t) => {
   for (const [options, wanted] of [
     [{ size: 1 }, [1]],
     [{ size: chunk }, [chunk]],
@@ -205,38 +210,42 @@ t.test('it ends after as many bytes as were asked for', async (t) => {
   }
 });
 
-t.test('a reader that asks within the last chunk’s event gets no other', async (t) => {
+t.test('a read within the last chunk’s event requests nothing more', async (t) => {
   const { stream: from, asked } = stream({ size: 8, chunkSize: 4 });
   from.on('data', () => from.read());
   await once(from, 'end');
   t.strictSame(asked, [4, 4]);
 });
 
-t.test('without a size it does not end', async (t) => {
+t.test('without a size it is endless', async (t) => {
   let left = 100;
   const { stream: from } = stream({ chunkSize: 16 });
   for await (const bytes of from) {
     t.equal(bytes.length, 16);
     if (--left === 0) break;
   }
-  t.ok(from.destroyed, 'but with its reader');
+  t.ok(from.destroyed, 'it ends with its reader');
 });
 
-t.test('nothing is asked for before a reader is there, then one chunk ahead', async (t) => {
-  const { stream: from, asked } = stream();
-  await setTimeout(5);
-  t.strictSame(asked, []);
-  from.read();
-  await setTimeout(5);
-  t.strictSame(asked, [chunk]);
-  t.equal((from.read() as Buffer).length, chunk);
-  await setTimeout(5);
-  t.strictSame(asked, [chunk, chunk]);
-  t.equal((from.read(16) as Buffer).length, 16);
-  await setTimeout(5);
-  t.equal(asked.length, 3);
-  t.ok(from.readableLength < 2 * chunk);
-});
+t.test(
+  'data is requested lazily: nothing before there is a reader, then one chunk ahead',
+  async (t) => {
+    const { stream: from, asked } = stream();
+    // Draws resolve in microtasks and streams work in ticks: a turn later nothing more follows.
+    await setImmediate();
+    t.strictSame(asked, []);
+    from.read();
+    await setImmediate();
+    t.strictSame(asked, [chunk]);
+    t.equal((from.read() as Buffer).length, chunk);
+    await setImmediate();
+    t.strictSame(asked, [chunk, chunk]);
+    t.equal((from.read(16) as Buffer).length, 16);
+    await setImmediate();
+    t.equal(asked.length, 3);
+    t.ok(from.readableLength < 2 * chunk);
+  },
+);
 
 t.test('a slow writer holds it back', async (t) => {
   const { stream: from, asked } = stream({ size: 20 * chunk });
@@ -247,7 +256,7 @@ t.test('a slow writer holds it back', async (t) => {
     write(bytes: Buffer, _encoding, done) {
       ahead = Math.max(ahead, asked.length * chunk - written);
       written += bytes.length;
-      setImmediate(done);
+      globalThis.setImmediate(done);
     },
   });
   await pipeline(from, to);
@@ -255,7 +264,7 @@ t.test('a slow writer holds it back', async (t) => {
   t.ok(ahead <= 3 * chunk, `${ahead} bytes ahead`);
 });
 
-t.test('options other than its own are the draws’', async (t) => {
+t.test('other options are passed to each draw', async (t) => {
   const seen: RandomOptions[] = [];
   const draw: DrawChunk = async (size, options) => {
     seen.push(options);
@@ -275,7 +284,7 @@ t.test('a failed draw destroys it with the error', async (t) => {
   t.ok(from.destroyed);
 });
 
-t.test('destroy ends the draw under way, whose bytes are wiped if they come', async (t) => {
+t.test('destroy ends the draw in flight, and wipes its bytes if they arrive', async (t) => {
   const { stream: from, draws } = slow();
   from.read();
   from.destroy();
@@ -283,24 +292,24 @@ t.test('destroy ends the draw under way, whose bytes are wiped if they come', as
   t.equal(draw?.options.signal?.aborted, true);
   const bytes = new Uint8Array(8).fill(0xaa);
   draw?.resolve(bytes);
-  await setTimeout(1);
+  await setImmediate();
   t.strictSame(bytes, new Uint8Array(8));
   t.equal(from.readableLength, 0);
   t.equal(draws.length, 1);
 });
 
-t.test('a signal destroys it with its reason, and is let go of at the end', async (t) => {
+t.test('a signal destroys it with its reason, and is released at the end', async (t) => {
   const reason = new Error('no longer needed');
-  for (const when of ['from the start', 'idle', 'under way'] as const) {
+  for (const when of ['from the start', 'idle', 'in flight'] as const) {
     const controllers = [new AbortController(), new AbortController()] as const;
     const signals = controllers.map(({ signal }) => signal);
     if (when === 'from the start') controllers[1].abort(reason);
     const { stream: from, draws } = slow(signals);
     const failed = once(from, 'error');
-    if (when === 'under way') from.read();
+    if (when === 'in flight') from.read();
     controllers[1].abort(reason);
     t.strictSame(await failed, [reason], when);
-    t.equal(draws.length, when === 'under way' ? 1 : 0);
+    t.equal(draws.length, when === 'in flight' ? 1 : 0);
     for (const signal of signals) t.equal(getEventListeners(signal, 'abort').length, 0);
   }
   const { signal } = new AbortController();
@@ -330,7 +339,7 @@ t.test('a UUID is made of 16 bytes, which are wiped', async (t) => {
   t.strictSame(given, new Uint8Array(16));
 });
 
-t.test('what came before a failure is wiped too', async (t) => {
+t.test('bytes from before a failure are wiped too', async (t) => {
   let given: Uint8Array | undefined;
   const failure = new Error('x');
   const fill = async (target: Uint8Array) => {
@@ -341,7 +350,7 @@ t.test('what came before a failure is wiped too', async (t) => {
   t.strictSame(given, new Uint8Array(16));
 });
 
-t.test('version and variant replace their bits, all others are the bytes’', async (t) => {
+t.test('version and variant replace their bits; all others are kept', async (t) => {
   for (const [hex, uuid] of [
     ['00000000000000000000000000000000', '00000000-0000-4000-8000-000000000000'],
     ['ffffffffffffffffffffffffffffffff', 'ffffffff-ffff-4fff-bfff-ffffffffffff'],
@@ -350,16 +359,16 @@ t.test('version and variant replace their bits, all others are the bytes’', as
   ] as const) {
     const bytes = Buffer.from(hex, 'hex');
     t.equal(encodeUuid(bytes), uuid);
-    t.equal(bytes.toString('hex'), hex, 'left as they are');
+    t.equal(bytes.toString('hex'), hex, 'the input is not changed');
   }
 });
 
-t.test('a part of a larger array is encoded alone', async (t) => {
+t.test('only the given part of a larger array is encoded', async (t) => {
   const bytes = randomBytes(48);
   t.equal(encodeUuid(bytes.subarray(16)), encodeUuid(Buffer.from([...bytes.subarray(16, 32)])));
 });
 
-t.test('each is a version 4 of RFC 9562, lower case', async (t) => {
+t.test('every UUID is a version 4 of RFC 9562, in lower case', async (t) => {
   for (let i = 0; i < 200; i++) {
     const uuid = encodeUuid(randomBytes(16));
     t.ok(validate(uuid) && version(uuid) === 4 && uuid === uuid.toLowerCase(), uuid);

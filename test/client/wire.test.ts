@@ -6,7 +6,7 @@ import { pack, unpackAll } from '../support/raw.js';
 
 const wire = (size: number): Buffer => Buffer.alloc(size, 0xaa);
 
-/** Calls with the ids 0, 1 ...: of `random` where a size is given, else of `health`. */
+/** Calls with the ids 0, 1 ...: `random` if a size is given, otherwise `health`. */
 function calls(...sizes: (number | undefined)[]): { calls: Call[]; results: Promise<unknown>[] } {
   const made = sizes.map((size, id) => {
     const { call, promise } = makeCall(
@@ -21,14 +21,14 @@ function calls(...sizes: (number | undefined)[]): { calls: Call[]; results: Prom
   return { calls: made.map(({ call }) => call), results: made.map(({ promise }) => promise) };
 }
 
-/** An honest answer to a call. */
-function answer({ id, size }: Call): Buffer {
+/** An honest response to a call. */
+function response({ id, size }: Call): Buffer {
   return pack([1, id, null, size > 0 ? wire(size) : { state: 'fine' }]);
 }
 
-t.test('answers may be cut into two reads anywhere', async (t) => {
+t.test('responses may be cut into two reads anywhere', async (t) => {
   const sizes = [3, undefined, 300, 1, undefined, undefined, 70_000];
-  const whole = Buffer.concat(calls(...sizes).calls.map(answer));
+  const whole = Buffer.concat(calls(...sizes).calls.map(response));
   const cuts = Array.from({ length: whole.length }, (_, cut) => cut).filter(
     (cut) => cut < 400 || cut % 5000 === 0 || cut > whole.length - 5,
   );
@@ -53,28 +53,28 @@ t.test('answers may be cut into two reads anywhere', async (t) => {
   }
 });
 
-t.test('answers may come byte by byte', async (t) => {
+t.test('responses may arrive byte by byte', async (t) => {
   const reader = new ResponseReader(true);
   const { calls: waiting, results } = calls(3, undefined, 300);
-  for (const byte of Buffer.concat(waiting.map(answer)))
+  for (const byte of Buffer.concat(waiting.map(response)))
     waiting.splice(0, reader.read(Buffer.of(byte), waiting, waiting.length));
   t.equal(waiting.length, 0);
   t.match(await Promise.all(results), [{ length: 3 }, { state: 'fine' }, { length: 300 }]);
 });
 
-t.test('a read counts the calls that are done with', async (t) => {
+t.test('a read counts the calls that have their response', async (t) => {
   const reader = new ResponseReader(false);
   const { calls: waiting } = calls(3, undefined, 4);
-  const [first, second, third] = waiting.map(answer) as [Buffer, Buffer, Buffer];
+  const [first, second, third] = waiting.map(response) as [Buffer, Buffer, Buffer];
   t.equal(reader.read(Buffer.alloc(0), waiting, 3), 0);
   t.equal(reader.read(Buffer.concat([first, second, third.subarray(0, 9)]), waiting, 3), 2);
 });
 
-t.test('with mixLocal no byte stays as it was sent, and no two are mixed alike', async (t) => {
+t.test('with mixLocal no byte stays as sent, and no two blocks are mixed alike', async (t) => {
   const reader = new ResponseReader(true);
   const sizes = [64, 64, 200_000];
   const { calls: waiting, results } = calls(...sizes);
-  t.equal(reader.read(Buffer.concat(waiting.map(answer)), waiting, 3), 3);
+  t.equal(reader.read(Buffer.concat(waiting.map(response)), waiting, 3), 3);
   const blocks = new Set<string>();
   for (const result of (await Promise.all(results)) as Uint8Array[])
     for (let at = 0; at + 32 <= result.length; at += 32)
@@ -84,19 +84,19 @@ t.test('with mixLocal no byte stays as it was sent, and no two are mixed alike',
   t.notOk(blocks.has(wire(32).toString('hex')));
 });
 
-t.test('an answer to a call that ended is read and dropped', async (t) => {
+t.test('the response to a call that ended is read and dropped', async (t) => {
   const reader = new ResponseReader(false);
   const { calls: waiting, results } = calls(4, undefined, 5);
   const [random, health] = waiting as [Call, Call];
   const { target } = random;
   random.fail('late');
   health.fail('late');
-  t.equal(reader.read(Buffer.concat(waiting.map(answer)), waiting, 3), 3);
+  t.equal(reader.read(Buffer.concat(waiting.map(response)), waiting, 3), 3);
   t.strictSame(target, new Uint8Array(4));
   t.strictSame(Buffer.from((await results[2]) as Uint8Array), wire(5));
 });
 
-t.test('an error answer fails its call', async (t) => {
+t.test('an error response fails its call', async (t) => {
   for (const [error, id, code] of [
     [['ERR_BUSY', 'later'], 1, 'ERR_BUSY'],
     [['ERR_NEW', 'of a later daemon'], 1, 'ERR_NEW'],
@@ -116,7 +116,7 @@ t.test('an error answer fails its call', async (t) => {
     }
 });
 
-t.test('what is no answer to the calls that wait is refused', async (t) => {
+t.test('bytes that do not answer the waiting calls are refused', async (t) => {
   const wrong = { code: 'ERR_MESSAGE' };
   for (const [name, bytes, sizes] of [
     ['no call', pack([1, 0, null, wire(4)]), []],
@@ -130,7 +130,11 @@ t.test('what is no answer to the calls that wait is refused', async (t) => {
     t.throws(() => reader.read(bytes, waiting, waiting.length), wrong, name);
   }
   const { calls: unsent } = calls(4);
-  t.throws(() => new ResponseReader(false).read(Buffer.of(0), unsent, 0), wrong, 'not sent yet');
+  t.throws(
+    () => new ResponseReader(false).read(Buffer.of(0), unsent, 0),
+    wrong,
+    'the call is not sent yet',
+  );
   const { calls: waiting, results } = calls(4, undefined, undefined);
   const whole = Buffer.concat([
     pack([1, 0, null, 'text']),
@@ -138,20 +142,21 @@ t.test('what is no answer to the calls that wait is refused', async (t) => {
     pack([1, 7, null, {}]),
   ]);
   t.equal(new ResponseReader(false).read(whole, waiting, 3), 3);
-  for (const result of results) await t.rejects(result, wrong, 'whole messages: their own call');
+  for (const result of results)
+    await t.rejects(result, wrong, 'a whole message fails its own call');
 });
 
-t.test('after a reset nothing is left of the last connection', async (t) => {
+t.test('a reset forgets the last connection', async (t) => {
   const reader = new ResponseReader(false);
   const { calls: waiting, results } = calls(undefined);
-  const bytes = answer(waiting[0] as Call);
+  const bytes = response(waiting[0] as Call);
   t.equal(reader.read(bytes.subarray(0, 8), waiting, 1), 0);
   reader.reset();
   t.equal(reader.read(bytes, waiting, 1), 1);
   t.strictSame(await results[0], { state: 'fine' });
 });
 
-/** What `write` makes of all calls, piece by piece. */
+/** The pieces that `write` encodes of all calls. */
 async function pieces(calls: readonly Call[], writer = new RequestWriter()): Promise<unknown[]> {
   const all: unknown[] = [];
   for (let at = 0; at < calls.length; ) {
@@ -167,7 +172,7 @@ async function pieces(calls: readonly Call[], writer = new RequestWriter()): Pro
   return all;
 }
 
-function callsRequestWriter(...requests: Parameters<typeof makeCall>[0][]): Call[] {
+function callsOf(...requests: Parameters<typeof makeCall>[0][]): Call[] {
   return requests.map((request, id) => {
     const { call } = makeCall(request);
     call.start(id, () => {});
@@ -178,8 +183,8 @@ function callsRequestWriter(...requests: Parameters<typeof makeCall>[0][]): Call
 const bytes = (size: number) => ({ target: new Uint8Array(size) });
 const health = { method: 'health', params: [] };
 
-t.test('runs of plain random are one piece, any other call one of its own', async (t) => {
-  const fresh = { ...bytes(5), params: [5, { predictionResistance: true }] };
+t.test('a run of plain random is one piece, any other call has its own', async (t) => {
+  const predictionResistant = { ...bytes(5), params: [5, { predictionResistance: true }] };
   for (const [name, given, wanted] of [
     ['none', [], []],
     ['one', [bytes(32)], [[[0, 0, 'random', [32]]]]],
@@ -196,7 +201,7 @@ t.test('runs of plain random are one piece, any other call one of its own', asyn
     ],
     [
       'others between runs',
-      [bytes(1), health, fresh, bytes(2), bytes(3)],
+      [bytes(1), health, predictionResistant, bytes(2), bytes(3)],
       [
         [[0, 0, 'random', [1]]],
         'load',
@@ -209,11 +214,11 @@ t.test('runs of plain random are one piece, any other call one of its own', asyn
       ],
     ],
   ] as const)
-    t.strictSame(await pieces(callsRequestWriter(...given)), wanted, name);
+    t.strictSame(await pieces(callsOf(...given)), wanted, name);
 });
 
 t.test('the codec is loaded once', async (t) => {
   const writer = new RequestWriter();
-  t.strictSame(await pieces(callsRequestWriter(health), writer), ['load', [[0, 0, 'health', []]]]);
-  t.strictSame(await pieces(callsRequestWriter(health), writer), [[[0, 0, 'health', []]]]);
+  t.strictSame(await pieces(callsOf(health), writer), ['load', [[0, 0, 'health', []]]]);
+  t.strictSame(await pieces(callsOf(health), writer), [[[0, 0, 'health', []]]]);
 });

@@ -228,7 +228,7 @@ t.test('over TLS: 1.2 and 1.3, no older version, and a new certificate when told
   await t.rejects(open({ ...old, ca: two.ca }), { code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' });
 });
 
-t.test('over TLS: bounded, and JSON for what is no HTTP', async (t) => {
+t.test('over TLS: bounded, and JSON for what is not HTTP', async (t) => {
   const limits = { ...httpLimits, headersMs: 100, requestMs: 200, checkMs: 20 };
   const port = await serve(t, createHttpsServer(answerOk, malformed, await loadTls(one), limits));
   t.equal(await exchange({ port }, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'), '', 'no TLS');

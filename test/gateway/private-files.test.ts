@@ -117,7 +117,7 @@ t.test(
   },
 );
 
-t.test('refuses what is no file, at once, and what is too large', async (t) => {
+t.test('refuses at once what is not a file, and what is too large', async (t) => {
   const fifo = join(dir, 'fifo');
   execFileSync('mkfifo', ['-m', '600', fifo]);
   const large = join(dir, 'large');
@@ -136,9 +136,8 @@ t.test('refuses what is no file, at once, and what is too large', async (t) => {
   await t.rejects(readPrivateFile(large, 'key', true), { message: /larger than 1048576 bytes$/ });
 });
 
-const dirTls = t.testdir();
-const one = makeCertificate(dirTls, 'one');
-const two = makeCertificate(dirTls, 'two');
+const one = makeCertificate(dir, 'one');
+const two = makeCertificate(dir, 'two');
 
 t.test('gives certificate and key, and TLS 1.2 as the lowest', async (t) => {
   t.equal(statSync(one.key).mode & 0o077, 0);
@@ -149,9 +148,9 @@ t.test('gives certificate and key, and TLS 1.2 as the lowest', async (t) => {
 });
 
 t.test('refuses what cannot be used, and tells nothing of the key', async (t) => {
-  const garbage = join(dirTls, 'garbage');
+  const garbage = join(dir, 'garbage');
   writeFileSync(garbage, 'WonderfulSecret', { mode: 0o600 });
-  const open = join(dirTls, 'open.key');
+  const open = join(dir, 'open.key');
   writeFileSync(open, 'WonderfulSecret', { mode: 0o644 });
   chmodSync(open, 0o644);
   for (const [title, paths, message] of [
@@ -159,7 +158,7 @@ t.test('refuses what cannot be used, and tells nothing of the key', async (t) =>
     ['no certificate', { ...one, certificate: garbage }, /^TLS certificate .*garbage and key /],
     ['no key', { ...one, key: garbage }, /garbage: /],
     ['a key that others reach', { ...one, key: open }, /^TLS key .*mode 0644 lets other users/],
-    ['a missing file', { ...one, key: join(dirTls, 'none') }, /^TLS key .*none: ENOENT/],
+    ['a missing file', { ...one, key: join(dir, 'none') }, /^TLS key .*none: ENOENT/],
   ] as const) {
     await t.rejects(loadTls(paths), { code: 'ERR_CONFIG', message }, title);
     const text = await loadTls(paths).catch(String);
@@ -168,7 +167,7 @@ t.test('refuses what cannot be used, and tells nothing of the key', async (t) =>
 });
 
 t.test('a chain expires with the first of its certificates', async (t) => {
-  const later = makeCertificate(dirTls, 'later', 30);
+  const later = makeCertificate(dir, 'later', 30);
   const end = ({ ca }: { ca: Buffer }) => Date.parse(new X509Certificate(ca).validTo) / 1000;
   t.ok(end(later) > end(one) + 86_400);
   for (const [name, chain, wanted] of [

@@ -69,7 +69,7 @@ t.test('refuses a wrong type with the text of the service', async (t) => {
     );
 });
 
-t.test('refuses what is no structure, without a text', async (t) => {
+t.test('refuses anything but a structure, without a text', async (t) => {
   for (const input of [null, undefined, [], [{ NumberOfBytes: 1 }], 'x', 1, true])
     t.throws(
       () => decodeRequest(input),

@@ -99,7 +99,7 @@ t.test(
   },
 );
 
-t.test('asks for credentials anew, and hands on why there are none', async (t) => {
+t.test('asks for credentials each time, and passes on why there are none', async (t) => {
   const given: AwsCredentials[] = [credentials, { ...credentials, accessKeyId: 'AKIDNEXT' }];
   const sign = createSigner(
     upstreamTarget({ url: 'https://kms.us-east-1.amazonaws.com' }),
