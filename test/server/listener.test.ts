@@ -54,7 +54,9 @@ t.test('where it cannot listen it says why', async (t) => {
   writeFileSync(file, '');
   mkdirSync(join(folder, 'folder'));
   await refused(t, file, { message: /a file that is not a socket is in the way/ });
-  await refused(t, join(folder, 'folder'), { message: /a file that is not a socket is in the way/ });
+  await refused(t, join(folder, 'folder'), {
+    message: /a file that is not a socket is in the way/,
+  });
   await refused(t, join(folder, 'none', 's'), {
     message: `cannot listen on ${folder}/none/s: permission denied, or ${folder}/none does not exist`,
   });
