@@ -4,9 +4,12 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { connect } from '../../src/index.js';
-import { built } from '../support/program.js';
 import { programMs, until } from '../support/until.js';
+
+// Not by support/program.ts: that loads tap, which ends its process after 30 s.
+const program = fileURLToPath(new URL('../../dist/entropyd.js', import.meta.url));
 
 /** The end of the log that is kept, characters. */
 const maxLog = 4096;
@@ -36,7 +39,7 @@ export interface DaemonProcess {
 export async function startDaemon(args: readonly string[] = []): Promise<DaemonProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'entropyd-'));
   const path = join(folder, 's');
-  const child = spawn(process.execPath, [built('entropyd'), '--socket', path, ...args], {
+  const child = spawn(process.execPath, [program, '--socket', path, ...args], {
     env: { PATH: process.env.PATH, HOME: '/nonexistent' },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
