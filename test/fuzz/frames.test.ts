@@ -1,22 +1,24 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
-import { setTimeout } from 'node:timers/promises';
+import { createServer, connect as netConnect, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
+import { connect } from '../../src/index.js';
 import { freePath } from '../support/paths.js';
 import { lines, startDaemonProgram } from '../support/program.js';
 import { pack, unpackAll } from '../support/raw.js';
-import { fault, Splitter } from './answers.mjs';
-import { fuzzFrames } from './frames.mjs';
-import { judge } from './oracle.mjs';
-import { plan } from './plan.mjs';
+import { until } from '../support/until.js';
+import { fault, Splitter } from './answers.js';
+import { fuzzFrames } from './frames.js';
+import { judge } from './oracle.js';
+import { plan } from './plan.js';
 
-/** A few seconds' worth; `npm run fuzz:frames` for more. */
+/** Takes a few seconds; `npm run fuzz:frames` runs more. */
 const frames = 20_000;
+/** Ends a daemon that hangs. */
 const testMs = 100_000;
 
-t.test("the oracle and the page's own examples agree", async (t) => {
+t.test('the oracle agrees with the examples of docs/protocol.md', async (t) => {
   const page = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
   const rows = [...page.matchAll(/^\| .*`(\[[01], .*)` \| `([0-9a-f ]+)` \|$/gm)];
   const examples = rows.map(([, text = '', hex = '']) => ({
@@ -37,7 +39,7 @@ t.test("the oracle and the page's own examples agree", async (t) => {
   t.equal(pairs, 3);
 });
 
-t.test('seeds repeat, and reach every answer and every end', async (t) => {
+t.test('a seed repeats its plan, and seeds reach every answer and every end', async (t) => {
   t.strictSame(plan(7), plan(7));
   t.notSame(plan(7), plan(8));
   const seen = new Map<string, number>();
@@ -61,31 +63,38 @@ t.test('seeds repeat, and reach every answer and every end', async (t) => {
     t.ok((seen.get(what) ?? 0) > 0, `${what}: ${seen.get(what)}`);
 });
 
-t.test('whatever is sent, the answers are those of the page, and nothing is left', async (t) => {
-  const { path, child } = await startDaemonProgram(t, [], { timeout: testMs });
-  const descriptors = () => readdirSync(`/proc/${child.pid}/fd`).length;
-  const seed = randomInt(2 ** 31);
-  t.comment(`seed ${seed}`);
-  // What opens with the first connections and stays.
-  await fuzzFrames({ path, frames: 500, seed: 1 });
-  await setTimeout(500);
-  const before = descriptors();
-  const report = await fuzzFrames({ path, frames, seed });
-  t.ok(report.frames >= frames);
-  t.ok(report.questions > 1, `${report.questions} questions of others answered meanwhile`);
-  for (let waited = 0; descriptors() > before && waited < 5000; waited += 50) await setTimeout(50);
-  t.ok(descriptors() <= before, `${descriptors()} descriptors, ${before} before`);
-});
+t.test(
+  'whatever is sent, answers follow docs/protocol.md and descriptors are closed',
+  async (t) => {
+    const { path, child } = await startDaemonProgram(t, [], { timeout: testMs });
+    const descriptors = () => readdirSync(`/proc/${child.pid}/fd`).length;
+    const client = connect({ socketPath: path, timeoutMs: testMs });
+    t.teardown(() => client.close());
+    const idle = () =>
+      until(async () => (await client.status()).connections === 1, 'no other connection is open');
+    const seed = randomInt(2 ** 31);
+    t.comment(`seed ${seed}`);
+    // Opens what the first connections open for good.
+    await fuzzFrames({ path, frames: 500, seed: 1 });
+    await idle();
+    const before = descriptors();
+    const report = await fuzzFrames({ path, frames, seed });
+    t.ok(report.frames >= frames);
+    t.ok(report.questions > 1, `${report.questions} questions of others answered meanwhile`);
+    await idle();
+    await until(() => descriptors() <= before, `at most ${before} descriptors, as before`);
+  },
+);
 
-/** What a broken daemon would send for the answers that came together; undefined: it hangs up. */
+/** What a broken daemon sends instead of answers that came together; undefined: it hangs up. */
 type Tamper = (answers: Buffer[]) => Buffer[] | undefined;
 
-/** A daemon behind which the real one stands. */
+/** A proxy that acts as a broken daemon in front of the real one. */
 async function startProxy(t: Test, path: string, tamper: Tamper, ends = true): Promise<string> {
   const proxyPath = freePath();
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (client) => {
-    const daemon = connect({ path, allowHalfOpen: true });
+    const daemon = netConnect({ path, allowHalfOpen: true });
     let answers: Buffer[] = [];
     const splitter = new Splitter((_, bytes) => answers.push(Buffer.from(bytes)));
     daemon.on('data', (chunk) => {
@@ -111,14 +120,14 @@ async function startProxy(t: Test, path: string, tamper: Tamper, ends = true): P
   return proxyPath;
 }
 
-/** Changes a copy of each answer of `random` with at least 16 bytes, whose header has 10 of its own. */
+/** Changes each answer of `random` with 16 to 255 bytes, whose header takes 10 more. */
 const eachRandom =
   (change: (answer: Buffer) => Buffer): Tamper =>
   (answers) =>
     answers.map((answer) => (answer[8] === 0xc4 && answer.length >= 26 ? change(answer) : answer));
 
-const tampers: [name: string, tamper: Tamper, told: RegExp][] = [
-  ['answers change places', (answers) => answers.reverse(), /want/],
+const tampers: [name: string, tamper: Tamper, reported: RegExp][] = [
+  ['answers are out of order', (answers) => answers.reverse(), /want/],
   [
     'an answer comes twice',
     (answers) => answers.flatMap((bytes) => [bytes, bytes]),
@@ -151,18 +160,18 @@ const tampers: [name: string, tamper: Tamper, told: RegExp][] = [
       }),
     /want ERR_[A-Z]+/,
   ],
-  ['what comes is no MessagePack', () => [Buffer.from([0xc1])], /0xc1/],
+  ['the bytes are not MessagePack', () => [Buffer.from([0xc1])], /0xc1/],
   ['the connection ends early', () => undefined, /ended too early/],
 ];
 
-t.test('each fault of a daemon is told, with the seed that shows it', async (t) => {
+t.test('each fault of a daemon is reported with the seed that shows it', async (t) => {
   const { path } = await startDaemonProgram(t, [], { timeout: testMs });
   const options = { frames: 500, seed: 1 };
   const honest = await startProxy(t, path, (answers) => answers);
   t.ok((await fuzzFrames({ path: honest, ...options })).frames >= options.frames);
-  for (const [name, tamper, told] of tampers) {
+  for (const [name, tamper, reported] of tampers) {
     const proxy = await startProxy(t, path, tamper);
-    await t.rejects(fuzzFrames({ path: proxy, ...options }), { message: told }, name);
+    await t.rejects(fuzzFrames({ path: proxy, ...options }), { message: reported }, name);
   }
   const open = await startProxy(t, path, (answers) => answers, false);
   const [line = ''] = lines(

@@ -1,11 +1,15 @@
-/** Holds the bytes that a daemon sends against what the oracle expects, as they come. */
-import { cutShort, Entries, Reader } from './reader.mjs';
+/** Compares the bytes that a daemon sends with what the oracle expects, as they arrive. */
+import type { Expected } from './oracle.js';
+import { cutShort, Entries, Reader, type Value } from './reader.js';
 
-/** Of an answer; `random` has 1,048,589 bytes at most, `status` and `metrics` some thousands. */
+/**
+ * Limits of an answer. `random` has 1,048,589 bytes at most, `status` and `metrics` have a few
+ * thousand.
+ */
 const limits = { size: 4 * 2 ** 20, depth: 8, elements: 4096 };
 
-/** Members that a method's result has at least (docs/protocol.md, Methods). */
-const members = {
+/** Members that a method's result must have (docs/protocol.md, Methods); it may have more. */
+const members: Readonly<Record<string, readonly string[]>> = {
   health: ['state', 'healthy', 'reason', 'sources'],
   status: [
     'state',
@@ -24,32 +28,38 @@ const members = {
 };
 
 /**
- * From this size on, an answer that ends in zeros was never filled. By chance it happens once in
- * 2^128 answers.
+ * An answer of at least this size that ends in so many zeros was never filled: by chance that
+ * happens in one of 2^128 answers.
  */
 const zerosSize = 16;
 const zeros = Buffer.alloc(zerosSize);
 
-/** Cuts a stream into MessagePack values; a large one is put together once, when it is all there. */
+/** Longest text of an answer in an error message, characters. */
+const maxShown = 300;
+
+/**
+ * Splits a stream into MessagePack values. A large value is put together once, when all of it is
+ * there.
+ */
 export class Splitter {
-  #reader = new Reader(limits);
-  #onValue;
-  #parts = [];
+  readonly #reader = new Reader(limits);
+  readonly #onValue: (value: Value, bytes: Buffer) => void;
+  #parts: Buffer[] = [];
   #size = 0;
   #need = 1;
 
-  /** @param onValue called with each value and its bytes */
-  constructor(onValue) {
+  /** @param onValue called with each value and its bytes, which are a view of the chunks */
+  constructor(onValue: (value: Value, bytes: Buffer) => void) {
     this.#onValue = onValue;
   }
 
-  /** Bytes of a value that is not whole yet. */
-  get left() {
+  /** Bytes of a value that is not complete yet. */
+  get left(): number {
     return this.#size;
   }
 
-  /** @throws Invalid where the bytes are no MessagePack of the kind that a daemon sends */
-  push(chunk) {
+  /** @throws Invalid if the bytes are not MessagePack of the kind that a daemon sends */
+  push(chunk: Buffer): void {
     this.#parts.push(chunk);
     this.#size += chunk.length;
     if (this.#size < this.#need) return;
@@ -58,12 +68,12 @@ export class Splitter {
     this.#need = 1;
     while (at < bytes.length) {
       const from = at;
-      let value;
+      let value: Value;
       try {
-        value = this.#reader.read(bytes, at, bytes.length);
+        value = this.#reader.read(bytes, at);
       } catch (error) {
         if (error !== cutShort) throw error;
-        this.#need = cutShort.need - at;
+        this.#need = this.#reader.need - at;
         break;
       }
       at = this.#reader.at;
@@ -74,18 +84,24 @@ export class Splitter {
   }
 }
 
-/** What is wrong with an answer; undefined: nothing. */
-export function fault(expected, answer) {
+/** The code of an answer that {@link fault} accepts; undefined for a success. */
+export function codeOf(answer: Value): string | undefined {
+  const error = (answer as Value[])[2];
+  return Array.isArray(error) ? String(error[0]) : undefined;
+}
+
+/** @returns what is wrong with an answer; undefined if nothing is */
+export function fault(expected: Expected | undefined, answer: Value): string | undefined {
   if (expected === undefined) return 'it is one too many';
   if (!Array.isArray(answer) || answer.length !== 4 || answer[0] !== 1)
     return 'want [1, msgid, error, result]';
-  const [, id, error, result] = answer;
+  const [, id, error, result = null] = answer;
   if (id !== expected.id) return `want msgid ${expected.id}`;
   if (error !== null) {
     if (result !== null) return 'want no result beside an error';
     if (!Array.isArray(error) || error.length !== 2 || !error.every((e) => typeof e === 'string'))
       return 'want [code, message]';
-    return expected.codes.includes(error[0]) ? undefined : `want ${wanted(expected)}`;
+    return expected.codes.includes(String(error[0])) ? undefined : `want ${wanted(expected)}`;
   }
   if (expected.size > 0) {
     if (!Buffer.isBuffer(result) || result.length !== expected.size)
@@ -97,7 +113,7 @@ export function fault(expected, answer) {
   return isResult(expected.method, result) ? undefined : `want ${wanted(expected)}`;
 }
 
-function isResult(method, result) {
+function isResult(method: string, result: Value): boolean {
   if (method === 'metrics') return typeof result === 'string' && result.startsWith('# HELP');
   const wantedMembers = members[method];
   if (wantedMembers === undefined || !(result instanceof Entries)) return false;
@@ -105,17 +121,17 @@ function isResult(method, result) {
   return wantedMembers.every((member) => keys.has(member));
 }
 
-function wanted({ size, method, codes }) {
+function wanted({ size, method, codes }: Expected): string {
   const success = size > 0 ? `${size} bytes` : method;
   return [success, ...codes].filter((each) => each !== '').join(' or ');
 }
 
-/** An answer, for people; no more than a few bytes of random ones. */
-export function shown(answer) {
+/** An answer as text, without its random bytes. */
+export function shown(answer: Value): string {
   const text = JSON.stringify(answer, (_, value) => {
     if (typeof value === 'bigint') return `${value}`;
     if (value instanceof Entries) return Object.fromEntries(value.list);
     return value?.type === 'Buffer' ? `${value.data.length} bytes` : value;
   });
-  return text.length > 300 ? `${text.slice(0, 300)}...` : text;
+  return text.length > maxShown ? `${text.slice(0, maxShown)}...` : text;
 }

@@ -1,11 +1,13 @@
-/** Bytes into an encoder of which most are no message. */
-import { badSizes, begin, id } from './messages.mjs';
-import { weighted } from './prng.mjs';
+/** Writes bytes to an encoder that are mostly not a valid message. */
+import type { Encoder } from './encoder.js';
+import { badSizes, begin, id, type Writer } from './messages.js';
+import { type Prng, weighted } from './prng.js';
 
+/** docs/protocol.md, Limits. */
 const maxMessageSize = 65_536;
 
-/** Any array of 0 to 5 values, at its places what belongs there or anything: most are no message. */
-function wrongShape(encoder, prng) {
+/** An array of 0 to 5 values, each either what belongs in its place or anything at all. */
+function wrongShape(encoder: Encoder, prng: Prng): void {
   const count = prng.chance(0.6) ? 4 : prng.below(6);
   encoder.array(count);
   for (let i = 0; i < count; i++) {
@@ -17,27 +19,27 @@ function wrongShape(encoder, prng) {
   }
 }
 
-function extension(encoder, prng) {
+function extension(encoder: Encoder, prng: Prng): void {
   begin(encoder, prng, 'random');
   encoder.array(1);
   const types = [0xc1, 0xc7, 0xc8, 0xc9, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8];
   encoder.raw([prng.pick(types), ...prng.bytes(prng.below(20))]);
 }
 
-function tooDeep(encoder, prng) {
+function tooDeep(encoder: Encoder, prng: Prng): void {
   begin(encoder, prng, 'random');
   for (let level = prng.between(1, 60); level >= 0; level--) encoder.array(1);
   encoder.any(2);
 }
 
-function tooMany(encoder, prng) {
+function tooMany(encoder: Encoder, prng: Prng): void {
   begin(encoder, prng, 'random');
   encoder.array(prng.between(58, 70));
   for (let i = 0; i < 70; i++) encoder.any(1);
 }
 
-/** Lengths of arrays, maps, str and bin: beyond the limits, and just within those for sizes. */
-const hugeHeaders = [
+/** Headers of arrays, maps, str and bin: beyond the limits, and just within the limit of the size. */
+const hugeHeaders: readonly number[][] = [
   [0xdd, 0xff, 0xff, 0xff, 0xff],
   [0xdc, 0xff, 0xff],
   [0xdf, 0x80, 0, 0, 0],
@@ -52,19 +54,19 @@ const hugeHeaders = [
   [0xc5, 0xff, 0x80],
 ];
 
-function huge(encoder, prng) {
+function huge(encoder: Encoder, prng: Prng): void {
   if (prng.chance(0.5)) begin(encoder, prng, 'random');
   else encoder.array(prng.below(5));
   encoder.raw(prng.pick(hugeHeaders));
   encoder.raw(prng.bytes(prng.below(30)));
 }
 
-/** 64 elements, or one more. */
-function lastElement(encoder, prng) {
+/** Exactly 64 elements, or one more. */
+function lastElement(encoder: Encoder, prng: Prng): void {
   begin(encoder, prng, 'nobody');
   const more = prng.below(2);
   const inMap = prng.chance(0.5);
-  // 4 of the request, those of params, two for each entry of the map.
+  // The request has 4, params have their own, and each entry of the map counts as two.
   const params = inMap ? 2 + more : 60 + more;
   encoder.array(params);
   for (let i = inMap ? 1 : 0; i < params; i++) encoder.any(0);
@@ -76,16 +78,16 @@ function lastElement(encoder, prng) {
   }
 }
 
-/** 8 arrays within each other, or one more. */
-function lastLevel(encoder, prng) {
+/** Exactly 8 arrays within each other, or one more. */
+function lastLevel(encoder: Encoder, prng: Prng): void {
   begin(encoder, prng, 'nobody');
   const levels = 8 + prng.below(2);
   for (let level = 2; level < levels; level++) encoder.array(1);
   encoder.array(0);
 }
 
-/** A message of 65,536 bytes, or one more. */
-function lastByte(encoder, prng) {
+/** A message of exactly 65,536 bytes, or one more. */
+function lastByte(encoder: Encoder, prng: Prng): void {
   const end = encoder.size + maxMessageSize + prng.below(2);
   encoder.array(4);
   encoder.integer(0);
@@ -96,12 +98,12 @@ function lastByte(encoder, prng) {
   encoder.raw([0x90]);
 }
 
-function garbage(encoder, prng) {
+function garbage(encoder: Encoder, prng: Prng): void {
   if (prng.chance(0.2)) encoder.raw(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
   else encoder.raw(prng.bytes(prng.between(1, 60)));
 }
 
-const doubtful = weighted([
+const doubtful = weighted<Writer>([
   [4, wrongShape],
   [2, extension],
   [1, tooDeep],
@@ -113,6 +115,7 @@ const doubtful = weighted([
   [2, garbage],
 ]);
 
-export function doubtfulMessage(encoder, prng) {
+/** Writes bytes that are probably not a valid message. */
+export function doubtfulMessage(encoder: Encoder, prng: Prng): void {
   doubtful(prng)(encoder, prng);
 }

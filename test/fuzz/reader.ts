@@ -1,69 +1,82 @@
 /**
- * A bounded reader of MessagePack, written from its specification and the limits of
- * docs/protocol.md: what the fuzz judges the daemon by, so it shares no code with it.
+ * A bounded MessagePack reader, written from the MessagePack specification and the limits of
+ * docs/protocol.md. The fuzz judges the daemon by it, so it shares no code with the daemon.
  */
 
-/** Bytes that are no message, by the code that the daemon has to answer. */
+/** The bytes are not a valid message; `code` is the error that the daemon must answer. */
 export class Invalid extends Error {
-  constructor(code, reason) {
+  readonly code: string;
+
+  constructor(code: string, reason: string) {
     super(reason);
     this.code = code;
   }
 }
 
-/** Thrown where the bytes end before the value does. One object for all: it has no stack to build. */
-export const cutShort = { need: 0 };
+/** Thrown if the bytes end before the value does. One constant: building a stack trace is slow. */
+export const cutShort = {};
 
-/** A map's entries, in order; keys may come twice. */
+/** A map's entries, in order; keys may repeat. */
 export class Entries {
-  constructor(list) {
+  readonly list: readonly (readonly [key: Value, value: Value])[];
+
+  constructor(list: readonly (readonly [Value, Value])[]) {
     this.list = list;
   }
 }
 
+/** Integers beyond 2^53 are bigint; str is a latin1 string of its bytes; bin is a Buffer. */
+export type Value = null | boolean | number | bigint | string | Buffer | Value[] | Entries;
+
+export interface ReaderLimits {
+  /** Bytes of a value. */
+  readonly size: number;
+  /** Arrays and maps within each other. */
+  readonly depth: number;
+  /** Elements of all arrays and maps together; a map entry counts as two. */
+  readonly elements: number;
+}
+
 export class Reader {
-  #limits;
-  #bytes;
+  readonly #limits: ReaderLimits;
+  #bytes: Buffer = Buffer.alloc(0);
   #start = 0;
-  #end = 0;
   #depth = 0;
   #elements = 0;
-  /** Behind what was read; where it failed, behind the header that says so. */
+  /** The end of what was read; after `Invalid`, the end of the header that is at fault. */
   at = 0;
+  /** After `cutShort`: where the value ends at the earliest. */
+  need = 0;
 
-  /** @param limits `size` in bytes, `depth`, `elements`; a map's entry counts two */
-  constructor(limits) {
+  constructor(limits: ReaderLimits) {
     this.#limits = limits;
   }
 
   /**
    * Reads the value that begins at `start`.
-   * @returns nil, booleans and numbers as such (bigint beyond 2^53), str as a string of its bytes
-   *   (latin1), bin as Buffer, arrays, and maps as Entries
-   * @throws Invalid, or `cutShort` with the end that is wanted at least
+   * @throws Invalid, or {@link cutShort}
    */
-  read(bytes, start, end) {
+  read(bytes: Buffer, start: number): Value {
     this.#bytes = bytes;
     this.#start = start;
-    this.#end = end;
     this.#depth = 0;
     this.#elements = 0;
     this.at = start;
     return this.#value();
   }
 
-  #value() {
+  #value(): Value {
     const value = this.#any(this.#uint(1));
     this.#fits(this.at);
     return value;
   }
 
-  #any(type) {
+  #any(type: number): Value {
     if (type <= 0x7f) return type;
     if (type >= 0xe0) return type - 0x100;
     if (type <= 0x8f) return this.#map(type - 0x80);
     if (type <= 0x9f) return this.#array(type - 0x90);
-    if (type <= 0xbf) return this.#content(type - 0xa0).latin1Slice();
+    if (type <= 0xbf) return this.#content(type - 0xa0).toString('latin1');
     switch (type) {
       case 0xc0:
         return null;
@@ -98,11 +111,11 @@ export class Reader {
       case 0xd3:
         return number(this.#bytes.readBigInt64BE(this.#take(8)));
       case 0xd9:
-        return this.#content(this.#uint(1)).latin1Slice();
+        return this.#content(this.#uint(1)).toString('latin1');
       case 0xda:
-        return this.#content(this.#uint(2)).latin1Slice();
+        return this.#content(this.#uint(2)).toString('latin1');
       case 0xdb:
-        return this.#content(this.#uint(4)).latin1Slice();
+        return this.#content(this.#uint(4)).toString('latin1');
       case 0xdc:
         return this.#array(this.#uint(2));
       case 0xdd:
@@ -116,58 +129,58 @@ export class Reader {
     }
   }
 
-  #array(count) {
+  #array(count: number): Value[] {
     this.#enter(count);
-    const list = new Array(count);
+    const list = new Array<Value>(count);
     for (let i = 0; i < count; i++) list[i] = this.#value();
     this.#depth--;
     return list;
   }
 
-  #map(count) {
+  #map(count: number): Entries {
     this.#enter(2 * count);
-    const list = new Array(count);
+    const list = new Array<[Value, Value]>(count);
     for (let i = 0; i < count; i++) list[i] = [this.#value(), this.#value()];
     this.#depth--;
     return new Entries(list);
   }
 
-  #enter(elements) {
+  #enter(elements: number): void {
     this.#elements += elements;
     if (this.#elements > this.#limits.elements) throw new Invalid('ERR_MESSAGE', 'elements');
     if (++this.#depth > this.#limits.depth) throw new Invalid('ERR_MESSAGE', 'depth');
     this.#fits(this.at);
   }
 
-  /** The bytes of a str or bin. A size beyond the limit counts as soon as its header is there. */
-  #content(size) {
+  /** The bytes of a str or bin. A size beyond the limit counts as soon as its header declares it. */
+  #content(size: number): Buffer {
     this.#fits(this.at + size);
     const from = this.#take(size);
     return this.#bytes.subarray(from, this.at);
   }
 
-  #uint(size) {
+  #uint(size: number): number {
     const from = this.#take(size);
-    return size === 1 ? this.#bytes[from] : this.#bytes.readUIntBE(from, size);
+    return size === 1 ? (this.#bytes[from] as number) : this.#bytes.readUIntBE(from, size);
   }
 
   /** @returns where the next `size` bytes begin */
-  #take(size) {
+  #take(size: number): number {
     const from = this.at;
-    if (from + size > this.#end) {
-      cutShort.need = from + size;
+    if (from + size > this.#bytes.length) {
+      this.need = from + size;
       throw cutShort;
     }
     this.at = from + size;
     return from;
   }
 
-  #fits(end) {
+  #fits(end: number): void {
     if (end - this.#start > this.#limits.size) throw new Invalid('ERR_TOO_LARGE', 'size');
   }
 }
 
-function number(integer) {
+function number(integer: bigint): number | bigint {
   const value = Number(integer);
   return Number.isSafeInteger(value) ? value : integer;
 }

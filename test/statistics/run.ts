@@ -1,29 +1,31 @@
 /**
- * run.mjs [quick]: statistical tests of the generator's output, and health tests of the CPU's sources.
+ * `run.ts [quick]`: statistical tests of the generator's output, and health tests of the CPU's sources.
  * Exits with 1 if a bound is broken.
  *
  * The full run is fixed in advance:
  *
- * | what | of | values |
+ * | test | input | values |
  * |---|---|---|
  * | ent: chi-square, mean, Monte Carlo pi, serial correlation | 256 MiB | 4 |
  * | rngtest: blocks of 20,000 bits that fail FIPS 140-2 | 256 MiB | 1 |
- * | dieharder -d 0 1 2 3 4 8 9 10 11 12 13 15 16 100 101 102, defaults | what they ask for | 47 |
+ * | dieharder -d 0 1 2 3 4 8 9 10 11 12 13 15 16 100 101 102, defaults | as much as they read | 47 |
  *
- * Each of the 52 values has a false-alarm probability of at most 1.6e-6: the z-scores of ent stay
- * within 4.8 sigma, two-sided; rngtest's failures below the Poisson quantile; dieharder's p-values
- * above it (a p-value near 1 is no failure). All together: 52 * 1.6e-6 = 8.3e-5 (Bonferroni); no test
- * is repeated. The dieharder tests are those that it rates good and that end within half a minute.
+ * Each of the 52 values has a false-alarm probability of at most 1.6e-6: the z-scores of ent must be
+ * within 4.8 sigma, two-sided; rngtest's failures must not exceed the Poisson quantile; dieharder's
+ * p-values must be at least 1.6e-6 (a p-value near 1 is not a failure). All together: 52 * 1.6e-6 =
+ * 8.3e-5 (Bonferroni). No test is repeated. The dieharder tests are those that it rates good and that
+ * end within half a minute.
  *
- * RDRAND and RDSEED, 1 GiB each: no alarm. A false alarm has probability 2^-10 per GiB (2^30 bytes,
- * 2^-40 each, in the repetition count test at 8 true bits). After one alarm a second GiB is read,
- * which must have none: 2^-20 in all.
+ * RDRAND and RDSEED, 1 GiB each, must raise no alarm. A false alarm has probability 2^-10 per GiB (2^30
+ * bytes, 2^-40 each, in the repetition count test at 8 true bits). After one alarm a second GiB is read,
+ * which must raise none: 2^-20 in all.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createCipheriv } from 'node:crypto';
-import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { loadAddon } from '../../src/common/package.js';
+import { addon as testAddon } from '../native/addon.js';
 
 const quick = process.argv[2] === 'quick';
 const mebibyte = 2 ** 20;
@@ -33,27 +35,36 @@ const dieharderTests = quick
   ? [0, 8, 15, 100]
   : [0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 15, 16, 100, 101, 102];
 
+/** False-alarm probability of a value, and the two-sided bound of a z-score that has it. */
 const alpha = 1.6e-6;
 const sigmas = 4.8;
+
 const chunkSize = 65_536;
 
-const require = createRequire(import.meta.url);
-const addon = require('../../build/Release/entropyd.node');
-const { countAlarms } = require('../native/build/Release/entropyd_test.node');
+/** Produces the next `chunkSize` bytes of a stream. */
+type Source = () => Buffer;
 
 let failed = 0;
-function row(what, value, bound, ok) {
+function row(what: string, value: unknown, bound: string, ok: boolean): void {
   if (!ok) failed++;
   console.log(
     `${what.padEnd(34)} ${String(value).padStart(14)}  ${bound.padEnd(22)} ${ok ? 'ok' : 'FAILED'}`,
   );
 }
 
-/** Feeds a program with chunks of `next`: `size` bytes, or as many as it reads. @returns its output */
-async function run(program, args, next, size = Number.POSITIVE_INFINITY) {
+/** Feeds a program with `size` bytes of `next`, or as many as it reads. @returns what it prints */
+async function run(
+  program: string,
+  args: readonly string[],
+  next: Source,
+  size = Number.POSITIVE_INFINITY,
+): Promise<string> {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
   let out = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (out += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (text) => {
+      out += text;
+    });
   const closed = new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
   function* chunks() {
     for (let at = 0; at < size; at += chunkSize) yield next();
@@ -66,13 +77,14 @@ async function run(program, args, next, size = Number.POSITIVE_INFINITY) {
   return out;
 }
 
-async function ent(name, next) {
+async function ent(name: string, next: Source): Promise<void> {
   const lines = (await run('ent', ['-t'], next, streamSize)).trim().split('\n');
-  const [, n, , chi, mean, pi, serial] = (lines[1] ?? '').split(',').map(Number);
+  const numbers = (lines[1] ?? '').split(',').map(Number);
+  const [, n = NaN, , chi = NaN, mean = NaN, pi = NaN, serial = NaN] = numbers;
   const df = 255;
-  const hit = Math.PI / 4; // a point of six bytes lies in the circle
-  const values = [
-    // Wilson and Hilferty: the cube root of chi-square over df is nearly normal.
+  const hit = Math.PI / 4; // the probability that a point, of six bytes, lies in the circle
+  const values: [test: string, value: number, z: number][] = [
+    // Wilson and Hilferty: the cube root of chi-square over df is approximately normal.
     ['chi-square', chi, ((chi / df) ** (1 / 3) - 1 + 2 / (9 * df)) / Math.sqrt(2 / (9 * df))],
     ['mean', mean, (mean - 127.5) / Math.sqrt((256 ** 2 - 1) / 12 / n)],
     ['Monte Carlo pi', pi, (pi - Math.PI) / (4 * Math.sqrt((hit * (1 - hit)) / Math.floor(n / 6)))],
@@ -82,8 +94,8 @@ async function ent(name, next) {
     row(`${name} ${test}`, value, `z ${z.toFixed(2)}, within ${sigmas}`, Math.abs(z) <= sigmas);
 }
 
-/** Smallest k with P(X > k) <= alpha, X Poisson of this mean. */
-function poissonBound(mean) {
+/** The smallest k with P(X > k) <= alpha, where X is Poisson with this mean. */
+function poissonBound(mean: number): number {
   let mass = Math.exp(-mean);
   let below = mass;
   let k = 0;
@@ -94,14 +106,18 @@ function poissonBound(mean) {
   return k;
 }
 
-async function rngtest(next) {
+/**
+ * An upper bound of the probability that a random block fails, the sum of: 1.04e-4 monobit (binomial),
+ * 0.99e-4 poker (chi-square, 15 degrees of freedom), 2.98e-4 long run (2 * 19,975 / 2^27), 3.5e-4 runs
+ * (126 in 429,496 blocks of the kernel's generator, upper end of 95 %).
+ */
+const blockFailure = 8.5e-4;
+
+async function rngtest(next: Source): Promise<void> {
   const out = await run('rngtest', [], next, streamSize);
-  const count = (what) => Number(new RegExp(`FIPS 140-2 ${what}: (\\d+)`).exec(out)?.[1]);
+  const count = (what: string) => Number(new RegExp(`FIPS 140-2 ${what}: (\\d+)`).exec(out)?.[1]);
   const blocks = count('successes') + count('failures');
-  // Upper bounds for a random block's probability to fail: 1.04e-4 monobit (binomial), 0.99e-4 poker (chi-square,
-  // 15 degrees of freedom), 2.98e-4 long run (2 * 19,975 / 2^27), 3.5e-4 runs (126 in 429,496 blocks
-  // of the kernel's generator, upper end of 95 %).
-  const bound = poissonBound(blocks * 8.5e-4);
+  const bound = poissonBound(blocks * blockFailure);
   row(
     `rngtest, ${blocks} blocks`,
     count('failures'),
@@ -110,7 +126,8 @@ async function rngtest(next) {
   );
 }
 
-async function dieharder(test, next) {
+/** @returns the number of p-values */
+async function dieharder(test: number, next: Source): Promise<number> {
   const format = ['test_name', 'ntuple', 'pvalues'].flatMap((field) => ['-D', field]);
   const out = await run('dieharder', ['-g', '200', '-d', `${test}`, ...format, '-c', ','], next);
   const values = out
@@ -122,19 +139,24 @@ async function dieharder(test, next) {
   return values.length;
 }
 
-function source(name) {
-  let alarms = countAlarms(name, sourceMebibytes);
-  if (alarms === null) return console.log(`${name}: this CPU does not have it`);
-  if (alarms === 1) alarms += countAlarms(name, sourceMebibytes);
+function testSource(name: 'rdrand' | 'rdseed'): void {
+  let alarms = testAddon.countAlarms(name, sourceMebibytes);
+  if (alarms === null) {
+    console.log(`${name}: absent, or it does not answer`);
+    return;
+  }
+  // If the second read fails, it has not shown that the first alarm was false.
+  if (alarms === 1) alarms += testAddon.countAlarms(name, sourceMebibytes) ?? 1;
   row(`${name}, ${sourceMebibytes} MiB`, alarms, 'at most 1 (see policy)', alarms <= 1);
 }
 
 for (const program of ['ent', 'rngtest', 'dieharder'])
   if (spawnSync(program, ['-?']).error) throw new Error(`${program} is not installed`);
 
-const options = { profile: 'default', reseedRequests: 4096, reseedSeconds: 300, devices: [] };
+const { addon, reason } = loadAddon();
+if (addon === undefined) throw new Error(reason);
 const generator = new addon.Generator(
-  options,
+  { profile: 'default', reseedRequests: 4096, reseedSeconds: 300, devices: [] },
   () => {},
   () => {},
 );
@@ -146,7 +168,7 @@ const output = () => {
 const cipher = createCipheriv('aes-256-ctr', Buffer.alloc(32), Buffer.alloc(16));
 const zeros = Buffer.alloc(chunkSize);
 
-console.log(`-- the generator's output${quick ? ', quick: no run by the policy' : ''}`);
+console.log(`-- the generator's output${quick ? ', quick: not a run by the policy' : ''}`);
 await ent('ent', output);
 await rngtest(output);
 let values = 0;
@@ -155,10 +177,12 @@ if (!quick) row('dieharder, p-values', values, 'exactly 47', values === 47);
 generator.close();
 
 console.log('-- health tests of the sources: alarms');
-source('rdrand');
-source('rdseed');
+testSource('rdrand');
+testSource('rdseed');
 
-console.log('-- AES-CTR under a key of zeros: no entropy at all');
+console.log('-- AES-CTR with a key of zeros: no entropy at all');
 await ent('ent', () => cipher.update(zeros));
-console.log(`\n${failed} bounds broken. Passing proves no entropy: the last stream passes too.`);
+console.log(
+  `\n${failed} bounds broken. Passing does not prove entropy: the last stream passes too.`,
+);
 process.exitCode = failed > 0 ? 1 : 0;
