@@ -4,7 +4,7 @@
   "targets": [
     {
       "target_name": "entropyd",
-      "sources": ["native/addon.cc", "native/host.cc", "<@(core_sources)"]
+      "sources": ["<@(addon_sources)", "<@(core_sources)"]
     }
   ]
 }

@@ -1,8 +1,8 @@
 /**
- * Bundles the programs and the library's entries with the packages that they load, over what tsc has
- * made of them in dist/: the entry, what it shares with others, and a part for each dynamic import,
- * loaded when it is needed. A program then starts with three files instead of forty, and an
- * installation fetches no package.
+ * Bundles the programs and the library's entries with the packages that they import, and replaces
+ * what tsc made of them in dist/. Each becomes the entry itself, a part with what it starts with,
+ * and a part for each dynamic import, which is loaded on demand. A program then starts with three
+ * files instead of forty, and an installation fetches no package.
  */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,19 +10,22 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 const folder = join(root, 'dist');
-/** What is bundled together, by the prefix of its parts. A program shares nothing: it would load more. */
+/**
+ * Entries that are bundled together, by the prefix of their parts. If programs shared parts, they
+ * would load more.
+ */
 const bundles = {
   entropyd: ['entropyd'],
   entropyctl: ['entropyctl'],
   library: ['index', 'aws-sdk', 'generator'],
 };
 
-/** The folder of the package that a bundled file is from. */
+/** The directory of the package that a bundled file comes from. */
 function packageFolder(file) {
   return /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0];
 }
 
-/** The packages' licences, which have to come with their code. */
+/** The licenses of the bundled packages, which must be distributed with their code. */
 function notices(folders) {
   const packages = folders.map((from) => {
     const { name, version, license } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'));
@@ -31,17 +34,17 @@ function notices(folders) {
     return { name, version, license, text };
   });
   return packages.map(({ name, version, license, text }) => {
-    // Some packages of the AWS SDK have no file; its terms are those of the others.
+    // Some packages of the AWS SDK have no license file. They share the terms of the others.
     const like = packages.find((other) => other.license === license && other.text !== undefined);
     if (text === undefined && like === undefined)
-      throw new Error(`${name} is bundled and has no licence file`);
-    return `${name} ${version}\n\n${text ?? `Licence ${license}: the text is that of ${like.name}.`}\n`;
+      throw new Error(`${name} is bundled, and has no license file`);
+    return `${name} ${version}\n\n${text ?? `License ${license}: its text is that of ${like.name}.`}\n`;
   });
 }
 
 /**
- * Writes the entries and their parts into dist/ itself: modules find the package from where they stand.
- * @returns the files that went in
+ * Writes entries and their parts into dist/.
+ * @returns the source files that went in
  */
 async function bundle(rolldown, prefix, names) {
   const entries = names.map((name) => join(root, 'src', `${name}.ts`));
@@ -56,10 +59,11 @@ async function bundle(rolldown, prefix, names) {
     sourcemap: true,
     sourcemapExcludeSources: true,
     comments: { legal: true, annotation: false, jsdoc: false },
-    // With a hash: a daemon whose files are replaced under it fails to load a part, and never mixes
-    // two versions.
+    // With a hash, a daemon whose files are replaced while it runs fails to load a part; it never
+    // mixes two versions.
     chunkFileNames: `${prefix}-[name]-[hash].js`,
-    // Parts import from the main part. From a program they could not: it awaits its own end.
+    // Parts import from the main part, not from the entry: a program awaits its own end at the top
+    // level, so a part that imported from it would never load.
     codeSplitting: {
       groups: [{ name: 'main', tags: ['$initial'], test: (id) => !entries.includes(id) }],
     },
@@ -68,7 +72,8 @@ async function bundle(rolldown, prefix, names) {
   return output.flatMap(({ moduleIds = [] }) => moduleIds);
 }
 
-// Where the bundler has no binary for the processor, tsc's modules stay: they only start more slowly.
+// If the bundler has no binary for this processor, tsc's modules stay. They work, but start more
+// slowly.
 const bundler = await import('rolldown').catch((error) => {
   console.warn(`entropyd: the programs are not bundled: ${error.message}`);
 });

@@ -1,4 +1,4 @@
-/** Large answers, beside a C server with the same DRBG and /dev/urandom. */
+/** Large responses, compared with a C server that uses the same DRBG, and with /dev/urandom. */
 import { interleave, load, runPinned } from './measure.mjs';
 import { cBulk, cBulkRequest, entropyd, random } from './peers.mjs';
 import { withServers } from './servers.mjs';
@@ -7,7 +7,7 @@ import { atLeast, figure, printTable } from './table.mjs';
 const kiB = 1024;
 const miB = 1024 * kiB;
 
-/** Bytes a request, in flight, and the ratios wanted: of the C server, of /dev/urandom. */
+/** Bytes per request, requests in flight, and the target ratios to the C server and /dev/urandom. */
 const shapes = [
   [64 * kiB, 1],
   [miB, 1, 0.85, 8],
@@ -16,7 +16,7 @@ const shapes = [
 
 const urandomReads = 100;
 
-/** MB/s of reads of 1 MiB. */
+/** MB/s in reads of 1 MiB. */
 async function readUrandom(bench) {
   const { stderr } = await runPinned(
     bench,

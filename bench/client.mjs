@@ -1,4 +1,4 @@
-/** The client library with the daemon, beside ioredis with Redis. */
+/** The client library and daemon, compared with ioredis and Redis. */
 import { fileURLToPath } from 'node:url';
 import { interleave, runPinned } from './measure.mjs';
 import { entropyd, redis, storeValue } from './peers.mjs';
@@ -7,17 +7,17 @@ import { atLeast, printTable } from './table.mjs';
 
 const program = fileURLToPath(new URL('programs/calls.mjs', import.meta.url));
 
-/** Calls in flight, and the ratio to ioredis wanted of the client that does not mix. */
+/** Calls in flight, and the target ratio to ioredis of the client without local mixing. */
 const goals = [
   [1, 1],
   [16, 4],
   [64, 6],
 ];
 
-/** What mixing with local bytes may cost, as a ratio to none. */
+/** The target ratio of the client with local mixing to the client without. */
 const mixedGoal = 0.8;
 
-/** Calls a second. */
+/** Calls per second. */
 async function calls(bench, client, { path }, inFlight) {
   const { stdout } = await runPinned(bench, process.execPath, program, client, path, inFlight);
   return Number(stdout);

@@ -1,4 +1,4 @@
-/** Prediction resistance over the socket: a reseed from live entropy before every answer. */
+/** Prediction resistance over the socket: a reseed from live entropy before every response. */
 import { interleave, load } from './measure.mjs';
 import { entropyd, freshRandom } from './peers.mjs';
 import { exchange, withServers } from './servers.mjs';

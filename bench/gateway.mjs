@@ -1,4 +1,4 @@
-/** AWS KMS GenerateRandom over HTTP: beside bare node:http, and beside moto where it is installed. */
+/** AWS KMS GenerateRandom over HTTP, compared with bare node:http, and with moto if it is installed. */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash, createHmac } from 'node:crypto';
 import { once } from 'node:events';
@@ -25,10 +25,10 @@ const shapes = [
   { connections: 16, inFlight: 1 },
 ];
 
-/** Of bare node:http, at 16 connections; of moto. */
+/** Target ratios: to bare node:http at 16 connections, and to moto. */
 const goals = { bare: 0.5, moto: 10 };
 
-/** Of 300 ms. */
+/** Rounds of 300 ms each. */
 const warmUpRounds = 10;
 
 const motoStartMs = 20_000;
@@ -46,7 +46,7 @@ class Sha256 {
   }
 }
 
-/** A signed request, good for five minutes. */
+/** A signed request, valid for five minutes. */
 async function signedRequest() {
   const signer = new SignatureV4({
     service: 'kms',
@@ -69,7 +69,7 @@ async function signedRequest() {
   });
 }
 
-/** The request as bytes, and the size of a server's answer to it, which is always the same. */
+/** The request as bytes, and the size of a server's response to it, which never changes. */
 async function requestOf(server, { headers }) {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const text = Buffer.from(`POST / HTTP/1.1\r\n${lines.join('')}\r\n${body}`);
@@ -80,7 +80,7 @@ async function requestOf(server, { headers }) {
   return { hex: text.toString('hex'), answerSize: answer.length };
 }
 
-/** Reads a request, answers what the gateway would, and does nothing else. */
+/** Reads a request, sends the gateway's response, and does nothing else. */
 const bareHttp = (_, path) => [
   process.execPath,
   '-e',
@@ -103,7 +103,7 @@ async function freePort() {
   return port;
 }
 
-/** The gateway with one key, on a Unix socket and on a port; its daemon has the other core. */
+/** The gateway with one key, on a Unix socket and on a port. Its daemon runs on the other core. */
 function gateway({ folder }, port) {
   const file = join(folder, 'credentials.toml');
   writeFileSync(
@@ -117,7 +117,7 @@ function gateway({ folder }, port) {
   ];
 }
 
-/** Calls a second of a client in Node that keeps its connections where the server does. */
+/** Calls per second of a Node client that keeps connections alive if the server does. */
 async function callsPerSecond(bench, port, request) {
   const { stdout } = await runPinned(
     bench,
@@ -135,7 +135,7 @@ async function benchMoto(bench, gatewayPort, request) {
     console.log('moto: not measured, it is not installed');
     return;
   }
-  // The client, which is slower than a gateway, has a core of its own.
+  // The client is slower than the gateway, so it has its own core.
   const clients = { ...bench, core: 0 };
   const port = await freePort();
   const moto = spawn(
@@ -170,7 +170,7 @@ async function benchMoto(bench, gatewayPort, request) {
   }
 }
 
-/** Until the compiler has done its work: a request runs through some thousand functions. */
+/** Warms up the JIT: a request runs through about a thousand functions. */
 async function warmUp(bench, { bareHttp, gateway }, signed) {
   for (const server of [bareHttp, gateway]) {
     const request = await requestOf(server, signed);

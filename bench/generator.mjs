@@ -1,4 +1,4 @@
-/** The generator beside what it stands on and what it is compared with. */
+/** The generator compared with OpenSSL's DRBG and the kernel. */
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { interleave } from './measure.mjs';
@@ -10,7 +10,7 @@ const addon = require('node-gyp-build')(new URL('..', import.meta.url).pathname)
 
 const calls = 20_000;
 
-/** Nanoseconds a call in C++, by name. */
+/** Nanoseconds per call in C++, by name. */
 export const native = () => benchmark(calls);
 
 function nsPerCall(call) {

@@ -4,7 +4,7 @@ import { entropyd, random } from './peers.mjs';
 import { withServers } from './servers.mjs';
 import { printTable } from './table.mjs';
 
-/** Connections, in flight on each, bytes a request. */
+/** Connections, requests in flight on each, bytes per request. */
 const shapes = [
   ...[1, 10, 100, 1000].map((connections) => [connections, 1, 32]),
   ...[1, 32, 1024, 65_536, 1_048_576].map((size) => [1, 16, size]),

@@ -1,4 +1,4 @@
-/** What a client notices of others who use the daemon to the full. */
+/** The latency of one client while others load the daemon fully. */
 import { setTimeout } from 'node:timers/promises';
 import { interleave, runPinned } from './measure.mjs';
 import { compile } from './native.mjs';
@@ -8,7 +8,7 @@ import { atMost, figure } from './table.mjs';
 
 const miB = 1024 * 1024;
 
-/** Request, connections, in flight. */
+/** Request, connections, requests in flight. */
 const others = [
   [random(32), 8, 16],
   [random(miB), 1, 1],
@@ -16,10 +16,10 @@ const others = [
 ];
 
 const probeMs = 600;
-/** The others begin before the probe and end behind it. */
+/** The others start before the probe and stop after it. */
 const leadMs = 200;
 
-/** @returns microseconds of the 99th percentile */
+/** @returns the 99th percentile, microseconds */
 async function p99(bench, server, [{ hex, answerSize }, connections, inFlight], milliseconds) {
   const program = compile(bench, 'load');
   const { stdout } = await runPinned(
@@ -30,7 +30,7 @@ async function p99(bench, server, [{ hex, answerSize }, connections, inFlight], 
 }
 
 export default async function benchIsolation(bench) {
-  // Clients have a core of their own, or the scheduler's turns among them would be measured.
+  // Clients have their own core; otherwise this would measure the scheduler.
   const clients = { ...bench, core: 0 };
   const probe = (server) => p99(clients, server, [random(32), 1, 1], probeMs);
   await withServers(bench, { entropyd }, async (servers) => {

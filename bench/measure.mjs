@@ -1,19 +1,19 @@
-/** Medians of interleaved rounds, and the load that a socket is measured with. */
+/** Medians of interleaved rounds, and the load generator for sockets. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { compile } from './native.mjs';
 
 const execute = promisify(execFile);
 
-/** Of one measurement with load. */
+/** Length of one measurement under load. */
 const milliseconds = 300;
 
 /**
- * Measures everything in turn, round after round, so that a machine whose speed drifts treats all
- * alike.
+ * Runs all measurements in turn, round after round, so that a drift in the machine's speed affects
+ * all of them.
  * @param measures functions by name
- * @returns a function: the median over all rounds of what it is told to take from a round's results.
- *   A ratio is taken within each round.
+ * @returns a function that takes the value to extract from a round's results and returns its median over
+ *   all rounds. Ratios are computed within a round.
  */
 export async function interleave(rounds, measures) {
   const results = [];
@@ -26,8 +26,8 @@ export async function interleave(rounds, measures) {
 }
 
 /**
- * Runs a program on the core of the servers: a wake-up across cores costs more than a request.
- * @returns what it printed
+ * Runs a program on the servers' core: a wake-up across cores costs more than a request.
+ * @returns its output
  */
 export function runPinned({ core }, command, ...args) {
   return execute('taskset', ['-c', String(core), command, ...args.map(String)], {
@@ -35,7 +35,7 @@ export function runPinned({ core }, command, ...args) {
   });
 }
 
-/** @returns requests a second, and CPU nanoseconds of the server a request */
+/** @returns requests per second, and the server's CPU nanoseconds per request */
 export async function load(bench, server, request, { connections = 1, inFlight = 1 } = {}) {
   const program = compile(bench, 'load');
   const { hex, answerSize } = request;

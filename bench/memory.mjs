@@ -1,11 +1,11 @@
-/** Resident memory of an idle daemon beside bare Node. */
+/** Resident memory of an idle daemon, compared with bare Node. */
 import { readFileSync } from 'node:fs';
 import { interleave } from './measure.mjs';
 import { bareNode, entropyd } from './peers.mjs';
 import { withServers } from './servers.mjs';
 import { atMost, figure } from './table.mjs';
 
-/** VmRSS of proc(5): of a process that cannot be dumped, only root may read more. */
+/** VmRSS of proc(5). Only root may read more about a process that cannot be dumped. */
 function residentMiB({ pid }) {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)[1]) / 1024;

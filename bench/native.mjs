@@ -1,4 +1,4 @@
-/** The C programs of the bench, built with the machine's compiler when they are first needed. */
+/** The C programs of the bench, built with the machine's compiler on first use. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

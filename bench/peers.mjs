@@ -1,4 +1,4 @@
-/** What is compared: command lines of the servers for a socket's path, and the requests they take. */
+/** The servers compared: their command lines for a socket path, and their requests. */
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { compile } from './native.mjs';
@@ -13,7 +13,7 @@ export const entropyd = (_, path) => [
   path,
 ];
 
-/** The daemon's server alone. @param way `both` short cuts, the static `read` buffer, or `none` */
+/** The daemon's server alone. @param way `both` shortcuts, the static `read` buffer, or `none` */
 export const server = (way) => (_, path) => [
   process.execPath,
   file('programs/server.mjs'),
@@ -25,7 +25,7 @@ export const echo = (bench, path) => [compile(bench, 'echo'), path];
 
 export const cBulk = (bench, path) => [compile(bench, 'bulk', '-lcrypto'), path];
 
-/** Node and a socket, nothing else; it answers whatever comes with a byte. */
+/** Bare Node with a socket; it answers any input with one byte. */
 export const bareNode = (_, path) => [
   process.execPath,
   '-e',
@@ -41,7 +41,7 @@ export const redis = ({ folder }, path) => [
 
 const redisValueSize = 32;
 
-/** Puts the value where `redisGet` finds it. */
+/** Stores the value that `redisGet` reads. */
 export async function storeValue({ path }) {
   const socket = await connectTo(path);
   const head = Buffer.from(`*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$${redisValueSize}\r\n`);
@@ -56,13 +56,13 @@ export const redisGet = {
 
 const hex = (value, size) => value.toString(16).padStart(2 * size, '0');
 
-/** An unsigned integer of MessagePack. */
+/** An unsigned integer in MessagePack. */
 function packed(value) {
   if (value < 0x80) return hex(value, 1);
   return value < 0x10000 ? `cd${hex(value, 2)}` : `ce${hex(value, 4)}`;
 }
 
-/** `[0, 1, "random", [size]]`; the answer's header is 8 bytes and bin 8, bin 16 or bin 32. */
+/** `[0, 1, "random", [size]]`; the response's header is 8 bytes followed by bin 8, bin 16 or bin 32. */
 export const random = (size) => ({
   hex: `940001a672616e646f6d91${packed(size)}`,
   answerSize: 8 + (size < 0x100 ? 2 : size < 0x10000 ? 3 : 5) + size,
@@ -74,5 +74,5 @@ export const freshRandom = {
   answerSize: random(32).answerSize,
 };
 
-/** What `cBulk` takes. */
+/** A request for `cBulk`. */
 export const cBulkRequest = (size) => ({ hex: hex(size, 4), answerSize: size });

@@ -1,4 +1,4 @@
-/** What the short cuts past node:net buy: the static read buffer, and answers sent by send(2). */
+/** The gain of the shortcuts past node:net: the static read buffer, and responses sent by send(2). */
 import { interleave, load } from './measure.mjs';
 import { random, server } from './peers.mjs';
 import { withServers } from './servers.mjs';

@@ -1,13 +1,13 @@
 /**
- * `npm run bench [-- TOPIC...]`: comparisons side by side in one run. Builds its C programs with the
- * machine's compiler and starts redis-server itself. Prints what was reached and what fell short; it
- * is no test and ends with 0 unless it could not measure.
+ * `npm run bench [-- TOPIC...]`: comparisons side by side in one run. It builds its C programs with
+ * the machine's compiler and starts redis-server itself. It prints which goals were reached; it is
+ * not a test and exits 0 unless it could not measure.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Each is a file of this folder. */
+/** Each topic is a file of this folder. */
 const topics = [
   ...['generator', 'startup', 'memory', 'socket', 'plain'],
   ...['bulk', 'fresh', 'growth', 'isolation', 'client', 'gateway'],
@@ -22,9 +22,9 @@ if (unknown !== undefined) {
 
 const bench = {
   rounds: Number(process.env.BENCH_ROUNDS ?? 7),
-  /** All servers and their load run on this processor. */
+  /** The processor of all servers and their load. */
   core: cpus().length - 1,
-  /** For sockets and compiled programs. */
+  /** The folder for sockets and compiled programs. */
   folder: mkdtempSync(join(tmpdir(), 'entropyd-bench-')),
 };
 console.log(`Medians of ${bench.rounds} interleaved rounds, of start-up twice as many`);

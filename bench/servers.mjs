@@ -1,4 +1,4 @@
-/** Servers in processes of their own, on private Unix sockets, all on one core. */
+/** Servers as separate processes on private Unix sockets, all on one core. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 
 const startTimeoutMs = 10_000;
 
-/** A daemon that has just started still tests how it may read, and loads what later requests need. */
+/** A daemon that has just started still probes how it can read and loads modules on first use. */
 const settleMs = 500;
 
 export async function connectTo(path) {
@@ -17,7 +17,7 @@ export async function connectTo(path) {
   return socket;
 }
 
-/** Sends bytes; resolves with what comes back first. */
+/** Sends bytes; resolves with the first bytes that come back. */
 export async function exchange(socket, bytes) {
   socket.write(bytes);
   const [data] = await once(socket, 'data');
@@ -26,7 +26,7 @@ export async function exchange(socket, bytes) {
 
 /**
  * Starts a server without waiting for it.
- * @param program gives its command line for a socket's path
+ * @param program returns its command line for a socket path
  */
 export function spawnServer(bench, name, program) {
   const path = join(bench.folder, `${name}.sock`);
@@ -44,7 +44,7 @@ export function spawnServer(bench, name, program) {
     pid: child.pid,
     /** CPU time of the main thread, nanoseconds (schedstat of proc(5)). */
     cpuNs: () => Number(readFileSync(`/proc/${child.pid}/schedstat`, 'utf8').split(' ', 1)[0]),
-    /** A connection as soon as the server takes one. */
+    /** Connects as soon as the server accepts. */
     async connect() {
       for (const deadline = performance.now() + startTimeoutMs; ; ) {
         try {
@@ -63,7 +63,7 @@ export function spawnServer(bench, name, program) {
   };
 }
 
-/** Starts servers, hands them over by name when all listen, and stops them whatever happens. */
+/** Starts servers, passes them on by name when all of them listen, and always stops them. */
 export async function withServers(bench, programs, use) {
   const servers = {};
   try {

@@ -1,11 +1,11 @@
-/** 32 bytes over the socket, beside a C epoll echo and Redis. */
+/** 32 bytes over the socket, compared with a C epoll echo server and Redis. */
 import { native } from './generator.mjs';
 import { interleave, load } from './measure.mjs';
 import { echo, entropyd, random, redis, redisGet, storeValue } from './peers.mjs';
 import { withServers } from './servers.mjs';
 import { atLeast, figure, printTable } from './table.mjs';
 
-/** Connections, in flight, and the ratios wanted: of the C echo, of Redis. */
+/** Connections, requests in flight, and the target ratios to the C echo server and to Redis. */
 const goals = [
   [1, 1, 0.65, 0.8],
   [1, 16, 0.6, 1.1],
@@ -14,7 +14,7 @@ const goals = [
   [32, 1, 0.53, 0.6],
 ];
 
-/** The answer of an echo is its request. */
+/** An echo server's response is the request itself. */
 const echoRequest = { hex: random(32).hex, answerSize: random(32).hex.length / 2 };
 
 async function measure(bench, servers) {
@@ -60,7 +60,7 @@ export default async function benchSocket(bench) {
   const socketNs = await withServers(bench, { echo, redis, entropyd }, (servers) =>
     measure(bench, servers),
   );
-  // What the daemon costs a program that could have called the kernel.
+  // The daemon's cost to a program that could call the kernel instead.
   const median = await interleave(bench.rounds, { native });
   const kernelNs = median((result) => result.native.getrandom32);
   console.log(

@@ -1,4 +1,4 @@
-/** From the start of a process to the moment it listens, and to its first byte: beside bare Node. */
+/** Time from process start to listening and to the first byte, compared with bare Node. */
 import { spawnSync } from 'node:child_process';
 import { interleave } from './measure.mjs';
 import { bareNode, entropyd, random } from './peers.mjs';
@@ -24,7 +24,7 @@ async function firstByteMs(bench, program, answerSize) {
   try {
     const socket = await server.connect();
     const request = Buffer.from(random(1).hex, 'hex');
-    // An answer of another size says that there is no seed yet.
+    // A response of another size means that the generator has no seed yet.
     while ((await exchange(socket, request)).length !== answerSize);
     const elapsed = performance.now() - start;
     socket.destroy();

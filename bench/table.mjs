@@ -1,4 +1,4 @@
-/** How results are printed: figures, goals and tables. */
+/** Prints results: figures, goals and tables. */
 
 const digits = (value) => (value < 100 ? 2 : 0);
 
@@ -12,8 +12,8 @@ export const atMost = (value, wanted) => mark(value, value <= wanted, `at most $
 
 /**
  * Prints a table below its title.
- * @param columns their names
- * @param rows arrays of cells: numbers, which are put to the right, or strings
+ * @param columns column names
+ * @param rows arrays of cells: strings, or numbers, which are right-aligned
  */
 export function printTable(title, columns, rows) {
   const text = (cell) => (typeof cell === 'number' ? figure(cell) : cell);

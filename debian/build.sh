@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes the Debian package for this machine's architecture: what npm packs, the Node that debian/node
-# pins, and the files here.
-#   build.sh [FOLDER [TARBALL]]     into FOLDER, else build-deb; of TARBALL, else of what `npm pack` makes
-# DEBFULLNAME and DEBEMAIL name the maintainer, else the last commit's author.
+# Builds the Debian package for this machine's architecture from the npm package, the Node pinned in
+# debian/node, and the files in this directory.
+#   build.sh [DIRECTORY [TARBALL]]     default: build-deb, the output of `npm pack`
+# DEBFULLNAME and DEBEMAIL name the maintainer; the default is the author of the last commit.
 set -euo pipefail
 output=$(readlink -m "${1:-build-deb}")
 tarball=${2:+$(readlink -e "$2")}
@@ -23,7 +23,7 @@ mkdir -p "$stage" "$output"
 tar -xzf "$tarball" -C "$stage"
 find "$stage/package/prebuilds" -mindepth 1 -maxdepth 1 ! -name "linux-$cpu" -exec rm -r {} +
 
-# npm compares what it fetches with the lock's digest.
+# npm verifies the download against the digest in the lock file.
 cp -r debian "$stage"
 npm ci --prefix "$stage/debian/node" --cpu "$cpu" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 mv "$stage/debian/node/node_modules/node-linux-$cpu" "$stage/node"
@@ -31,7 +31,7 @@ mv "$stage/debian/node/node_modules/node-linux-$cpu" "$stage/node"
 field() { node -p "require('$1').$2"; }
 node=$(field "$stage/node/package.json" version)
 upstream=$(field "$stage/package/package.json" version)
-# A pre-release comes before its release; a new Node alone is a newer package too.
+# A pre-release sorts before its release; a new Node alone makes a newer package.
 version=${upstream/-/\~}+node$node-1
 maintainer=${DEBEMAIL:+${DEBFULLNAME:-$DEBEMAIL} <$DEBEMAIL>}
 maintainer=${maintainer:-$(git log -1 --format='%an <%ae>')}
@@ -46,11 +46,11 @@ cat >debian/changelog <<END
 entropyd ($version) stable; urgency=medium
 
   * entropyd $upstream with Node $node.
-  * What is new stands in changelog.gz beside this file.
+  * For changes see changelog.gz in this directory.
 
  -- $maintainer  $(date -R -u -d "@$SOURCE_DATE_EPOCH")
 END
-# The licences of what is not ours, as they came.
+# Third-party licenses, unchanged.
 license() { printf '\nLicense: %s\n' "$1"; sed 's/[[:space:]]*$//; s/^$/./; s/^/ /' "$2"; }
 {
   license Node node/LICENSE

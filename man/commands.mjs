@@ -1,11 +1,11 @@
-/** The command lines of both programs as data: whatever their `--help` shows, by commander's own help. */
+/** The command lines of both programs as data, read from commander's help. */
 import { entropyctlProgram } from '../dist/entropyctl/command-line.js';
 import { entropydProgram } from '../dist/entropyd/command-line.js';
 
-/** `-s, --long <value>`, any of the three missing. */
+/** `-s, --long <value>`; each of the three parts may be missing. */
 const flags = /^(?:-(?<short>\w))?(?:, )?(?:--(?<long>[\w-]+))?(?: [<[](?<value>[^>\]]+)[>\]])?$/;
 
-/** What `addHelpText` adds before and after the rest. */
+/** The texts that `addHelpText` adds before and after the help. */
 function around(command) {
   let printed = '';
   command.configureOutput({
@@ -19,8 +19,8 @@ function around(command) {
 }
 
 /**
- * One command with all that is below it.
- * @param path its words on the command line
+ * Describes a command and its subcommands.
+ * @param path the words that call it
  */
 export function describe(command, path = [command.name()]) {
   const help = command.createHelp();
@@ -29,7 +29,7 @@ export function describe(command, path = [command.name()]) {
     name: command.name(),
     description: help.commandDescription(command),
     more: around(command),
-    // Help leaves out those of which nothing is said.
+    // Not `visibleArguments`: it leaves out arguments without a description.
     arguments: command.registeredArguments.map((argument) => ({
       name: argument.name(),
       required: argument.required,
@@ -50,7 +50,7 @@ export function describe(command, path = [command.name()]) {
   };
 }
 
-/** Both programs, by name. */
+/** Both programs by name. */
 export const programs = Object.fromEntries(
   [entropydProgram(), entropyctlProgram()].map((program) => [program.name(), describe(program)]),
 );

@@ -1,6 +1,6 @@
-/** The bash completion of a program, of its command line as data. */
+/** Writes the bash completion of a program from its description. */
 
-/** What placeholders of options and operands call a file. */
+/** Placeholders of options and operands that stand for a file. */
 const fileNames = ['file', 'path', 'folder'];
 
 const words = (names) => names.map((name) => `'${name}'`).join(' ');
@@ -9,12 +9,12 @@ const spellings = ({ short, long }) => [
   ...(long === undefined ? [] : [`--${long}`]),
 ];
 
-/** All commands, the outermost first. */
+/** A command and all its subcommands, outermost first. */
 function all(command) {
   return [command, ...command.commands.flatMap(all)];
 }
 
-/** Lines of `case` that say what stands behind an option with a value. */
+/** `case` lines with the words that may follow an option with a value. */
 function values(command) {
   return command.options
     .filter(({ value }) => value !== undefined)
@@ -27,12 +27,12 @@ function values(command) {
     });
 }
 
-/** A line of `case`: options where one is begun, else commands and operands. */
+/** `case` lines with the options, if the word begins like one, or else the commands and operands. */
 function operands(command, programCommands) {
   const names = command.options.flatMap(spellings);
   const inner = command.commands.map(({ name }) => name);
   const choices = command.arguments.flatMap((argument) =>
-    // The operand of `help`.
+    // The operand of `help` is a command.
     argument.name === 'command' ? programCommands : argument.choices,
   );
   const files = command.arguments.some(({ name }) => fileNames.includes(name)) ? 'files=yes' : ':';
@@ -53,11 +53,11 @@ export function completion(program) {
       .map((name) => `'${command.path.join(' ')} ${name}'`),
   );
   const inner = everything.slice(1).map(({ path }) => `'${path.join(' ')}'`);
-  return `# Completion of ${program.name} for bash. Made of its command line: not to be edited.
+  return `# Completion of ${program.name} for bash. Generated from its command line; do not edit.
 _${program.name}() {
   local command='${program.name}' word i files=no words=()
   local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD - 1]}
-  # --option=value comes as three words.
+  # bash splits --option=value into three words.
   if [[ $current == '=' ]]; then
     current=
   elif [[ $previous == '=' ]]; then

@@ -1,5 +1,8 @@
-/** The keys of the TOML files, by the schemas that check them: what each takes, and its default. */
-import { mergeConfig } from '../dist/config/config.js';
+/**
+ * The keys of the TOML files: what each takes, from the schemas that check them, and its default.
+ */
+import { defaults } from '../dist/config/config.js';
+import { camelCase } from '../dist/config/load.js';
 import { configSchema } from '../dist/config/schema.js';
 import { credentialsSchema } from '../dist/gateway/auth/credentials-file.js';
 
@@ -29,22 +32,14 @@ function keysOf(schema, path = []) {
   return Object.entries(table).flatMap(([name, inner]) => keysOf(inner, [...path, name]));
 }
 
-/** A file that names what is there only by being named. */
-const least = { listen: [{ path: '/socket' }], source: [{ name: 'device', path: '/device' }] };
-const merged = mergeConfig(least, {}, { env: {}, uid: 0, exists: () => false });
-const tables = { ...merged, listen: merged.listen[0], source: merged.devices.at(-1) };
-
-/** What holds where a file does not say it; undefined where nothing does, or the file has to. */
+/** A key's default as TOML; undefined if it has none. */
 function standard(key) {
-  const [table, name] = key.includes('.') ? key.split('.') : [undefined, key];
-  const property = name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
-  if (property in (least[table]?.[0] ?? {})) return undefined;
-  const value = (tables[table] ?? merged)[property];
+  const value = key.split('.').reduce((table, name) => table[camelCase(name)], defaults);
   if (value === undefined || value.length === 0) return undefined;
-  return name === 'mode' ? `"0${value.toString(8)}"` : JSON.stringify(value);
+  return key === 'listen.mode' ? `"0${value.toString(8)}"` : JSON.stringify(value);
 }
 
-/** By file and key: `wanted`, and `standard`, its default. */
+/** By file and key: `wanted`, and `standard`, the key's default. */
 export const keys = {
   config: new Map(
     keysOf(configSchema).map(([key, value]) => [key, { ...value, standard: standard(key) }]),

@@ -1,6 +1,6 @@
 /**
- * Writes the manual pages and the completions of both programs.
- *   node man/make.mjs [TEMPLATES [OUTPUT]]     by default this folder, and dist/
+ * Writes the manual pages and the bash completions of both programs. If one fails, none is written.
+ *   node man/make.mjs [TEMPLATES [OUTPUT]]     default: this directory, dist/
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,32 +1,32 @@
-/** Commands as mdoc(7): synopses, lists of options, sections of subcommands. */
+/** Writes commands as mdoc(7): synopses, option lists, sections of subcommands. */
 
-/** The options and the command that are everywhere; a synopsis leaves them out. */
+/** Options and a command that every program has; a synopsis leaves them out. */
 const commonOptions = ['help', 'version'];
 const commonCommand = 'help';
 
 /**
- * Running text for a line of its own.
- * @param text any; lines are joined
+ * Escapes running text for a line of its own.
+ * @param text any text; its lines are joined
  */
 export function plain(text) {
   return (
     text
       .replace(/\s+/g, ' ')
       .replaceAll('\\', '\\e')
-      // An option's hyphens are to be copied; an apostrophe stays one.
+      // Options keep ASCII hyphens, so that they can be copied; an apostrophe stays straight.
       .replace(/(?<![\w-])-[\w-]*/g, (option) => option.replaceAll('-', '\\-'))
       .replaceAll("'", '\\(aq')
       .replace(/^\./, '\\&.')
   );
 }
 
-/** The same as a sentence. */
+/** The same, capitalized and with a full stop. */
 export function sentence(text) {
   const whole = `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
   return plain(/[.!?]$/.test(whole) ? whole : `${whole}.`);
 }
 
-/** Text whose lines and spaces stay. */
+/** Text that keeps its lines and spaces. */
 function literal(text) {
   const lines = text
     .split('\n')
@@ -49,7 +49,7 @@ function operand({ name, required, variadic }) {
   return `.${required ? '' : 'Op '}Ar ${name}${variadic ? ' ...' : ''}`;
 }
 
-/** Of a program: its own, and that of each of its commands. */
+/** The synopsis of a program and of its commands. */
 export function synopsis(command) {
   const options = command.options.filter(({ long }) => !commonOptions.includes(long));
   const own = [
@@ -59,12 +59,12 @@ export function synopsis(command) {
     ...command.arguments.map(operand),
   ];
   const inner = command.commands.filter(({ name }) => name !== commonCommand);
-  // A program that has commands and nothing else does nothing by itself.
+  // A program that has only commands cannot run without one.
   const alone = options.length > 0 || inner.length === 0;
   return [...(alone ? own : []), ...inner.flatMap(synopsis)];
 }
 
-/** Its operands and options, and what its help says besides. */
+/** Operands, options and further help of a command. */
 export function options(command) {
   const items = [
     ...command.arguments.map((argument) => [`Ar ${argument.name}`, argument.description]),
@@ -81,7 +81,7 @@ export function options(command) {
   ];
 }
 
-/** A section for each command of a program. */
+/** A subsection for each command of a program. */
 export function commands(command) {
   return command.commands.flatMap((inner) => [
     `.Ss ${[inner.name, ...inner.arguments.map(({ name }) => name)].join(' ')}`,

@@ -1,12 +1,12 @@
 /**
- * A page of its template: mdoc(7) with directives in comment lines, which the command lines and the
- * schemas fill in.
+ * Fills in the templates of manual pages: mdoc(7) with directives in comment lines, replaced from the command
+ * lines and the schemas.
  *   .\" @version                       the package's version, for the footer
- *   .\" @synopsis PROGRAM              how it is called, with all its commands
+ *   .\" @synopsis PROGRAM              synopsis of the program and its commands
  *   .\" @options PROGRAM [COMMAND]     operands and options
- *   .\" @commands PROGRAM              a section for each command
- *   .\" @key FILE KEY...               head of an entry for a key, or for several of one meaning; the
- *                                      template goes on with what it means
+ *   .\" @commands PROGRAM              a subsection for each command
+ *   .\" @key FILE KEY...               head of the entry for a key, or for keys with one meaning, which
+ *                                      the template explains in the next lines
  */
 import { readFileSync } from 'node:fs';
 import { programs as ownPrograms } from './commands.mjs';
@@ -24,7 +24,7 @@ function commandAt(programs, [name, ...path]) {
   return found;
 }
 
-/** Head of the entry for keys that take the same. */
+/** The head of the entry for keys with the same name, values and default. */
 function keyHead(file, names) {
   const known = names.map((name) => {
     const found = keys[file]?.get(name);
@@ -33,9 +33,9 @@ function keyHead(file, names) {
   });
   const [{ wanted, standard }] = known;
   if (known.some((other) => other.wanted !== wanted || other.standard !== standard))
-    throw new Error(`${names.join(', ')}: not alike, want entries of their own`);
+    throw new Error(`${names.join(', ')}: differ, want one entry each`);
   const last = [...new Set(names.map((name) => name.split('.').at(-1)))];
-  if (last.length !== 1) throw new Error(`${names.join(', ')}: want keys of one name`);
+  if (last.length !== 1) throw new Error(`${names.join(', ')}: want keys with one name`);
   return [
     `.It Ic ${last[0]}`,
     sentence(wanted),
@@ -43,7 +43,7 @@ function keyHead(file, names) {
   ];
 }
 
-/** Files whose keys a page explains, each with those that it has explained. */
+/** Tracks which keys a page explains. */
 class Explained {
   #files = new Map();
 
@@ -56,7 +56,7 @@ class Explained {
     }
   }
 
-  /** @throws where a file that has been begun lacks one */
+  /** @throws Error if a page explains some keys of a file, but not all */
   finish() {
     for (const [file, done] of this.#files)
       for (const name of keys[file].keys())
@@ -65,9 +65,9 @@ class Explained {
 }
 
 /**
- * Fills a template in.
+ * Fills in a template.
  * @param programs descriptions by name
- * @throws Error where a directive names what is not there, or a key of a file is left out
+ * @throws Error if a directive names something that does not exist, or a key is not explained
  */
 export function page(template, programs = ownPrograms) {
   const explained = new Explained();

@@ -1,27 +1,32 @@
 {
-  # Everything behind the N-API surface, and how it is compiled: the tests' addon uses the same.
-  # `native` is this folder, as seen from the file that includes this one.
+  # The sources, and how they are compiled. The tests' addon takes core_sources, and has exports of
+  # its own. `native` is this folder, as seen from the file that includes this one.
   "variables": {
+    "addon_sources": [
+      "<(native)/addon/addon.cc",
+      "<(native)/addon/generator_wrap.cc",
+      "<(native)/addon/linux.cc"
+    ],
     "core_sources": [
-      "<(native)/secure_memory.cc",
+      "<(native)/memory/secure_memory.cc",
       "<(native)/sources/cpu_words.cc",
       "<(native)/sources/rdseed.cc",
       "<(native)/sources/rdrand.cc",
-      "<(native)/sources/rndr.cc",
+      "<(native)/sources/rndrrs.cc",
       "<(native)/sources/kernel.cc",
       "<(native)/sources/device.cc",
-      "<(native)/health_tests.cc",
-      "<(native)/tested_source.cc",
-      "<(native)/gatherer.cc",
-      "<(native)/state.cc",
-      "<(native)/seed_provider.cc",
-      "<(native)/openssl_context.cc",
-      "<(native)/drbg.cc",
-      "<(native)/generator.cc"
+      "<(native)/health/health_tests.cc",
+      "<(native)/health/tested_source.cc",
+      "<(native)/health/background_source.cc",
+      "<(native)/drbg/seed_provider.cc",
+      "<(native)/drbg/drbg.cc",
+      "<(native)/generator/generator_state.cc",
+      "<(native)/generator/seed_pool.cc",
+      "<(native)/generator/generator.cc"
     ]
   },
   "target_defaults": {
-    "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+    "include_dirs": ["<(native)", "<!(node -p \"require('node-addon-api').include_dir\")"],
     "defines": [
       "NAPI_VERSION=8",
       "NODE_ADDON_API_DISABLE_DEPRECATED",
@@ -29,10 +34,10 @@
     ],
     "cflags_cc!": ["-std=gnu++17", "-std=gnu++1y", "-std=gnu++20"],
     "cflags_cc": ["-std=c++20", "-fvisibility=hidden", "-Wall", "-Wextra"],
-    # Resolved at load: where node lacks the symbols, require() throws and the fallback takes over;
-    # bound lazily, the first call would end the process.
-    # Never unloaded: where a worker's environment ends, node would unmap the code of a source's thread
-    # that the kernel holds in a read.
+    # now: symbols are resolved at load. If node lacks one, require() throws and the fallback takes
+    # over; with lazy binding the first call would kill the process.
+    # nodelete: never unloaded. When a worker's environment ends, node would unmap the code of a
+    # source's thread that the kernel holds in a read.
     "ldflags": ["-Wl,-z,now", "-Wl,-z,relro", "-Wl,-z,nodelete"]
   }
 }

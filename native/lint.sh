@@ -6,9 +6,10 @@ sources=$(git ls-files 'native/*.cc' 'test/native/*.cc' 'bench/*.c' 'bench/*.cc'
 headers=$(git ls-files 'native/*.h' 'test/native/*.h' 'bench/*.h')
 # shellcheck disable=SC2086
 clang-format-14 --dry-run --Werror $sources $headers
-node_headers=${NODE_HEADERS:-$(node -p 'path.resolve(process.execPath, "../../include/node")')}
+node_headers=$(node native/headers.cjs)/include/node
 addon_api=$(node -p 'require("node-addon-api").include_dir')
+# On every core, and the largest files first, so that no core waits for one at the end.
 # shellcheck disable=SC2086
-printf '%s\n' $sources | grep '\.cc$' | xargs -P "$(nproc)" -I{} clang-tidy-14 --quiet {} -- \
+ls -S $sources | grep '\.cc$' | xargs -P "$(nproc)" -I{} clang-tidy-14 --quiet {} -- \
   -std=c++20 -DNAPI_VERSION=8 -DNODE_ADDON_API_DISABLE_DEPRECATED \
   -DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS -Inative -isystem "$node_headers" -isystem "$addon_api"

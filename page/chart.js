@@ -1,24 +1,24 @@
-/** A small chart of the last two minutes: lines in SVG, the same in words for those who do not see it. */
+/** A small SVG chart of the last two minutes, with a text for screen readers. */
 import { element, setText, svg } from './dom.js';
 
-/** What a chart shows, ms. */
+/** The time span of a chart, ms. */
 export const spanMs = 120_000;
 
-/** Of the drawing; it is stretched to its place. */
+/** The size of the drawing, which is stretched to its place. */
 const width = 300;
 const height = 80;
 
-/** Points farther apart than this are not joined, ms. */
+/** Points further apart than this are not joined, ms. */
 const gapMs = 5_000;
 
-/** Least height of the line's top over the drawing's, so that its stroke is whole. */
+/** Space above the highest line, so that its stroke is not clipped. */
 const margin = 3;
 
 /**
- * The path of a line.
- * @param {readonly { at: number, value: number | undefined }[]} points in the order of time, ms
+ * The paths of a line and of the area below it.
+ * @param {readonly { at: number, value: number | undefined }[]} points in order of time, ms
  * @param {number} now
- * @param {number} top the value at the upper edge; what is above is drawn there
+ * @param {number} top the value at the upper edge; higher values are drawn there
  * @returns {{ line: string, area: string }} values of `d`; a point without a value is a gap
  */
 export function paths(points, now, top) {
@@ -47,7 +47,7 @@ export function paths(points, now, top) {
 }
 
 /**
- * The next of 1, 2, 5, 10 ... that is not below.
+ * Rounds up to the next of 1, 2, 5, 10, ...
  * @param {number} value above 0
  */
 export function roundedUp(value) {
@@ -57,12 +57,12 @@ export function roundedUp(value) {
 }
 
 /**
- * Puts a chart into a place.
+ * Creates a chart.
  * @param {Element} where an empty element
  * @param {{ title: string, least: number, words: (value: number) => string, area?: boolean,
- *   names: readonly string[] }} options `least`: the lowest upper edge; `names`: of the lines, one or two
+ *   names: readonly string[] }} options `least`: lowest value of the upper edge; `names`: one or two lines
  * @returns {(series: readonly (readonly { at: number, value: number | undefined }[])[], now: number) => void}
- *   draws: a series a line
+ *   draws one series per line
  */
 export function createChart(where, { title, least, words, area = false, names }) {
   const grid = svg('path', { class: 'grid', d: `M0 ${margin}H${width}M0 ${height / 2}H${width}` });
@@ -93,7 +93,7 @@ export function createChart(where, { title, least, words, area = false, names })
     }
     const said = series.map((points, i) => {
       const last = points.at(-1)?.value;
-      return `${names[i]}: now ${last === undefined ? 'nothing' : words(last)}`;
+      return `${names[i]}: now ${last === undefined ? 'no data' : words(last)}`;
     });
     drawing.setAttribute(
       'aria-label',

@@ -1,7 +1,7 @@
-/** Elements and their texts. Data becomes text nodes and attributes, never markup. */
+/** Creates and updates elements. Data becomes text nodes and attributes, never markup. */
 
 /**
- * The element with an id that the page has.
+ * The element with an id, which must exist.
  * @param {string} id
  * @returns {HTMLElement}
  */
@@ -24,7 +24,7 @@ export function element(name, attributes = {}, ...children) {
 }
 
 /**
- * A new element of SVG.
+ * A new SVG element.
  * @param {string} name
  * @param {Record<string, string>} [attributes]
  * @param {...Node} children
@@ -38,7 +38,7 @@ export function svg(name, attributes = {}, ...children) {
 }
 
 /**
- * Sets a text where it differs, so that a selection and a screen reader are left alone.
+ * Sets a text if it differs: rewriting it would lose selections and make screen readers repeat it.
  * @param {Element} where
  * @param {string} text
  */
@@ -46,13 +46,13 @@ export function setText(where, text) {
   if (where.textContent !== text) where.textContent = text;
 }
 
-/** What a container was last filled with. @type {WeakMap<Element, string>} */
+/** The data that a container was last filled with. @type {WeakMap<Element, string>} */
 const filled = new WeakMap();
 
 /**
- * Fills a container anew where the data differ from the last ones.
+ * Refills a container if the data changed.
  * @param {Element} where
- * @param {unknown} data all that `make` depends on
+ * @param {unknown} data everything that `make` depends on
  * @param {() => Node[]} make
  */
 export function fill(where, data, make) {
@@ -63,14 +63,14 @@ export function fill(where, data, make) {
 }
 
 /**
- * Names and values in a `dl`.
- * @param {Element} where
- * @param {readonly (readonly [string, string])[]} facts those with an empty value are left out
+ * Shows names and values.
+ * @param {Element} where a `dl`
+ * @param {readonly (readonly [string, string])[]} facts entries with an empty value are left out
  */
 export function showTerms(where, facts) {
-  const told = facts.filter(([, value]) => value !== '');
-  const names = told.map(([name]) => name);
+  const shown = facts.filter(([, value]) => value !== '');
+  const names = shown.map(([name]) => name);
   fill(where, names, () => names.flatMap((name) => [element('dt', {}, name), element('dd', {})]));
   for (const [i, value] of where.querySelectorAll('dd').entries())
-    setText(value, told[i]?.[1] ?? '');
+    setText(value, shown[i]?.[1] ?? '');
 }

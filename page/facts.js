@@ -1,4 +1,4 @@
-/** What else there is to know of the daemon and of the gateway. */
+/** Facts about the daemon and the gateway. */
 import { showTerms } from './dom.js';
 import * as words from './words.js';
 
@@ -10,24 +10,29 @@ export function showFacts(where, status) {
   const { gateway } = status;
   const refused = status.errors.map(([code, count]) => `${words.count(count)} ${code}`);
   showTerms(where, [
-    ['Running for', words.duration(status.uptimeSeconds)],
+    ['Uptime', words.duration(status.uptimeSeconds)],
     [
       'Seeds',
       `${words.count(status.reseeds)}, the last ${words.duration(status.secondsSinceReseed)} ago`,
     ],
-    ['Since then', `${words.count(status.requestsSinceReseed)} generates`],
+    ['Since the last seed', `${words.count(status.requestsSinceReseed)} generates`],
     ['Seed buffers', status.memoryLocked ? 'locked in memory' : 'not locked in memory'],
     ['Requests', words.count(status.requests)],
     ['Random bytes', words.bytes(status.randomBytes)],
     ['Refused', refused.length === 0 ? 'none' : refused.join(', ')],
     [
       'Connections',
-      `${words.count(status.connections)} open of ${words.count(status.connectionsTotal)}`,
+      `${words.count(status.connections)} open, ${words.count(status.connectionsTotal)} since the start`,
     ],
     ['Daemon', `entropyd ${status.version}, process ${status.pid}`],
-    ['Running on', `Node ${status.node}, OpenSSL ${status.openssl}`],
-    ['Gateway', `${gateway.version}, gen-random as ${gateway.dialect} has it`],
-    ['Proofs', gateway.verifies ? 'signatures and tokens are verified' : 'not verified: open'],
+    ['Runtime', `Node ${status.node}, OpenSSL ${status.openssl}`],
+    ['Gateway', `${gateway.version}, dialect: ${gateway.dialect}`],
+    [
+      'Authentication',
+      gateway.verifies
+        ? 'signatures and tokens are verified'
+        : 'open: any well-formed signature or token is accepted',
+    ],
     ['Listens on', gateway.listen.join(', ')],
   ]);
 }

@@ -1,17 +1,20 @@
-/** The load as three charts: requests, random bytes, and how long serving took. */
+/** The load as three charts: requests, random bytes and request durations. */
 import { createChart, spanMs } from './chart.js';
 import { byId, element, fill } from './dom.js';
 import { pointBetween } from './rates.js';
 import * as words from './words.js';
 
-/** The last reading. @type {import('./rates.js').Reading | undefined} */
+/** @type {import('./rates.js').Reading | undefined} */
 let last;
-/** Of the last two minutes. @type {import('./rates.js').Point[]} */
+/** The points of the last two minutes. @type {import('./rates.js').Point[]} */
 let points = [];
-/** The largest bound of the histogram, seconds. */
+/** The histogram's last bound, seconds. */
 let largest = 0;
 
-/** @param {number} seconds */
+const medianName = 'median';
+const tailName = '99th percentile';
+
+/** @param {number} seconds Infinity: above the last bound */
 function time(seconds) {
   return Number.isFinite(seconds) ? words.shortTime(seconds) : `over ${words.shortTime(largest)}`;
 }
@@ -38,15 +41,15 @@ const draw = {
     area: true,
   }),
   latency: createChart(within('latency', '.chart'), {
-    title: 'Serving time',
-    names: ['half within', '99 of 100 within'],
+    title: 'Request duration',
+    names: [medianName, tailName],
     least: 0.000_05,
     words: time,
   }),
 };
 
 /**
- * Takes a reading; what happened since the last one is a point.
+ * Takes a reading; what happened since the previous one becomes a point.
  * @param {import('./rates.js').Reading} reading
  */
 export function noteLoad(reading) {
@@ -58,7 +61,7 @@ export function noteLoad(reading) {
 
 /**
  * @param {string} id of a card
- * @param {readonly (readonly [string, string])[]} figures each a value and what it is; '': as the card says
+ * @param {readonly (readonly [string, string])[]} figures values and their names; '': the card's title says it
  */
 function showFigures(id, figures) {
   fill(within(id, '.figure'), figures, () =>
@@ -70,7 +73,7 @@ function showFigures(id, figures) {
   );
 }
 
-/** Draws all points where they are now. */
+/** Draws all points at their present age. */
 export function showLoad() {
   const now = performance.now();
   points = points.filter(({ at }) => now - at <= spanMs);
@@ -79,8 +82,8 @@ export function showLoad() {
   showFigures('requests', [[point === undefined ? '–' : words.rate(point.requests), '']]);
   showFigures('bytes', [[point === undefined ? '–' : words.byteRate(point.bytes), '']]);
   showFigures('latency', [
-    [point?.median === undefined ? '–' : time(point.median), 'half within'],
-    [point?.tail === undefined ? '–' : time(point.tail), '99 of 100 within'],
+    [point?.median === undefined ? '–' : time(point.median), medianName],
+    [point?.tail === undefined ? '–' : time(point.tail), tailName],
   ]);
   /** @param {'requests' | 'bytes' | 'median' | 'tail'} name */
   const series = (name) => points.map((each) => ({ at: each.at, value: each[name] }));

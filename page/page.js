@@ -1,4 +1,4 @@
-/** The page at work: what /status answers, and that it does not, on the screen. */
+/** Runs the page: shows what /status answers, or that it does not answer. */
 import { enableCopying } from './copying.js';
 import { byId, setText } from './dom.js';
 import { showFacts } from './facts.js';
@@ -9,7 +9,7 @@ import { readStatus } from './status.js';
 import { showTransitions } from './transitions.js';
 import * as words from './words.js';
 
-/** States for which the page has words. */
+/** States that index.html describes. */
 const known = [
   'operational',
   'degraded',
@@ -20,10 +20,10 @@ const known = [
   'no-gateway',
 ];
 
-/** How often what depends on the time alone is written anew, ms. */
+/** How often ages and countdowns are updated, ms. */
 const tickMs = 1_000;
 
-/** The header Date has whole seconds, and the answer took a while: less is no difference of clocks, ms. */
+/** Smaller differences of clocks are ignored, ms: the Date header has whole seconds, and the answer took a while. */
 const clockErrorMs = 2_500;
 
 const place = {
@@ -39,13 +39,13 @@ const place = {
   facts: byId('facts'),
 };
 
-/** The last answer with a status of the daemon. @type {import('./status.js').Status | undefined} */
+/** The last status of the daemon. @type {import('./status.js').Status | undefined} */
 let last;
-/** What is on the screen as the state, and since when, ms by the host's clock; undefined: unknown. */
+/** The state shown, and since when, ms by the host's clock; undefined: unknown. */
 let shown = { state: '', since: /** @type {number | undefined} */ (undefined) };
-/** When there was the last status, ms by the host's clock; undefined: not yet. @type {number | undefined} */
+/** When the last status came, ms by the host's clock; undefined: none yet. @type {number | undefined} */
 let answeredAt;
-/** The host's clock less the browser's, ms. */
+/** The host's clock minus the browser's, ms. */
 let ahead = 0;
 
 const hostNow = () => Date.now() + ahead;
@@ -59,8 +59,8 @@ function showState(state, reason, since) {
   document.title = `${state === 'no-gateway' ? 'no answer' : state} – entropyd`;
 }
 
-/** A trouble begins when it is first seen. @param {string} state @param {string} reason */
-function showTrouble(state, reason) {
+/** An outage begins when it is first seen. @param {string} state @param {string} reason */
+function showOutage(state, reason) {
   showState(state, reason, shown.state === state ? shown.since : hostNow());
 }
 
@@ -75,23 +75,26 @@ function showStatus(status) {
   showFacts(place.facts, status);
 }
 
-/** What changes with the time alone. */
+/** Updates ages and countdowns. */
 function tick() {
   const { state, since } = shown;
-  const isAway = state === 'unreachable' || state === 'no-gateway';
+  const isOut = state === 'unreachable' || state === 'no-gateway';
   if (since === undefined) setText(place.since, '');
   else {
     const lasting = words.duration((hostNow() - since) / 1000);
     const from = words.dateAndClock(new Date(since));
-    setText(place.since, `${isAway ? 'No answer for' : 'For'} ${lasting}, since ${from}`);
+    setText(place.since, `${isOut ? 'No answer for' : 'For'} ${lasting}, since ${from}`);
   }
   const answered = answeredAt === undefined ? undefined : words.clock(new Date(answeredAt));
   const wait = Math.max(1, Math.round((polling.nextAt - performance.now()) / 1000));
-  const next = Number.isFinite(wait) ? `asks again in ${wait} s` : 'asks again now';
-  const lastAnswer = answered === undefined ? 'No answer yet' : `Last answer at ${answered}`;
-  setText(place.freshness, isAway ? `${lastAnswer}; ${next}` : `${lastAnswer}; asks every second`);
-  const isStale = isAway && answered !== undefined;
-  setText(place.stale, isStale ? `What stands here is from ${answered}, the last answer.` : '');
+  const next = Number.isFinite(wait) ? `retrying in ${wait} s` : 'retrying now';
+  const lastUpdate = answered === undefined ? 'No update yet' : `Last update at ${answered}`;
+  setText(
+    place.freshness,
+    isOut ? `${lastUpdate}; ${next}` : `${lastUpdate}; updates every second`,
+  );
+  const isStale = isOut && answered !== undefined;
+  setText(place.stale, isStale ? `The figures below are from ${answered}, the last update.` : '');
   if (last !== undefined) {
     showLoad();
     showTransitions(place.transitions, last.transitions, hostNow());
@@ -103,17 +106,17 @@ const polling = startPolling({
     const status = readStatus(body);
     const difference = hostTime - Date.now();
     if (Math.abs(difference - ahead) > clockErrorMs) ahead = difference;
-    const isWell = httpStatus === 200;
-    if (isWell) {
+    const isServed = httpStatus === 200;
+    if (isServed) {
       answeredAt = hostTime;
       last = status;
       showStatus(status);
-    } else showTrouble('unreachable', status.reason);
+    } else showOutage('unreachable', status.reason);
     tick();
-    return isWell;
+    return isServed;
   },
   onFailure(reason) {
-    showTrouble('no-gateway', reason);
+    showOutage('no-gateway', reason);
     tick();
   },
 });

@@ -1,20 +1,20 @@
-/** Asks /status once a second while the page is seen, more and more seldom while there is no answer. */
+/** Polls /status once per second while the page is visible, and less often while there is no answer. */
 
-/** Between an answer and the next question, ms. */
+/** Between an answer and the next request, ms. */
 const intervalMs = 1_000;
 
-/** Longest pause; after each failure in a row it is twice the one before, ms. */
+/** Longest pause, ms; each consecutive failure doubles the pause. */
 const maxPauseMs = 15_000;
 
 /** Longest wait for an answer, ms; the gateway itself waits 5 s for the daemon. */
 const answerMs = 8_000;
 
 /**
- * An answer. `status` is that of HTTP; `hostTime`, ms since 1970, by the host's clock.
+ * An answer. `status` is the HTTP status; `hostTime` is the host's clock, ms since 1970.
  * @typedef {{ status: number, body: unknown, hostTime: number }} Answer
  *
  * @typedef {{ onAnswer: (answer: Answer) => boolean, onFailure: (reason: string) => void }} Listener
- *   `onAnswer` says whether all is well
+ *   `onAnswer` returns whether the daemon answered
  */
 
 /**
@@ -38,20 +38,20 @@ async function ask() {
   }
 }
 
-/** @param {unknown} error of fetch or of what it gives */
+/** @param {unknown} error of fetch, or of reading its response */
 function reasonOf(error) {
   const { name, message } = /** @type {Error} */ (error);
   if (name === 'TimeoutError') return `no answer within ${answerMs / 1000} s`;
   if (name === 'TypeError') return 'no connection';
-  if (name === 'SyntaxError') return 'the answer is no JSON';
+  if (name === 'SyntaxError') return 'the answer is not JSON';
   return message;
 }
 
 /**
- * Starts, and goes on for as long as there is the page.
+ * Starts polling, for as long as the page exists.
  * @param {Listener} listener
- * @returns {{ readonly nextAt: number }} when it asks next, by performance.now(); Infinity: it waits for
- *   an answer, or is paused
+ * @returns {{ readonly nextAt: number }} time of the next request, by performance.now(); Infinity while one
+ *   is in flight or the page is hidden
  */
 export function startPolling({ onAnswer, onFailure }) {
   const polling = { nextAt: Infinity };
@@ -65,14 +65,14 @@ export function startPolling({ onAnswer, onFailure }) {
     if (asking || document.hidden) return;
     asking = true;
     polling.nextAt = Infinity;
-    let isWell = false;
+    let isUp = false;
     try {
-      isWell = onAnswer(await ask());
+      isUp = onAnswer(await ask());
     } catch (error) {
       onFailure(/** @type {Error} */ (error).message);
     }
     asking = false;
-    pauseMs = isWell ? intervalMs : Math.min(2 * pauseMs, maxPauseMs);
+    pauseMs = isUp ? intervalMs : Math.min(2 * pauseMs, maxPauseMs);
     if (document.hidden) return;
     polling.nextAt = performance.now() + pauseMs;
     timer = setTimeout(poll, pauseMs);

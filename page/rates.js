@@ -1,13 +1,13 @@
-/** What happened between two answers of /status: rates, and quantiles of the serving time. */
+/** Rates between two answers of /status, and quantiles of the request duration. */
 
-/** Longest interval that still is one point of a chart, ms; a page that was hidden has a gap. */
+/** Longest interval that is one point of a chart, ms; a page that was hidden has a gap. */
 const maxIntervalMs = 10_000;
 
 /**
- * What is kept of an answer. `at` is of a clock that never goes back, ms.
+ * An answer and when it came. `at` is of a monotonic clock, ms.
  * @typedef {{ at: number, status: import('./status.js').Status }} Reading
  *
- * Quantiles are seconds; Infinity: above the last bound; undefined: nothing was served.
+ * Rates per second, and quantiles in seconds. Infinity: above the last bound; undefined: nothing was served.
  * @typedef {{ at: number, requests: number, bytes: number, median: number | undefined,
  *   tail: number | undefined }} Point
  */
@@ -16,8 +16,8 @@ const maxIntervalMs = 10_000;
  * Rates between two readings.
  * @param {Reading | undefined} before
  * @param {Reading} after
- * @returns {Point | undefined} per second; undefined where the two cannot be compared: the daemon was
- *   started anew, or too long has passed
+ * @returns {Point | undefined} undefined if the two cannot be compared: the daemon restarted, or too much
+ *   time passed
  */
 export function pointBetween(before, after) {
   if (before === undefined) return undefined;
@@ -39,11 +39,11 @@ export function pointBetween(before, after) {
 }
 
 /**
- * A quantile of a histogram, linear within a bucket, as Prometheus' histogram_quantile has it.
+ * A quantile of a histogram, interpolated linearly within a bucket like Prometheus' histogram_quantile.
  * @param {readonly number[]} bounds upper bounds, ascending; the lowest bucket begins at 0
- * @param {readonly number[]} counts by bucket, not cumulative; one more than `bounds`
+ * @param {readonly number[]} counts per bucket, not cumulative; one more than `bounds`
  * @param {number} q 0 to 1
- * @returns {number | undefined} Infinity above the last bound; undefined where all counts are 0
+ * @returns {number | undefined} Infinity above the last bound; undefined if all counts are 0
  */
 export function quantile(bounds, counts, q) {
   const rank = q * counts.reduce((sum, count) => sum + count, 0);

@@ -1,22 +1,22 @@
-/** The noise sources, a card each: what the health tests say, and what is credited. */
+/** The noise sources, one card each: verdict of the health tests, credit, counters. */
 import { element, fill, setText, showTerms, svg } from './dom.js';
 import * as words from './words.js';
 
 /**
- * How bad each state is, which is a symbol and a colour, and words for it.
+ * By state: severity, which decides symbol and color, and the verdict in words.
  * @type {ReadonlyMap<string, readonly [string, string]>}
  */
 const verdicts = new Map([
   ['passing', ['good', 'Passes its health tests']],
   ['testing', ['warning', 'Startup test is running']],
   ['lost', ['bad', 'Lost: does not answer']],
-  ['failed', ['bad', 'Failed its health tests: out until the daemon restarts']],
+  ['failed', ['bad', 'Failed its health tests: out of service until the daemon restarts']],
 ]);
 
 /**
- * Shows the sources that this host has, and names the others.
+ * Shows the sources that this host has, and names those that it lacks.
  * @param {Element} where
- * @param {Element} absent for a sentence
+ * @param {Element} absent where the missing sources are named
  * @param {readonly import('./status.js').Source[]} sources
  */
 export function showSources(where, absent, sources) {
@@ -59,10 +59,10 @@ function show(card, source) {
     ['Alarms', words.count(source.alarms)],
     ['Last alarm', source.lastAlarm],
     ['Last error', source.lastError],
-    ['Credited', `${source.creditedBitsPerByte} of ${source.testedBitsPerByte} bits a byte`],
+    ['Credited', `${source.creditedBitsPerByte} of ${source.testedBitsPerByte} bits per byte`],
     ['Read', words.bytes(source.bytes)],
     ['Rate', words.byteRate(source.bytesPerSecond)],
-    ['Repeated reads', words.count(source.retries)],
+    ['Retries', words.count(source.retries)],
     ['Device', source.path],
     ['Driver', source.rngCurrent],
   ]);

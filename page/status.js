@@ -1,4 +1,4 @@
-/** The answer of /status, as far as the page reads it; anything else in it is left out. */
+/** Reads the answer of /status: the members that the page uses. */
 
 /**
  * @typedef {{ name: string, path: string, rngCurrent: string, state: string, testedBitsPerByte: number,
@@ -22,7 +22,7 @@ const number = (value) => (typeof value === 'number' ? value : 0);
 
 /**
  * @param {unknown} value
- * @returns {Record<string, unknown>} an empty one for what is no object
+ * @returns {Record<string, unknown>} empty if `value` is not an object
  */
 const object = (value) =>
   typeof value === 'object' && value !== null ? /** @type {Record<string, unknown>} */ (value) : {};
@@ -31,13 +31,13 @@ const object = (value) =>
  * @template T
  * @param {unknown} value
  * @param {(item: unknown) => T} read
- * @returns {T[]} an empty one for what is no array
+ * @returns {T[]} empty if `value` is not an array
  */
 const list = (value, read) => (Array.isArray(value) ? value.map(read) : []);
 
 /**
- * Reads an answer. A member that is missing or of another type is empty or 0: a daemon of another
- * version must not blind the page.
+ * Reads an answer. A member that is missing or has another type becomes empty or 0: the page must also work
+ * with a daemon of another version.
  * @param {unknown} body any JSON
  * @returns {Status}
  */

@@ -1,9 +1,9 @@
-/** The last changes of state, the newest first. */
+/** Recent state changes, newest first. */
 import { element, fill, setText } from './dom.js';
 import * as words from './words.js';
 
 /**
- * Shows them; their age is that of the call.
+ * Shows state changes with their age.
  * @param {Element} where a list
  * @param {readonly import('./status.js').Transition[]} transitions oldest first
  * @param {number} now by the host's clock, ms since 1970

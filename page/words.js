@@ -1,6 +1,6 @@
-/** Numbers and times as people read them. */
+/** Formats numbers and times for people. */
 
-/** Between a number and its unit there is no new line. */
+/** No line break between a number and its unit. */
 const space = '\u00a0';
 
 const whole = new Intl.NumberFormat('en');
@@ -9,13 +9,13 @@ const whole = new Intl.NumberFormat('en');
 export const count = (value) => whole.format(value);
 
 /**
- * With a prefix of the SI.
+ * A number with an SI prefix.
  * @param {number} value
- * @param {readonly string[]} units each a thousand times the one before
- * @param {number} [digits] three are what a glance takes in
+ * @param {readonly string[]} units each 1000 times the previous one
+ * @param {number} [digits] significant digits
  */
 function scaled(value, units, digits = 3) {
-  // What would be rounded to 1,000 is 1 of the next unit.
+  // A value that would round to 1,000 is shown as 1 of the next unit.
   const limit = 1000 - 0.5 * 10 ** (3 - digits);
   let index = 0;
   while (index < units.length - 1 && value >= limit) {
@@ -35,7 +35,7 @@ export const byteRate = (value) => scaled(value, ['B/s', 'kB/s', 'MB/s', 'GB/s']
 /** @param {number} value per second */
 export const rate = (value) => scaled(value, ['/s', 'k/s', 'M/s']);
 
-/** @param {number} seconds read off a histogram, which gives two digits at most */
+/** @param {number} seconds from a histogram, which is precise to two digits at most */
 export const shortTime = (seconds) => scaled(seconds * 1e6, ['µs', 'ms', 's'], 2);
 
 /** Units of a duration, seconds. */
@@ -72,7 +72,7 @@ export const clock = (time) =>
   `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
 
 /**
- * Date and time in the reader's zone.
+ * Date and time in the reader's time zone.
  * @param {Date} time
  */
 export const dateAndClock = (time) =>

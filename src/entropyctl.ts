@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { endOnSignals, runProgram } from './common/program.js';
 /** The program `entropyctl`. */
+import { endOnSignals, runProgram } from './common/program.js';
 import { entropyctlProgram } from './entropyctl/command-line.js';
 
 endOnSignals();

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { runProgram } from './common/program.js';
 /** The program `entropyd`. */
+import { runProgram } from './common/program.js';
 import { entropydProgram } from './entropyd/command-line.js';
 
 await runProgram(entropydProgram(), process.argv);

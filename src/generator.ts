@@ -1,4 +1,4 @@
-/** The package export `entropyd/generator`: the in-process generator, without a daemon. */
+/** The package export `entropyd/generator`: the generator in the caller's own process. */
 export { createGenerator } from './generator/create.js';
 export type {
   Generator,

@@ -1,5 +1,4 @@
-/** The public exports of the package. */
-
+/** The package export `entropyd`: the client library, its types and its errors. */
 export { KMSServiceException, type ResponseMetadata } from './apis/aws-kms/format.js';
 export type { Dialect, GenRandomError } from './apis/huawei-kms/format.js';
 export {

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the units and what belongs to them on this host, after `npm install --global`, and enables
-# the daemon's socket. Once more after an upgrade; a configuration that is there stays.
-#   install.sh [--gateway]     the gateway's socket too
+# Installs the units and their supporting files, after `npm install --global`, and enables the daemon's
+# socket. Run it again after an upgrade; an existing configuration is kept.
+#   install.sh [--gateway]     also enables the gateway's socket
 set -eu
 cd "$(dirname "$0")"
 command -v entropyd >/dev/null || { echo 'install.sh: entropyd is not on the PATH' >&2; exit 1; }
@@ -16,5 +16,5 @@ if command -v udevadm >/dev/null; then udevadm control --reload || true; fi
 systemctl daemon-reload
 systemctl enable --now entropyd.socket
 if [ "${1:-}" = --gateway ]; then systemctl enable --now entropyd-gateway.socket; fi
-# The new programs, without losing a request.
+# Restarts running services with the new programs, without losing a request.
 systemctl try-restart entropyd.service entropyd-gateway.service

@@ -1,3 +1,4 @@
+/** The import rules of src/: the table of docs/architecture.md, and no circles. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +7,7 @@ import typescript from 'typescript';
 
 const root = fileURLToPath(new URL('../src/', import.meta.url));
 
-/** What each folder of src/ may import besides its own files; docs/architecture.md explains it. */
+/** Which folders a folder of src/ may import besides its own files; '' is src/ itself. */
 const table: Readonly<Record<string, readonly string[]>> = {
   common: [],
   generator: ['common'],
@@ -18,36 +19,70 @@ const table: Readonly<Record<string, readonly string[]>> = {
   gateway: ['common', 'config', 'apis'],
   entropyctl: ['common', 'generator', 'rpc', 'client'],
   entropyd: ['common', 'generator', 'config', 'rpc', 'apis', 'client', 'server', 'gateway'],
-  // The entries, of which src/ itself holds no more.
   '': ['common', 'generator', 'config', 'rpc', 'apis', 'client', 'entropyctl', 'entropyd'],
 };
 
-/** Files of src/ that `name` imports: statically, dynamically or for a type only. */
+/** Programs and package exports: all that src/ itself holds. */
+const entries = ['aws-sdk.ts', 'entropyctl.ts', 'entropyd.ts', 'generator.ts', 'index.ts'];
+
+const textOf = (name: string) => readFileSync(root + name, 'utf8');
+const folderOf = (name: string) => name.slice(0, Math.max(0, name.indexOf('/')));
+
+/** Files of src/ that a file imports: statically, dynamically or for its types only. */
 function importsOf(name: string): string[] {
-  const text = readFileSync(root + name, 'utf8');
   return typescript
-    .preProcessFile(text, true, true)
+    .preProcessFile(textOf(name), true, true)
     .importedFiles.map(({ fileName }) => fileName)
     .filter((specifier) => specifier.startsWith('.'))
     .map((specifier) => posix.join(posix.dirname(name), specifier).replace(/\.js$/, '.ts'));
 }
 
-const folderOf = (name: string) => name.slice(0, Math.max(0, name.indexOf('/')));
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .sort();
+const imports = new Map(files.map((name) => [name, [...new Set(importsOf(name))]]));
 
-const entries = ['aws-sdk.ts', 'entropyctl.ts', 'entropyd.ts', 'generator.ts', 'index.ts'];
+/** The imports that are wrong, a line each. */
+function faults(wrong: (name: string, target: string) => boolean): string[] {
+  return [...imports].flatMap(([name, targets]) =>
+    targets.filter((target) => wrong(name, target)).map((target) => `${name} imports ${target}`),
+  );
+}
 
-t.test('a folder of src/ imports its own files and the folders in its row', async (t) => {
-  const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) =>
-    name.endsWith('.ts'),
+t.test('src/ itself holds entries, and nothing imports them', async (t) => {
+  t.strictSame(
+    files.filter((name) => !name.includes('/')),
+    entries,
   );
-  t.strictSame(files.filter((name) => !name.includes('/')).sort(), entries);
-  const faults = files.flatMap((name) =>
-    importsOf(name)
-      .filter((target) => {
-        const [from, to] = [folderOf(name), folderOf(target)];
-        return to !== from && !table[from]?.includes(to);
-      })
-      .map((target) => `${name} imports ${target}`),
+  t.strictSame(
+    faults((_, target) => entries.includes(target)),
+    [],
   );
-  t.strictSame(faults, []);
+});
+
+t.test('a folder imports its own files and the folders in its row', async (t) => {
+  t.strictSame([...new Set(files.map(folderOf))].sort(), Object.keys(table).sort());
+  const allowed = (from: string, to: string) => from === to || table[from]?.includes(to);
+  t.strictSame(
+    faults((name, target) => !allowed(folderOf(name), folderOf(target))),
+    [],
+  );
+});
+
+t.test('no file imports itself through others', async (t) => {
+  const left = new Map(imports);
+  // Files that import only what is already gone go next; a circle, and what leads to it, stays.
+  for (let before = -1; before !== left.size; ) {
+    before = left.size;
+    for (const [name, targets] of left)
+      if (!targets.some((target) => left.has(target))) left.delete(name);
+  }
+  t.strictSame([...left.keys()], []);
+});
+
+t.test('an API is known by name in its own folder and in the list of them alone', async (t) => {
+  t.strictSame(
+    files.filter((name) => !name.startsWith('apis/') && /vault/i.test(textOf(name))),
+    [],
+  );
 });

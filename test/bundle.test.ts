@@ -12,21 +12,22 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { connect } from '../src/client/client.js';
+import { version } from '../src/common/package.js';
 import { freePath, temporaryFolder } from './support/paths.js';
 import { built, Program } from './support/program.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
 const programs = ['entropyd', 'entropyctl'] as const;
-/** Of the library; its entries share their parts. */
+/** Entries of the library, which share their parts. */
 const entries = ['index', 'aws-sdk', 'generator'] as const;
-/** What an application loads with an entry of the library, bytes. */
+/** Most that an application loads with an entry of the library, bytes. */
 const maxEntrySize = 64 * 1024;
 
-/** The files that a program or an entry starts with: itself and what is imported statically. */
+/** The files that a program or an entry starts with: itself, and what it imports statically. */
 function startingFiles(name: string): string[] {
   const files = [`${name}.js`];
-  // The list grows while it is gone through.
+  // The list grows during this loop.
   for (const file of files)
     for (const [, name] of readFileSync(join(dist, file), 'utf8').matchAll(
       /^(?:import|export) (?:[^"';()]* from )?"\.\/([^"]+)"/gm,
@@ -35,7 +36,7 @@ function startingFiles(name: string): string[] {
   return files;
 }
 
-/** What a file of dist/ was made of, by its source map; the bundler's own helpers have none. */
+/** The sources of a file in dist/, by its source map; the bundler's own helpers have none. */
 function sources(file: string): string[] {
   if (!readdirSync(dist).includes(`${file}.map`)) return [];
   return JSON.parse(readFileSync(join(dist, `${file}.map`), 'utf8')).sources;
@@ -48,7 +49,7 @@ function packages(files: readonly string[]): string[] {
   return [...new Set(names)].filter((name) => name !== undefined).sort();
 }
 
-/** All files of a program or of the library, the parts that are loaded later too. */
+/** All files of a program or of the library, including parts that are loaded later. */
 const filesOf = (bundle: string) =>
   readdirSync(dist).filter((name) => new RegExp(`^${bundle}(-.*)?\\.js$`).test(name));
 const library = () => [...entries.map((name) => `${name}.js`), ...filesOf('library')];
@@ -56,29 +57,29 @@ const allFiles = () => [...programs.flatMap(filesOf), ...library()];
 
 t.before(() => built('entropyd'));
 
-t.test('a program starts with at most three files, and with commander alone', async (t) => {
-  for (const program of programs) {
-    const files = startingFiles(program);
-    t.ok(files.length > 1 && files.length <= 3, `${program}: ${files.join(' ')}`);
-    t.strictSame(packages(files), ['commander'], program);
-  }
-});
-
 t.test(
-  "an entry of the library starts with at most two files, and with nobody's code",
+  'a program starts with at most three files, and with no package but commander',
   async (t) => {
-    for (const entry of entries) {
-      const files = startingFiles(entry);
-      t.ok(files.length <= 2, `${entry}: ${files.join(' ')}`);
-      t.strictSame(packages(files), [], entry);
-      const size = files.reduce((sum, file) => sum + statSync(join(dist, file)).size, 0);
-      t.ok(size < maxEntrySize, `${entry}: ${size} bytes`);
+    for (const program of programs) {
+      const files = startingFiles(program);
+      t.ok(files.length > 1 && files.length <= 3, `${program}: ${files.join(' ')}`);
+      t.strictSame(packages(files), ['commander'], program);
     }
-    t.strictSame(packages(library()), ['msgpackr'], 'loaded with the first answer that needs it');
   },
 );
 
-t.test('what later requests need is in the parts', async (t) => {
+t.test('an entry of the library starts with at most two files, and with no package', async (t) => {
+  for (const entry of entries) {
+    const files = startingFiles(entry);
+    t.ok(files.length <= 2, `${entry}: ${files.join(' ')}`);
+    t.strictSame(packages(files), [], entry);
+    const size = files.reduce((sum, file) => sum + statSync(join(dist, file)).size, 0);
+    t.ok(size < maxEntrySize, `${entry}: ${size} bytes`);
+  }
+  t.strictSame(packages(library()), ['msgpackr'], 'loaded with the first answer that needs it');
+});
+
+t.test('packages that later requests need are in parts', async (t) => {
   for (const [program, wanted] of [
     ['entropyd', ['msgpackr', 'pino', 'prom-client', 'toml-eslint-parser', 'valibot']],
     ['entropyctl', ['cli-progress', 'msgpackr']],
@@ -91,11 +92,11 @@ t.test('what later requests need is in the parts', async (t) => {
   const text = allFiles().map((file) => readFileSync(join(dist, file), 'utf8'));
   t.notOk(
     text.some((code) => code.includes('msgpackr-extract')),
-    'and nothing of its native accelerator',
+    'without the native accelerator of msgpackr',
   );
 });
 
-t.test('the licence of every bundled package is there', async (t) => {
+t.test('the license of every bundled package is included', async (t) => {
   const notices = readFileSync(join(dist, 'third-party-licenses.txt'), 'utf8').split(
     `\n${'-'.repeat(80)}\n\n`,
   );
@@ -106,17 +107,21 @@ t.test('the licence of every bundled package is there', async (t) => {
     t.match(text, /^\S+ \d+\.\d+\.\d+\n\n.*(?:copyright|licen[cs]e)/is, text.slice(0, 40));
 });
 
-/** A folder with what is bundled and nothing else. */
-function copyBundles(): string {
-  const copy = mkdtempSync(join(temporaryFolder(), 'alone-'));
-  mkdirSync(join(copy, 'dist'));
+/**
+ * Installs the bundles and nothing else. @returns the package's directory, in that of an
+ * application
+ */
+function installBundles(): string {
+  const application = mkdtempSync(join(temporaryFolder(), 'alone-'));
+  const copy = join(application, 'node_modules', 'entropyd');
+  mkdirSync(join(copy, 'dist'), { recursive: true });
   cpSync(join(root, 'package.json'), join(copy, 'package.json'));
   for (const name of allFiles()) cpSync(join(dist, name), join(copy, 'dist', name));
   return copy;
 }
 
-t.test('a daemon whose files are replaced serves on with what it has loaded', async (t) => {
-  const copy = copyBundles();
+t.test('a daemon whose files are replaced continues with what it has loaded', async (t) => {
+  const copy = installBundles();
   const socket = freePath();
   const daemon = new Program(t, [join(copy, 'dist', 'entropyd.js'), '--socket', socket]);
   await daemon.says('generator fallback');
@@ -128,8 +133,8 @@ t.test('a daemon whose files are replaced serves on with what it has loaded', as
   t.match(await daemon.kill('SIGTERM'), { status: 0 });
 });
 
-t.test('programs and library run without any installed package', async (t) => {
-  const copy = copyBundles();
+t.test('programs and library run installed without any other package', async (t) => {
+  const copy = installBundles();
   const file = join(copy, 'entropyd.toml');
   writeFileSync(file, '[limits]\nconnections = 99\n');
   const [socket, http] = [freePath(), freePath()];
@@ -147,6 +152,7 @@ t.test('programs and library run without any installed package', async (t) => {
   for (const [args, wanted] of [
     [['health'], { status: 1, stdout: /^WARNING - fallback/ }],
     [['random', '8', '--format', 'hex'], { status: 0, stdout: /^[0-9a-f]{16}\n$/ }],
+    [['--version'], { status: 0, stdout: `${version}\n` }],
     [['nonsense'], { status: 64, stderr: /^entropyctl: unknown command 'nonsense'/ }],
   ] as const) {
     const program = join(copy, 'dist', 'entropyctl.js');
@@ -154,9 +160,9 @@ t.test('programs and library run without any installed package', async (t) => {
     t.match(await new Program(t, [program, ...args], options).ended, wanted, args.join(' '));
   }
   const application = `
-    import { connect } from './dist/index.js';
-    import { createRequestHandler } from './dist/aws-sdk.js';
-    import { createGenerator } from './dist/generator.js';
+    import { connect } from 'entropyd';
+    import { createRequestHandler } from 'entropyd/aws-sdk';
+    import { createGenerator } from 'entropyd/generator';
     const client = connect();
     const headers = { 'x-amz-target': 'TrentService.GenerateRandom' };
     const { response } = await createRequestHandler({ client })
@@ -165,7 +171,7 @@ t.test('programs and library run without any installed package', async (t) => {
     const generator = createGenerator();
     console.log(response.statusCode, state, generator.status().state);
     await client.close();`;
-  const options = { cwd: copy, env: { ...process.env, ENTROPYD_SOCKET: socket } };
+  const options = { cwd: join(copy, '..', '..'), env: { ...process.env, ENTROPYD_SOCKET: socket } };
   const program = new Program(t, ['--input-type=module', '-e', application], options);
   t.match(await program.ended, { status: 0, stdout: '200 fallback fallback\n' });
   t.match(await daemon.kill('SIGTERM'), { status: 0 });

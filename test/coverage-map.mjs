@@ -1,13 +1,26 @@
-// Each source file earns its coverage from its own test, and so do the page's that need no browser.
-// Tests in these folders, and those named behind them, are about something else than one file.
-const folders = /^test\/(fuzz|man|native|system)\//;
-const files = /^test\/(architecture|bundle|documents|flat|install)\.test/;
+// Which source file a test file covers: the one at the same place, in src/ or in page/.
+// Coverage by any other test does not count.
+
+/** Tests about more than one file, and of what runs in other processes. */
+const others = /^test\/((fuzz|man|native|system)\/|(architecture|bundle|documents|install)\.test)/;
+
+// The conformance suite earns the coverage of every API, and of what it checks them through.
+const conformance = 'test/apis/conformance.test.ts';
+const conforming = [
+  'src/apis/list.ts',
+  'src/apis/toolkit.ts',
+  'src/apis/aws-kms/api.ts',
+  'src/apis/aws-kms/access.ts',
+  'src/apis/huawei-kms/api.ts',
+  'src/apis/vault/api.ts',
+];
 
 export default (test) =>
-  folders.test(test) || files.test(test)
-    ? null
-    : test
-        .replace('connection-plain', 'connection')
-        .replace(/^test/, 'src')
-        .replace(/\.test\.ts$/, '.ts')
-        .replace(/^src\/page\/(.*)\.ts$/, 'page/$1.js');
+  test === conformance
+    ? conforming
+    : others.test(test)
+      ? null
+      : test
+          .replace(/connection-\w+/, 'connection')
+          .replace(/^test\/(page\/.*)\.test\.ts$/, '$1.js')
+          .replace(/^test\/(.*)\.test\.ts$/, 'src/$1.ts');

@@ -1,10 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer, connect as netConnect } from 'node:net';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, connect as netConnect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { connect } from '../src/client/client.js';
 import { version } from '../src/common/package.js';
 import { makeCertificate } from './support/certificates.js';
@@ -12,10 +11,11 @@ import { untilAnswers } from './support/daemon.js';
 import { call } from './support/gateway.js';
 import { freePath, temporaryFolder } from './support/paths.js';
 import { built, environment, lines, Program, run, startDaemonProgram } from './support/program.js';
-import { collect, message, open, unpackAll } from './support/raw.js';
+import { message, open, unpackAll } from './support/raw.js';
 import { signAws } from './support/signing/signed-calls.js';
+import { until } from './support/until.js';
 
-/** What a program says besides its log. */
+/** What a program prints to standard error besides its log. */
 function plain(stderr: string): string[] {
   return lines(stderr).filter((line) => !line.startsWith('{'));
 }
@@ -37,7 +37,7 @@ t.test('a usage error is one line and exit code 64', async (t) => {
     [['gateway', '--dialect', 'x'], /Allowed choices are otc, hwc\./],
     [
       ['--config', 'c.toml', 'gateway'],
-      '--config: options of the gateway come after the word gateway',
+      "--config: put the gateway's options after the word gateway",
     ],
     [['quickstart', '--listen', 'unix:/s'], 'the quick start takes HOST:PORT only'],
   ] as const) {
@@ -50,7 +50,7 @@ t.test('a usage error is one line and exit code 64', async (t) => {
   }
 });
 
-t.test('SIGTERM and SIGINT end it with 0, and its socket goes with it', async (t) => {
+t.test('SIGTERM and SIGINT end it with 0, and remove its socket', async (t) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const daemon = await startDaemonProgram(t);
     t.ok(statSync(daemon.path).isSocket());
@@ -62,33 +62,50 @@ t.test('SIGTERM and SIGINT end it with 0, and its socket goes with it', async (t
   }
 });
 
+const largest = 1_048_576;
+
+/**
+ * A client that has asked for four times more than any socket buffer holds, and that stopped
+ * reading when the first bytes came: the daemon has then read its requests, which were one write.
+ */
+async function stalledClient(t: Test, path: string): Promise<{ socket: Socket; parts: Buffer[] }> {
+  const socket = await open(t, path);
+  const parts: Buffer[] = [];
+  socket.on('data', (data) => parts.push(data));
+  socket.write(Buffer.concat([0, 1, 2, 3].map((id) => message(id, 'random', [largest]))));
+  await once(socket, 'data');
+  socket.pause();
+  return { socket, parts };
+}
+
+/** Resolves when a daemon has begun to end: its socket is gone. */
+const untilEnding = (path: string) => until(() => !existsSync(path), `the end of ${path}`);
+
 t.test('SIGTERM answers what was read', async (t) => {
   const daemon = await startDaemonProgram(t);
-  const socket = await open(t, daemon.path);
-  socket.pause();
-  const size = 1_048_576;
-  socket.write(Buffer.concat([0, 1, 2, 3].map((id) => message(id, 'random', [size]))));
-  await setTimeout(200);
+  const { socket, parts } = await stalledClient(t, daemon.path);
   const ended = daemon.kill('SIGTERM');
-  await setTimeout(200);
+  await untilEnding(daemon.path);
   t.equal(daemon.child.exitCode, null, 'it waits for its reader');
-  const answers = unpackAll(await collect(socket.resume()));
+  socket.resume();
+  await once(socket, 'end');
   t.strictSame(
-    answers.map(([, id, error, bytes]) => [id, error, (bytes as Uint8Array).length]),
-    [0, 1, 2, 3].map((id) => [id, null, size]),
+    unpackAll(Buffer.concat(parts)).map(([, id, error, bytes]) => [
+      id,
+      error,
+      (bytes as Uint8Array).length,
+    ]),
+    [0, 1, 2, 3].map((id) => [id, null, largest]),
   );
   t.match(await ended, { status: 0 });
 });
 
-t.test('a second signal, whichever, ends it at once', async (t) => {
+t.test('a second signal, SIGTERM or SIGINT, ends it at once', async (t) => {
   for (const second of ['SIGTERM', 'SIGINT'] as const) {
     const daemon = await startDaemonProgram(t);
-    const socket = await open(t, daemon.path);
-    socket.pause();
-    for (let id = 0; id < 4; id++) socket.write(message(id, 'random', [1_048_576]));
-    await setTimeout(200);
+    await stalledClient(t, daemon.path);
     daemon.child.kill('SIGTERM');
-    await setTimeout(200);
+    await untilEnding(daemon.path);
     t.equal(daemon.child.exitCode, null);
     t.match(await daemon.kill(second), { status: null, signal: second });
   }
@@ -97,13 +114,13 @@ t.test('a second signal, whichever, ends it at once', async (t) => {
 t.test('the socket of a daemon that was killed is replaced', async (t) => {
   const killed = await startDaemonProgram(t);
   t.match(await killed.kill('SIGKILL'), { signal: 'SIGKILL' });
-  t.ok(existsSync(killed.path), 'it is left behind');
+  t.ok(existsSync(killed.path), 'its file stays');
   const next = new Program(t, [built('entropyd'), '--socket', killed.path]);
   await untilAnswers(killed.path);
   t.match(await next.kill('SIGTERM'), { status: 0 });
 });
 
-t.test('a live socket is not replaced: one clear line, exit code 1', async (t) => {
+t.test('a live socket is not replaced: one line, exit code 1', async (t) => {
   const daemon = await startDaemonProgram(t);
   const { status, stderr } = await run(t, 'entropyd', ['--socket', daemon.path]);
   t.equal(status, 1);
@@ -112,18 +129,18 @@ t.test('a live socket is not replaced: one clear line, exit code 1', async (t) =
     `entropyd: cannot listen on unix:${daemon.path}: another process answers there\n`,
   );
   await untilAnswers(daemon.path);
-  t.match(await daemon.kill('SIGTERM'), { status: 0 }, 'the first one goes on');
+  t.match(await daemon.kill('SIGTERM'), { status: 0 }, 'the first one still serves');
 });
 
-t.test('where the socket cannot be: one clear line, exit code 1', async (t) => {
+t.test('a path where no socket can be: one line, exit code 1', async (t) => {
   const long = join(temporaryFolder(), 'x'.repeat(110));
   for (const [path, said] of [
-    [long, `socket path: at most 107 bytes: ${long}`],
-    // A folder that nobody can make or write to, root included.
-    ['/sys/entropyd/s', /^entropyd: cannot make the socket's folder: E(PERM|ACCES|ROFS): /],
+    [long, `107 bytes: ${long}`],
+    // Directories that nobody can create or write to, root included.
+    ['/sys/entropyd/s', /^entropyd: cannot .*: E(PERM|ACCES|ROFS): /],
     ['/proc/s', /^entropyd: cannot listen on \/proc\/s: /],
-    ['/dev/null/s', /^entropyd: cannot make the socket's folder: E(EXIST|NOTDIR): /],
-    [temporaryFolder(), /: a file that is no socket is in the way$/m],
+    ['/dev/null/s', /^entropyd: cannot .*: E(EXIST|NOTDIR): /],
+    [temporaryFolder(), /: a file that is not a socket is in the way$/m],
   ] as const) {
     const { status, stdout, stderr } = await run(t, 'entropyd', ['--socket', path]);
     t.equal(status, 1, path);
@@ -133,7 +150,7 @@ t.test('where the socket cannot be: one clear line, exit code 1', async (t) => {
   }
 });
 
-t.test('a port that is taken: one clear line, exit code 1', async (t) => {
+t.test('a port in use: one line, exit code 1', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   t.teardown(() => taken.close());
   await once(taken, 'listening');
@@ -153,7 +170,7 @@ t.test('a port that is taken: one clear line, exit code 1', async (t) => {
   }
 });
 
-t.test('the socket may come from the environment; its folder is made', async (t) => {
+t.test('the socket may come from the environment; its directory is created', async (t) => {
   const path = join(temporaryFolder(), 'made', 's');
   const daemon = new Program(t, [built('entropyd')], {
     env: { ...environment, ENTROPYD_SOCKET: path },
@@ -163,14 +180,14 @@ t.test('the socket may come from the environment; its folder is made', async (t)
   t.match(await daemon.kill('SIGTERM'), { status: 0 });
 });
 
-t.test('the process leaves no core dump and nobody may trace it', async (t) => {
+t.test('the process leaves no core dump', async (t) => {
   const daemon = await startDaemonProgram(t);
   const limits = readFileSync(`/proc/${daemon.child.pid}/limits`, 'utf8');
   t.match(limits, /^Max core file size +0 +0 +bytes/m);
   t.match(await daemon.kill('SIGTERM'), { status: 0 });
 });
 
-t.test('profile strict has no credit for getrandom(2)', async (t) => {
+t.test('profile strict gives getrandom(2) no credit', async (t) => {
   const daemon = await startDaemonProgram(t, ['--profile', 'strict']);
   const client = connect({ socketPath: daemon.path });
   t.teardown(() => client.close());
@@ -180,25 +197,25 @@ t.test('profile strict has no credit for getrandom(2)', async (t) => {
   const hardware = sources.some(
     ({ state: now, creditedBitsPerByte }) => now === 'passing' && creditedBitsPerByte > 0,
   );
-  t.equal(state, hardware ? 'operational' : 'error');
+  t.match(state, hardware ? /^(operational|degraded)$/ : /^error$/);
   t.match(await daemon.kill('SIGTERM'), { status: 0 });
 });
 
-t.test('more connections than descriptors: it goes on when some are closed', async (t) => {
+t.test('after more connections than descriptors it serves again', async (t) => {
   const path = freePath();
-  const limit = 'ulimit -n 64 && exec "$0" "$@"';
   const daemon = new Program(t, [process.execPath, built('entropyd'), '--socket', path], {
-    script: limit,
+    script: 'ulimit -n 64 && exec "$0" "$@"',
   });
   await daemon.says('entropyd listening');
   const sockets = Array.from({ length: 200 }, () => netConnect(path).on('error', () => {}));
-  await setTimeout(300);
+  const descriptors = () => readdirSync(`/proc/${daemon.child.pid}/fd`).length;
+  await until(() => descriptors() >= 60, 'nearly all descriptors are used');
   for (const socket of sockets) socket.destroy();
   await untilAnswers(path);
   t.match(await daemon.kill('SIGTERM'), { status: 0 });
 });
 
-t.test('the gateway is a process of its own, on several addresses', async (t) => {
+t.test('the gateway runs as a process of its own, on several addresses', async (t) => {
   const daemon = await startDaemonProgram(t);
   const unix = freePath();
   const gateway = new Program(t, [
@@ -227,21 +244,23 @@ t.test('the gateway is a process of its own, on several addresses', async (t) =>
   t.match(await daemon.kill('SIGTERM'), { status: 0 });
 });
 
-t.test('the gateway verifies, reloads on SIGHUP, and keeps what it had at a fault', async (t) => {
-  const daemon = await startDaemonProgram(t);
-  const folder = temporaryFolder();
-  const [config, credentials] = [join(folder, 'gateway.toml'), join(folder, 'keys.toml')];
-  const { ca, certificate, key } = makeCertificate(folder, 'gateway');
-  const write = (secret: string) =>
+t.test(
+  'the gateway verifies, reloads on SIGHUP, and keeps its credentials if the new have a fault',
+  async (t) => {
+    const daemon = await startDaemonProgram(t);
+    const folder = temporaryFolder();
+    const [config, credentials] = [join(folder, 'gateway.toml'), join(folder, 'keys.toml')];
+    const { ca, certificate, key } = makeCertificate(folder, 'gateway');
+    const write = (secret: string) =>
+      writeFileSync(
+        credentials,
+        `[[key]]\nname = "app"\naccess_key = "AKID"\nsecret_key = "${secret}"\n`,
+        { mode: 0o600 },
+      );
+    write('WonderfulFirst');
     writeFileSync(
-      credentials,
-      `[[key]]\nname = "app"\naccess_key = "AKID"\nsecret_key = "${secret}"\n`,
-      { mode: 0o600 },
-    );
-  write('WonderfulFirst');
-  writeFileSync(
-    config,
-    `[[listen]]
+      config,
+      `[[listen]]
 path = "${daemon.path}"
 [gateway]
 listen = ["127.0.0.1:0"]
@@ -251,32 +270,33 @@ tls_cert = "${certificate}"
 tls_key = "${key}"
 audit = "-"
 `,
-  );
-  const gateway = new Program(t, [built('entropyd'), 'gateway', '--config', config]);
-  const said = await gateway.says('signatures and tokens are verified');
-  const port = Number(/"127\.0\.0\.1:(\d+)"/.exec(said)?.[1]);
-  const ask = async (secretKey: string) => {
-    const body = '{"NumberOfBytes":32}';
-    const headers = signAws({ accessKey: 'AKID', secretKey }, body);
-    return (await call({ port, ca, method: 'POST', headers, body })).status;
-  };
-  t.strictSame([await ask('WonderfulFirst'), await ask('WonderfulSecond')], [200, 400]);
-  write('WonderfulSecond"');
-  gateway.child.kill('SIGHUP');
-  await gateway.says(/gateway kept as it was: [^"]*keys\.toml:4: /);
-  t.strictSame([await ask('WonderfulFirst'), await ask('WonderfulSecond')], [200, 400]);
-  write('WonderfulSecond');
-  gateway.child.kill('SIGHUP');
-  await gateway.says('gateway reloaded');
-  t.strictSame([await ask('WonderfulFirst'), await ask('WonderfulSecond')], [400, 200]);
-  const { status, stdout, stderr } = await gateway.kill('SIGTERM');
-  t.equal(status, 0);
-  t.equal(lines(stdout).length, 6, 'the audit log');
-  t.match(JSON.parse(lines(stdout)[0] ?? ''), { key: 'app', size: 32, outcome: 'ok' });
-  t.notMatch(stdout + stderr, /Wonderful/);
-});
+    );
+    const gateway = new Program(t, [built('entropyd'), 'gateway', '--config', config]);
+    const said = await gateway.says('signatures and tokens are verified');
+    const port = Number(/"127\.0\.0\.1:(\d+)"/.exec(said)?.[1]);
+    const ask = async (secretKey: string) => {
+      const body = '{"NumberOfBytes":32}';
+      const headers = signAws({ accessKey: 'AKID', secretKey }, body);
+      return (await call({ port, ca, method: 'POST', headers, body })).status;
+    };
+    t.strictSame([await ask('WonderfulFirst'), await ask('WonderfulSecond')], [200, 400]);
+    write('WonderfulSecond"');
+    gateway.child.kill('SIGHUP');
+    await gateway.says(/gateway kept as it was: [^"]*keys\.toml:4: /);
+    t.strictSame([await ask('WonderfulFirst'), await ask('WonderfulSecond')], [200, 400]);
+    write('WonderfulSecond');
+    gateway.child.kill('SIGHUP');
+    await gateway.says('gateway reloaded');
+    t.strictSame([await ask('WonderfulFirst'), await ask('WonderfulSecond')], [400, 200]);
+    const { status, stdout, stderr } = await gateway.kill('SIGTERM');
+    t.equal(status, 0);
+    t.equal(lines(stdout).length, 6, 'the audit log');
+    t.match(JSON.parse(lines(stdout)[0] ?? ''), { key: 'app', size: 32, outcome: 'ok' });
+    t.notMatch(stdout + stderr, /Wonderful/);
+  },
+);
 
-t.test('a gateway that other hosts would reach unprotected does not start', async (t) => {
+t.test('a gateway that other hosts could reach unprotected does not start', async (t) => {
   const socket = ['--socket', freePath()];
   for (const [args, said] of [
     [
@@ -285,7 +305,7 @@ t.test('a gateway that other hosts would reach unprotected does not start', asyn
     ],
     [['--require-signatures'], 'entropyd: signatures are required'],
     [['--credentials', ''], 'entropyd: credentials file : ENOENT'],
-    [['--tls-cert', 'x'], 'entropyd: TLS wants a certificate and its key'],
+    [['--tls-cert', 'x'], 'entropyd: TLS needs a certificate and its key'],
   ] as const) {
     const { status, stderr } = await run(t, 'entropyd', ['gateway', ...socket, ...args]);
     t.equal(status, 1, args.join(' '));
@@ -298,7 +318,8 @@ t.test('--http runs the gateway in the daemon', async (t) => {
   const said = await daemon.says('gateway listening');
   const [, address] = /"addresses":\["([^"]+)"\]/.exec(said) ?? [];
   const page = await fetch(`http://${address}/healthz`);
-  t.match(await page.json(), { state: 'operational' });
+  t.equal(page.status, 200);
+  t.match(await page.json(), { state: /^(operational|degraded)$/ });
   t.match(await daemon.kill('SIGTERM'), { status: 0 });
 });
 
@@ -316,31 +337,28 @@ t.test('the quick start prints an answer of each API, serves, and ends with 0', 
   program.child.stdout?.on('data', (data) => {
     printed += data;
   });
-  const deadline = performance.now() + 20_000;
-  while (!printed.includes('Serving until Ctrl-C.') && performance.now() < deadline)
-    await setTimeout(10);
-  t.match(printed, /GenerateRandom: +\{"Plaintext":"[A-Za-z0-9+/]{43}="\}/);
-  t.match(printed, /gen-random: +\{"random_data":"[0-9A-F]{128}"\}/);
+  await until(() => printed.includes('Serving until Ctrl-C.'), 'the quick start’s output');
+  t.match(printed, /^aws-kms: \{"Plaintext":"[A-Za-z0-9+/]{43}="\}$/m);
+  t.match(printed, /^huawei-kms: \{"random_data":"[0-9A-F]{128}"\}$/m);
   await untilAnswers(socket);
   t.match(await program.kill('SIGINT'), { status: 0 });
   t.notOk(existsSync(socket));
 });
 
-t.test('SIGHUP reseeds, and the connections stay', async (t) => {
+t.test('SIGHUP reseeds, and connections stay', async (t) => {
   const daemon = await startDaemonProgram(t);
   const client = connect({ socketPath: daemon.path });
   const { reseeds, pid, connectionsTotal } = await client.status();
   daemon.child.kill('SIGHUP');
-  for (let tries = 0; tries < 100 && (await client.status()).reseeds === reseeds; tries++)
-    await setTimeout(20);
-  t.match(await client.status(), { reseeds: reseeds + 1, pid, connectionsTotal });
+  await daemon.says('"generator reseeded"');
+  const status = await client.status();
+  t.match(status, { pid, connectionsTotal });
+  t.ok(status.reseeds > reseeds);
   await client.close();
-  const { status, stderr } = await daemon.kill('SIGTERM');
-  t.equal(status, 0);
-  t.match(stderr, /"generator reseeded"/);
+  t.equal((await daemon.kill('SIGTERM')).status, 0);
 });
 
-t.test('a configuration with a fault is refused whole, with file and line', async (t) => {
+t.test('a configuration with a fault is refused as a whole, with file and line', async (t) => {
   const path = join(temporaryFolder(), 'c.toml');
   writeFileSync(path, 'profile = "default"\n[limits]\nmessage_byte = 3\n');
   t.match(await run(t, 'entropyd', ['--config', path, '--socket', freePath()]), {
@@ -350,36 +368,38 @@ t.test('a configuration with a fault is refused whole, with file and line', asyn
   });
 });
 
-t.test('an operator’s device: a FIFO is tested, credited, and seeds under strict', async (t) => {
-  const folder = temporaryFolder();
-  const fifo = join(folder, 'fifo');
-  const path = join(folder, 'c.toml');
-  execFileSync('mkfifo', [fifo]);
-  const feeder = spawn('sh', ['-c', `exec cat /dev/urandom > ${fifo}`]);
-  t.teardown(() => feeder.kill());
-  writeFileSync(
-    path,
-    `profile = "strict"
+t.test(
+  'a FIFO as the operator’s source is tested, credited, and seeds under profile strict',
+  async (t) => {
+    const folder = temporaryFolder();
+    const fifo = join(folder, 'fifo');
+    const path = join(folder, 'c.toml');
+    execFileSync('mkfifo', [fifo]);
+    const feeder = spawn('sh', ['-c', `exec cat /dev/urandom > ${fifo}`]);
+    t.teardown(() => feeder.kill());
+    writeFileSync(
+      path,
+      `profile = "strict"
 [[source]]
 name = "quantum"
 path = "${fifo}"
 credited_bits_per_byte = 8
 `,
-  );
-  const daemon = await startDaemonProgram(t, ['--config', path]);
-  const client = connect({ socketPath: daemon.path });
-  const quantum = async () =>
-    (await client.health()).sources.find(({ name }) => name === 'quantum');
-  for (let tries = 0; tries < 100 && (await quantum())?.state !== 'passing'; tries++)
-    await setTimeout(20);
-  t.match(await quantum(), { path: fifo, state: 'passing', creditedBitsPerByte: 8, alarms: 0 });
-  await client.random(32);
-  t.equal((await client.health()).state, 'operational');
-  await client.close();
-  t.equal((await daemon.kill('SIGTERM')).status, 0);
-});
+    );
+    const daemon = await startDaemonProgram(t, ['--config', path]);
+    const client = connect({ socketPath: daemon.path });
+    const quantum = async () =>
+      (await client.health()).sources.find(({ name }) => name === 'quantum');
+    await until(async () => (await quantum())?.state === 'passing', 'the startup test of the FIFO');
+    t.match(await quantum(), { path: fifo, state: 'passing', creditedBitsPerByte: 8, alarms: 0 });
+    await client.random(32);
+    t.match((await client.health()).state, /^(operational|degraded)$/);
+    await client.close();
+    t.equal((await daemon.kill('SIGTERM')).status, 0);
+  },
+);
 
-t.test('the source is what was built', async (t) => {
+t.test('the entry runs the command line of its process', async (t) => {
   const { argv, exitCode } = process;
   const logged = t.capture(console, 'error');
   process.argv = [

@@ -1,18 +1,19 @@
-/** Whether a process's memory stays flat over a long run. */
+/** Judges whether a process's memory stays flat over a long run. */
 
 /**
- * Most that it may grow over the second half. The lows of the daemon's resident memory wander by a
- * few MiB; a pointer leaked with each of five million frames is 40 MB.
+ * Largest growth over the second half that counts as flat, bytes. The lows of the daemon's resident
+ * memory wander by a few MiB; one pointer leaked per frame is 40 MB after five million frames.
  */
 export const maxGrowthBytes = 16 * 2 ** 20;
 
-/** Stretches whose lows are compared: V8 lets its heap rise by 20 MiB and more before it collects. */
+/** Stretches whose lows are compared: V8 lets its heap grow by 20 MiB and more before it collects. */
 const stretches = 10;
 
 /**
- * Growth over the second half of the samples: the straight line of least squares through the lowest
- * one of each stretch. The first half is for code that gets compiled and heaps that find their size.
- * @param samples taken at even intervals, twenty at least
+ * Growth over the second half of the samples, by a least-squares line through the lowest sample of
+ * each stretch. In the first half code is compiled and heaps find their size.
+ * @param samples at least twenty, taken at even intervals
+ * @returns the growth in the samples' unit
  */
 export function growth(samples) {
   const half = samples.slice(samples.length >> 1);

@@ -4,7 +4,7 @@ import { Client, connect } from '../src/client/client.js';
 import { EntropyError, ServiceError } from '../src/common/errors.js';
 import * as entropyd from '../src/index.js';
 
-t.test('the package exports its client and its errors, nothing else', async (t) => {
+t.test('the package exports its client and its errors, and nothing else', async (t) => {
   t.strictSame(
     { ...entropyd },
     {

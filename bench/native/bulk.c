@@ -1,5 +1,5 @@
-// The yardstick of large answers: CTR_DRBG AES-256 with derivation function, as in the daemon, from
-// the machine's libcrypto. A request is a size, 4 bytes big-endian; the answer that many random
+// Baseline for large responses: CTR_DRBG AES-256 with derivation function, as in the daemon, from
+// the machine's libcrypto. A request is a 4-byte big-endian size; the response is that many random
 // bytes.
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -8,7 +8,7 @@
 
 #include "serve.h"
 
-// A generate (SP 800-90A 10.2.1, table 3) and a write, bytes.
+// Bytes per generate (SP 800-90A 10.2.1, table 3) and per write.
 enum { kStrength = 256, kMaxGenerate = 65536, kWriteSize = 131072 };
 
 static EVP_RAND_CTX* drbg;
@@ -38,7 +38,7 @@ static void AnswerOne(int fd, size_t size) {
   }
 }
 
-// Requests come whole: the load writes a batch at once, and a read takes a multiple of 4 bytes.
+// Requests arrive whole: the load writes a batch at once, and a read takes a multiple of 4 bytes.
 static void Answer(int fd, const char* data, size_t size) {
   const uint8_t* bytes = (const uint8_t*)data;
   for (size_t at = 0; at + 4 <= size; at += 4)

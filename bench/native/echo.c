@@ -1,4 +1,4 @@
-// The yardstick of small answers: writes back what it read.
+// Baseline for small responses: writes back what it reads.
 #include "serve.h"
 
 int main(int argc, char** argv) { return argc == 2 ? Serve(argv[1], WriteAll) : 64; }

@@ -1,7 +1,7 @@
-// Load on a Unix socket, whatever the protocol: on each connection a batch of equal requests goes
-// out in one write, and the next when all answers, of a known size, have come.
+// Load generator for a Unix socket, independent of the protocol: each connection sends a batch of
+// equal requests in one write, and the next batch when all responses, of a known size, are in.
 //   load SOCKET REQUEST_HEX ANSWER_SIZE CONNECTIONS IN_FLIGHT MILLISECONDS
-// Prints one JSON object; latencies are a batch's, in nanoseconds.
+// Prints one JSON object; latencies are per batch, in nanoseconds.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdint.h>

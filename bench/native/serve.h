@@ -1,4 +1,4 @@
-// A single-threaded epoll server on a Unix socket, which the yardsticks in C are made of.
+// A single-threaded epoll server on a Unix socket, the base of the C servers used for comparison.
 #ifndef ENTROPYD_BENCH_SERVE_H_
 #define ENTROPYD_BENCH_SERVE_H_
 #define _GNU_SOURCE
@@ -20,7 +20,7 @@ static void WriteAll(int fd, const char* data, size_t size) {
   }
 }
 
-// Hands what each read brought to `answer`. Returns only where it cannot listen.
+// Passes each read to `answer`. Returns only if it cannot listen.
 static int Serve(const char* path, void (*answer)(int fd, const char* data, size_t size)) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   strncpy(address.sun_path, path, sizeof address.sun_path - 1);

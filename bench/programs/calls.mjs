@@ -1,4 +1,4 @@
-/** Calls of 32 bytes by one client: CLIENT SOCKET IN_FLIGHT. Prints calls a second. */
+/** One client calls for 32 bytes: CLIENT SOCKET IN_FLIGHT. Prints calls per second. */
 import { Redis } from 'ioredis';
 import { connect } from '../../dist/index.js';
 
@@ -19,7 +19,7 @@ function ioredis() {
 
 const call = { plain: () => entropyd(false), mixed: () => entropyd(true), ioredis }[name]();
 
-/** Keeps so many calls in flight that each answer is followed by the next call. */
+/** Keeps a fixed number of calls in flight: each response starts the next call. */
 async function callsPerSecond(milliseconds) {
   let calls = 0;
   let running = true;

@@ -1,4 +1,4 @@
-/** POST / on 127.0.0.1 by one client: PORT HEADERS_JSON BODY. Prints calls a second. */
+/** One client sends POST / to 127.0.0.1: PORT HEADERS_JSON BODY. Prints calls per second. */
 import { Agent, request } from 'node:http';
 
 const inFlight = 16;

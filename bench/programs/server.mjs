@@ -1,4 +1,4 @@
-/** The daemon's server on SOCKET, as the second argument says: with short cuts past node:net. */
+/** The daemon's server on SOCKET; the second argument selects the shortcuts past node:net. */
 
 import { loadAddon } from '../../dist/common/package.js';
 import { defaultLimits } from '../../dist/config/config.js';

@@ -1,12 +1,17 @@
 {
-  # The addon for other machines than this one: make.mjs. Its only need is glibc, check.sh says of
-  # which version; libstdc++ and libgcc are inside, and seen by nobody else.
+  # The addon for other machines, made by make.mjs. It needs only glibc, of a version that check.sh
+  # checks; libstdc++ and libgcc are linked in, with hidden symbols.
   "variables": { "native": ".." },
   "includes": ["../core.gypi"],
   "targets": [
     {
       "target_name": "entropyd",
-      "sources": ["../addon.cc", "../host.cc", "glibc_floor.cc", "find_object.cc", "<@(core_sources)"],
+      "sources": [
+        "<@(addon_sources)",
+        "<@(core_sources)",
+        "glibc_floor.cc",
+        "find_object.cc"
+      ],
       "cflags": ["-ffunction-sections", "-fdata-sections"],
       "ldflags": [
         "-static-libstdc++",

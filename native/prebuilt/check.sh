@@ -1,9 +1,9 @@
 #!/bin/sh
-# What the prebuilt addons need of a host, by objdump: no newer glibc than Node's own binaries, no
-# other library, and all of it bound at load (native/core.gypi). Prints a line for each, or what is wrong.
+# Checks with objdump what the prebuilt addons need: no newer glibc than Node's own binaries, no other
+# library, and symbols bound at load (native/core.gypi). Prints a line for each addon, or its faults.
 #   check.sh [FILE...]
 set -eu
-# What the binaries of Node 20 to 26 need themselves; RHEL 8 and Debian 10 have it.
+# What the binaries of Node 20 to 26 need; RHEL 8 and Debian 10 have it.
 floor=2.28
 if [ $# -eq 0 ]; then
   cd "$(dirname "$0")/../.."
@@ -21,7 +21,7 @@ for file; do
   symbols=$(objdump -T "$file")
   dynamic=$(objdump -p "$file")
   versions=$(printf '%s\n' "$symbols" | sed -n 's/.*(GLIBC_\([0-9.]*\)).*/\1/p' | sort -uV)
-  [ -n "$versions" ] || fault 'no version of glibc to be seen'
+  [ -n "$versions" ] || fault 'no glibc version found'
   for version in $versions; do
     not_above_floor "$version" ||
       fault "needs glibc $version: $(printf '%s\n' "$symbols" | sed -n "s/.*(GLIBC_$version) *//p" | xargs)"

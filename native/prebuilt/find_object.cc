@@ -1,6 +1,5 @@
-// Where an address's unwinding tables are, as _dl_find_object says it (glibc 2.35), of what
-// glibc 2.28 has: the unwinder that is linked into the prebuilt addons asks for it whenever
-// something is thrown.
+// _dl_find_object (glibc 2.35), which finds an address's unwinding tables, made from functions of
+// glibc 2.28. The unwinder in the prebuilt addons calls it whenever something is thrown.
 #include <dlfcn.h>
 #include <link.h>
 
@@ -8,7 +7,7 @@
 #include <cstdint>
 #include <span>
 
-// An unwinder of GCC 11 or of an older glibc asks dl_iterate_phdr itself.
+// The unwinder of GCC 11 or of an older glibc calls dl_iterate_phdr itself.
 #ifdef DLFO_EH_SEGMENT_TYPE
 
 namespace {
@@ -18,7 +17,7 @@ struct Search {
   dl_find_object* result;
 };
 
-// One loaded object; not 0 ends the search.
+// Visits one loaded object; a result other than 0 ends the search.
 int Visit(dl_phdr_info* info, size_t, void* data) {
   const auto& [address, result] = *static_cast<Search*>(data);
   uintptr_t first = UINTPTR_MAX;
@@ -35,7 +34,7 @@ int Visit(dl_phdr_info* info, size_t, void* data) {
   }
   if (!within) return 0;
   *result = {};
-  // NOLINTBEGIN(performance-no-int-to-ptr): addresses they are.
+  // NOLINTBEGIN(performance-no-int-to-ptr): these are addresses.
   result->dlfo_map_start = reinterpret_cast<void*>(first);
   result->dlfo_map_end = reinterpret_cast<void*>(end);
   result->dlfo_eh_frame = reinterpret_cast<void*>(tables);
@@ -45,8 +44,8 @@ int Visit(dl_phdr_info* info, size_t, void* data) {
 
 }  // namespace
 
-// By this name the linker's --wrap has it.
-// NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+// The linker's --wrap requires this name.
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
 extern "C" int __wrap__dl_find_object(void* address, dl_find_object* result) {
   Search search{reinterpret_cast<uintptr_t>(address), result};
   return dl_iterate_phdr(Visit, &search) == 1 ? 0 : -1;

@@ -1,14 +1,14 @@
-// What the prebuilt addons take from glibc in versions that 2.28 has, the oldest that Node itself
-// runs on, though they are built where it is newer. The linker sends each of these names here
-// (--wrap, in binding.gyp), as it does for find_object.cc; check.sh finds what is missing. In glibc
-// 2.34 the functions of libpthread moved to libc and got that version; the older one stays, and a
-// process of Node's has libpthread loaded.
+// Binds the prebuilt addons to versions of glibc's symbols that 2.28 has, the oldest glibc that
+// Node runs on, although they are built with a newer one. The linker redirects each of these names
+// here (--wrap in binding.gyp), as it does for find_object.cc; check.sh finds what is missing. In
+// glibc 2.34 the functions of libpthread moved to libc with that version. The older versions
+// remain, and a Node process has libpthread loaded.
 #include <pthread.h>
 
 #include <csignal>
 #include <ctime>
 
-// The oldest version of each platform; pthread_condattr_setclock is younger than that of x86-64.
+// The oldest version on each platform; on x86-64 pthread_condattr_setclock is newer than that.
 #if defined(__x86_64__)
 #define FLOOR "GLIBC_2.2.5"
 #define FLOOR_SETCLOCK "GLIBC_2.3.3"
@@ -19,8 +19,8 @@
 #error "no prebuilt addon for this processor"
 #endif
 
-// The names are the linker's and the libraries'.
-// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+// The linker and the libraries dictate these names.
+// NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
 
 __asm__(".symver floor_create, pthread_create@" FLOOR);
@@ -56,15 +56,15 @@ int __wrap_pthread_condattr_setclock(pthread_condattr_t* attributes, clockid_t c
   return floor_setclock(attributes, clock);
 }
 
-// Weak, and never called: libgcc asks whether there are threads by whether this is there.
+// Weak and never called: libgcc takes its presence to mean that there are threads.
 __asm__(".symver floor_key_create, __pthread_key_create@" FLOOR);
 int floor_key_create(pthread_key_t*, void (*)(void*));
 int __wrap___pthread_key_create(pthread_key_t* key, void (*destructor)(void*)) {
   return floor_key_create(key, destructor);
 }
 
-// libstdc++ skips atomic operations while this says so (glibc 2.32): it never does.
+// libstdc++ skips atomic operations while this is not 0 (glibc 2.32): it is always 0.
 char __libc_single_threaded = 0;
 
 }  // extern "C"
-// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+// NOLINTEND(bugprone-reserved-identifier)

@@ -1,9 +1,9 @@
 /**
- * Makes the addon that the package brings along, for each processor: prebuilds/linux-ARCH, where
- * node-gyp-build looks. `npm pack` runs it. Not prebuildify: that builds where the checkout has its own
- * addon, and takes it away.
- *   make.mjs            makes and checks them
- *   make.mjs possible   only looks for the compilers
+ * Builds the addon that the package includes, for each processor: in prebuilds/linux-ARCH, where
+ * node-gyp-build looks. `npm pack` runs it. prebuildify is not used: it builds in the same folder as the
+ * checkout's own addon, and removes that.
+ *   make.mjs            builds and checks them
+ *   make.mjs possible   only checks for the headers and the compilers
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
@@ -13,14 +13,16 @@ import { fileURLToPath } from 'node:url';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const prebuilds = fileURLToPath(new URL('../../prebuilds', import.meta.url));
-const nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
+const require = createRequire(import.meta.url);
+const nodeGyp = require.resolve('node-gyp/bin/node-gyp.js');
+const { findHeaders } = require('../headers.cjs');
 
-/** Debian's cross compilers: their prefix, and their package. */
+/** Debian's cross compilers: prefix and package. */
 const crossCompilers = {
   x64: ['x86_64-linux-gnu-', 'g++-x86-64-linux-gnu'],
   arm64: ['aarch64-linux-gnu-', 'g++-aarch64-linux-gnu'],
 };
-/** By this tag a host with another C library passes over it. The addon uses Node-API: any Node will do. */
+/** A host with another C library ignores it because of the tag. With Node-API it fits any Node. */
 const fileName = 'entropyd.glibc.node';
 
 function fail(reason) {
@@ -28,7 +30,7 @@ function fail(reason) {
   process.exit(1);
 }
 
-/** Runs a command quietly: what it prints is for when it fails. */
+/** Runs a command; its output is shown only if it fails. */
 function run(command, args, environment = {}) {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     encoding: 'utf8',
@@ -37,6 +39,10 @@ function run(command, args, environment = {}) {
   if (status !== 0) console.error(`${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}`);
   return status === 0 ? stdout : undefined;
 }
+
+// The headers are the same for every processor.
+const { nodedir, fault } = findHeaders();
+if (fault !== undefined) fail(`linux: ${fault}`);
 
 const compilers = Object.entries(crossCompilers).map(([arch, [crossPrefix, debianPackage]]) => {
   const own = process.platform === 'linux' && process.arch === arch;
@@ -53,7 +59,10 @@ if (process.argv[2] === 'possible') process.exit();
 rmSync(prebuilds, { recursive: true, force: true });
 for (const { arch, ...environment } of compilers) {
   const args = [nodeGyp, 'rebuild', '--directory', here, '--arch', arch];
-  if (run(process.execPath, args, { JOBS: 'max', ...environment }) === undefined)
+  if (
+    run(process.execPath, args, { JOBS: 'max', npm_config_nodedir: nodedir, ...environment }) ===
+    undefined
+  )
     fail(`linux-${arch}: it does not compile`);
   mkdirSync(join(prebuilds, `linux-${arch}`), { recursive: true });
   copyFileSync(

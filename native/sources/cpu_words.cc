@@ -1,9 +1,9 @@
-// The loop around one CPU instruction: bounded attempts a word, PAUSE between them.
-#include "cpu_words.h"
+// The loop around one CPU instruction: bounded attempts per word, PAUSE between them.
+#include "sources/cpu_words.h"
 
 #include <cstring>
 
-#include "../secure_memory.h"
+#include "memory/secure_memory.h"
 
 namespace entropyd {
 

@@ -1,7 +1,7 @@
-// A source that is one CPU instruction returning 64-bit words and a carry flag.
+// A noise source that is one CPU instruction, which returns a 64-bit word and a carry flag.
 #pragma once
 
-#include "../noise_source.h"
+#include "sources/noise_source.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -12,7 +12,7 @@ namespace entropyd {
 
 class CpuWords final : public NoiseSource {
  public:
-  // One attempt: true with a word, false with the carry flag 0.
+  // One attempt: true with a word, false if the carry flag is 0.
   using Instruction = bool (*)(uint64_t& word) noexcept;
 
   CpuWords(SourceTraits traits, bool (*available)() noexcept, Instruction instruction,

@@ -1,12 +1,12 @@
-// A character device, file or FIFO by its path: /dev/hwrng, a quantum or USB generator.
+// A character device, file or FIFO by its path: /dev/hwrng, a quantum or a USB generator.
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
 
-#include "../noise_source.h"
-#include "../secure_memory.h"
+#include "memory/secure_memory.h"
+#include "sources/noise_source.h"
 
 namespace entropyd {
 namespace {
@@ -16,8 +16,8 @@ class Device final : public NoiseSource {
   explicit Device(SourceTraits traits) : NoiseSource(std::move(traits)) {}
   ~Device() override { Close(); }
 
-  // O_NONBLOCK: a FIFO without a writer must not hold the thread, and virtio-rng answers EAGAIN
-  // where it would wait.
+  // O_NONBLOCK: a FIFO without a writer must not block the thread, and virtio-rng returns EAGAIN
+  // instead of waiting.
   bool Open() noexcept override {
     Close();
     fd_ = open(traits().path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -25,8 +25,8 @@ class Device final : public NoiseSource {
     return fd_ >= 0;
   }
 
-  // A short read goes on where it stopped, also across kTryAgain, so that no sample is lost from
-  // the health tests' sight; the span given next must then be the same.
+  // A short read resumes where it stopped, also after kTryAgain, so that the health tests see every
+  // sample. After kTryAgain the caller must pass the same span again.
   ReadStatus Read(std::span<uint8_t> samples) noexcept override {
     while (filled_ < samples.size()) {
       const ssize_t count = read(fd_, samples.data() + filled_, samples.size() - filled_);

@@ -1,12 +1,13 @@
-// getrandom(2): the kernel's generator, part of every seed so that the output is never weaker.
+// getrandom(2): the kernel's generator. It is part of every seed, so that the output is never
+// weaker.
 #include <sys/random.h>
 
 #include <array>
 #include <cerrno>
 #include <system_error>
 
-#include "../noise_source.h"
-#include "../secure_memory.h"
+#include "memory/secure_memory.h"
+#include "sources/noise_source.h"
 
 namespace entropyd {
 namespace {
@@ -22,7 +23,8 @@ class Kernel final : public NoiseSource {
   }
 
   ReadStatus Read(std::span<uint8_t> samples) noexcept override {
-    // A signal can cut a call short above 256 bytes, or stop it before the first byte (EINTR).
+    // A signal can shorten a call for more than 256 bytes, or interrupt it before the first
+    // (EINTR).
     for (size_t at = 0; at < samples.size();) {
       const ssize_t count = getrandom(samples.data() + at, samples.size() - at, 0);
       if (count > 0) {

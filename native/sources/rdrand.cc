@@ -1,12 +1,12 @@
 // RDRAND: a DRBG inside the CPU, reseeded by the noise source behind RDSEED (Intel SDM Vol. 1,
-// 7.3.17). Additional input only: it is never credited with entropy.
-#include "cpu_words.h"
+// 7.3.17). Only additional input: it is never credited with entropy.
+#include "sources/cpu_words.h"
 
 namespace entropyd {
 namespace {
 
 #if defined(__x86_64__)
-constexpr unsigned kAttempts = 10;  // Intel's own figure: ten failures mean a broken generator
+constexpr unsigned kAttempts = 10;  // Intel's figure: ten failures mean a broken generator
 constexpr unsigned kCpuidLeaf = 1;
 constexpr unsigned kCpuidEcxBit = 30;
 

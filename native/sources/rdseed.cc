@@ -1,13 +1,13 @@
-// RDSEED: the CPU's conditioned noise source (Intel SDM Vol. 1, 7.3.17), in its 64-bit form only:
-// the shorter forms of AMD Zen 5 may return 0 with the carry flag set (CVE-2025-62626).
-#include "cpu_words.h"
+// RDSEED: the CPU's conditioned noise source (Intel SDM Vol. 1, 7.3.17). Only its 64-bit form is
+// used: on AMD Zen 5 the shorter forms may return 0 with the carry flag set (CVE-2025-62626).
+#include "sources/cpu_words.h"
 
 namespace entropyd {
 namespace {
 
 #if defined(__x86_64__)
-// Intel advises up to 100 attempts with PAUSE; 128 covers two busy threads, where 46 % of the
-// attempts were seen to find nothing.
+// Intel advises up to 100 attempts with PAUSE. 128 covers two busy threads: with these, 46 % of the
+// attempts were measured to yield nothing.
 constexpr unsigned kAttempts = 128;
 constexpr unsigned kCpuidLeaf = 7;
 constexpr unsigned kCpuidEbxBit = 18;
@@ -33,7 +33,7 @@ bool HasRdseed() noexcept { return false; }
 }  // namespace
 
 std::unique_ptr<NoiseSource> MakeRdseed() {
-  // Intel and AMD state full entropy; half of it is credited, for a source that cannot be seen.
+  // Intel and AMD state full entropy. Half is credited, because the source cannot be inspected.
   return std::make_unique<CpuWords>(SourceTraits{.name = "rdseed",
                                                  .sample = SampleKind::kWord64,
                                                  .role = SourceRole::kSeed,

@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import {
   decodeRequest,
-  encodeAnswer,
   encodeError,
+  encodeResponse,
   needsKms,
   toServiceError,
 } from '../apis/aws-kms/format.js';
@@ -110,7 +110,7 @@ export function createRequestHandler({
         ...(signal && { signal }),
         ...(requestTimeout && { timeoutMs: requestTimeout }),
       });
-      return respond(200, encodeAnswer(bytes), requestId);
+      return respond(200, encodeResponse(bytes), requestId);
     } catch (error) {
       if (signal?.aborted) throw abortError(signal.reason);
       const failure = toServiceError(error);

@@ -183,7 +183,7 @@ export class Client {
     try {
       genRandom.checkProjectId(input?.project_id);
       const { size } = genRandom.decodeRequest(input, this.#dialect);
-      return genRandom.encodeAnswer(await this.random(size, options));
+      return genRandom.encodeResponse(await this.random(size, options));
     } catch (error) {
       throw isOurs(error) ? genRandom.toCallerError(error) : error;
     }

@@ -1,4 +1,4 @@
-/** Listen addresses, `HOST:PORT` or `unix:PATH`: text to what node:net takes, and back. */
+/** Listen addresses: `HOST:PORT` and `unix:PATH`, parsed and formatted. */
 import { BlockList, isIP } from 'node:net';
 import { EntropyError } from './errors.js';
 import { maxPathBytes } from './unix-socket.js';
@@ -8,21 +8,21 @@ export type Address = { readonly host: string; readonly port: number } | { reado
 
 const unixPrefix = 'unix:';
 
-/** RFC 9293: port numbers have 16 bits. 0 lets the kernel choose. */
+/** Port numbers have 16 bits (RFC 9293). With 0 the kernel chooses the port. */
 const maxPort = 65535;
 
-/** A name or IPv4 address, or an IPv6 address in brackets; then the port. */
+/** A host name, an IPv4 address, or an IPv6 address in brackets; then the port. */
 const hostPort = /^(?:\[(?<ipv6>[^\]]+)\]|(?<name>[\w.-]+)):(?<port>\d{1,5})$/;
 
-// RFC 1122 3.2.1.3 and RFC 4291 2.5.3. BlockList also knows 127/8 in its form as an IPv6 address.
+// RFC 1122 3.2.1.3 and RFC 4291 2.5.3. BlockList also matches 127/8 mapped into IPv6.
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
 /**
- * Reads a listen address.
+ * Parses a listen address.
  * @param text `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`
- * @returns what to listen on; names are not resolved here
+ * @returns the address; host names are not resolved
  * @throws EntropyError `ERR_CONFIG`
  */
 export function parseAddress(text: string): Address {
@@ -38,8 +38,8 @@ export function parseAddress(text: string): Address {
 }
 
 /**
- * Writes an address as {@link parseAddress} reads it.
- * @param address what was asked for, or what the kernel bound
+ * Formats an address so that {@link parseAddress} reads it back.
+ * @param address an address from the configuration, or one that the kernel bound
  * @returns `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`
  */
 export function formatAddress(address: Address): string {
@@ -50,8 +50,7 @@ export function formatAddress(address: Address): string {
 
 /**
  * Whether only this host can reach an address.
- * @param ip an IPv4 or IPv6 address
- * @returns false also for names and any other text
+ * @param ip an IPv4 or IPv6 address; false for names and any other text
  */
 export function isLoopback(ip: string): boolean {
   const version = isIP(ip);

@@ -1,4 +1,4 @@
-/** Every failure that a caller can meet, with a stable code. */
+/** Errors with stable codes, and what kind of failure a code stands for. */
 
 /** Codes on the socket; docs/protocol.md says when each is sent. */
 export const socketErrorCodes = [
@@ -39,8 +39,8 @@ export class EntropyError extends Error {
 }
 
 /**
- * A failure in the terms of one of the APIs: the error type (`ValidationException`) or
- * number (`KMS.1801`) is the code, with the HTTP status that goes with it.
+ * A failure in the terms of one HTTP API. The code is the API's error type (`ValidationException`)
+ * or error number (`KMS.1801`).
  */
 export class ServiceError extends Error {
   override name = 'ServiceError';
@@ -55,22 +55,21 @@ export class ServiceError extends Error {
   }
 }
 
-/** The stable code of any thrown value; what is not ours is `ERR_INTERNAL`. */
+/** The code of an `EntropyError`; `ERR_INTERNAL` for any other thrown value. */
 export function errorCode(error: unknown): ErrorCode {
   return error instanceof EntropyError ? error.code : 'ERR_INTERNAL';
 }
 
-// What a failure is to the clients of any API, whatever that API then calls it.
-
 /**
- * `overload`: too much at once; `unavailable`: no bytes now, but soon; `tooLarge`: the body is;
- * `fault`: the generator's error state, or a defect.
+ * What a failure means to a client, whatever an API calls it. `overload`: too much at once;
+ * `unavailable`: no bytes now, but soon; `tooLarge`: the body is too large; `fault`: the generator
+ * is in its error state, or the program has a defect.
  */
 export type FailureKind = 'overload' | 'unavailable' | 'tooLarge' | 'fault';
 
 /**
- * The kind of a failure of the generator, the daemon or the client library.
- * @param error anything thrown; what is not ours is a `fault`
+ * Classifies a failure of the generator, the daemon or the client library.
+ * @param error anything thrown; values other than `EntropyError` are a `fault`
  */
 export function failureKind(error: unknown): FailureKind {
   switch (errorCode(error)) {

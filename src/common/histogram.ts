@@ -1,16 +1,17 @@
-/** Durations counted into buckets: a histogram in plain numbers, for paths that must cost nothing. */
-/** What was counted. */
+/** Durations counted into buckets: a histogram in plain numbers, cheap enough for the hot path. */
+
+/** What was counted so far. */
 export interface DurationCounts {
-  /** Upper bounds, seconds, ascending. */
+  /** Upper bounds of the buckets, seconds, ascending. */
   bounds: readonly number[];
-  /** Samples by bucket, not cumulative; one more than `bounds`, for what is above. */
+  /** Samples in each bucket, not cumulative. One more than `bounds`: the last counts all above. */
   buckets: readonly number[];
   /** Sum of all samples, seconds. */
   seconds: number;
   count: number;
 }
 
-/** Starts with nothing counted. */
+/** Counts durations. */
 export class Durations {
   readonly #bounds: readonly number[];
   readonly #buckets: number[];
@@ -23,7 +24,7 @@ export class Durations {
     this.#buckets = new Array(bounds.length + 1).fill(0);
   }
 
-  /** Counts one. */
+  /** Counts one duration. */
   add(seconds: number): void {
     const bounds = this.#bounds;
     let bucket = 0;
@@ -33,7 +34,7 @@ export class Durations {
     this.#count++;
   }
 
-  /** A copy. */
+  /** @returns a copy, owned by the caller */
   counts(): DurationCounts {
     return {
       bounds: this.#bounds,
@@ -44,17 +45,18 @@ export class Durations {
   }
 }
 
-/** A bound of a quantile, seconds. */
+/** What a histogram knows of a quantile. */
 export interface Bound {
-  /** At most these, or, with `above`, more: the histogram knows no more of it. */
+  /** The quantile is at most this, seconds; with `above`, it is more. */
   seconds: number;
   above: boolean;
 }
 
 /**
- * The bucket that a quantile lies in.
- * @param share 0 to 1: 0.99 for the 99th percentile
- * @returns undefined where there is no sample, or no histogram
+ * Finds the bucket that a quantile lies in.
+ * @param times counts from another process, perhaps of another version: checked
+ * @param share 0 to 1; 0.99 is the 99th percentile
+ * @returns undefined without samples, or if `times` is not a histogram
  */
 export function quantile(
   times: Partial<DurationCounts> | undefined,
@@ -72,7 +74,6 @@ export function quantile(
   return { seconds: bounds[bounds.length - 1] as number, above: true };
 }
 
-/** What answers may be another version. */
 function isNumbers(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((each) => typeof each === 'number' && each >= 0);
 }

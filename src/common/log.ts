@@ -1,48 +1,24 @@
 /**
- * The programs' log on standard error: pino's JSON lines, with the journal's levels where it reads
- * them, and for people where it is a terminal.
+ * The programs' log on standard error: JSON lines by pino, prefixed with levels for the journal, or
+ * readable lines on a terminal. A throttle keeps repeated warnings short.
  */
 import { fstatSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { DestinationStream, Logger } from 'pino';
 import { type Paint, paintFor, printable, type Style } from './terminal.js';
+import { type Every, every } from './timer.js';
 
 export type { Logger };
 
 const standardError = 2;
 
-/** Of syslog(3) by pino's numbers; the rest is `debug`. */
-const priorities: readonly (readonly [level: number, priority: number])[] = [
-  [60, 2],
-  [50, 3],
-  [40, 4],
-  [30, 6],
-];
-const debugPriority = 7;
-
-/** Whether standard error is the journal's: JOURNAL_STREAM names its device and inode (systemd.exec(5)). */
-export function isJournal(env: NodeJS.ProcessEnv = process.env, fd = standardError): boolean {
-  if (env.JOURNAL_STREAM === undefined) return false;
-  try {
-    const { dev, ino } = fstatSync(fd, { bigint: true });
-    return env.JOURNAL_STREAM === `${dev}:${ino}`;
-  } catch {
-    return false;
-  }
-}
-
-/** What sd-daemon(3) puts before a line, by pino's level. */
-export function journalPrefix(level: number): string {
-  return `<${priorities.find(([from]) => level >= from)?.[1] ?? debugPriority}>`;
-}
-
 /**
- * The logger of a program. Loading pino takes longer than answering a first request, so it comes
- * as a promise. No random byte and no secret ever goes into a log line.
+ * Creates the program's logger. It is a promise because loading pino takes longer than answering a
+ * first request. Random bytes and secrets are never logged.
  */
 export async function createLogger(): Promise<Logger> {
   const { default: pino } = await import('pino');
-  // Synchronous: the last line before an exit is the one that is wanted most.
+  // Synchronous, or the last line before an exit, which matters most, could be lost.
   const destination = pino.destination({ fd: standardError, sync: true });
   return pino(
     {
@@ -50,12 +26,12 @@ export async function createLogger(): Promise<Logger> {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    await formOf(destination),
+    await formatFor(destination),
   );
 }
 
-/** The destination for lines as whoever reads standard error wants them. */
-async function formOf(destination: DestinationStream): Promise<DestinationStream> {
+/** Wraps the destination for whatever reads standard error. */
+async function formatFor(destination: DestinationStream): Promise<DestinationStream> {
   if (isatty(standardError)) {
     const paint = paintFor({ isTTY: true });
     return { write: (line) => destination.write(readableLine(line, paint)) };
@@ -70,9 +46,38 @@ async function formOf(destination: DestinationStream): Promise<DestinationStream
   } as DestinationStream & { lastLevel: number };
 }
 
-// A line of the log for people at a terminal, made of the JSON line that everything else gets.
+/** Priorities of syslog(3) for pino's level numbers; lower levels are `debug`. */
+const priorities: readonly (readonly [level: number, priority: number])[] = [
+  [60, 2],
+  [50, 3],
+  [40, 4],
+  [30, 6],
+];
+const debugPriority = 7;
 
-/** pino's levels as the log names them. */
+/**
+ * Whether standard error goes to the journal: JOURNAL_STREAM has its device and inode
+ * (systemd.exec(5)).
+ */
+export function isJournal(env: NodeJS.ProcessEnv = process.env, fd = standardError): boolean {
+  if (env.JOURNAL_STREAM === undefined) return false;
+  try {
+    const { dev, ino } = fstatSync(fd, { bigint: true });
+    return env.JOURNAL_STREAM === `${dev}:${ino}`;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The prefix by which the journal knows a line's priority (sd-daemon(3)).
+ * @param level pino's number: 50 for `error`
+ */
+export function journalPrefix(level: number): string {
+  return `<${priorities.find(([from]) => level >= from)?.[1] ?? debugPriority}>`;
+}
+
+/** How pino's levels look on a terminal. */
 const levels: Record<string, { word: string; style: Style }> = {
   fatal: { word: 'FATAL', style: 'red' },
   error: { word: 'ERROR', style: 'red' },
@@ -82,9 +87,10 @@ const levels: Record<string, { word: string; style: Style }> = {
 const otherLevel = { word: 'DEBUG', style: 'dim' } as const;
 
 /**
- * Time of day in UTC, level, message, and the fields as `name=value`.
- * @param json one line of the log
- * @returns one line, with its end
+ * Formats a log line for a terminal: time of day in UTC, level, message, then fields as
+ * `name=value`.
+ * @param json one JSON line of the log
+ * @returns one line, with its line feed
  */
 export function readableLine(json: string, paint: Paint): string {
   const { level, time, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
@@ -92,53 +98,52 @@ export function readableLine(json: string, paint: Paint): string {
   const [clock] = String(time).split('T').slice(-1);
   const parts = [paint('dim', `${clock}`), paint(style, word), printable(msg)];
   for (const [name, value] of Object.entries(fields)) {
-    // The message has it in words.
+    // The message says it already.
     if (String(msg).includes(String(value))) continue;
-    parts.push(paint('dim', printable(`${name}=${shown(value)}`)));
+    parts.push(paint('dim', printable(`${name}=${quotedIfNeeded(value)}`)));
   }
   return `${parts.join(' ')}\n`;
 }
 
-function shown(value: unknown): string {
+function quotedIfNeeded(value: unknown): string {
   return typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
 }
 
-// Failures that come with requests, as events of the log: the first of a kind, then how many a minute.
-
-/** Where they are told. */
+/** The part of a logger that a throttle needs. */
 export interface WarningLog {
   warn(fields: object, message: string): void;
 }
 
-/** Of requests: after it, without another failure of the kind, the next one is a first again. */
+/** After a period without a failure of a kind, the next one is logged as the first again. */
 const periodMs = 60_000;
 
-/** Kinds that are told apart; what a client can choose is no kind. */
+/** Bounds the memory for kinds. A kind must therefore be nothing that a client can choose. */
 const maxKinds = 64;
 
 interface Kind {
   message: string;
   kind: string;
-  /** Since the last line. */
+  /** Failures since the last line. */
   more: number;
-  timer: NodeJS.Timeout;
+  stop: () => void;
 }
 
-/** Made once for a log. Keeps no process alive. */
-export class Repeats {
+/** Logs the first failure of each kind, then a count per minute. Keeps no process alive. */
+export class WarningThrottle {
   readonly #log: WarningLog;
-  readonly #periodMs: number;
+  readonly #every: Every;
   readonly #kinds = new Map<string, Kind>();
 
-  constructor(log: WarningLog, period = periodMs) {
+  /** @param timer for tests */
+  constructor(log: WarningLog, timer: Every = every) {
     this.#log = log;
-    this.#periodMs = period;
+    this.#every = timer;
   }
 
   /**
-   * Takes note of a failure.
-   * @param kind one of a few, such as an error's code
-   * @param fields what the first one is told with
+   * Logs or counts a failure.
+   * @param kind one of few, such as an error's code
+   * @param fields logged with the first failure of the kind
    */
   warn(message: string, kind: string, fields: object): void {
     const key = `${message}\0${kind}`;
@@ -149,19 +154,19 @@ export class Repeats {
     }
     if (this.#kinds.size === maxKinds) return;
     this.#log.warn(fields, message);
-    const timer = setInterval(() => this.#tell(key), this.#periodMs).unref();
-    this.#kinds.set(key, { message, kind, more: 0, timer });
+    const stop = this.#every(() => this.#report(key), periodMs);
+    this.#kinds.set(key, { message, kind, more: 0, stop });
   }
 
-  /** Tells what has not been told. */
+  /** Logs the counts that are left, and stops. */
   close(): void {
     for (const key of [...this.#kinds.keys()]) {
-      this.#tell(key);
+      this.#report(key);
       this.#forget(key);
     }
   }
 
-  #tell(key: string): void {
+  #report(key: string): void {
     const known = this.#kinds.get(key) as Kind;
     const { message, kind, more } = known;
     if (more === 0) {
@@ -173,7 +178,7 @@ export class Repeats {
   }
 
   #forget(key: string): void {
-    clearInterval(this.#kinds.get(key)?.timer);
+    this.#kinds.get(key)?.stop();
     this.#kinds.delete(key);
   }
 }

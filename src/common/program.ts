@@ -1,28 +1,64 @@
-/** How both programs end: exit codes, and one line for each failure. */
-
+/** Conventions of both programs: exit codes, one line for each failure, and signals. */
 import { constants } from 'node:os';
 import { type Command, CommanderError } from 'commander';
 import { EntropyError, ServiceError } from './errors.js';
 import { isJournal, journalPrefix } from './log.js';
 import { printable } from './terminal.js';
 
-/** sysexits.h: the command was used incorrectly. */
+/** sysexits.h, EX_USAGE: the command was used incorrectly. */
 export const usageExitCode = 64;
 const failureExitCode = 1;
 
-/** Of faults in the arguments, and of what is not foreseen. */
+/** What a shell reports for a program that SIGPIPE ended. Node itself ignores that signal. */
+const brokenPipeExitCode = 141;
+
+/** A shell adds the signal's number to this: 130 for SIGINT. */
+const signalExitCode = 128;
+
+/** Codes in JSON of faults in the arguments, and of unforeseen failures. */
 const usageCode = 'ERR_USAGE';
 const unforeseenCode = 'ERR_INTERNAL';
 
-/** pino's. */
+/** pino's number for `error`. */
 const errorLevel = 50;
 
-/** Where standard output was closed, what a shell reports of a program that SIGPIPE ended; Node ignores the signal itself. */
-const brokenPipeExitCode = 141;
+/** A failure whose message is ready to print: what failed, at which path, and what to do. */
+export class CommandError extends Error {
+  /** An `ErrorCode`, or a system error's code such as `ENOSPC`. */
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** A fault in the arguments. The message says how to fix it. */
+export class UsageError extends CommandError {
+  constructor(message: string) {
+    super(usageCode, message);
+  }
+}
+
+/** Whether an error comes from a system call: a file that cannot be opened, a full disk. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
+}
+
+/** Makes a command throw its usage errors, and parse options by position. */
+export function prepare(program: Command): Command {
+  return (
+    program
+      .enablePositionalOptions()
+      .exitOverride()
+      // `runProgram` reports these errors together with all others.
+      .configureOutput({ outputError() {} })
+  );
+}
 
 /**
- * Runs a program's command line and sets the process's exit code.
- * @param argv as `process.argv`; `--json` makes failures JSON too
+ * Runs a program's command line, prints a failure, and sets the process's exit code.
+ * @param argv as `process.argv`; with `--json` a failure is printed as JSON too
  */
 export async function runProgram(program: Command, argv: readonly string[]): Promise<void> {
   try {
@@ -32,13 +68,16 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
   }
 }
 
-/** Says what went wrong, in one line; what is not foreseen keeps its stack. */
+/**
+ * Prints a failure in one line; an unforeseen one with its stack.
+ * @returns the exit code
+ */
 function report(program: string, error: unknown, json: boolean): number {
-  // Help and version are no failures; help in place of a missing command has been printed.
+  // Help and version are not failures. If a command is missing, its help has been printed instead.
   if (error instanceof CommanderError && error.code.startsWith('commander.help'))
     return error.exitCode === 0 ? 0 : usageExitCode;
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  const { code, message } = toldOf(error);
+  const { code, message } = describe(error);
   if (code === 'EPIPE') return brokenPipeExitCode;
   if (json)
     console.error(
@@ -49,19 +88,19 @@ function report(program: string, error: unknown, json: boolean): number {
   return code === usageCode ? usageExitCode : failureExitCode;
 }
 
-/** Code and message of a failure; without a message where it is not foreseen. */
-function toldOf(error: unknown): { code: string; message?: string } {
+/** Code and message of a failure. An unforeseen one has no message. */
+function describe(error: unknown): { code: string; message?: string } {
   if (error instanceof CommanderError)
     return { code: usageCode, message: usageMessage(error.message) };
-  // An API's error tells its clients less than its cause tells who runs this program.
-  const told = error instanceof ServiceError && error.cause instanceof Error ? error.cause : error;
+  // An API's error tells its clients less than its cause tells the operator.
+  const cause = error instanceof ServiceError && error.cause instanceof Error ? error.cause : error;
   if (
-    told instanceof CommandError ||
-    told instanceof EntropyError ||
-    told instanceof ServiceError ||
-    isSystemError(told)
+    cause instanceof CommandError ||
+    cause instanceof EntropyError ||
+    cause instanceof ServiceError ||
+    isSystemError(cause)
   )
-    return { code: told.code ?? unforeseenCode, message: printable(told.message) };
+    return { code: cause.code ?? unforeseenCode, message: printable(cause.message) };
   return { code: unforeseenCode };
 }
 
@@ -70,66 +109,27 @@ function usageMessage(text: string): string {
     .replace(/^error: /, '')
     .trimEnd()
     .replaceAll('\n', ' ');
-  return `${fault} (--help shows what there is)`;
+  return `${fault} (see --help)`;
 }
-
-/** Makes a program whose usage errors come as exceptions and that reads options by position. */
-export function prepare(program: Command): Command {
-  return (
-    program
-      .enablePositionalOptions()
-      .exitOverride()
-      // It is reported with all other failures.
-      .configureOutput({ outputError() {} })
-  );
-}
-
-/** What a shell reports of a program that a signal ended: 130 for SIGINT. */
-const signalExitCode = 128;
 
 /**
- * From now on SIGINT, SIGTERM and SIGHUP end the process without a word. Listeners of its 'exit'
- * event undo what would stay: half a file, a changed terminal.
+ * From now on SIGINT, SIGTERM and SIGHUP end the process silently. Listeners for its 'exit' event
+ * must undo what would otherwise stay: a half-written file, a changed terminal.
  */
 export function endOnSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => process.exit(signalExitCode + constants.signals[signal]));
 }
 
-const signals = ['SIGTERM', 'SIGINT'] as const;
+const terminating = ['SIGTERM', 'SIGINT'] as const;
 
-/** Resolves at SIGTERM or SIGINT; a second one of them ends the process at once. */
+/** Resolves at SIGTERM or SIGINT. A second one of them then ends the process at once. */
 export function terminationSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     const end = (signal: NodeJS.Signals) => {
-      for (const each of signals) process.off(each, end);
+      for (const each of terminating) process.off(each, end);
       resolve(signal);
     };
-    for (const each of signals) process.on(each, end);
+    for (const each of terminating) process.on(each, end);
   });
-}
-
-// What a failure means to who runs a command: what it is, at which path, and what to do.
-
-/** A failure in a form to be printed, in one line. */
-export class CommandError extends Error {
-  /** An `ErrorCode`, or a system error's such as `ENOSPC`. */
-  readonly code: string;
-
-  constructor(code: string, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
-
-/** A fault in the arguments, with what to do about it. */
-export class UsageError extends CommandError {
-  constructor(message: string) {
-    super('ERR_USAGE', message);
-  }
-}
-
-/** A file that cannot be opened, a full disk. */
-export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error;
 }

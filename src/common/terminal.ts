@@ -1,25 +1,25 @@
-/** What may go to a terminal: colours where they are wanted, and no text that it would obey. */
+/** Text for a terminal: colors if wanted, and nothing that the terminal would obey. */
 import util from 'node:util';
 
-/** A stream, as far as colours depend on it. */
+/** The part of a stream that colors depend on. */
 export interface Terminal {
   isTTY?: boolean | undefined;
 }
 
-/** As `util.styleText` knows them. */
+/** Styles of `util.styleText`. */
 export type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan';
 
-/** Gives text a style, or leaves it as it is. */
+/** Styles text, or returns it unchanged. */
 export type Paint = (style: Style, text: string) => string;
 
 const plain: Paint = (_, text) => text;
 
 /**
- * How text for a stream gets its colours: NO_COLOR (no-color.org) and TERM=dumb turn them off,
- * FORCE_COLOR (force-color.org; 0 and false are no) on where no terminal is.
+ * How to color text for a stream. NO_COLOR (no-color.org) and TERM=dumb turn colors off.
+ * FORCE_COLOR (force-color.org) turns them on without a terminal, unless it is `0` or `false`.
  */
 export function paintFor({ isTTY = false }: Terminal, env: NodeJS.ProcessEnv = process.env): Paint {
-  // Node before 20.12 has none.
+  // Node before 20.12 has no styleText.
   if (util.styleText === undefined || env.NO_COLOR) return plain;
   const { FORCE_COLOR: force } = env;
   const wanted = force ? force !== '0' && force !== 'false' : isTTY && env.TERM !== 'dumb';
@@ -30,12 +30,14 @@ export function paintFor({ isTTY = false }: Terminal, env: NodeJS.ProcessEnv = p
   return (style, text) => styleText(style, text, { validateStream: false });
 }
 
-/** What a terminal obeys, does not show, or turns round: controls, invisible signs, ends of lines. */
+/**
+ * What a terminal obeys, hides or reverses: control, format and unassigned characters, line breaks.
+ */
 const unprintable = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
 /**
- * What came from elsewhere as text for a terminal: one line, in which each such character is U+FFFD.
- * What is no text, number or the like is a question mark: its own way to become text may be anything.
+ * Makes a value from elsewhere safe to print: one line, with U+FFFD for each unprintable character.
+ * @returns `?` for objects, functions and symbols, whose conversion to text could run any code
  */
 export function printable(value: unknown): string {
   const isThing = typeof value === 'symbol' || Object(value) === value;

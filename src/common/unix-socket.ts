@@ -1,4 +1,4 @@
-/** Where the daemon's socket is, for the daemon and for its clients. */
+/** Unix sockets: where the daemon's is, what the kernel limits, and which file may be replaced. */
 import { existsSync } from 'node:fs';
 import { lstat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -19,17 +19,24 @@ export const listenBacklog = 4_096;
 /** Most bytes that the daemon writes to a socket at a time; larger writes were measured slower. */
 export const chunkSize = 128 * 1024;
 
+/** A listening socket that another process opened and passed; its file and mode are not ours. */
+export interface PassedSocket {
+  fd: number;
+  /** Undefined for TCP, for an abstract name, and without the addon, which reads it. */
+  path: string | undefined;
+}
+
 /** What the search for a socket depends on. */
 export interface Surroundings {
   env: NodeJS.ProcessEnv;
-  /** Of the process. */
+  /** The process's user. */
   uid: number;
   exists(path: string): boolean;
 }
 
 const here: Surroundings = {
   env: process.env,
-  // Every platform of package.json has user ids.
+  // Defined on every platform that package.json allows.
   uid: (process.getuid as () => number)(),
   exists: existsSync,
 };
@@ -40,9 +47,10 @@ function userSocket(env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /**
- * Where the daemon listens: the option, `ENTROPYD_SOCKET`, /run as root, the user's runtime folder.
- * Never below the temporary folder, where anybody could be first.
- * @throws EntropyError `ERR_CONFIG` where none of these is there
+ * Where the daemon listens: the first of the option, `ENTROPYD_SOCKET`, /run/entropyd as root, and
+ * the user's runtime directory. Never below the temporary directory, where any user could bind
+ * first.
+ * @throws EntropyError `ERR_CONFIG` if there is none of these
  */
 export function daemonSocket(option?: string, { env, uid }: Surroundings = here): string {
   const path =
@@ -50,13 +58,13 @@ export function daemonSocket(option?: string, { env, uid }: Surroundings = here)
   if (path) return path;
   throw new EntropyError(
     'ERR_CONFIG',
-    'no place for the socket: name one with --socket PATH (XDG_RUNTIME_DIR is not set)',
+    'no default path for the socket, because XDG_RUNTIME_DIR is not set; pass --socket PATH',
   );
 }
 
 /**
- * Where a client looks for the daemon: the option, `ENTROPYD_SOCKET`, /run where it is there, the
- * user's runtime folder.
+ * Where a client looks for the daemon: the first of the option, `ENTROPYD_SOCKET`, /run/entropyd if
+ * a socket is there, and the user's runtime directory. If all fail, /run/entropyd.
  */
 export function clientSocket(option?: string, { env, exists }: Surroundings = here): string {
   return (
@@ -68,24 +76,22 @@ export function clientSocket(option?: string, { env, exists }: Surroundings = he
   );
 }
 
-// The socket file that a process left behind when it was killed.
-
 /**
- * Removes a Unix socket file that nobody answers, and nothing else. Two processes that start on the
- * same path in the same instant can still both find it stale; the later one then wins the path.
- * @param path where listening failed because something is there
- * @throws EntropyError `ERR_LISTEN` when a process answers or may answer, or no socket is there
+ * Removes the socket file of a process that is gone, and no other file. If two processes start on
+ * one path at the same instant, both can find it stale; the later one then gets the path.
+ * @param path where listening failed because a file exists
+ * @throws EntropyError `ERR_LISTEN` if a process answers or may answer, or the file is not a socket
  */
 export async function removeStaleSocket(path: string): Promise<void> {
-  const stats = await lstat(path).catch(absent);
+  const stats = await lstat(path).catch(ignoreAbsent);
   if (stats === undefined) return;
-  if (!stats.isSocket()) throw refusal(path, 'a file that is no socket is in the way');
+  if (!stats.isSocket()) throw refusal(path, 'a file that is not a socket is in the way');
   const outcome = await connectOutcome(path);
   if (outcome === 'connected') throw refusal(path, 'another process answers there');
-  // Permission denied or a full backlog: somebody may be listening.
+  // After a denied permission or a full backlog, a process may still be listening.
   if (outcome !== 'ECONNREFUSED')
     throw refusal(path, `cannot tell whether it is in use: ${outcome}`);
-  await unlink(path).catch(absent);
+  await unlink(path).catch(ignoreAbsent);
 }
 
 function connectOutcome(path: string): Promise<string> {
@@ -99,18 +105,11 @@ function connectOutcome(path: string): Promise<string> {
   });
 }
 
-/** Whoever else removed the file did our work. */
-function absent(error: NodeJS.ErrnoException): undefined {
+/** Another process may remove the file first; that is as good. */
+function ignoreAbsent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error;
 }
 
 function refusal(path: string, reason: string): EntropyError {
   return new EntropyError('ERR_LISTEN', `cannot listen on unix:${path}: ${reason}`);
-}
-
-/** A listening socket that is not ours: neither its file nor its mode. */
-export interface PassedSocket {
-  fd: number;
-  /** Undefined for TCP, an abstract name, and where there is no addon to ask for it. */
-  path: string | undefined;
 }

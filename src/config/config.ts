@@ -1,263 +1,121 @@
-/** One checked configuration: flags over environment over file over defaults. */
-import { readFile } from 'node:fs/promises';
-import { EntropyError } from '../common/errors.js';
-import type { DeviceOptions } from '../common/package.js';
-import { daemonSocket, type Surroundings } from '../common/unix-socket.js';
+/**
+ * Every key of the configuration file with its default. A key stands here, in schema.ts with its
+ * range, in entropyd/command-line.ts if an option sets it, and where it is used.
+ */
+import type { DeviceOptions, Profile } from '../common/package.js';
 import { generatorDefaults } from '../generator/interface.js';
-import type { FileConfig } from './schema.js';
 
-/** A Unix socket of the daemon. */
-export interface ListenConfig {
-  path: string;
-  /** Of the socket file. */
-  mode: number;
-  /** Whether administrators have their methods here: not on sockets that containers see. */
-  admin: boolean;
-}
+/** Where the gateway listens by default. */
+export const defaultGatewayAddress = '127.0.0.1:8478';
 
-export interface Config {
-  profile: 'default' | 'strict';
-  /** Empty only where sockets were passed and nothing else is said. */
-  listen: ListenConfig[];
-  /** Members are administrators, besides root and the daemon's own user. */
-  adminGroup: string | undefined;
-  limits: Limits;
-  reseedRequests: number;
-  reseedSeconds: number;
-  /** Noise sources besides the CPU's and the kernel's. */
-  devices: DeviceOptions[];
-  gateway: GatewayConfig;
-}
+/** Lengths that gen-random accepts: of Open Telekom Cloud, or of Huawei Cloud. */
+export const dialects = ['otc', 'hwc'] as const;
 
-/** What the command line may override. */
-export interface ConfigFlags {
-  /** Of a TOML file. */
-  config?: string;
-  socket?: string;
-  profile?: 'default' | 'strict';
-  /** The service manager passed sockets: none has to be named. */
-  activated?: boolean;
-}
+/** A key without a default. */
+const unset = <T>(): T | undefined => undefined;
 
 const mebibyte = 1024 * 1024;
 
-/** What clients may use unless the operator says otherwise. */
-export const defaultLimits: Limits = {
+/** What clients may use. */
+export const defaultLimits = {
+  /** One message, bytes. */
   messageBytes: 65_536,
+  /** All connections; some more are reserved for administrators. */
   connections: 4_096,
   connectionsPerUser: 1_024,
+  /** Random bytes; 0 means no limit. */
   bytesPerSecondPerUser: 0,
+  /** Answers that the kernel has not taken yet, of all users. */
   unsentBytes: 64 * mebibyte,
   unsentBytesPerUser: 16 * mebibyte,
+  /** Requests with prediction resistance that may wait for entropy. */
   predictionResistanceRequestsPerUser: 64,
+  /** Time for a message to arrive completely. */
   messageSeconds: 10,
+  /** Time for the kernel to take a piece of an answer. */
   stallSeconds: 60,
 };
 
-/** Everyone may connect, as everyone may read /dev/urandom. */
-const defaultMode = 0o666;
+/** The tables of the file, under its names in camel case: `message_bytes` is `messageBytes`. */
+export const defaults = {
+  profile: generatorDefaults.profile,
+  /** One table of [[listen]]. */
+  listen: {
+    /** Mode of the socket file. Anyone may connect, as anyone may read /dev/urandom. */
+    mode: 0o666,
+    /** Whether administrators may use their methods here; false for sockets that containers see. */
+    admin: true,
+  },
+  access: {
+    /** Its members are administrators, besides root and the daemon's own user. */
+    adminGroup: unset<string>(),
+  },
+  limits: defaultLimits,
+  generator: {
+    /** DRBG generates between reseeds. */
+    reseedRequests: generatorDefaults.reseedRequests,
+    reseedSeconds: generatorDefaults.reseedSeconds,
+  },
+  /** One table of [[source]]. */
+  source: {
+    /** Min-entropy to credit to seeds, 0 to 8. */
+    creditedBitsPerByte: 0,
+  },
+  gateway: {
+    /** Addresses: `HOST:PORT`, `[IPV6]:PORT`, `unix:PATH`. */
+    listen: [defaultGatewayAddress],
+    /** Path of the credentials file. Without it any well-formed signature is accepted. */
+    credentials: unset<string>(),
+    /** Refuses to start without credentials. */
+    requireSignatures: false,
+    /** Regions that AWS signatures may be for; if empty, any. */
+    regions: [] as string[],
+    dialect: 'otc' as (typeof dialects)[number],
+    /** Adds to nested gen-random errors what Huawei's SDK for Node.js reads. */
+    nodeSdkErrors: false,
+    /** Host names under which the pages answer, besides localhost and loopback addresses. */
+    pageHosts: [] as string[],
+    /** PEM file: the certificate, then its chain. Set together with `tlsKey`. */
+    tlsCert: unset<string>(),
+    tlsKey: unset<string>(),
+    /** File that gets a line for each request; `-` is standard output. */
+    audit: unset<string>(),
+    /** URL of the KMS endpoint for all operations other than GenerateRandom. */
+    upstream: unset<string>(),
+    /** Whether to sign requests to the upstream; if unset, only for an AWS domain. */
+    upstreamResign: unset<boolean>(),
+  },
+};
 
-const [defaultDevice] = generatorDefaults.devices;
+export type Limits = typeof defaultLimits;
 
-/** The operator's devices, and /dev/hwrng unless one of them takes its name. */
-function devices(sources: NonNullable<FileConfig['source']>): DeviceOptions[] {
-  const named = sources.map(({ name, path, credited_bits_per_byte = 0 }) => ({
-    name,
-    path,
-    creditedBitsPerByte: credited_bits_per_byte,
-  }));
-  const names = new Set(named.map(({ name }) => name));
-  if (names.size < named.length)
-    throw new EntropyError('ERR_CONFIG', 'two [[source]] have the same name');
-  return names.has(defaultDevice.name) ? named : [defaultDevice, ...named];
-}
+/** A Unix socket of the daemon. */
+export type ListenConfig = typeof defaults.listen & { path: string };
 
-function limits(file: NonNullable<FileConfig['limits']>): Limits {
-  const standard = defaultLimits;
-  return {
-    messageBytes: file.message_bytes ?? standard.messageBytes,
-    connections: file.connections ?? standard.connections,
-    connectionsPerUser: file.connections_per_user ?? standard.connectionsPerUser,
-    bytesPerSecondPerUser: file.bytes_per_second_per_user ?? standard.bytesPerSecondPerUser,
-    unsentBytes: file.unsent_bytes ?? standard.unsentBytes,
-    unsentBytesPerUser: file.unsent_bytes_per_user ?? standard.unsentBytesPerUser,
-    predictionResistanceRequestsPerUser:
-      file.prediction_resistance_requests_per_user ?? standard.predictionResistanceRequestsPerUser,
-    messageSeconds: file.message_seconds ?? standard.messageSeconds,
-    stallSeconds: file.stall_seconds ?? standard.stallSeconds,
-  };
-}
+/** The table [gateway], under the file's names. */
+export type GatewayKeys = typeof defaults.gateway;
 
-/**
- * Merges a file and the flags.
- * @param file as checked; `{}` where there is none
- * @throws EntropyError `ERR_CONFIG`
- */
-export function mergeConfig(
-  file: FileConfig,
-  flags: ConfigFlags,
-  surroundings?: Surroundings,
-): Config {
-  const { env } = surroundings ?? process;
-  const override = flags.socket ?? (env.ENTROPYD_SOCKET || undefined);
-  const standard = () => [{ path: daemonSocket(override, surroundings) }];
-  const listen: NonNullable<FileConfig['listen']> =
-    override !== undefined ? standard() : (file.listen ?? (flags.activated ? [] : standard()));
-  return {
-    profile: flags.profile ?? file.profile ?? generatorDefaults.profile,
-    listen: listen.map(({ path, mode = defaultMode, admin = true }) => ({ path, mode, admin })),
-    adminGroup: file.access?.admin_group,
-    limits: limits(file.limits ?? {}),
-    reseedRequests: file.generator?.reseed_requests ?? generatorDefaults.reseedRequests,
-    reseedSeconds: file.generator?.reseed_seconds ?? generatorDefaults.reseedSeconds,
-    devices: devices(file.source ?? []),
-    gateway: mergeGatewayConfig(file.gateway),
-  };
-}
-
-/** The file's parser is loaded only where there is a file. */
-async function readConfigFile(path: string | undefined): Promise<FileConfig> {
-  if (path === undefined) return {};
-  const { parseConfigFile } = await import('./schema.js');
-  const text = await readFile(path, 'utf8').catch((cause: Error) => {
-    throw new EntropyError('ERR_CONFIG', `cannot read the configuration: ${cause.message}`, {
-      cause,
-    });
-  });
-  return parseConfigFile(text, path);
-}
-
-/**
- * The configuration of this process.
- * @throws EntropyError `ERR_CONFIG`, with file and line where the file is at fault
- */
-export async function loadConfig(flags: ConfigFlags): Promise<Config> {
-  return mergeConfig(await readConfigFile(flags.config), flags);
-}
-
-/** What the command line of a gateway in a process of its own may override. */
-export interface GatewayCommandFlags extends GatewayFlags {
-  /** Of a TOML file. */
-  config?: string;
-  socket?: string;
-}
-
-/**
- * The configuration of a gateway in a process of its own.
- * @returns `socket`: of the daemon; undefined where nothing names it
- * @throws EntropyError `ERR_CONFIG`, with file and line where the file is at fault
- */
-export async function loadGatewayConfig(
-  flags: GatewayCommandFlags,
-  env: NodeJS.ProcessEnv = process.env,
-): Promise<GatewayConfig & { socket: string | undefined }> {
-  const file = await readConfigFile(flags.config);
-  const socket = flags.socket ?? (env.ENTROPYD_SOCKET || file.listen?.[0]?.path);
-  return { ...mergeGatewayConfig(file.gateway, flags), socket };
-}
-
-// The gateway's part of the configuration: flags over the file's `[gateway]` over defaults.
-
-/** Where the gateway listens unless it is told otherwise. */
-export const defaultGatewayAddress = '127.0.0.1:8478';
-
-/** Two files in PEM. */
+/** Paths of two files in PEM. */
 export interface TlsPaths {
   /** The certificate and the chain that leads to its root. */
   certificate: string;
   key: string;
 }
 
-export interface GatewayConfig {
-  /** At least one of `HOST:PORT`, `[IPV6]:PORT`, `unix:PATH`. */
-  listen: string[];
-  /** Who may ask; undefined: any well-formed signature will do. */
-  credentials: string | undefined;
-  requireSignatures: boolean;
-  /** Scopes of signatures for AWS; none: any. */
-  regions: string[];
-  /** Which cloud's lengths gen-random takes. */
-  dialect: 'otc' | 'hwc';
-  /** Adds to nested gen-random errors what Huawei's SDK for Node.js reads. */
-  nodeSdkErrors: boolean;
-  /** Names under which the pages answer, besides localhost and loopback addresses. */
-  pageHosts: string[];
+/** The gateway's settings. */
+export type GatewayConfig = Omit<GatewayKeys, 'tlsCert' | 'tlsKey'> & {
   tls: TlsPaths | undefined;
-  /** A line for each request; `-`: standard output. */
-  audit: string | undefined;
-  /** URL of the endpoint that answers what KMS does besides GenerateRandom. */
-  upstream: string | undefined;
-  /** Whether to sign what goes there; undefined: where it is the real service. */
-  upstreamResign: boolean | undefined;
-}
+};
 
-/** What the command line may override. */
-export interface GatewayFlags {
-  listen?: string[];
-  /** The service manager passed sockets: none has to be named. */
-  activated?: boolean;
-  credentials?: string;
-  requireSignatures?: boolean;
-  region?: string[];
-  dialect?: 'otc' | 'hwc';
-  nodeSdkErrors?: boolean;
-  pageHost?: string[];
-  tlsCert?: string;
-  tlsKey?: string;
-  audit?: string;
-  upstream?: string;
-  upstreamResign?: boolean;
-}
-
-/** @throws EntropyError `ERR_CONFIG` where only one of the two is named */
-function tlsPaths(certificate: string | undefined, key: string | undefined): TlsPaths | undefined {
-  if (certificate !== undefined && key !== undefined) return { certificate, key };
-  if (certificate === undefined && key === undefined) return undefined;
-  throw new EntropyError(
-    'ERR_CONFIG',
-    'TLS wants a certificate and its key: --tls-cert FILE --tls-key FILE, or tls_cert and tls_key',
-  );
-}
-
-/**
- * Merges a file and the flags.
- * @param file as checked
- * @throws EntropyError `ERR_CONFIG`
- */
-export function mergeGatewayConfig(
-  file: FileConfig['gateway'] = {},
-  flags: GatewayFlags = {},
-): GatewayConfig {
-  return {
-    listen: flags.listen ?? file.listen ?? (flags.activated ? [] : [defaultGatewayAddress]),
-    credentials: flags.credentials ?? file.credentials,
-    requireSignatures: flags.requireSignatures ?? file.require_signatures ?? false,
-    regions: flags.region ?? file.regions ?? [],
-    dialect: flags.dialect ?? file.dialect ?? 'otc',
-    nodeSdkErrors: flags.nodeSdkErrors ?? file.node_sdk_errors ?? false,
-    pageHosts: flags.pageHost ?? file.page_hosts ?? [],
-    tls: tlsPaths(flags.tlsCert ?? file.tls_cert, flags.tlsKey ?? file.tls_key),
-    audit: flags.audit ?? file.audit,
-    upstream: flags.upstream ?? file.upstream,
-    upstreamResign: flags.upstreamResign ?? file.upstream_resign,
-  };
-}
-
-/** What clients may use. */
-export interface Limits {
-  /** Of one message, bytes. */
-  messageBytes: number;
-  /** In all; some more are kept for administrators. */
-  connections: number;
-  connectionsPerUser: number;
-  /** Random bytes; 0: no limit. */
-  bytesPerSecondPerUser: number;
-  /** Answers that the kernel has not taken: of all users, and of one. */
-  unsentBytes: number;
-  unsentBytesPerUser: number;
-  /** Requests with prediction resistance that may wait for entropy. */
-  predictionResistanceRequestsPerUser: number;
-  /** For a message to arrive whole, and for the kernel to take a piece of an answer. */
-  messageSeconds: number;
-  stallSeconds: number;
+/** The daemon's settings. */
+export interface Config {
+  profile: Profile;
+  /** Empty only if sockets were passed and nothing else is configured. */
+  listen: ListenConfig[];
+  access: typeof defaults.access;
+  limits: Limits;
+  generator: typeof defaults.generator;
+  /** Noise sources besides the CPU's and the kernel's: [[source]]. */
+  devices: DeviceOptions[];
+  gateway: GatewayConfig;
 }

@@ -1,9 +1,29 @@
-/** The configuration file: what it may say, and in which ranges. */
+/** The configuration file's keys with their types and ranges. Loaded only if there is a file. */
 import * as v from 'valibot';
+import { type DeviceOptions, profiles } from '../common/package.js';
 import { chunkSize } from '../common/unix-socket.js';
+import {
+  type Config,
+  dialects,
+  type GatewayKeys,
+  type Limits,
+  type ListenConfig,
+} from './config.js';
 import { flag, integer, oneOf, parseTomlFile, text } from './toml.js';
 
 const uint32 = 2 ** 32 - 1;
+
+type SnakeCase<Name extends string> = Name extends `${infer Letter}${infer Rest}`
+  ? `${Letter extends Lowercase<Letter> ? Letter : `_${Lowercase<Letter>}`}${SnakeCase<Rest>}`
+  : '';
+
+/** One schema for each key of a table in config.ts, under the file's name. */
+type Schemas<Table> = {
+  [Name in keyof Table & string as SnakeCase<Name>]: v.GenericSchema<
+    unknown,
+    Table[Name] | undefined
+  >;
+};
 
 const octalMode = v.pipe(
   v.string('want an octal mode such as "0666"'),
@@ -13,9 +33,9 @@ const octalMode = v.pipe(
 const texts = (wanted: string) =>
   v.pipe(v.array(text), v.minLength(1, `want at least one ${wanted}`));
 
-/** Everything that a file may say, under the file's own names. Ranges are those of the design. */
+/** Everything that a file may contain. */
 export const configSchema = v.strictObject({
-  profile: v.optional(oneOf('default', 'strict')),
+  profile: v.optional(oneOf(...profiles)),
   listen: v.optional(
     v.pipe(
       v.array(
@@ -23,31 +43,33 @@ export const configSchema = v.strictObject({
           path: text,
           mode: v.optional(octalMode),
           admin: v.optional(flag),
-        }),
+        } satisfies Schemas<ListenConfig>),
       ),
       v.minLength(1, 'want at least one [[listen]]'),
     ),
   ),
-  access: v.optional(v.strictObject({ admin_group: v.optional(text) })),
+  access: v.optional(
+    v.strictObject({ admin_group: v.optional(text) } satisfies Schemas<Config['access']>),
+  ),
   limits: v.optional(
     v.strictObject({
       message_bytes: v.optional(integer(64, 1_048_576)),
       connections: v.optional(integer(1, 1_000_000)),
       connections_per_user: v.optional(integer(1, 1_000_000)),
       bytes_per_second_per_user: v.optional(integer(0, uint32)),
-      // Room for one write at least.
+      // Every user must be able to have one whole write unsent.
       unsent_bytes: v.optional(integer(chunkSize, uint32)),
       unsent_bytes_per_user: v.optional(integer(chunkSize, uint32)),
       prediction_resistance_requests_per_user: v.optional(integer(1, 65_536)),
       message_seconds: v.optional(integer(1, 3_600)),
       stall_seconds: v.optional(integer(1, 3_600)),
-    }),
+    } satisfies Schemas<Limits>),
   ),
   generator: v.optional(
     v.strictObject({
       reseed_requests: v.optional(integer(1, uint32)),
       reseed_seconds: v.optional(integer(1, uint32)),
-    }),
+    } satisfies Schemas<Config['generator']>),
   ),
   source: v.optional(
     v.array(
@@ -55,7 +77,7 @@ export const configSchema = v.strictObject({
         name: v.pipe(text, v.regex(/^[a-z0-9_-]{1,32}$/, 'want 1 to 32 of a-z, 0-9, _ and -')),
         path: text,
         credited_bits_per_byte: v.optional(integer(0, 8)),
-      }),
+      } satisfies Schemas<DeviceOptions>),
     ),
   ),
   gateway: v.optional(
@@ -64,7 +86,7 @@ export const configSchema = v.strictObject({
       credentials: v.optional(text),
       require_signatures: v.optional(flag),
       regions: v.optional(texts('region')),
-      dialect: v.optional(oneOf('otc', 'hwc')),
+      dialect: v.optional(oneOf(...dialects)),
       node_sdk_errors: v.optional(flag),
       page_hosts: v.optional(texts('name')),
       tls_cert: v.optional(text),
@@ -72,19 +94,19 @@ export const configSchema = v.strictObject({
       audit: v.optional(text),
       upstream: v.optional(text),
       upstream_resign: v.optional(flag),
-    }),
+    } satisfies Schemas<GatewayKeys>),
   ),
 });
 
-/** What a file says, checked; names as in the file. */
+/** A file's content, checked, under its own names. */
 export type FileConfig = v.InferOutput<typeof configSchema>;
 
 /**
- * Reads the text of a configuration file.
+ * Parses the text of a configuration file.
  * @param source TOML 1.0
  * @param file its name, for messages
- * @throws EntropyError `ERR_CONFIG` with file, line, key and what is wanted; nothing of a file with a
- *   fault is used
+ * @throws EntropyError `ERR_CONFIG` with file, line, key and what is wanted there; a file with a
+ *   fault is refused as a whole
  */
 export function parseConfigFile(source: string, file: string): FileConfig {
   return parseTomlFile(configSchema, source, file);

@@ -1,4 +1,4 @@
-/** A TOML file, checked whole against a schema; a fault is told with its line and the nearest name. */
+/** TOML files, checked as a whole against a schema; faults are reported with their line. */
 import { closest } from 'fastest-levenshtein';
 import {
   type AST,
@@ -10,7 +10,7 @@ import {
 import * as v from 'valibot';
 import { EntropyError } from '../common/errors.js';
 
-/** A whole number within a range, both ends included. */
+/** An integer within a range, both ends included. */
 export const integer = (minimum: number, maximum: number) =>
   v.pipe(
     v.number(`want an integer of ${minimum} to ${maximum}`),
@@ -19,7 +19,7 @@ export const integer = (minimum: number, maximum: number) =>
     v.maxValue(maximum, `want ${minimum} to ${maximum}`),
   );
 
-/** A string of one character or more. */
+/** A string that is not empty. */
 export const text = v.pipe(
   v.string('want a string'),
   v.nonEmpty('want a string that is not empty'),
@@ -31,46 +31,72 @@ export const oneOf = <const T extends readonly string[]>(...names: T) =>
 
 export const flag = v.boolean('want true or false');
 
-/** Where in a file: keys of tables, and indices of arrays. */
+/** A place in a file: keys of tables, and indices of arrays. */
 export type Path = readonly (string | number)[];
 
-/** What is wrong, and what is wanted there. */
+/** A fault in a file. */
 export interface Fault {
   readonly path: Path;
+  /** What is wanted there, or what is wrong. */
   readonly wanted: string;
 }
 
-/** Any schema of a file. */
 type Schema = v.GenericSchema;
+
+/**
+ * Parses and checks the text of a file.
+ * @param schema what the file may contain. Its messages MUST NOT repeat a value, which may be a
+ *   secret
+ * @param source TOML 1.0; times need an offset
+ * @param file its name, for messages
+ * @param check finds a fault that a schema cannot express
+ * @returns the checked content
+ * @throws EntropyError `ERR_CONFIG` with file, line, key and what is wanted there; a file with a
+ *   fault is refused as a whole
+ */
+export function parseTomlFile<S extends Schema>(
+  schema: S,
+  source: string,
+  file: string,
+  check: (value: v.InferOutput<S>) => Fault | undefined = () => undefined,
+): v.InferOutput<S> {
+  const program = parse(source, file);
+  const checked = v.safeParse(schema, getStaticTOMLValue(program), { abortEarly: true });
+  const found = checked.success ? check(checked.output) : faultOf(schema, checked.issues);
+  if (checked.success && found === undefined) return checked.output;
+  const { path, wanted } = found as Fault;
+  const name = path.join('.').replace(/\.(\d+)/g, '[$1]');
+  throw fault(file, lineOf(program, path), `${name}: ${wanted}`);
+}
 
 function nameOf(key: AST.TOMLBare | AST.TOMLQuoted): string {
   return key.type === 'TOMLBare' ? key.name : key.value;
 }
 
-/** The line on which a key, or else the innermost table around it, stands. */
+/** The line of a key, or else of the innermost table around it. */
 function lineOf(program: AST.TOMLProgram, path: Path): number {
   let line = 1;
   let depth = -1;
-  const note = (key: Path, at: number) => {
+  const observe = (key: Path, at: number) => {
     if (key.length > depth && key.every((part, i) => part === path[i])) {
       depth = key.length;
       line = at;
     }
   };
-  const noteAll = (nodes: readonly AST.TOMLKeyValue[], table: Path) => {
-    for (const { key, loc } of nodes) note([...table, ...key.keys.map(nameOf)], loc.start.line);
+  const observeAll = (nodes: readonly AST.TOMLKeyValue[], table: Path) => {
+    for (const { key, loc } of nodes) observe([...table, ...key.keys.map(nameOf)], loc.start.line);
   };
   for (const node of program.body[0].body) {
-    if (node.type === 'TOMLKeyValue') noteAll([node], []);
+    if (node.type === 'TOMLKeyValue') observeAll([node], []);
     else {
-      note(node.resolvedKey, node.loc.start.line);
-      noteAll(node.body, node.resolvedKey);
+      observe(node.resolvedKey, node.loc.start.line);
+      observeAll(node.body, node.resolvedKey);
     }
   }
   return line;
 }
 
-/** The keys that may stand where an unknown one was found. */
+/** The keys that are known at the place of an unknown one. */
 function knownKeys(schema: Schema, path: Path): string[] {
   let node: unknown = schema;
   for (const part of path.slice(0, -1)) {
@@ -87,7 +113,7 @@ interface Node {
   pipe?: readonly unknown[];
 }
 
-/** The object or array schema inside optional() and pipe(). */
+/** The object or array schema within optional() and pipe(). */
 function unwrap(node: unknown): Node {
   const { wrapped, pipe } = node as Node;
   if (wrapped !== undefined) return unwrap(wrapped);
@@ -110,10 +136,10 @@ function parse(source: string, file: string): AST.TOMLProgram {
   traverseNodes(program, {
     enterNode(node) {
       const { line } = node.loc.start;
-      // The parser would write to the prototype of every object of this process.
+      // The parser would write to the prototype of all objects in this process.
       if ((node.type === 'TOMLBare' || node.type === 'TOMLQuoted') && nameOf(node) === '__proto__')
         throw fault(file, line, '__proto__: unknown key');
-      // It would take such a time as UTC, whatever the writer's clock shows.
+      // The parser would read such a time as UTC, whatever its author meant.
       if (node.type === 'TOMLValue' && node.kind.startsWith('local-'))
         throw fault(file, line, 'want a time with its offset: 2027-01-01T00:00:00Z');
     },
@@ -122,7 +148,7 @@ function parse(source: string, file: string): AST.TOMLProgram {
   return program;
 }
 
-/** The first thing that the schema does not take. No value is repeated: it may be a secret. */
+/** The first fault that the schema finds. It repeats no value, which may be a secret. */
 function faultOf(schema: Schema, [issue]: readonly [v.BaseIssue<unknown>, ...unknown[]]): Fault {
   const path = (issue.path ?? []).map(({ key }) => key as string | number);
   let wanted = issue.message;
@@ -132,28 +158,4 @@ function faultOf(schema: Schema, [issue]: readonly [v.BaseIssue<unknown>, ...unk
   else if (issue.type === 'array') wanted = 'want an array';
   if (issue.received === 'undefined') wanted = 'is missing';
   return { path, wanted };
-}
-
-/**
- * Reads the text of a file.
- * @param schema what it may say. Its messages must not repeat a value
- * @param source TOML 1.0; times with their offset only
- * @param file its name, for messages
- * @param check what the schema cannot tell: a fault, or undefined
- * @throws EntropyError `ERR_CONFIG` with file, line, key and what is wanted; nothing of a file with a
- *   fault is used
- */
-export function parseTomlFile<S extends Schema>(
-  schema: S,
-  source: string,
-  file: string,
-  check: (value: v.InferOutput<S>) => Fault | undefined = () => undefined,
-): v.InferOutput<S> {
-  const program = parse(source, file);
-  const checked = v.safeParse(schema, getStaticTOMLValue(program), { abortEarly: true });
-  const found = checked.success ? check(checked.output) : faultOf(schema, checked.issues);
-  if (checked.success && found === undefined) return checked.output;
-  const { path, wanted } = found as Fault;
-  const name = path.join('.').replace(/\.(\d+)/g, '[$1]');
-  throw fault(file, lineOf(program, path), `${name}: ${wanted}`);
 }

@@ -1,88 +1,110 @@
-/** What commands write into, whatever it is. */
-
+/**
+ * Where commands write what may be long: standard output, a device or FIFO, or a file that appears
+ * complete or not at all.
+ */
 import { randomUUID } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  open as openForCallback,
-  openSync,
-  type Stats,
-  unlinkSync,
-} from 'node:fs';
+import { closeSync, constants, openSync, type Stats, unlinkSync } from 'node:fs';
 import { type FileHandle, open, realpath, rename, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { CommandError, isSystemError } from '../common/program.js';
 
-/** Takes bytes, one write after another. */
+/** Writes in order. @returns when `data` may be reused */
+export type Write = (data: string | Uint8Array) => Promise<void>;
+
 export interface Output {
-  /** @returns when `data` may be used again */
-  write(data: string | Uint8Array): Promise<void>;
-  /** That was all: makes it last. */
+  write: Write;
+  /** Makes what was written permanent. */
   finish(): Promise<void>;
-  /** Ends it where it is not finished. A file is then as it was, at once, also while the process ends. */
+  /**
+   * Ends an output that is not finished: synchronously, so that it also works while the process
+   * exits. A file is then as it was before.
+   */
   discard(): void;
 }
 
-// Where commands put what may be long: standard output, a device, or a file as a whole.
-
 export interface OutputOptions {
-  /** Of a new file, whatever the umask. */
+  /** Permissions of a new file, whatever the umask. */
   mode: number;
-  /** Whether an old file's mode and owner are taken over. */
+  /** Whether an existing file keeps its mode and owner. */
   keepsMode: boolean;
 }
 
-const ownersAlone: OutputOptions = { mode: 0o600, keepsMode: true };
+const ownerOnly: OutputOptions = { mode: 0o600, keepsMode: true };
 
-/** These are descriptors of this process, and no files to replace. */
+/**
+ * Opens an output, lets `use` write, and finishes the output; discards it if anything fails.
+ * @param path and `options` as for `openOutput`
+ * @throws CommandError if the output fails, and whatever `use` throws
+ */
+export async function withOutput(
+  path: string | undefined,
+  use: (write: Write) => Promise<void>,
+  options?: OutputOptions,
+): Promise<void> {
+  try {
+    const output = await openOutput(path, options);
+    try {
+      await use((data) => output.write(data));
+      await output.finish();
+    } finally {
+      output.discard();
+    }
+  } catch (error) {
+    throw outputFailure(error, path);
+  }
+}
+
+/** Paths that name descriptors of a process: they cannot be replaced. */
 const descriptors = /^\/(?:dev\/(?:stdout|stderr|fd\/\d+)|proc\/(?:self|\d+)\/fd\/\d+)$/;
 
 /**
  * Opens an output.
- * @param path a file, which is replaced when all is written; a device, a FIFO or a descriptor below
- *   /dev, which is written straight; undefined for standard output
+ * @param path a file, which is replaced on `finish`; a device, a FIFO or a descriptor in /dev, which
+ *   is written directly; undefined for standard output
  * @throws system errors
  */
 export async function openOutput(
   path: string | undefined,
-  { mode, keepsMode }: OutputOptions = ownersAlone,
+  { mode, keepsMode }: OutputOptions = ownerOnly,
 ): Promise<Output> {
-  if (path === undefined || path === '/dev/stdout') return new StreamOutput(process.stdout);
-  const there = await statOf(path);
-  if (there?.isFIFO()) return new StreamOutput(await openFifo(path));
-  // A folder fails here, and the message says so.
-  if (descriptors.test(path) || (there !== undefined && !there.isFile())) {
+  if (path === undefined || path === '/dev/stdout') return standardOutput();
+  const existing = await statIfExists(path);
+  if (existing?.isFIFO()) return new StreamOutput(await openFifo(path));
+  // Opening a directory fails here with EISDIR.
+  if (descriptors.test(path) || (existing !== undefined && !existing.isFile())) {
     const file = await open(path, constants.O_WRONLY | constants.O_TRUNC);
     return new StreamOutput(file.createWriteStream());
   }
-  return createAtomicFile(path, { mode, replaces: keepsMode ? there : undefined });
+  return createAtomicFile(path, { mode, replaces: keepsMode ? existing : undefined });
 }
 
-function statOf(path: string): Promise<Stats | undefined> {
+function statIfExists(path: string): Promise<Stats | undefined> {
   return stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
 }
 
-// Output that goes out as it comes: standard output, pipes, terminals, devices.
+let stdout: StreamOutput | undefined;
 
-/** How often a FIFO is looked at that nobody reads yet. */
-const pollMs = 50;
+/** The output of this process. */
+export function standardOutput(): Output {
+  stdout ??= new StreamOutput(process.stdout);
+  return stdout;
+}
 
-/** Over a stream, which ends with it unless it is the process's own. */
+/** Writes to a stream directly, and ends the stream with the output unless it is standard output. */
 export class StreamOutput implements Output {
   readonly #stream: Writable;
 
   constructor(stream: Writable) {
     this.#stream = stream;
-    // Failures come through the writes' callbacks; without a listener the event would be thrown.
-    stream.on('error', ignore);
+    // Failures reach the callback of `write`; without a listener the event would be thrown too.
+    stream.on('error', () => {});
   }
 
   write(data: string | Uint8Array): Promise<void> {
@@ -92,83 +114,82 @@ export class StreamOutput implements Output {
   }
 
   async finish(): Promise<void> {
-    if (!this.#isStandard()) await finished(this.#stream.end());
+    if (this.#stream !== process.stdout) await finished(this.#stream.end());
   }
 
   discard(): void {
-    if (!this.#isStandard()) this.#stream.destroy();
-  }
-
-  #isStandard(): boolean {
-    return this.#stream === process.stdout;
+    if (this.#stream !== process.stdout) this.#stream.destroy();
   }
 }
 
-function ignore(): void {}
+/** Between two attempts to open a FIFO that has no reader, milliseconds. */
+const pollMs = 50;
 
 /**
- * Opens a FIFO when somebody reads it. Nothing waits in the kernel: a thread that does could not be
- * ended by a signal's handler.
+ * Opens a FIFO as soon as it has a reader. A blocking open(2) would wait on a thread that no signal
+ * handler can interrupt; O_NONBLOCK returns at once, so this polls.
+ * @param pause waits between two attempts
+ * @throws system errors
  */
-export async function openFifo(path: string): Promise<Socket> {
+export async function openFifo(
+  path: string,
+  pause: () => Promise<void> = () => setTimeout(pollMs),
+): Promise<Socket> {
   for (;;) {
-    const descriptor = await promisify(openForCallback)(
-      path,
-      constants.O_WRONLY | constants.O_NONBLOCK,
-    ).catch((error: NodeJS.ErrnoException) => {
-      // fifo(7): there is no reader.
-      if (error.code === 'ENXIO') return undefined;
-      throw error;
-    });
-    if (descriptor !== undefined)
-      return new Socket({ fd: descriptor, readable: false, writable: true });
-    await setTimeout(pollMs);
+    try {
+      const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+      // A Socket, because a file stream would fail with EAGAIN when the FIFO is full.
+      return new Socket({ fd, readable: false, writable: true });
+    } catch (error) {
+      // fifo(7): ENXIO says that there is no reader.
+      if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error;
+    }
+    await pause();
   }
 }
-
-// A file that comes into being whole: written beside its place, synchronised, and renamed (rename(2)).
 
 const permissionBits = 0o777;
 
-/** Of the file that was made here, and of nothing that has taken its place. */
+/** Opens the file that was created here, never a symbolic link that took its place. */
 const writeFlags = constants.O_WRONLY | constants.O_NOFOLLOW;
 
 export interface AtomicFileOptions {
-  /** Whatever the umask. */
+  /** Permissions, whatever the umask. */
   mode: number;
-  /** The file there, if the new one is to take over its mode and, where that is allowed, its owner. */
+  /** An existing file whose mode and, if permitted, owner the new file takes over. */
   replaces?: Stats | undefined;
 }
 
 /**
- * Begins a file. Until `finish` nothing of it is at `path`; without it, also where a signal ends the
- * process by its 'exit' event, nothing is left. SIGKILL leaves `.entropyctl-*.tmp` in the folder.
+ * Begins a file that is written under a temporary name in the same directory, synced, and renamed
+ * (rename(2)). Until `finish`, `path` is unchanged. Without `finish` nothing is left, even if a signal
+ * handler exits the process; only SIGKILL leaves `.entropyctl-*.tmp`.
  * @throws system errors
  */
 export async function createAtomicFile(path: string, options: AtomicFileOptions): Promise<Output> {
   const { mode, replaces } = options;
-  // A link stays, and what it points to is replaced.
+  // A symbolic link stays; its target is replaced.
   const target = await realpath(path).catch(() => path);
   const temporary = join(dirname(target), `.entropyctl-${randomUUID()}.tmp`);
   let opened: FileHandle | undefined;
-  let unfinished = true;
+  let isPending = true;
   const discard = () => {
     process.off('exit', discard);
-    if (!unfinished) return;
-    unfinished = false;
+    if (!isPending) return;
+    isPending = false;
     try {
       unlinkSync(temporary);
     } catch {
-      // Somebody else has.
+      // Already removed by someone else.
     }
     void opened?.close().catch(() => {});
   };
-  // At once: no signal's handler runs between the file and what removes it.
+  // Synchronous: no signal handler can run between creating the file and registering its removal.
   closeSync(openSync(temporary, 'wx', mode));
   process.once('exit', discard);
   try {
     opened = await open(temporary, writeFlags);
-    // Only root may give files away; for others it is their own as a rule.
+    // Only root may change the owner; for others the existing file is usually their own.
     if (replaces !== undefined) await opened.chown(replaces.uid, replaces.gid).catch(() => {});
     await opened.chmod((replaces?.mode ?? mode) & permissionBits);
   } catch (error) {
@@ -185,73 +206,45 @@ export async function createAtomicFile(path: string, options: AtomicFileOptions)
     async finish() {
       await file.sync();
       await rename(temporary, target);
-      unfinished = false;
+      isPending = false;
       process.off('exit', discard);
       await file.close();
-      await synchroniseFolder(dirname(target));
+      await syncDirectory(dirname(target));
     },
     discard,
   };
 }
 
-/** So that the new name survives a power failure; not every file system has it. */
-async function synchroniseFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r').catch(() => undefined);
-  await folder?.sync().catch(() => {});
-  await folder?.close();
+/** Makes a rename survive a power failure; not every file system supports it. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r').catch(() => undefined);
+  await directory?.sync().catch(() => {});
+  await directory?.close();
 }
 
-// What a command writes: an output that is finished when all went well, and else leaves nothing.
+const noSpace = 'no space left: free some or choose another path';
+const noPermission = 'permission denied: run as the owner or choose another path';
 
-/** @returns when the data may be used again */
-export type Write = (data: string | Uint8Array) => Promise<void>;
-
-/**
- * Opens an output, lets `use` write, and finishes it.
- * @param path and `options` as of `openOutput`
- * @throws CommandError where it cannot be written, and whatever `use` throws
- */
-export async function writing(
-  path: string | undefined,
-  use: (write: Write) => Promise<void>,
-  options?: OutputOptions,
-): Promise<void> {
-  try {
-    const output = await openOutput(path, options);
-    try {
-      await use((data) => output.write(data));
-      await output.finish();
-    } finally {
-      output.discard();
-    }
-  } catch (error) {
-    throw writingFailed(error, path);
-  }
-}
-
-const noRoom = 'there is no space left: make some, or take another place';
-const noPermission = 'no permission: run it as its owner, or take another place';
-
-/** By the system's code. */
-const writingAdvice: Record<string, string> = {
-  ENOENT: 'its folder is not there: make it, or take another',
-  ENOTDIR: 'a part of its path is no folder',
-  EISDIR: 'it is a folder: name a file in it',
+/** What to do, by the code of the system error. */
+const advice: Record<string, string> = {
+  ENOENT: 'directory does not exist: create it or choose another path',
+  ENOTDIR: 'part of the path is not a directory',
+  EISDIR: 'it is a directory: name a file in it',
   EACCES: noPermission,
   EPERM: noPermission,
-  EROFS: 'the file system is read-only: take another place',
-  ENOSPC: noRoom,
-  EDQUOT: noRoom,
+  EROFS: 'read-only file system: choose another path',
+  ENOSPC: noSpace,
+  EDQUOT: noSpace,
 };
 
 /**
- * A failure to write, with the path and advice; any other error as it is.
+ * A system error as a failure to write, with path and advice; any other error unchanged.
  * @param path undefined for standard output
  */
-export function writingFailed(error: unknown, path: string | undefined): unknown {
+export function outputFailure(error: unknown, path: string | undefined): unknown {
   if (!isSystemError(error)) return error;
   const code = error.code ?? 'ERR_INTERNAL';
-  const what = writingAdvice[code] ?? error.message;
+  const what = advice[code] ?? error.message;
   return new CommandError(code, `cannot write ${path ?? 'standard output'} (${code}): ${what}`, {
     cause: error,
   });

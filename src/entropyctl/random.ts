@@ -1,11 +1,11 @@
-/** `entropyctl random`: random bytes on standard output or into a file, in any of the formats. */
+/** `entropyctl random`: streams random bytes to standard output or a file, in one of six formats. */
 import { isatty } from 'node:tty';
 import type { Client, RandomOptions } from '../client/client.js';
 import { encodeUuid, uuidSize } from '../client/random-values.js';
 import { UsageError } from '../common/program.js';
 import { maxRandomSize } from '../rpc/protocol.js';
-import { type Write, writing } from './output.js';
-import { asking, printJson, type SessionOptions } from './session.js';
+import { type Write, withOutput } from './output.js';
+import { printJson, type SessionOptions, withClient } from './session.js';
 
 export interface RandomCommandOptions extends SessionOptions {
   format?: FormatName;
@@ -14,32 +14,32 @@ export interface RandomCommandOptions extends SessionOptions {
   output?: string;
 }
 
-const standardOutput = 1;
+const standardOutputFd = 1;
 
-/** Of gen-random: all its lengths. */
+/** The dialect of gen-random that has all lengths. */
 const clientOptions = { dialect: 'hwc' } as const;
 
-/** Prints `size` bytes; holds no more of them in memory than are under way. */
+/** Prints `size` random bytes. Memory holds only the chunks in flight. */
 export async function random(size: number, options: RandomCommandOptions): Promise<void> {
   const { output, json = false, predictionResistance = false } = options;
-  const inJson = json && output === undefined;
-  const text = inJson || (output === undefined && isatty(standardOutput));
-  const name = options.format ?? (text ? 'hex' : 'raw');
+  const isJsonData = json && output === undefined;
+  const isText = isJsonData || (output === undefined && isatty(standardOutputFd));
+  const name = options.format ?? (isText ? 'hex' : 'raw');
   const format: OutputFormat = formats[name];
   format.check(size);
   const request = { predictionResistance };
-  if (inJson) {
+  if (isJsonData) {
     checkJson(name, size);
-    const data = await asking(
+    const data = await withClient(
       options,
-      (client) => dataOf(client, format, size, request),
+      (client) => jsonData(client, format, size, request),
       clientOptions,
     );
     await printJson({ format: name, size, data });
     return;
   }
-  await writing(output, (write) =>
-    asking(
+  await withOutput(output, (write) =>
+    withClient(
       options,
       async (client) => {
         if (format.answer === undefined) await writeChunks(write, client, format, size, request);
@@ -54,12 +54,12 @@ export async function random(size: number, options: RandomCommandOptions): Promi
 
 function checkJson(name: FormatName, size: number): void {
   if (name === 'raw')
-    throw new UsageError('--json: raw bytes are no text; take another --format, or --output FILE');
+    throw new UsageError('--json: raw bytes are not text; use another --format or --output FILE');
   if (size > maxRandomSize)
     throw new UsageError(`--json: N is at most 1M without --output FILE: ${size}`);
 }
 
-async function dataOf(
+async function jsonData(
   client: Client,
   format: OutputFormat,
   size: number,
@@ -89,25 +89,23 @@ async function writeChunks(
   }
 }
 
-// The formats that `entropyctl random` prints: what sizes each takes, and how bytes become text.
-
 export interface OutputFormat {
-  /** @throws UsageError where the format has no form for this size */
+  /** @throws UsageError if the format does not take this size */
   check(size: number): void;
-  /** One chunk, a multiple of 48 bytes unless it is the last; pieces are printed end to end. */
+  /** Encodes one chunk: a multiple of 48 bytes, unless it is the last. Chunks are printed end to end. */
   encode(bytes: Uint8Array): string | Uint8Array;
-  /** Printed at the end. */
+  /** Printed after the last chunk. */
   end: string;
-  /** Instead of chunks: the answer of a KMS API, as that API would give it. */
+  /** Replaces chunks: the response of a KMS API. */
   answer?(client: Client, size: number, options: RandomOptions): Promise<string>;
-  /** The text as a value for JSON, where it is no plain string. */
+  /** The text as a JSON value, if it is not a string. */
   json?(text: string): unknown;
 }
 
-// Both APIs: 1024 bytes at most (gen-random: 8192 bits).
+/** Most bytes of a response, in both APIs (gen-random: 8192 bits). */
 const maxAnswerSize = 1024;
 
-function toBuffer(bytes: Uint8Array): Buffer {
+function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
@@ -125,15 +123,15 @@ function checkAnswerSize(size: number): void {
 
 const anySize = () => {};
 
-/** By the name that `--format` takes. */
+/** The formats by the name that `--format` takes. */
 export const formats = {
   raw: { check: anySize, encode: (bytes) => bytes, end: '' },
-  hex: { check: anySize, encode: (bytes) => toBuffer(bytes).toString('hex'), end: '\n' },
-  base64: { check: anySize, encode: (bytes) => toBuffer(bytes).toString('base64'), end: '\n' },
+  hex: { check: anySize, encode: (bytes) => asBuffer(bytes).toString('hex'), end: '\n' },
+  base64: { check: anySize, encode: (bytes) => asBuffer(bytes).toString('base64'), end: '\n' },
   uuid: {
     check(size) {
       if (size % uuidSize !== 0)
-        throw new UsageError(`N: uuid takes a multiple of 16 bytes: ${size}`);
+        throw new UsageError(`N: uuid takes a multiple of ${uuidSize} bytes: ${size}`);
     },
     encode: encodeUuids,
     end: '',
@@ -146,7 +144,7 @@ export const formats = {
     json: (text) => JSON.parse(text),
     async answer(client, size, options) {
       const { Plaintext } = await client.generateRandom({ NumberOfBytes: size }, options);
-      return JSON.stringify({ Plaintext: toBuffer(Plaintext).toString('base64') });
+      return JSON.stringify({ Plaintext: asBuffer(Plaintext).toString('base64') });
     },
   },
   'gen-random': {
@@ -162,17 +160,16 @@ export const formats = {
 
 export type FormatName = keyof typeof formats;
 
-// Random bytes of any number, chunk after chunk, in a few buffers that are used again.
-
-/** Asked for at a time: a multiple of 3 for base64, of 16 for UUIDs. */
+/** Bytes of a request: a multiple of 3, for base64, and of 16, for UUIDs. */
 export const chunkSize = 768 * 1024;
 
-/** Requests under way while one chunk is written out. */
+/** Requests in flight while a chunk is written. */
 const requestsAhead = 3;
 
 /**
- * Requests `size` bytes, some chunks ahead of the one that is used.
- * @returns chunks, each of which may be used until the next is asked for; all are wiped in the end
+ * Requests `size` bytes, up to three chunks ahead of the one in use.
+ * @returns chunks, each valid until the next is taken; all of them share a few buffers, which are wiped
+ *   at the end
  */
 export async function* requestChunks(
   client: Client,
@@ -181,55 +178,53 @@ export async function* requestChunks(
 ): AsyncGenerator<Uint8Array> {
   const buffers: Uint8Array[] = [];
   const free: Uint8Array[] = [];
-  const underWay: { buffer: Uint8Array; filled: Promise<Uint8Array> }[] = [];
+  const inFlight: { buffer: Uint8Array; filled: Promise<Uint8Array> }[] = [];
   const takeBuffer = () => {
     const buffer = free.pop() ?? new Uint8Array(Math.min(size, chunkSize));
     if (!buffers.includes(buffer)) buffers.push(buffer);
     return buffer;
   };
   try {
-    for (let left = size; left > 0 || underWay.length > 0; ) {
-      while (left > 0 && underWay.length < requestsAhead) {
+    for (let left = size; left > 0 || inFlight.length > 0; ) {
+      while (left > 0 && inFlight.length < requestsAhead) {
         const buffer = takeBuffer();
         const filled = client.randomFill(buffer.subarray(0, Math.min(left, chunkSize)), options);
-        // The loop sees a failure in its turn.
+        // Not unhandled: the loop awaits it later.
         filled.catch(() => {});
-        underWay.push({ buffer, filled });
+        inFlight.push({ buffer, filled });
         left -= Math.min(left, chunkSize);
       }
-      const { buffer, filled } = underWay.shift() as (typeof underWay)[number];
+      const { buffer, filled } = inFlight.shift() as (typeof inFlight)[number];
       yield await filled;
       free.push(buffer);
     }
   } finally {
-    // What fails from now on is zero already.
+    // A request that fails after this leaves zeros.
     for (const buffer of buffers) buffer.fill(0);
   }
 }
 
-// The progress bar of long work, where somebody looks at a terminal.
-
-/** Made by `showProgress`. */
+/** A progress bar. */
 export interface Progress {
-  /** So many bytes more are done. */
+  /** Adds `size` bytes to what is done. */
   advance(size: number): void;
-  /** Gives the terminal back. */
+  /** Restores the terminal. */
   stop(): void;
 }
 
 const mebibyte = 1024 * 1024;
 
-/** Below this it would only flicker. */
-const shownFrom = 64 * mebibyte;
+/** A bar for less work would only flicker. */
+const minProgressSize = 64 * mebibyte;
 
-const none: Progress = { advance() {}, stop() {} };
+const noProgress: Progress = { advance() {}, stop() {} };
 
 /**
- * Shows a bar on standard error if it is a terminal and the work is long.
+ * Shows a bar on standard error if that is a terminal and the work is long.
  * @param size bytes in all
  */
-export async function showProgress(size: number): Promise<Progress> {
-  if (size < shownFrom || !process.stderr.isTTY) return none;
+async function showProgress(size: number): Promise<Progress> {
+  if (size < minProgressSize || !process.stderr.isTTY) return noProgress;
   const { SingleBar } = await import('cli-progress');
   const bar = new SingleBar({
     format: '{bar} {percentage} % | {value} of {total} MiB | {eta_formatted}',
@@ -240,7 +235,7 @@ export async function showProgress(size: number): Promise<Progress> {
     process.off('exit', stop);
     bar.stop();
   };
-  // A signal may end it; the bar has turned the terminal's line wrap off.
+  // The bar turns off the terminal's line wrap; a signal must not leave it off.
   process.once('exit', stop);
   return {
     advance(more) {

@@ -1,26 +1,30 @@
-/** What happened each second between two statuses of one daemon. */
-
+/** Rates between two statuses of one daemon, and quantiles of the reads in between. */
 import { type Bound, quantile } from '../common/histogram.js';
-import type { DaemonStatus, ServingTimes } from '../rpc/protocol.js';
+import type { ServingTimes } from '../rpc/protocol.js';
+import { type ReportedStatus, tailShare } from './reported-status.js';
 
-/** A status and when it came. */
-export interface Sample {
-  /** Milliseconds of a clock that never goes back. */
+/** A status and when it arrived. */
+export interface Reading {
+  /** Milliseconds of a monotonic clock. */
   at: number;
-  status: Partial<DaemonStatus>;
+  status: ReportedStatus;
 }
 
 export interface Rates {
   requestsPerSecond: number;
   bytesPerSecond: number;
+  /** Reads of sockets; one read carries one request or many. */
   readsPerSecond: number;
-  /** Of the reads in between; undefined where there were none. */
+  /** Serving time of the reads in between; undefined if there were none. */
   p50: Bound | undefined;
   p99: Bound | undefined;
 }
 
-/** @returns undefined where they are not of one process, one after the other */
-export function ratesBetween(before: Sample | undefined, after: Sample): Rates | undefined {
+/**
+ * The rates between two readings.
+ * @returns undefined if there is no earlier reading, the readings are of two processes, or no time passed
+ */
+export function ratesBetween(before: Reading | undefined, after: Reading): Rates | undefined {
   if (before === undefined || before.status.pid !== after.status.pid) return undefined;
   const seconds = (after.at - before.at) / 1000;
   const [old, now] = [before.status, after.status];
@@ -30,6 +34,7 @@ export function ratesBetween(before: Sample | undefined, after: Sample): Rates |
     increase(old.randomBytes, now.randomBytes),
     increase(old.serving?.count, now.serving?.count),
   ].map((value) => value / seconds);
+  // A counter that fell belongs to a new process that got the same id.
   if (!(seconds > 0) || !each.every((value) => value >= 0)) return undefined;
   const [requestsPerSecond, bytesPerSecond, readsPerSecond] = each as [number, number, number];
   return {
@@ -37,11 +42,11 @@ export function ratesBetween(before: Sample | undefined, after: Sample): Rates |
     bytesPerSecond,
     readsPerSecond,
     p50: quantile(times, 0.5),
-    p99: quantile(times, 0.99),
+    p99: quantile(times, tailShare),
   };
 }
 
-/** NaN where one is no number. */
+/** NaN if either value is not a number. */
 function increase(before: unknown, after: unknown): number {
   return typeof before === 'number' && typeof after === 'number' ? after - before : Number.NaN;
 }

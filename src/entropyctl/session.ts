@@ -1,25 +1,24 @@
-/** One command's talk with the daemon, after which the connection is closed. */
-
+/** One command's conversation with the daemon: connecting, printing the result, explaining a failure. */
 import { statSync } from 'node:fs';
 import { type Client, type ClientOptions, connect } from '../client/client.js';
 import { EntropyError, type ErrorCode, ServiceError } from '../common/errors.js';
 import { CommandError } from '../common/program.js';
 import { clientSocket } from '../common/unix-socket.js';
-import { writingFailed } from './output.js';
+import { outputFailure, standardOutput } from './output.js';
 
-/** What all commands take. */
+/** Options of every command. */
 export interface SessionOptions {
   /** The daemon's socket; default: where every client looks. */
   socket?: string;
-  /** Answer and failure as one JSON object each. */
+  /** Print the result, or the failure, as one JSON object. */
   json?: boolean;
 }
 
 /**
- * Lets `use` ask the daemon.
- * @throws CommandError where the daemon fails to answer
+ * Connects, lets `use` call the daemon, and closes the connection.
+ * @throws CommandError if the daemon does not answer or refuses, and whatever else `use` throws
  */
-export async function asking<T>(
+export async function withClient<T>(
   { socket }: SessionOptions,
   use: (client: Client) => Promise<T>,
   options: ClientOptions = {},
@@ -29,76 +28,71 @@ export async function asking<T>(
   try {
     return await use(client);
   } catch (error) {
-    throw askingFailed(error, socketPath);
+    throw requestFailure(error, socketPath);
   } finally {
     await client.close();
   }
 }
 
-// What commands print: text in one piece, or one JSON object in one line.
-
 /**
- * Prints to standard output, with a line's end.
- * @throws CommandError where it cannot be written, which console.log does not tell
+ * Prints text and a newline to standard output.
+ * @throws CommandError if that fails, which console.log would not report
  */
 export async function print(text: string): Promise<void> {
   try {
-    await new Promise<void>((resolve, reject) => {
-      // The event comes beside the callback, and would be thrown.
-      process.stdout.once('error', reject);
-      process.stdout.write(`${text}\n`, (error) => {
-        if (error) return reject(error);
-        process.stdout.off('error', reject);
-        resolve();
-      });
-    });
+    await standardOutput().write(`${text}\n`);
   } catch (error) {
-    throw writingFailed(error, undefined);
+    throw outputFailure(error, undefined);
   }
 }
 
-/** Prints a value as JSON, which escapes all control characters. */
+/** Prints a value as JSON on one line; JSON escapes all control characters. */
 export function printJson(value: object): Promise<void> {
   return print(JSON.stringify(value));
 }
 
 const seeLog = "see the daemon's log (journalctl -u entropyd)";
-const wrongPeer = "is that entropyd's socket? name the right one with --socket";
+const wrongPeer = "is this entropyd's socket? pass the right one with --socket";
 
-/** What helps; `ERR_CONNECT` says it itself. */
+/** What to do, by code. The message of `ERR_CONNECT` says it already. */
 const advice: Partial<Record<ErrorCode, string>> = {
-  ERR_TIMEOUT: `it is overloaded or hangs: ${seeLog}`,
+  ERR_TIMEOUT: `the daemon is overloaded or hangs: ${seeLog}`,
   ERR_CLOSED: seeLog,
   ERR_MESSAGE: wrongPeer,
   ERR_TOO_LARGE: wrongPeer,
-  ERR_METHOD: 'the daemon is of another version: restart it',
+  ERR_METHOD: 'the daemon runs another version: restart it',
   ERR_FORBIDDEN: "run it as root, as the daemon's user or as a member of its admin_group",
   ERR_BUSY: 'try again later',
   ERR_RATE: 'wait, or raise bytes_per_second_per_user',
   ERR_NOT_SEEDED: 'wait; entropyctl status shows the sources',
-  ERR_HEALTH: 'entropyctl status shows why; entropyctl reseed is the way back',
+  ERR_HEALTH: 'entropyctl status shows why; entropyctl reseed retests the sources',
   ERR_ENTROPY: 'entropyctl status shows the sources',
   ERR_INTERNAL: seeLog,
 };
 
 /**
- * A failure of a request to the daemon, with its path and advice; any other error as it is.
- * @param path the socket's
+ * An error of the client library as a failure with the socket's path and advice; any other error
+ * unchanged.
+ * @param path of the socket
  */
-export function askingFailed(error: unknown, path: string): unknown {
-  // An API's error tells its clients less than its cause tells who runs this program.
-  const told = error instanceof ServiceError && error.cause !== undefined ? error.cause : error;
-  if (!(told instanceof EntropyError)) return told;
-  const { code, message } = told;
-  if (code === 'ERR_CONNECT' && isNoSocket(path))
-    return new CommandError(code, `${path} is no socket: name the daemon's with --socket`);
+export function requestFailure(error: unknown, path: string): unknown {
+  // The cause of an API's error says more than the API tells its clients.
+  const reported = error instanceof ServiceError && error.cause !== undefined ? error.cause : error;
+  if (!(reported instanceof EntropyError)) return reported;
+  const { code, message } = reported;
+  if (code === 'ERR_CONNECT' && isOtherFile(path))
+    return new CommandError(
+      code,
+      `${path} is not a socket; pass the daemon's socket with --socket`,
+      { cause: error },
+    );
   const where = message.includes(path) ? '' : ` (socket ${path})`;
   const what = advice[code] === undefined ? '' : `; ${advice[code]}`;
   return new CommandError(code, `${message}${where}${what}`, { cause: error });
 }
 
-/** connect(2) says ECONNREFUSED of any other file. */
-function isNoSocket(path: string): boolean {
-  const there = statSync(path, { throwIfNoEntry: false });
-  return there !== undefined && !there.isSocket();
+/** Whether `path` exists and is not a socket; connect(2) then fails with ECONNREFUSED. */
+function isOtherFile(path: string): boolean {
+  const existing = statSync(path, { throwIfNoEntry: false });
+  return existing !== undefined && !existing.isSocket();
 }

@@ -1,10 +1,15 @@
-/** The daemon's status as a table of 80 columns for people; the whole figures are in JSON. */
-
+/** The daemon's status as a table of 80 columns. It shortens figures; `--json` has them in full. */
 import { type Bound, quantile } from '../common/histogram.js';
 import type { SourceReport } from '../common/package.js';
 import { printable, type Style } from '../common/terminal.js';
-import type { DaemonStatus } from '../rpc/protocol.js';
 import type { Rates } from './rates.js';
+import {
+  entriesOf,
+  objectsIn,
+  type ReportedStatus,
+  sourcesOf,
+  tailShare,
+} from './reported-status.js';
 import {
   bytes,
   cell,
@@ -16,17 +21,14 @@ import {
   wrap,
 } from './terminal-ui.js';
 
-/** Where the second column begins. */
+/** Columns of the section titles. */
 const indent = 14;
 const room = defaultColumns - indent;
 
-/** Lines of a reason. */
+/** A longer reason is cut. */
 const maxReasonLines = 3;
 
-/** What answers may be another version, or no daemon of ours: nothing is taken for granted. */
-type Anything = Partial<DaemonStatus>;
-
-/** By state of the generator and of its sources. */
+/** By state of the generator or of a source. */
 const styles: Record<string, Style> = {
   operational: 'green',
   passing: 'green',
@@ -40,7 +42,7 @@ const styles: Record<string, Style> = {
   absent: 'dim',
 };
 
-/** Columns of the table of sources behind their names: title, width, alignment. */
+/** Columns of the sources after their names: title, width, alignment. */
 const sourceColumns = [
   ['state', 9, 'left'],
   ['credit', 7, 'right'],
@@ -50,27 +52,36 @@ const sourceColumns = [
   ['alarms', 10, 'right'],
 ] as const;
 
+/** Columns of the names and values of limits. */
+const limitName = 41;
+const limitValue = 9;
+
+/** Columns of the codes and counts of refusals. */
+const refusalCode = 22;
+const refusalCount = 8;
+
 /**
- * The picture of a status.
- * @param rates since the last one, where it is watched
+ * The table, section by section.
+ * @param rates since the last status, when watching
  */
-export function picture(status: Anything, rates?: Rates): Line[] {
+export function renderStatus(status: ReportedStatus, rates?: Rates): Line[] {
   return [
     headline(status),
     ...stateLines(status),
-    ...(rates === undefined ? [] : section('Now', nowLines(rates))),
+    ...(rates === undefined ? [] : section('Now', rateLines(rates))),
     [],
     ...sourceLines(status),
     [],
     ...section('Requests', requestLines(status)),
+    ...section('Clients', clientLines(status)),
     ...section('Refused', refusalLines(status)),
     ...section('Changes', changeLines(status)),
     ...section('Limits', limitLines(status)),
   ];
 }
 
-/** Of what the daemon says: one printable line. */
-function shown(value: unknown): string {
+/** A reported value as one printable line. */
+function textOf(value: unknown): string {
   return value === undefined || value === null ? '?' : printable(value);
 }
 
@@ -78,7 +89,7 @@ function styleOf(state: unknown): Style | undefined {
   return typeof state === 'string' && Object.hasOwn(styles, state) ? styles[state] : undefined;
 }
 
-/** Lines under a title that stands before the first of them. */
+/** Lines indented below a title, which stands on the first of them. */
 function section(title: string, lines: readonly Line[]): Line[] {
   return lines.map((line, index) => [
     { text: cell(index === 0 ? title : '', indent), style: 'bold' },
@@ -87,63 +98,42 @@ function section(title: string, lines: readonly Line[]): Line[] {
 }
 
 function paragraph(value: unknown, style?: Style): Line[] {
-  return wrap(shown(value), room, maxReasonLines).map((text) => [{ text, style }]);
+  return wrap(textOf(value), room, maxReasonLines).map((text) => [{ text, style }]);
 }
 
-function entries(value: unknown): [string, unknown][] {
-  return typeof value === 'object' && value !== null ? Object.entries(value) : [];
+const none: readonly Line[] = [[{ text: 'none' }]];
+
+function headline({ version, pid, uptimeSeconds, node, openssl }: ReportedStatus): Line {
+  const process = `   pid ${textOf(pid)}   up ${duration(uptimeSeconds)}`;
+  const runtime = `   Node ${textOf(node)}   OpenSSL ${textOf(openssl)}`;
+  return [{ text: `entropyd ${textOf(version)}`, style: 'bold' }, { text: `${process}${runtime}` }];
 }
 
-/** The maps of an array. */
-function list(value: unknown): object[] {
-  const all: unknown[] = Array.isArray(value) ? value : [];
-  return all.filter((each) => typeof each === 'object' && each !== null) as object[];
-}
-
-function headline({ version, pid, uptimeSeconds, node, openssl }: Anything): Line {
-  return [
-    { text: `entropyd ${shown(version)}`, style: 'bold' },
-    {
-      text: `   pid ${shown(pid)}   up ${duration(uptimeSeconds)}   Node ${shown(node)}   OpenSSL ${shown(openssl)}`,
-    },
-  ];
-}
-
-function stateLines(status: Anything): Line[] {
+function stateLines(status: ReportedStatus): Line[] {
   const { state, reason, reseeds, secondsSinceReseed, requestsSinceReseed, memoryLocked } = status;
   const style = styleOf(state);
+  const age = `${duration(secondsSinceReseed)} and ${count(requestsSinceReseed)} generates ago`;
   return [
     ...section('State', [
-      [{ text: shown(state), style }],
+      [{ text: textOf(state), style }],
       ...(reason ? paragraph(reason, style === 'green' ? undefined : style) : []),
     ]),
-    ...section('Seeds', [
-      [
-        {
-          text: `${count(reseeds)}, the last ${duration(secondsSinceReseed)} and ${count(requestsSinceReseed)} generates ago`,
-        },
-      ],
-    ]),
+    ...section('Seeds', [[{ text: `${count(reseeds)}, the last ${age}` }]]),
     ...section('Memory', [
       [memoryLocked ? { text: 'locked' } : { text: 'not locked', style: 'yellow' }],
     ]),
   ];
 }
 
-function nowLines(rates: Rates): Line[] {
+function rateLines(rates: Rates): Line[] {
   const { requestsPerSecond, bytesPerSecond, readsPerSecond, p50, p99 } = rates;
-  const perSec = (text: string) => `${text}/s`;
+  const flow = [
+    `requests ${perSecond(requestsPerSecond)}`,
+    `bytes ${bytes(bytesPerSecond)}/s`,
+    `reads ${perSecond(readsPerSecond)}`,
+  ].join('   ');
   return [
-    [
-      {
-        text: [
-          `requests ${perSecond(requestsPerSecond)}`,
-          `bytes ${perSec(bytes(bytesPerSecond))}`,
-          `reads ${perSecond(readsPerSecond)}`,
-        ].join('   '),
-        style: 'cyan',
-      },
-    ],
+    [{ text: flow, style: 'cyan' }],
     [{ text: `served in ${latency(p50, p99)}`, style: 'cyan' }],
   ];
 }
@@ -152,21 +142,19 @@ function latency(p50: Bound | undefined, p99: Bound | undefined): string {
   return `p50 ${boundText(p50)}   p99 ${boundText(p99)}`;
 }
 
-/** A quantile for people, as `≤ 50 µs`. */
+/** A quantile as its bound, such as `≤ 50 µs`; `-` if there were no samples. */
 export function boundText(bound: Bound | undefined): string {
   return bound === undefined ? '-' : `${bound.above ? '>' : '≤'} ${duration(bound.seconds)}`;
 }
 
-function sourceLines({ sources }: Anything): Line[] {
-  const all = list(sources) as Partial<SourceReport>[];
+function sourceLines(status: ReportedStatus): readonly Line[] {
+  const all = sourcesOf(status);
+  if (all.length === 0) return section('Sources', none);
+  const titles = sourceColumns.map(([title, width, align]) => cell(title, width, align)).join('');
   const heading: Line = [
     { text: cell('Sources', indent), style: 'bold' },
-    {
-      text: sourceColumns.map(([title, width, align]) => cell(title, width, align)).join(''),
-      style: 'dim',
-    },
+    { text: titles, style: 'dim' },
   ];
-  if (all.length === 0) return section('Sources', [[{ text: 'none' }]]);
   return [heading, ...all.flatMap(oneSource)];
 }
 
@@ -176,16 +164,16 @@ function oneSource(source: Partial<SourceReport>): Line[] {
     state === 'absent'
       ? [state]
       : [
-          shown(state),
-          `${shown(credited)}/${shown(tested)}`,
+          textOf(state),
+          `${textOf(credited)}/${textOf(tested)}`,
           bytes(source.bytes),
           `${bytes(source.bytesPerSecond)}/s`,
           count(source.retries),
           count(source.alarms),
         ];
-  // Of a name that fills its column, the last sign gives way.
+  // A space always separates the name from the state, even if the name has to be cut.
   const line: Line = [
-    { text: `${cell(shown(name), indent - 1)} ` },
+    { text: `${cell(textOf(name), indent - 1)} ` },
     ...values.map((text, index) => {
       const [, width, align] = sourceColumns[index] as (typeof sourceColumns)[number];
       return { text: cell(text, width, align), style: index === 0 ? styleOf(state) : undefined };
@@ -193,66 +181,64 @@ function oneSource(source: Partial<SourceReport>): Line[] {
   ];
   const notes = [source.path, source.rngCurrent, source.lastAlarm, source.lastError]
     .filter((note) => note !== undefined && note !== '')
-    .map(shown)
+    .map(textOf)
     .join('; ');
   return [line, ...(notes === '' ? [] : section('', paragraph(notes)))];
 }
 
-function requestLines(status: Anything): Line[] {
-  const { requests, randomBytes, serving } = status;
+function requestLines({ requests, randomBytes, serving }: ReportedStatus): Line[] {
   const mean =
     typeof serving?.count === 'number' && serving.count > 0
       ? duration(serving.seconds / serving.count)
       : '-';
+  const quantiles = latency(quantile(serving, 0.5), quantile(serving, tailShare));
   return [
     [{ text: `${count(requests)}   random bytes ${bytes(randomBytes)}` }],
-    [
-      {
-        text: `${count(serving?.count)} reads, served in ${latency(quantile(serving, 0.5), quantile(serving, 0.99))}   mean ${mean}`,
-      },
-    ],
+    [{ text: `${count(serving?.count)} reads, served in ${quantiles}   mean ${mean}` }],
   ];
 }
 
-function refusalLines({ errors }: Anything): Line[] {
-  const all = entries(errors);
-  if (all.length === 0) return [[{ text: 'none' }]];
+function clientLines({ connections, connectionsTotal }: ReportedStatus): Line[] {
+  return [
+    [{ text: `${count(connections)} connected, ${count(connectionsTotal)} since the start` }],
+  ];
+}
+
+function refusalLines({ errors }: ReportedStatus): readonly Line[] {
+  const all = entriesOf(errors);
+  if (all.length === 0) return none;
   return all.map(([code, times]) => [
-    { text: `${cell(shown(code), 22)}${cell(count(times), 8, 'right')}` },
+    { text: cell(textOf(code), refusalCode) + cell(count(times), refusalCount, 'right') },
   ]);
 }
 
-function limitLines({ limits, connections, connectionsTotal }: Anything): Line[] {
-  const open = `${count(connections)} open, ${count(connectionsTotal)} in all`;
-  const all = entries(limits).map(([name, value]): Line => {
-    const isBytes = /bytes/i.test(name);
-    // 0: none, as of bytesPerSecondPerUser.
-    const text = value === 0 ? 'none' : isBytes ? bytes(value) : count(value);
-    const words = shown(name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`));
-    const used = name === 'connections' ? `   ${open}` : '';
-    return [{ text: `${cell(words, 27)}${cell(text, 9, 'right')}${used}` }];
-  });
-  return all.length === 0 ? [[{ text: open }]] : all;
-}
-
-/** The newest first: it is the one that is looked for. */
-function changeLines({ transitions }: Anything): Line[] {
-  const all = list(transitions).reverse() as {
+/** The last changes of state, newest first: that is the one people look for. */
+function changeLines({ transitions }: ReportedStatus): readonly Line[] {
+  const all = objectsIn(transitions).reverse() as {
     time?: unknown;
     state?: unknown;
     reason?: unknown;
   }[];
-  if (all.length === 0) return [[{ text: 'none' }]];
-  return all.map(({ time, state, reason }) => [
-    {
-      text: `${cell(
-        shown(time)
-          .replace('T', ' ')
-          .replace(/\.\d+Z$/, 'Z'),
-        20,
-      )}  `,
-    },
-    { text: `${cell(shown(state), 12)} `, style: styleOf(state) },
-    { text: reason ? shown(reason) : '' },
-  ]);
+  if (all.length === 0) return none;
+  return all.map(({ time, state, reason }) => {
+    const shortTime = textOf(time)
+      .replace('T', ' ')
+      .replace(/\.\d+Z$/, 'Z');
+    return [
+      { text: `${cell(shortTime, 20)}  ` },
+      { text: `${cell(textOf(state), 12)} `, style: styleOf(state) },
+      { text: reason ? textOf(reason) : '' },
+    ];
+  });
+}
+
+function limitLines({ limits }: ReportedStatus): readonly Line[] {
+  const all = entriesOf(limits);
+  if (all.length === 0) return none;
+  return all.map(([name, value]) => {
+    const words = textOf(name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`));
+    // bytesPerSecondPerUser: 0 means no limit.
+    const text = value === 0 ? 'none' : /bytes/i.test(name) ? bytes(value) : count(value);
+    return [{ text: cell(words, limitName) + cell(text, limitValue, 'right') }];
+  });
 }

@@ -1,14 +1,13 @@
-/** `entropyctl status`: the whole picture of the daemon, once or again and again. */
-
+/** `entropyctl status`: the daemon's status as a table or JSON, once or live. */
 import { setTimeout } from 'node:timers/promises';
 import { type Client, connect } from '../client/client.js';
 import { CommandError, UsageError } from '../common/program.js';
 import { type Paint, paintFor, printable } from '../common/terminal.js';
 import { clientSocket } from '../common/unix-socket.js';
-import type { DaemonStatus } from '../rpc/protocol.js';
-import { type Rates, ratesBetween, type Sample } from './rates.js';
-import { asking, askingFailed, print, printJson, type SessionOptions } from './session.js';
-import { boundText, picture } from './status-table.js';
+import { type Rates, type Reading, ratesBetween } from './rates.js';
+import type { ReportedStatus } from './reported-status.js';
+import { print, printJson, requestFailure, type SessionOptions, withClient } from './session.js';
+import { boundText, renderStatus } from './status-table.js';
 import {
   bytes,
   count,
@@ -21,95 +20,113 @@ import {
 
 export interface StatusCommandOptions extends SessionOptions {
   watch?: boolean;
-  /** Seconds between samples, with `watch`. */
+  /** Seconds between polls, with `watch`. */
   interval?: number;
 }
 
-/** Seconds. */
+/** Seconds between polls. */
 const defaultInterval = 2;
 
-/** Prints the status; with `watch` until it is ended. */
-export async function status(options: StatusCommandOptions): Promise<void> {
+/** The time that `watch` goes by. */
+export interface Clock {
+  /** Milliseconds of a monotonic clock. */
+  now(): number;
+  /** @throws AbortError once `signal` is aborted */
+  wait(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+const realClock: Clock = {
+  now: () => performance.now(),
+  wait: (ms, signal) => setTimeout(ms, undefined, signal === undefined ? {} : { signal }),
+};
+
+/** Prints the status; with `watch` again and again until interrupted. */
+export async function status(
+  options: StatusCommandOptions,
+  clock: Clock = realClock,
+): Promise<void> {
   const { interval, json = false } = options;
-  if (options.watch) return watch({ ...options, interval: interval ?? defaultInterval });
-  if (interval !== undefined)
-    throw new UsageError('--interval: it is for --watch, which is not there');
-  const current = await asking(options, (client) => client.status());
+  if (options.watch) return watch({ ...options, interval: interval ?? defaultInterval }, clock);
+  if (interval !== undefined) throw new UsageError('--interval: only valid with --watch');
+  const current = await withClient(options, (client) => client.status());
   if (json) return printJson(current);
   const paint = paintFor(process.stdout);
   await print(
-    picture(current)
+    renderStatus(current)
       .map((line) => render(line, paint))
       .join('\n'),
   );
 }
 
-// `entropyctl status --watch`: one sample after another, until somebody ends it.
-
-export interface WatchOptions extends SessionOptions {
-  /** Seconds between samples. */
+interface WatchOptions extends SessionOptions {
+  /** Seconds between polls. */
   interval: number;
 }
 
-/** What one look at the daemon gave. */
-export interface Look {
+/** The result of one poll. */
+export interface Sample {
   /** ISO 8601, UTC. */
   time: string;
-  /** undefined where the daemon is away. */
-  status?: Partial<DaemonStatus>;
-  /** Since the look before; undefined with the first of a daemon. */
+  /** Undefined while the daemon is away. */
+  status?: ReportedStatus;
+  /** Since the sample before; undefined for the first sample of a daemon. */
   rates?: Rates | undefined;
+  /** Why there is no status. */
   error?: CommandError;
 }
 
-/** Where looks go to. */
-type Show = (look: Look) => Promise<void> | void;
-
-/** Looks again and again, also where the daemon is away: on a screen, or a line each. */
-export async function watch(options: WatchOptions): Promise<void> {
+/** Shows samples in place on a terminal; otherwise one line or one JSON object per sample. */
+async function watch(options: WatchOptions, clock: Clock): Promise<void> {
   const { stdout, stdin, env } = process;
-  if (options.json || !stdout.isTTY || env.TERM === 'dumb')
-    return lookOn(options, options.json ? showJson : (look) => print(lineOf(look)));
-  const ended = new AbortController();
+  if (options.json) return poll(options, clock, (sample) => printJson(jsonOf(sample)));
+  if (!stdout.isTTY || env.TERM === 'dumb')
+    return poll(options, clock, (sample) => print(lineOf(sample)));
+  const quit = new AbortController();
   const screen = new Screen(stdout, stdin, {
-    onQuit: () => ended.abort(),
-    // As if the terminal had sent it.
+    onQuit: () => quit.abort(),
+    // In raw mode the terminal sends no signal.
     onInterrupt: () => process.kill(process.pid, 'SIGINT'),
   });
   const paint = paintFor(stdout);
-  const foot = `every ${options.interval} s; q ends`;
-  let last: Look | undefined;
+  const hint = `every ${options.interval} s; q quits`;
+  let last: Sample | undefined;
+  const show = (sample: Sample) => {
+    // While the daemon is away, its last status stays on the screen.
+    const shown = sample.status === undefined ? { ...last, ...sample } : sample;
+    last = shown;
+    screen.show((columns) => screenLines(shown, hint, paint, columns));
+  };
   try {
-    await lookOn(
-      options,
-      (look) => {
-        // While the daemon is away, what it said last stays.
-        const shown = look.status === undefined ? { ...last, ...look } : look;
-        last = shown;
-        screen.show((columns) => linesOf(shown, foot, paint, columns));
-      },
-      ended.signal,
-    );
+    await poll(options, clock, show, quit.signal);
   } finally {
     screen.close();
   }
 }
 
-async function lookOn(
+/** Takes a sample every `interval` seconds, also while the daemon is away, until `signal` is aborted. */
+async function poll(
   { socket, interval }: WatchOptions,
-  show: Show,
+  clock: Clock,
+  show: (sample: Sample) => Promise<void> | void,
   signal?: AbortSignal,
 ): Promise<void> {
   const path = clientSocket(socket);
   const client = connect({ socketPath: path, ...(signal === undefined ? {} : { signal }) });
   try {
-    let before: Sample | undefined;
+    let before: Reading | undefined;
     for (;;) {
-      const look = await lookAt(client, path, before);
+      const result = await statusOrFailure(client, path);
       if (signal?.aborted) return;
-      before = look.status === undefined ? undefined : look;
-      await show(look);
-      await setTimeout(interval * 1000, undefined, { ...(signal === undefined ? {} : { signal }) });
+      const time = new Date().toISOString();
+      if (result instanceof CommandError) {
+        before = undefined;
+        await show({ time, error: result });
+      } else {
+        const reading = { at: clock.now(), status: result };
+        await show({ time, status: result, rates: ratesBetween(before, reading) });
+        before = reading;
+      }
+      await clock.wait(interval * 1000, signal);
     }
   } catch (error) {
     if (!signal?.aborted) throw error;
@@ -118,66 +135,58 @@ async function lookOn(
   }
 }
 
-/** Never rejects but for what is not foreseen. */
-async function lookAt(
+async function statusOrFailure(
   client: Client,
   path: string,
-  before: Sample | undefined,
-): Promise<Look & Sample> {
-  const looked = (rest: object) => ({
-    at: performance.now(),
-    time: new Date().toISOString(),
-    ...rest,
-  });
+): Promise<ReportedStatus | CommandError> {
   try {
-    const status: Partial<DaemonStatus> = await client.status();
-    const sample = looked({ status }) as Look & Sample;
-    return { ...sample, rates: ratesBetween(before, sample) };
-  } catch (cause) {
-    const error = askingFailed(cause, path);
-    if (!(error instanceof CommandError)) throw error;
-    return looked({ error }) as Look & Sample;
+    return await client.status();
+  } catch (error) {
+    const failure = requestFailure(error, path);
+    if (failure instanceof CommandError) return failure;
+    throw failure;
   }
 }
 
-function showJson({ time, status, rates, error }: Look): Promise<void> {
-  if (error !== undefined)
-    return printJson({ time, error: { code: error.code, message: error.message } });
-  const { p50, p99, ...each } = rates ?? {};
-  const seconds = (bound = p50) => (bound === undefined || bound.above ? null : bound.seconds);
-  return printJson({
+/** A sample as JSON; a quantile without samples, or above the histogram's last bound, is null. */
+function jsonOf({ time, status, rates, error }: Sample): object {
+  if (error !== undefined) return { time, error: { code: error.code, message: error.message } };
+  if (rates === undefined) return { time, status, rates: null };
+  const { p50, p99, ...each } = rates;
+  const seconds = (bound: Rates['p50']) =>
+    bound === undefined || bound.above ? null : bound.seconds;
+  return {
     time,
     status,
-    rates:
-      rates === undefined ? null : { ...each, p50Seconds: seconds(p50), p99Seconds: seconds(p99) },
-  });
+    rates: { ...each, p50Seconds: seconds(p50), p99Seconds: seconds(p99) },
+  };
 }
 
-/** A look in one line, where there is no screen. */
-export function lineOf({ time, status, rates, error }: Look): string {
+/** A sample as one line of text. */
+export function lineOf({ time, status, rates, error }: Sample): string {
   if (error !== undefined) return `${time}  unreachable  ${printable(error.message)}`;
-  const { state, connections } = status ?? {};
-  const parts = [time, printable(state), `connections ${count(connections)}`];
-  if (rates !== undefined) parts.push(...ratesText(rates));
+  const parts = [time, printable(status?.state), `connections ${count(status?.connections)}`];
+  if (rates !== undefined)
+    parts.push(
+      `requests ${perSecond(rates.requestsPerSecond)}`,
+      `${bytes(rates.bytesPerSecond)}/s`,
+      `reads ${perSecond(rates.readsPerSecond)}`,
+      `p99 ${boundText(rates.p99)}`,
+    );
   return parts.join('  ');
 }
 
-function ratesText({ requestsPerSecond, bytesPerSecond, readsPerSecond, p99 }: Rates): string[] {
-  return [
-    `requests ${perSecond(requestsPerSecond)}`,
-    `${bytes(bytesPerSecond)}/s`,
-    `reads ${perSecond(readsPerSecond)}`,
-    `p99 ${boundText(p99)}`,
+/** A sample as lines of the terminal's width. */
+export function screenLines(
+  { time, status, rates, error }: Sample,
+  hint: string,
+  paint: Paint,
+  columns: number,
+): string[] {
+  const lines: Line[] = [
+    [{ text: `${time.slice(0, 19).replace('T', ' ')}Z   ${hint}`, style: 'dim' }],
+    ...(error === undefined ? [] : [[{ text: printable(error.message), style: 'red' } as const]]),
+    ...(status === undefined ? [] : renderStatus(status, rates)),
   ];
-}
-
-/** A look as a picture of the terminal's width. */
-export function linesOf(look: Look, foot: string, paint: Paint, columns: number): string[] {
-  const { time, status, rates, error } = look;
-  const head: Line = [{ text: `${time.slice(0, 19).replace('T', ' ')}Z   ${foot}`, style: 'dim' }];
-  const away: Line[] =
-    error === undefined ? [] : [[{ text: printable(error.message), style: 'red' }]];
-  const rest = status === undefined ? [] : picture(status, rates);
-  const width = Math.min(columns, defaultColumns);
-  return [head, ...away, ...rest].map((line) => render(line, paint, width));
+  return lines.map((line) => render(line, paint, Math.min(columns, defaultColumns)));
 }

@@ -1,10 +1,10 @@
-/** Numbers for people: short, with their unit; the whole figures are in JSON. */
-
+/** Text for terminals: short numbers with units, columns, and a screen that is redrawn in place. */
 import type { ReadStream, WriteStream } from 'node:tty';
 import stringWidth from 'string-width';
 import type { Paint, Style } from '../common/terminal.js';
+import { isAmount } from './reported-status.js';
 
-/** Of no number: what answers may be another version. */
+/** Stands for a value that is not an amount. */
 const unknown = '?';
 
 const thousand = 1000;
@@ -15,24 +15,20 @@ const minute = 60;
 const hour = 60 * minute;
 const day = 24 * hour;
 
-/** From here on counts and sizes are shortened, to three digits. */
+/** From here on a count is shortened to three digits. */
 const shortenedFrom = 10_000;
 
 /** Three digits and a prefix: 12.3 k. */
 function shortened(value: number, base: number, suffix: string): string {
   let rest = value;
   let power = 0;
-  // What three digits round up to the base gets the next prefix.
+  // A value that would round up to the base gets the next prefix.
   while (rest >= base - 0.5 && power < prefixes.length - 1) {
     rest /= base;
     power++;
   }
   const digits = power === 0 || rest >= 99.95 ? 0 : rest >= 9.995 ? 1 : 2;
   return `${rest.toFixed(digits)} ${prefixes[power]}${suffix}`.trimEnd();
-}
-
-function isAmount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
 }
 
 /** A count: 9999, 12.3 k, 4.56 M. */
@@ -48,19 +44,20 @@ export function bytes(value: unknown): string {
   return shortened(value, kibi, 'iB').replace('k', 'K');
 }
 
-/** Of counts each second: 0, 0.25/s, 12.3 k/s. */
+/** A count per second: 0/s, 0.25/s, 12.3 k/s. */
 export function perSecond(value: unknown): string {
   if (!isAmount(value)) return unknown;
-  const small = value > 0 && value < 99.95;
-  return `${small ? value.toFixed(value < 9.995 ? 2 : 1) : count(value)}/s`;
+  const isSmall = value > 0 && value < 99.95;
+  return `${isSmall ? value.toFixed(value < 9.995 ? 2 : 1) : count(value)}/s`;
 }
 
-/** A time of any length, seconds: 50 µs, 2 ms, 42 s, 3 min 5 s, 4 h 2 min, 12 d 3 h. */
+/** Seconds as a duration: 50 µs, 2 ms, 42 s, 3 min 5 s, 4 h 2 min, 12 d 3 h. */
 export function duration(value: unknown): string {
   if (!isAmount(value)) return unknown;
-  if (value < 1 && value > 0) {
-    const milli = value < 0.001 - 0.5e-6 ? [1e6, 'µs'] : [1e3, 'ms'];
-    return `${Number((value * (milli[0] as number)).toPrecision(3))} ${milli[1]}`;
+  if (value > 0 && value < 1) {
+    // Values that would round up to 1000 µs are milliseconds.
+    const [factor, unit] = value < 0.001 - 0.5e-6 ? ([1e6, 'µs'] as const) : ([1e3, 'ms'] as const);
+    return `${Number((value * factor).toPrecision(3))} ${unit}`;
   }
   const seconds = Math.round(value);
   const two = (large: number, largeUnit: string, small: number, smallUnit: string) =>
@@ -71,9 +68,7 @@ export function duration(value: unknown): string {
   return two(day, 'd', hour, 'h');
 }
 
-// Lines of styled text that fit a number of columns, whatever stands in them.
-
-/** A part of a line: printable text, and how it looks on a terminal. */
+/** A part of a line: printable text and its style. */
 export interface Span {
   text: string;
   style?: Style | undefined;
@@ -81,14 +76,14 @@ export interface Span {
 
 export type Line = readonly Span[];
 
-/** What an output shows that is no terminal, or does not say. */
+/** Columns of an output that is not a terminal, or of a terminal that does not report its size. */
 export const defaultColumns = 80;
 
 const ellipsis = '…';
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
-/** A terminal gives no grapheme more than two columns; the package counts some marks as one of their own. */
+/** A terminal gives a grapheme at most two columns; string-width counts some combining marks extra. */
 const maxGraphemeWidth = 2;
 
 /** The columns that a text takes. */
@@ -99,7 +94,7 @@ export function widthOf(text: string): number {
   return width;
 }
 
-/** The beginning of a text that is no wider than `columns`. */
+/** The longest beginning of a text that fits `columns`. */
 function beginning(text: string, columns: number): string {
   let width = 0;
   let end = 0;
@@ -111,26 +106,29 @@ function beginning(text: string, columns: number): string {
   return text.slice(0, end);
 }
 
-/** Cuts text that is wider than `columns`, with an ellipsis. */
+/** Cuts text that is wider than `columns`, and ends it with an ellipsis. */
 export function cut(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   return columns < 1 ? '' : beginning(text, columns - 1) + ellipsis;
 }
 
-/** Text of exactly `columns`: cut, or filled with spaces. */
+/** Text of exactly `columns`: cut, or padded with spaces. */
 export function cell(text: string, columns: number, align: 'left' | 'right' = 'left'): string {
   const short = cut(text, columns);
   const space = ' '.repeat(columns - widthOf(short));
   return align === 'left' ? short + space : space + short;
 }
 
-/** Breaks text between words, in at most `maxLines`; what is more is cut. `columns` is 2 or more. */
+/**
+ * Breaks text between words; a word longer than a line is broken at the line's end.
+ * @param columns 2 or more
+ * @returns at most `maxLines` lines, the last of which is cut
+ */
 export function wrap(text: string, columns: number, maxLines: number): string[] {
   const lines: string[] = [];
   let rest = text.trim();
   while (rest !== '' && lines.length < maxLines - 1 && widthOf(rest) > columns) {
     const fitting = beginning(rest, columns);
-    // A word that is longer than a line is broken where the line ends.
     const end = rest[fitting.length] === ' ' ? fitting.length : fitting.lastIndexOf(' ');
     const line = rest.slice(0, end > 0 ? end : fitting.length);
     lines.push(line.trimEnd());
@@ -140,7 +138,7 @@ export function wrap(text: string, columns: number, maxLines: number): string[] 
   return lines;
 }
 
-/** A line as text of at most `columns`, in its colours; without spaces at the end. */
+/** A line as styled text of at most `columns`, without spaces at its end. */
 export function render(line: Line, paint: Paint, columns = defaultColumns): string {
   let left = columns;
   const parts: Span[] = [];
@@ -162,26 +160,24 @@ export function render(line: Line, paint: Paint, columns = defaultColumns): stri
     .join('');
 }
 
-// A picture on a terminal that is drawn over itself, without flicker, and the keys that end it.
-
-// Control sequences of xterm, which every terminal of today understands or ignores.
-const enter = '\x1b[?1049h\x1b[?25l';
-const leave = '\x1b[?25h\x1b[?1049l';
+// xterm's control sequences. A terminal that does not know one ignores it.
+const enterScreen = '\x1b[?1049h\x1b[?25l';
+const leaveScreen = '\x1b[?25h\x1b[?1049l';
 const beginUpdate = '\x1b[?2026h';
 const endUpdate = '\x1b[?2026l';
 const home = '\x1b[H';
 const clearLine = '\x1b[K';
 const clearBelow = '\x1b[J';
 
-/** Where the terminal does not say. */
+/** Rows of a terminal that does not report its size. */
 const defaultRows = 24;
 
 const interruptKey = '\x03';
 
-/** Lines for the given number of columns, without line ends. */
+/** Draws lines, without line ends, for a number of columns. */
 export type Draw = (columns: number) => readonly string[];
 
-/** The alternate screen of a terminal, until `close` or the end of the process. */
+/** The alternate screen of a terminal, until `close` or the end of the process. Redraws do not flicker. */
 export class Screen {
   readonly #output: WriteStream;
   readonly #input: ReadStream;
@@ -189,11 +185,11 @@ export class Screen {
   readonly #redraw = () => this.#write();
   readonly #restore = () => this.close();
   readonly #onKey: (data: Buffer) => void;
-  #open = true;
+  #isOpen = true;
 
   /**
-   * @param onQuit the key q
-   * @param onInterrupt Ctrl-C, which is no signal here
+   * @param onQuit called for the key q
+   * @param onInterrupt called for Ctrl-C, which raises no signal in raw mode
    */
   constructor(
     output: WriteStream,
@@ -208,24 +204,24 @@ export class Screen {
       else if (/q/i.test(keys)) onQuit();
     };
     process.once('exit', this.#restore);
-    output.write(enter);
+    output.write(enterScreen);
     output.on('resize', this.#redraw);
-    // A pipe has other things to say than keys.
+    // Data from a pipe are not keys.
     if (!input.isTTY) return;
     input.setRawMode(true);
     input.on('data', this.#onKey);
   }
 
-  /** Shows another picture; as much of it as there are rows. */
+  /** Replaces what is shown; rows that do not fit are left out. */
   show(draw: Draw): void {
     this.#draw = draw;
     this.#write();
   }
 
-  /** Gives the terminal back as it was. */
+  /** Restores the terminal. */
   close(): void {
-    if (!this.#open) return;
-    this.#open = false;
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
     process.off('exit', this.#restore);
     this.#output.off('resize', this.#redraw);
     if (this.#input.isTTY) {
@@ -233,7 +229,7 @@ export class Screen {
       this.#input.setRawMode(false);
       this.#input.pause();
     }
-    this.#output.write(leave);
+    this.#output.write(leaveScreen);
   }
 
   #write(): void {

@@ -1,70 +1,84 @@
-/** The command line of `entropyd`: daemon, gateway and quick start; to be run, or to be described. */
+/** The command line of `entropyd`: the daemon, the gateway and the quick start. */
 import { Command, Option } from 'commander';
-import { version } from '../common/package.js';
+import { profiles, version } from '../common/package.js';
 import { prepare, UsageError } from '../common/program.js';
-import { serve } from './daemon.js';
+import { dialects } from '../config/config.js';
+import { serveDaemon } from './daemon.js';
 import { quickstart, quickstartAddress, quickstartSocket } from './quickstart.js';
 
-const collect = (value: string, previous: string[] | undefined) => [...(previous ?? []), value];
+/** An option that may be repeated, for a key of the configuration that is a list. */
+class ListOption extends Option {
+  readonly #key: string;
 
-/** @returns a new program, which does nothing until it is parsed */
+  constructor(flags: string, description: string, key: string) {
+    super(flags, `${description}; may be repeated`);
+    this.#key = key;
+    this.argParser((value, previous: string[] | undefined) => [...(previous ?? []), value]);
+  }
+
+  override attributeName(): string {
+    return this.#key;
+  }
+}
+
+/**
+ * @returns a new program, which does nothing until it is parsed; the manual pages are made from it
+ *   too
+ */
 export function entropydProgram(): Command {
   const program = prepare(new Command('entropyd'))
     .description('Serves random bytes from a health-tested generator on a Unix socket.')
     .version(version)
-    .option('--config <file>', 'configuration, TOML')
+    .option('--config <file>', 'configuration file, TOML')
     .option('--socket <path>', 'Unix socket to listen on')
-    .option('--http <address>', 'run the HTTP gateway too: HOST:PORT on loopback, or unix:PATH')
+    .option('--http <address>', 'also run the HTTP gateway: HOST:PORT on loopback, or unix:PATH')
     .addOption(
-      new Option('--profile <name>', 'strict: no fallback, no credit for getrandom(2)').choices([
-        'default',
-        'strict',
-      ]),
+      new Option('--profile <name>', 'strict: no fallback, no credit for getrandom(2)').choices(
+        profiles,
+      ),
     )
-    .action(serve);
+    .action(serveDaemon);
 
   prepare(program.command('gateway'))
-    .description('Answers AWS KMS GenerateRandom and gen-random over HTTP.')
-    .option('--config <file>', 'configuration, TOML')
-    .option('--listen <address>', 'HOST:PORT or unix:PATH; may be repeated', collect)
+    .description('Answers the random-number APIs of cloud services over HTTP.')
+    .option('--config <file>', 'configuration file, TOML')
+    .addOption(new ListOption('--listen <address>', 'HOST:PORT or unix:PATH', 'listen'))
     .option('--socket <path>', "the daemon's Unix socket")
     .option(
       '--credentials <file>',
-      'who may ask, TOML; without it any well-formed signature will do',
+      'credentials file, TOML; without it, any well-formed signature is accepted',
     )
-    .option('--require-signatures', 'do not start without --credentials')
-    .option('--region <name>', 'take signatures for this region only; may be repeated', collect)
+    .option('--require-signatures', 'refuse to start without --credentials')
+    .addOption(new ListOption('--region <name>', 'accept signatures for this region', 'regions'))
     .addOption(
       new Option(
         '--dialect <name>',
-        'lengths of gen-random: otc 512 bits (default), hwc 8 to 8192',
-      ).choices(['otc', 'hwc']),
+        'lengths that gen-random accepts: otc 512 bits (default), hwc 8 to 8192',
+      ).choices(dialects),
     )
-    .option('--node-sdk-errors', "gen-random errors that Huawei's SDK for Node.js can read")
-    .option(
-      '--page-host <name>',
-      'serve the pages under this host name too; may be repeated',
-      collect,
+    .option('--node-sdk-errors', "write gen-random errors that Huawei's SDK for Node.js can read")
+    .addOption(
+      new ListOption('--page-host <name>', 'also serve the pages under this name', 'pageHosts'),
     )
-    .option('--tls-cert <file>', 'certificate and chain, PEM: TCP listeners speak TLS')
-    .option('--tls-key <file>', "the certificate's key, PEM")
-    .option('--audit <file>', 'write a line for each request; - for standard output')
-    .option('--upstream <url>', 'the KMS endpoint for all that is not GenerateRandom')
+    .option('--tls-cert <file>', 'certificate and chain, PEM; all TCP listeners then use TLS')
+    .option('--tls-key <file>', "the certificate's private key, PEM")
+    .option('--audit <file>', 'write a line for each request; - is standard output')
+    .option('--upstream <url>', 'KMS endpoint for all operations other than GenerateRandom')
     .option(
       '--upstream-resign',
-      "sign for it with the gateway's own credentials, as for the real KMS",
+      "sign requests to the upstream with the gateway's own credentials, as the real KMS needs",
     )
     .action(async (options) => {
-      // Commander gives them to the daemon, and a --config that is not read would open the gateway.
+      // Commander parses them as the daemon's, and ignoring --config would open the gateway.
       const [misplaced] = Object.keys(program.opts());
       if (misplaced !== undefined)
-        throw new UsageError(`--${misplaced}: options of the gateway come after the word gateway`);
-      const { gateway } = await import('./gateway-process.js');
-      await gateway(options);
+        throw new UsageError(`--${misplaced}: put the gateway's options after the word gateway`);
+      const { serveGateway } = await import('./gateway-process.js');
+      await serveGateway(options);
     });
 
   prepare(program.command('quickstart'))
-    .description('Starts daemon and gateway, shows one answer of each API, and keeps serving.')
+    .description('Starts daemon and gateway, shows an answer of each API, and keeps serving.')
     .option('--socket <path>', 'Unix socket to listen on', quickstartSocket)
     .option('--listen <address>', 'address of the gateway', quickstartAddress)
     .action(quickstart);

@@ -1,73 +1,48 @@
-/** `entropyd gateway`: the HTTP gateway as a process of its own. */
-
-import type { Upstream } from '../apis/aws-kms/upstream/upstream.js';
+/** `entropyd gateway`: the HTTP gateway as a process of its own, a client of the daemon. */
 import { connect } from '../client/client.js';
 import { parseAddress } from '../common/address.js';
 import { createLogger } from '../common/log.js';
-import { loadAddon } from '../common/package.js';
-import { terminationSignal } from '../common/program.js';
-import { type GatewayCommandFlags, loadGatewayConfig } from '../config/config.js';
+import { type GatewayFlags, loadGatewayConfig } from '../config/load.js';
 import { startGateway } from '../gateway/gateway.js';
-import { answers, startWatchdog, takePassedSockets, takeServiceManager } from './systemd.js';
+import { runService } from './service.js';
 
 /** `FileDescriptorName=` of the gateway's socket units. */
 const socketName = 'entropyd-gateway';
 
-/** Over TLS it is a fault in the protocol, and answered too. */
+/** Over TLS this is a protocol error, which is answered too. */
 const probeRequest = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
 
 /**
- * Serves until SIGTERM or SIGINT; SIGHUP reloads credentials, certificate and audit file. The daemon
- * need not be there yet.
+ * Serves until SIGTERM or SIGINT. SIGHUP reloads credentials, certificate and audit file. The
+ * daemon need not run yet.
+ * @throws EntropyError `ERR_CONFIG`, `ERR_LISTEN`
  */
-export async function gateway(options: GatewayCommandFlags): Promise<void> {
-  const ended = terminationSignal();
-  // From the first moment on: without a listener the signal would end the process.
-  let reload = () => {};
-  const onHangup = () => reload();
-  process.on('SIGHUP', onHangup);
-  try {
-    const loaded = loadAddon();
-    // Random bytes and secrets pass through this process too.
-    loaded.addon?.harden();
-    const manager = takeServiceManager(loaded);
-    const passed = takePassedSockets(socketName, loaded.addon);
-    const flags = { ...options, activated: passed.length > 0 };
-    const { socket, upstream: url, upstreamResign, ...config } = await loadGatewayConfig(flags);
-    const upstream = url === undefined ? undefined : await openUpstream(url, upstreamResign);
-    const client = connect({
-      coalesce: 'turn',
-      ...(socket === undefined ? {} : { socketPath: socket }),
-    });
-    const log = await createLogger();
-    const running = await startGateway({ ...config, passed, client, upstream, log });
-    const ready = () => {
-      manager.ready();
-      manager.status(`Listening on ${running.addresses.join(', ')}`);
-    };
-    reload = () => {
-      manager.reloading();
-      void running.reload().then(ready);
-    };
-    ready();
-    // A passed socket without a name is a number here, and cannot be connected to.
-    const watched = running.addresses.find((address) => address.includes(':'));
-    const endWatchdog = startWatchdog(manager, async (timeoutMs) =>
-      watched === undefined ? true : answers(parseAddress(watched), probeRequest, timeoutMs),
-    );
-    await ended;
-    manager.stopping();
-    endWatchdog();
-    await running.close();
-    await upstream?.close();
-    await client.close();
-  } finally {
-    process.off('SIGHUP', onHangup);
-  }
-}
-
-/** Loaded where there is one. */
-async function openUpstream(url: string, resign: boolean | undefined): Promise<Upstream> {
-  const { createUpstream } = await import('../apis/aws-kms/upstream/upstream.js');
-  return createUpstream({ url, resign });
+export function serveGateway(options: GatewayFlags): Promise<void> {
+  return runService({
+    socketName,
+    async start({ passed, status, listening }) {
+      const flags = { ...options, activated: passed.length > 0 };
+      const { socket, ...config } = await loadGatewayConfig(flags);
+      const client = connect({
+        coalesce: 'turn',
+        ...(socket === undefined ? {} : { socketPath: socket }),
+      });
+      const log = await createLogger();
+      const gateway = await startGateway({ ...config, passed, client, log });
+      const { addresses } = gateway;
+      // A passed socket without a path is reported as a number, to which nobody can connect.
+      const watched = addresses.find((address) => address.includes(':'));
+      listening(
+        watched === undefined ? undefined : { to: parseAddress(watched), request: probeRequest },
+      );
+      status(`Listening on ${addresses.join(', ')}`);
+      return {
+        reload: () => gateway.reload(),
+        async close() {
+          await gateway.close();
+          await client.close();
+        },
+      };
+    },
+  });
 }

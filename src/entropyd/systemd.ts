@@ -1,28 +1,31 @@
-/** Listening sockets that a service manager opened and passed: sd_listen_fds_with_names(3). */
-
+/** systemd's protocols for services: passed sockets, notifications, and the watchdog. */
 import { createConnection, type NetConnectOpts } from 'node:net';
 import { EntropyError } from '../common/errors.js';
 import type { Addon, LoadResult } from '../common/package.js';
+import { type Every, every } from '../common/timer.js';
 import type { PassedSocket } from '../common/unix-socket.js';
 import type { GeneratorState } from '../generator/interface.js';
 
-/** SD_LISTEN_FDS_START: descriptors are passed from here on, without a gap. */
+/** SD_LISTEN_FDS_START: passed descriptors are numbered from here without gaps. */
 const firstDescriptor = 3;
 
-/** What a manager that knows no names calls them. */
+/** The name of every descriptor if the manager passes no names. */
 const unnamed = 'unknown';
 
-/** More than any unit has; a bound on what is made of a number in the environment. */
+/** More than any unit has. Bounds the array that a number in the environment leads to. */
 const maxDescriptors = 1_024;
 
-const variables = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'] as const;
+/** Removes variables that were meant for this process, so that no child takes them for its own. */
+function forget(env: NodeJS.ProcessEnv, names: readonly string[]): void {
+  for (const name of names) delete env[name];
+}
 
 /**
- * Names and numbers of the descriptors that were passed to this process.
- * @param env with LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES, or none of them
- * @param pid of this process: what was passed to another is not ours
- * @returns in the order of their numbers, which is no order of the unit's
- * @throws EntropyError `ERR_CONFIG` where the variables contradict each other
+ * Lists the descriptors that were passed to this process: sd_listen_fds_with_names(3).
+ * @param env with LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES, or none of them
+ * @param pid of this process; descriptors for another are ignored
+ * @returns by ascending number, which need not be the order in the unit
+ * @throws EntropyError `ERR_CONFIG` if the variables contradict each other
  */
 export function passedDescriptors(
   env: NodeJS.ProcessEnv,
@@ -42,11 +45,10 @@ export function passedDescriptors(
 }
 
 /**
- * The sockets that were passed to this program, once: the variables are gone afterwards, so that no
- * child takes them for its own.
- * @param name of the unit's `FileDescriptorName=`; others are refused, or their clients would wait
- *   for ever
- * @param addon tells their paths
+ * Takes the sockets that were passed to this program. Works once: the variables are removed.
+ * @param name the unit's `FileDescriptorName=`; a socket with another name is refused, because its
+ *   clients would wait forever
+ * @param addon reads the sockets' paths
  * @throws EntropyError `ERR_CONFIG`
  */
 export function takePassedSockets(
@@ -56,7 +58,7 @@ export function takePassedSockets(
   pid: number = process.pid,
 ): PassedSocket[] {
   const passed = passedDescriptors(env, pid);
-  for (const variable of variables) delete env[variable];
+  forget(env, ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']);
   const other = passed.find((each) => each.name !== name && each.name !== unnamed);
   if (other !== undefined)
     throw new EntropyError(
@@ -66,25 +68,22 @@ export function takePassedSockets(
   return passed.map(({ fd }) => ({ fd, path: addon?.socketPath(fd) ?? undefined }));
 }
 
-// What the service manager is told of this process, and wants to hear in time: sd_notify(3).
-
+/** Notifications to the service manager: sd_notify(3). */
 export interface ServiceManager {
-  /** Listening; again after `reloading`. */
+  /** The service listens, or has reloaded. */
   ready(): void;
   /** @param text one line, for people */
   status(text: string): void;
   reloading(): void;
   stopping(): void;
-  /** Alive. */
   alive(): void;
-  /** How often it wants to hear `alive`, milliseconds; undefined: never. */
+  /** Longest time between two calls of `alive`, milliseconds; undefined: no watchdog. */
   watchdogMs: number | undefined;
 }
 
 const silent = () => {};
 
-/** Nobody listens. */
-export const noServiceManager: ServiceManager = {
+const noServiceManager: ServiceManager = {
   ready: silent,
   status: silent,
   reloading: silent,
@@ -96,11 +95,11 @@ export const noServiceManager: ServiceManager = {
 const microsecondsPerMs = 1_000;
 const nanosecondsPerMicrosecond = 1_000n;
 
-/** A reason may hold a path; a new line in it would be an assignment of its own. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+/** A reason may contain a path, and a line feed in it would begin another assignment. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it must find
 const controls = /[\u0000-\u001f\u007f]/g;
 
-/** WATCHDOG_USEC where it is meant for this process (sd_watchdog_enabled(3)). */
+/** WATCHDOG_USEC in milliseconds, if it is meant for this process: sd_watchdog_enabled(3). */
 function watchdogMs({ WATCHDOG_USEC, WATCHDOG_PID }: NodeJS.ProcessEnv, pid: number) {
   if (WATCHDOG_PID !== undefined && WATCHDOG_PID !== String(pid)) return undefined;
   const microseconds = Number(WATCHDOG_USEC);
@@ -110,9 +109,10 @@ function watchdogMs({ WATCHDOG_USEC, WATCHDOG_PID }: NodeJS.ProcessEnv, pid: num
 }
 
 /**
- * The service manager that started this process, once: its variables are gone afterwards.
+ * Takes the service manager that started this process. Works once: the variables are removed.
  * @param loaded the addon sends the notifications
- * @throws EntropyError `ERR_CONFIG` where a manager waits for a word and there is no addon to send it
+ * @returns without a manager, an object that does nothing
+ * @throws EntropyError `ERR_CONFIG` if a manager waits for notifications and there is no addon
  */
 export function takeServiceManager(
   loaded: LoadResult,
@@ -121,20 +121,20 @@ export function takeServiceManager(
 ): ServiceManager {
   const address = env.NOTIFY_SOCKET;
   const watchdog = watchdogMs(env, pid);
-  for (const variable of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete env[variable];
+  forget(env, ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']);
   if (!address) return noServiceManager;
   const { addon, reason } = loaded;
   if (addon === undefined)
     throw new EntropyError(
       'ERR_CONFIG',
-      `the service manager waits for a word (Type=notify), and only the addon can send it: ${reason}; the drop-in no-addon.conf does without`,
+      `the service manager waits for a notification (Type=notify), which only the addon can send: ${reason}; to run without it, use the drop-in no-addon.conf`,
     );
-  // Nothing is done about an errno: a manager that hears nothing acts by itself, and says so.
+  // An errno is ignored: a manager that hears nothing acts by itself, and logs it.
   const send = (...lines: string[]) => void addon.sendDatagram(address, lines.join('\n'));
   return {
     ready: () => send('READY=1'),
     status: (text) => send(`STATUS=${text.replace(controls, ' ')}`),
-    // CLOCK_MONOTONIC, which is what hrtime reads on Linux.
+    // CLOCK_MONOTONIC, which hrtime reads on Linux.
     reloading: () =>
       send('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / nanosecondsPerMicrosecond}`),
     stopping: () => send('STOPPING=1'),
@@ -143,7 +143,7 @@ export function takeServiceManager(
   };
 }
 
-const words: Readonly<Record<GeneratorState, string>> = {
+const descriptions: Readonly<Record<GeneratorState, string>> = {
   seeding: 'Seeding, no bytes are served yet',
   operational: 'Operational',
   degraded: 'Degraded, bytes are served',
@@ -151,21 +151,22 @@ const words: Readonly<Record<GeneratorState, string>> = {
   fallback: 'Fallback, bytes of node:crypto are served',
 };
 
-/** A state of the generator in words, for `systemctl status`. */
-export function stateInWords(state: GeneratorState, reason: string): string {
-  return reason === '' ? words[state] : `${words[state]}: ${reason}`;
+/** Describes a state of the generator in one line, for `systemctl status`. */
+export function describeState(state: GeneratorState, reason: string): string {
+  return reason === '' ? descriptions[state] : `${descriptions[state]}: ${reason}`;
 }
 
-// Tells the service manager that this process answers, for as long as it does: sd_watchdog_enabled(3).
-
 /**
- * Probes at half of the time that the manager allows, and says so when there was an answer.
- * @param probe resolves with whether there was one within the milliseconds that it is given
+ * Reports that this process is alive for as long as its server responds: sd_watchdog_enabled(3).
+ * Probes at once, and then at half the time that the manager allows.
+ * @param probe whether the server responded within the given milliseconds
+ * @param timer for tests
  * @returns ends it
  */
 export function startWatchdog(
   manager: Pick<ServiceManager, 'alive' | 'watchdogMs'>,
   probe: (timeoutMs: number) => Promise<boolean>,
+  timer: Every = every,
 ): () => void {
   if (manager.watchdogMs === undefined) return () => {};
   const halfMs = manager.watchdogMs / 2;
@@ -173,34 +174,31 @@ export function startWatchdog(
     if (await probe(halfMs)) manager.alive();
   };
   void beat();
-  const timer = setInterval(() => void beat(), halfMs).unref();
-  return () => clearInterval(timer);
+  return timer(() => void beat(), halfMs);
 }
 
-// Whether a server of this process still does anything with what it is sent, as a client sees it.
-
 /**
- * Connects, sends a request, and waits for anything to happen. A refusal is an answer. So is a
- * connection that ends, and one that cannot be had: a socket file that somebody removed or locked
- * away is no reason to end a process that serves others.
+ * Liveness probe: connects to this process's own socket as a client would, sends a request, and
+ * waits for any reaction. A refusal counts, and so does a connection that ends or cannot be made: a
+ * socket file that somebody removed or locked is no reason to end a process that serves others.
  * @param to the server's own address
- * @param request whole, so that an answer is due
- * @param timeoutMs to connect and to answer
- * @returns false where nothing happened in time
+ * @param request complete, so that an answer is due
+ * @param timeoutMs to connect and to react
+ * @returns false if nothing happened in time
  */
-export function answers(
+export function isResponsive(
   to: NetConnectOpts,
   request: Uint8Array | string,
   timeoutMs: number,
 ): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection(to);
-    const settle = (answered: boolean) => {
-      clearTimeout(timer);
+    const settle = (responded: boolean) => {
+      clearTimeout(deadline);
       socket.destroy();
-      resolve(answered);
+      resolve(responded);
     };
-    const timer = setTimeout(settle, timeoutMs, false);
+    const deadline = setTimeout(settle, timeoutMs, false);
     for (const event of ['data', 'error', 'close']) socket.on(event, () => settle(true));
     socket.write(request);
   });

@@ -1,35 +1,79 @@
-/** Sends an answer. */
-
+/** Sends responses, and makes those that no API makes: to input that is not a request. */
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Answer } from '../apis/api.js';
+import type { Api, ApiResponse } from '../apis/api.js';
 
-/** How long a client that is still sending may take to read the answer. */
+/** How long a client that is still sending may take to read the response. */
 export const lingerMs = 1000;
 
+/** A response whose body is a text. */
+export type TextResponse = ApiResponse & { readonly body: string };
+
 /**
- * Sends an answer. Never a CORS header: web pages are not to read anything here.
- * @param request whose answer it is
+ * Makes the response to what is not a request of any API, for an HTTP status whose reason phrase is
+ * its text; it gets a request id of its own.
+ */
+export type MalformedResponse = (status: number) => TextResponse;
+
+/**
+ * Which API was meant is unknown, so the body has the members that the clients of each one read; HTML
+ * would break their SDKs.
+ * @param apis in the order in which a member is theirs
+ */
+export function createMalformedResponse(apis: readonly Api[]): MalformedResponse {
+  return (status) => {
+    const id = randomUUID();
+    const text = STATUS_CODES[status] ?? '';
+    const parts = apis.map((api) => api.malformed?.(text, id));
+    return {
+      status,
+      headers: firstOfEach([
+        { 'Content-Type': 'application/json' },
+        ...parts.map((part) => part?.headers ?? {}),
+      ]),
+      body: JSON.stringify(firstOfEach(parts.map((part) => part?.members ?? {}))),
+    };
+  };
+}
+
+/** The members of all objects; of members with the same name the first. */
+function firstOfEach(objects: readonly object[]): Record<string, string> {
+  const all: Record<string, string> = {};
+  for (const each of objects)
+    for (const [name, value] of Object.entries(each)) if (!(name in all)) all[name] = value;
+  return all;
+}
+
+/** How a response is sent. */
+export interface Sending {
+  /** Whether the connection may carry another request; it does not if the body was not read to its end. */
+  readonly keepAlive: boolean;
+  readonly malformed: MalformedResponse;
+}
+
+/**
+ * Sends a response. Never a CORS header: web pages must not read anything here.
+ * @param request that it answers
  * @param response nothing sent yet
- * @param keepAlive whether the connection may carry another request; it does not when the body was
- *   not read to its end
- * @returns resolves when a text has been handed over, or a stream has been sent to its end
+ * @returns resolves when a text or bytes have been handed over, or a stream has been sent to its end
  * @throws the stream's error: the connection has been cut, so that nobody takes a part for the whole;
  *   `ERR_STREAM_PREMATURE_CLOSE` of node:stream when the client went away
  */
 export async function send(
   request: IncomingMessage,
   response: ServerResponse,
-  answer: Answer,
-  keepAlive: boolean,
+  answer: ApiResponse,
+  { keepAlive, malformed }: Sending,
 ): Promise<void> {
   const { body } = answer;
-  if (typeof body === 'string') return sendText(request, response, { ...answer, body }, keepAlive);
+  if (!(body instanceof Readable))
+    return sendWhole(request, response, { ...answer, body }, keepAlive);
   // RFC 9112 6.3: without either length, HTTP/1.0 ends a body by closing, as a cut does.
   if (request.httpVersion === '1.0' && answer.headers['content-length'] === undefined) {
     body.destroy();
-    return sendText(request, response, malformedAnswer(505), false);
+    return sendWhole(request, response, malformed(505), false);
   }
   writeHead(request, response, answer, keepAlive);
   await pipeline(body, response);
@@ -38,32 +82,36 @@ export async function send(
 function writeHead(
   request: IncomingMessage,
   response: ServerResponse,
-  { status, headers }: Pick<Answer, 'status' | 'headers'>,
+  { status, headers, trailers }: Omit<ApiResponse, 'body'>,
   keepAlive: boolean,
 ): void {
   response.writeHead(status, {
     ...headers,
+    ...(trailers === undefined ? {} : { Trailer: Object.keys(trailers).join(', ') }),
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
     ...(keepAlive && request.complete ? {} : { Connection: 'close' }),
   });
+  if (trailers !== undefined) response.addTrailers(trailers);
 }
 
-function sendText(
+function sendWhole(
   request: IncomingMessage,
   response: ServerResponse,
-  { status, headers, body }: Answer<string>,
+  { body, ...answer }: ApiResponse & { readonly body: string | Uint8Array },
   keepAlive: boolean,
 ): void {
-  const all = { ...headers, 'Content-Length': String(Buffer.byteLength(body)) };
-  writeHead(request, response, { status, headers: all }, keepAlive);
+  // RFC 9112 7.1.2: trailers follow a chunked body only.
+  const length =
+    answer.trailers === undefined ? { 'Content-Length': String(Buffer.byteLength(body)) } : {};
+  writeHead(request, response, { ...answer, headers: { ...answer.headers, ...length } }, keepAlive);
   if (request.complete) {
-    // A text leaves with the head in one write, a buffer behind it in two.
+    // A text is sent with the head in one write, a buffer after it in two.
     response.end(body);
     return;
   }
   // Ending closes the connection, and to close on unread bytes sends RST, which can cost the client
-  // the answer (RFC 9112 9.6). So the rest of the body is dropped first, for a bounded time.
+  // the response (RFC 9112 9.6). So the rest of the body is dropped first, for a bounded time.
   response.write(body);
   const end = () => {
     clearTimeout(timer);
@@ -71,37 +119,4 @@ function sendText(
   };
   const timer = setTimeout(end, lingerMs);
   request.once('end', end).once('close', end).resume();
-}
-
-// The answer to bytes that are no HTTP request. Which API was meant is unknown, so the body has the
-// members of all: boto needs `__type`, Huawei's SDKs read the flat ones, Vault's clients `errors`.
-// HTML would break the SDKs.
-
-/** [G] the number that Huawei's API gateway gives to all that it cannot take as a request. */
-const unreadableCode = 'APIGW.0201';
-
-/**
- * The answer.
- * @param status HTTP status; its reason phrase is the text
- * @returns a new answer with a request id of its own
- */
-export function malformedAnswer(status: number): Answer<string> {
-  const requestId = randomUUID();
-  const text = STATUS_CODES[status] ?? '';
-  return {
-    status,
-    headers: {
-      'Content-Type': 'application/json',
-      'x-amzn-RequestId': requestId,
-      'x-request-id': requestId,
-    },
-    body: JSON.stringify({
-      __type: 'SerializationException',
-      message: text,
-      error_code: unreadableCode,
-      error_msg: text,
-      request_id: requestId,
-      errors: [text],
-    }),
-  };
 }

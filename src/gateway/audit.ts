@@ -1,22 +1,22 @@
 /**
  * The audit log: a JSON line for each request to an API.
  *
- * When the disk fails or cannot keep up, lines are dropped and counted; requests are answered. The
- * bytes are what other software's security rests on, and who can fill a disk must not be able to
- * stop them. The gap is told twice: in the log when it begins, and in the file, with its size, as
- * soon as it can be written to again.
+ * When the disk fails or cannot keep up, lines are dropped and counted, and requests are still
+ * answered. Other software's security rests on the bytes, and whoever can fill a disk must not be able
+ * to stop them. The gap is reported twice: in the program's log when it begins, and in the file, with
+ * its size, as soon as the file can be written to again.
  */
 import { close, constants, fstat, open } from 'node:fs';
 import { promisify } from 'node:util';
 import sonicBoom from 'sonic-boom';
-import type { Facts } from '../apis/api.js';
+import type { AuditFields } from '../apis/api.js';
 import { EntropyError } from '../common/errors.js';
 
-/** What is known about one request. Never bytes, and nothing that proves who somebody is. */
-export interface AuditEntry extends Facts {
+/** What is known about one request. Never random bytes, and nothing that proves who somebody is. */
+export interface AuditEntry extends AuditFields {
   readonly requestId: string;
   readonly api: string;
-  /** `ok`, or the error's code as the client got it. */
+  /** `ok`, or the error's code as the client gets it. */
   readonly outcome: string;
   /** HTTP status. */
   readonly status: number;
@@ -31,30 +31,30 @@ export interface Audit {
   /** Never waits and never throws. */
   write(entry: AuditEntry): void;
   /**
-   * Writes to `descriptor`, now its own, from now on; what waits still goes where it went before.
-   * Not after `close`.
+   * From now on writes to `descriptor`, which becomes its own; lines that wait still go to the one
+   * before. Not after `close`.
    */
   adopt(descriptor: number): void;
-  /** Writes what waits, for at most 2 s. */
+  /** Writes the lines that wait, for at most 2 s. */
   close(): Promise<void>;
 }
 
-/** Where failures of the log itself are told. */
+/** Where failures of the audit log itself are reported. */
 type ErrorLog = { error(fields: object, message: string): void };
 
 type Stream = InstanceType<typeof sonicBoom.SonicBoom>;
 
-/** What may wait for the disk: some thousand lines. Ours. */
+/** Bytes that may wait for the disk: some thousand lines. Ours. */
 const maxWaitingBytes = 1024 * 1024;
 const closeMs = 2000;
 
-/** A disk that comes and goes is told of once in this time, however often it does. */
+/** A disk that comes and goes is reported once in this time, however often it does. */
 const defaultQuietMs = 60_000;
 
 const standardOutput = 1;
 const fileMode = 0o600;
 
-/** Never through a symbolic link, which another user may have put there, and never waiting. */
+/** Never follows a symbolic link, which another user may have put there, and never waits. */
 const fileFlags =
   constants.O_APPEND |
   constants.O_CREAT |
@@ -83,16 +83,16 @@ export async function openAuditFile(path: string): Promise<number> {
 
 /**
  * Starts an audit log.
- * @param descriptor of {@link openAuditFile}; from now on the log's own
- * @param log is told when lines begin to wait for a failing disk, and how many were dropped
- * @param quietMs after which it is told of these again
+ * @param descriptor of {@link openAuditFile}; from now on the audit log's own
+ * @param log gets an error when lines begin to wait for a failing disk, and with how many were dropped
+ * @param quietMs after which it gets these again
  */
 export function createAudit(descriptor: number, log: ErrorLog, quietMs = defaultQuietMs): Audit {
   let dropped = 0;
   let droppedBefore = 0;
   let isFailing = false;
-  /** Dropped lines that the log has not told of. */
-  let untold = 0;
+  /** Dropped lines that have not been reported. */
+  let unreported = 0;
   let quiet: NodeJS.Timeout | undefined;
   let isClosed = false;
   const line = (fields: object) => `${JSON.stringify({ time: new Date(), ...fields })}\n`;
@@ -103,12 +103,12 @@ export function createAudit(descriptor: number, log: ErrorLog, quietMs = default
     isFailing = true;
   }
 
-  function tellDropped(): void {
+  function reportDropped(): void {
     quiet = undefined;
-    if (untold === 0) return;
-    log.error({ dropped: untold }, 'audit log: lines were dropped');
-    untold = 0;
-    quiet = setTimeout(tellDropped, quietMs).unref();
+    if (unreported === 0) return;
+    log.error({ dropped: unreported }, 'audit log: lines were dropped');
+    unreported = 0;
+    quiet = setTimeout(reportDropped, quietMs).unref();
   }
 
   function start(fd: number): Stream {
@@ -121,8 +121,8 @@ export function createAudit(descriptor: number, log: ErrorLog, quietMs = default
     stream.on('drain', () => {
       isFailing = false;
       if (dropped === 0) return;
-      untold += dropped;
-      if (quiet === undefined) tellDropped();
+      unreported += dropped;
+      if (quiet === undefined) reportDropped();
       const gap = line({ dropped });
       droppedBefore += dropped;
       dropped = 0;
@@ -164,7 +164,7 @@ export function createAudit(descriptor: number, log: ErrorLog, quietMs = default
       isClosed = true;
       await finish(stream);
       clearTimeout(quiet);
-      tellDropped();
+      reportDropped();
       clearTimeout(quiet);
     },
   };

@@ -1,24 +1,21 @@
 /**
- * Who may be answered when a browser on this host is somebody else's tool (DESIGN, "Safety of the
- * gateway"): API routes take nothing from web pages; pages answer only under names of this host, so
- * that a name rebound to 127.0.0.1 reads nothing, and other hosts only under configured names.
+ * Guards against browsers as somebody else's tool: CSRF and DNS rebinding. APIs accept nothing from web
+ * pages. Pages answer only under names of this host, so that a name rebound to 127.0.0.1 reads nothing,
+ * and to other hosts only under configured names.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { isLoopback } from '../common/address.js';
 
-/** Fetch Metadata, 2.3: what a user typed, and what a page of our own sends. */
+/** Fetch Metadata, 2.3: an address that a user typed, and a request of our own page. */
 const ownSites: readonly unknown[] = [undefined, 'none', 'same-origin'];
 
-/** Host without its port: RFC 3986 3.2.2, an IPv6 address stands in brackets. */
+/** Host without its port: RFC 3986 3.2.2, an IPv6 address is in brackets. */
 const hostPattern = /^(?:\[(?<ipv6>[^\]]*)\]|(?<name>[^:]*))(?::\d*)?$/;
-
-/** What an API route then says, in its own error. */
-export const webPageText = 'Requests of web pages are refused.';
 
 /**
  * Whether a request comes from a web page. No SDK sends Origin; every browser sends it with a POST.
  * @param headers as node:http gives them
- * @returns true: an API route must refuse
+ * @returns true: an API must refuse it
  */
 export function isFromWebPage(headers: IncomingHttpHeaders): boolean {
   return headers.origin !== undefined || !ownSites.includes(headers['sec-fetch-site']);
@@ -27,9 +24,9 @@ export function isFromWebPage(headers: IncomingHttpHeaders): boolean {
 /**
  * Whether pages answer under this Host.
  * @param host the header, with or without a port
- * @param pageHosts names and addresses allowed besides, IPv6 without brackets; case does not matter
+ * @param pageHosts further names and addresses, IPv6 without brackets; case does not matter
  * @param local the address that the request came to, or `unix`: localhost and loopback addresses
- *   count only where no other host can connect
+ *   count only if no other host can connect there
  * @returns false: a page must refuse
  */
 export function isPageHost(

@@ -1,176 +1,194 @@
 /** The gateway: its APIs and pages on all its listeners, and the files that say who may ask. */
-import type { Server } from 'node:http';
-import type { Server as TlsServer } from 'node:https';
-import type { Socket } from 'node:net';
-import { setImmediate, setTimeout } from 'node:timers/promises';
-import type { RandomSource } from '../apis/api.js';
-import { checkUpstreamCallers } from '../apis/aws-kms/upstream/endpoint.js';
-import type { Upstream } from '../apis/aws-kms/upstream/upstream.js';
-import { countUpstream } from '../apis/aws-kms/upstream/upstream.js';
-import { type Address, formatAddress, parseAddress } from '../common/address.js';
+import { setTimeout } from 'node:timers/promises';
+import type { ApiEntry, Logger, Operation, RandomSource } from '../apis/api.js';
+import {
+  type ApiSettings,
+  apis as allApis,
+  defaultOperations,
+  operationsOf,
+} from '../apis/list.js';
+import { formatAddress, parseAddress } from '../common/address.js';
 import { EntropyError, errorCode } from '../common/errors.js';
 import type { PassedSocket } from '../common/unix-socket.js';
 import type { GatewayConfig } from '../config/config.js';
-import { type Audit, createAudit } from './audit.js';
-import { type Access, createAccess } from './auth/credentials.js';
-import { createExchanges, createRouter, type Exchanges, type Logger } from './exchange.js';
-import { loadGivenFiles } from './given-files.js';
-import { createHttpServer, createHttpsServer } from './http-server.js';
-import { listen } from './listener.js';
+import { createMalformedResponse } from './answer.js';
+import { type Audit, createAudit, openAuditFile } from './audit.js';
+import { createAccess } from './auth/credentials.js';
+import { type CredentialsFile, parseCredentialsFile } from './auth/credentials-file.js';
+import { createRequestHandler, type RequestHandler } from './exchange.js';
+import { closeListeners, type Listener, type ListenerOptions, openListener } from './listener.js';
 import { GatewayCounters, gatewayMetrics } from './metrics.js';
-import { certificateExpiry, type TlsContext } from './private-files.js';
+import { createPages } from './pages/pages.js';
+import { certificateExpiry, loadTls, readPrivateFile, type TlsContext } from './private-files.js';
 
-/** How long running exchanges may take to finish on close; the daemon allows itself the same. */
+/** How long requests in flight may take to finish on close; the daemon allows itself the same. */
 const closeGraceMs = 5000;
 
-/** Settings that may be left out; an upstream is made by the caller. */
+/** The configuration; everything may be left out. */
 type Settings = {
-  readonly [name in Exclude<keyof GatewayConfig, `upstream${string}`>]?:
-    | Readonly<GatewayConfig[name]>
-    | undefined;
+  readonly [name in keyof GatewayConfig]?: Readonly<GatewayConfig[name]> | undefined;
 };
 
-/** What a gateway is started with. */
-export interface GatewayOptions extends Settings {
-  readonly listen: readonly string[];
-  readonly dialect: GatewayConfig['dialect'];
-  /** Opened by the service manager, and judged like the others; `listen` may then be empty. */
-  readonly passed?: readonly PassedSocket[];
-  /** The daemon; stays the caller's, also on close. */
-  readonly client: RandomSource;
-  /** Answers the KMS operations that are not served here; stays the caller's, also on close. */
-  readonly upstream?: Upstream | undefined;
-  /** Whether no TLS and no credentials open it to other hosts. */
-  readonly hostOnly?: boolean;
-  readonly log: Logger;
-}
+/** What a gateway is started with: the configuration, what each API reads of it, and surroundings. */
+export type GatewayOptions = Settings &
+  ApiSettings & {
+    readonly listen: readonly string[];
+    /** Sockets that the service manager opened, judged like the others; `listen` may then be empty. */
+    readonly passed?: readonly PassedSocket[];
+    /** The daemon; stays the caller's, also on close. */
+    readonly client: RandomSource;
+    /** Whether no TLS and no credentials open it to other hosts. */
+    readonly hostOnly?: boolean;
+    readonly log: Logger;
+  };
 
 /** A running gateway. */
 export interface Gateway {
   /** What was bound, as `--listen` takes it. */
   readonly addresses: readonly string[];
   /**
-   * Reads credentials, certificate and key anew and opens the audit file again; connections stay.
-   * Where one of them is at fault nothing changes, and the log says so.
+   * Reads credentials, certificate and key again and reopens the audit file; connections stay. If one
+   * of them is at fault nothing changes, and the log says so.
    */
   reload(): Promise<void>;
-  /** Takes no more requests, answers those it has (at most 5 s), then ends every connection. */
+  /** Accepts no more requests, answers those it has (at most 5 s), then ends every connection. */
   close(): Promise<void>;
 }
 
 /**
  * Starts listening. When one address fails, those already open are closed again.
- * @param options see {@link GatewayOptions}
+ * @param entries the APIs that it serves
  * @returns the gateway, owned by the caller
  * @throws EntropyError `ERR_CONFIG`, `ERR_LISTEN`
  */
-export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { client, dialect, nodeSdkErrors = false, pageHosts = [], upstream, log } = options;
-  const { passed = [] } = options;
-  const wanted = options.listen.map(parseAddress);
-  if (passed.length + wanted.length === 0)
-    throw new EntropyError('ERR_CONFIG', 'listen: want at least one HOST:PORT or unix:PATH');
-  if (options.requireSignatures && options.credentials === undefined)
-    throw new EntropyError(
-      'ERR_CONFIG',
-      'signatures are required, and there is nothing to verify them with: --credentials FILE',
-    );
-  checkUpstreamCallers(upstream?.host, options.credentials !== undefined);
-  const files = await loadGivenFiles(options);
-  const access = createAccess(options.regions);
-  if (files.credentials !== undefined) access.adopt(files.credentials);
-  const audit = files.audit === undefined ? undefined : createAudit(files.audit, log);
-  let { tls } = files;
-  const isTls = tls !== undefined;
-  const counters = new GatewayCounters();
+export async function startGateway(
+  options: GatewayOptions,
+  entries: readonly ApiEntry[] = allApis,
+): Promise<Gateway> {
+  const { client, log, passed = [] } = options;
+  const wanted = checkedAddresses(options);
+  const routes = entries.map((entry) => ({ name: entry.name, api: entry.create(options, log) }));
+  const apis = routes.map(({ api }) => api);
+  const operations = operationsOf(entries);
+  const access = createAccess(defaultOperations(operations));
+  const counters = new GatewayCounters(routes.map(({ name }) => name));
+  const malformed = createMalformedResponse(apis);
   const listeners: Listener[] = [];
-  const metrics = () =>
-    gatewayMetrics(client, {
-      counters,
-      connectionsOpen: listeners.reduce((sum, { sockets }) => sum + sockets.size, 0),
-      auditDropped: audit?.dropped,
-      certificateExpiry: tls === undefined ? undefined : certificateExpiry(tls),
-      hasUpstream: upstream !== undefined,
-    });
-  const router = createRouter({
-    client,
-    metrics,
-    dialect,
-    nodeSdkErrors,
-    pageHosts,
-    isTls,
-    access,
-    upstream: upstream && countUpstream(upstream, counters.upstream),
-    listen: () => listeners.map(({ address }) => address),
-  });
-  const exchanges = createExchanges(router, log, audit, counters);
+  let tls: TlsContext | undefined;
+  let audit: Audit | undefined;
+
+  async function end(grace?: Promise<unknown>): Promise<void> {
+    await closeListeners(listeners, grace);
+    await audit?.close();
+    for (const api of apis) await api.close?.();
+  }
+
   try {
-    const open = async (where: Address | PassedSocket) =>
-      listeners.push(await openListener(where, exchanges, counters, tls, missing(options)));
-    for (const socket of passed) await open(socket);
-    // One configuration serves with a unit and without.
-    const there = new Set(listeners.map(({ address }) => address));
-    for (const address of wanted) if (!there.has(formatAddress(address))) await open(address);
+    const files = await loadFiles(options, operations);
+    if (files.credentials !== undefined) access.adopt(files.credentials);
+    audit = files.audit === undefined ? undefined : createAudit(files.audit, log);
+    tls = files.tls;
+    const metrics = () =>
+      gatewayMetrics(client, {
+        counters,
+        connectionsOpen: listeners.reduce((sum, { sockets }) => sum + sockets.size, 0),
+        auditDropped: audit?.dropped,
+        certificateExpiry: tls && certificateExpiry(tls),
+        own: apis.map((api) => (page) => api.metrics?.(page)),
+      });
+    const pages = createPages({
+      client,
+      metrics,
+      apis,
+      pageHosts: options.pageHosts,
+      isTls: tls !== undefined,
+      access,
+      listen: () => listeners.map(({ address }) => address),
+    });
+    // Pages come first: an API has `/` only for methods that no page has.
+    const all = [{ name: undefined, api: pages }, ...routes];
+    const common = { client, access, log, audit, counters, malformed };
+    const handler = createRequestHandler({ ...common, routes: all });
+    const missing = missingForOthers(options);
+    await openAll({ handler, malformed, counters, tls, missing });
+    const addresses = listeners.map(({ address }) => address);
+    log.info({ addresses }, 'gateway listening');
+    if (access.counts !== undefined) log.info(access.counts, 'signatures and tokens are verified');
+    else
+      log.warn(
+        {},
+        'open: any well-formed signature or token is accepted; --credentials verifies them',
+      );
+    return running(addresses, handler);
   } catch (error) {
-    await closeAll(listeners, audit);
+    await end();
     throw error;
   }
-  const addresses = listeners.map(({ address }) => address);
-  log.info({ addresses }, 'gateway listening');
-  if (access.credentials === undefined)
-    log.warn(
-      {},
-      'open: any well-formed signature or token is accepted; --credentials verifies them',
-    );
-  else log.info(known(access), 'signatures and tokens are verified');
+
+  async function openAll(common: ListenerOptions): Promise<void> {
+    for (const socket of passed) listeners.push(await openListener(socket, common));
+    // One configuration serves with a socket unit and without.
+    const there = new Set(listeners.map(({ address }) => address));
+    for (const address of wanted)
+      if (!there.has(formatAddress(address))) listeners.push(await openListener(address, common));
+  }
 
   async function reload(): Promise<void> {
     try {
-      const next = await loadGivenFiles(options);
+      const next = await loadFiles(options, operations);
       // From here on nothing fails.
-      if (next.credentials !== undefined) access.adopt(next.credentials);
+      if (next.credentials !== undefined) {
+        access.adopt(next.credentials);
+        for (const api of apis) api.forget?.();
+      }
       if (next.tls !== undefined) {
         tls = next.tls;
         for (const { renew } of listeners) renew(next.tls);
       }
       if (next.audit !== undefined) audit?.adopt(next.audit);
-      log.info(known(access), 'gateway reloaded');
+      log.info(access.counts ?? {}, 'gateway reloaded');
     } catch (error) {
       log.error({ code: errorCode(error) }, `gateway kept as it was: ${(error as Error).message}`);
     }
   }
 
-  async function close(): Promise<void> {
-    const finished = Promise.race([
-      exchanges.finish(),
-      setTimeout(closeGraceMs, undefined, { ref: false }),
-    ]);
-    await closeAll(listeners, audit, finished);
-    log.info({ addresses }, 'gateway closed');
+  function running(addresses: readonly string[], handler: RequestHandler): Gateway {
+    let reloads = Promise.resolve();
+    let closing: Promise<void> | undefined;
+    return {
+      addresses,
+      reload() {
+        // One after the other.
+        reloads = reloads.then(() => (closing === undefined ? reload() : undefined));
+        return reloads;
+      },
+      close() {
+        closing ??= reloads.then(async () => {
+          const grace = setTimeout(closeGraceMs, undefined, { ref: false });
+          await end(Promise.race([handler.finish(), grace]));
+          log.info({ addresses }, 'gateway closed');
+        });
+        return closing;
+      },
+    };
   }
-  let reloads = Promise.resolve();
-  let closing: Promise<void> | undefined;
-  return {
-    addresses,
-    reload() {
-      // One after the other.
-      reloads = reloads.then(() => (closing === undefined ? reload() : undefined));
-      return reloads;
-    },
-    close() {
-      closing ??= reloads.then(close);
-      return closing;
-    },
-  };
 }
 
-/** How many there are of each kind, for the log. */
-function known({ credentials }: Access): object {
-  return credentials === undefined ? {} : { keys: credentials.keys, tokens: credentials.tokens };
+/** @throws EntropyError `ERR_CONFIG` */
+function checkedAddresses({ listen, passed = [], requireSignatures, credentials }: GatewayOptions) {
+  const addresses = listen.map(parseAddress);
+  if (passed.length + addresses.length === 0)
+    throw new EntropyError('ERR_CONFIG', 'listen: want at least one HOST:PORT or unix:PATH');
+  if (requireSignatures && credentials === undefined)
+    throw new EntropyError(
+      'ERR_CONFIG',
+      'signatures are required, and there is nothing to verify them with: --credentials FILE',
+    );
+  return addresses;
 }
 
 /** What other hosts' access would take, besides an address that they reach. */
-function missing({ hostOnly, tls, credentials }: GatewayOptions): string[] {
+function missingForOthers({ hostOnly, tls, credentials }: GatewayOptions): string[] {
   if (hostOnly) return ['a gateway of its own (entropyd gateway)'];
   return [
     ...(tls === undefined ? ['TLS (--tls-cert and --tls-key)'] : []),
@@ -178,54 +196,41 @@ function missing({ hostOnly, tls, credentials }: GatewayOptions): string[] {
   ];
 }
 
-/** An open address. */
-interface Listener {
-  readonly address: string;
-  readonly server: Server | TlsServer;
-  /** Open connections, those that are still in their TLS handshake too. */
-  readonly sockets: ReadonlySet<Socket>;
-  /** Takes another certificate, where there is one. */
-  renew(tls: TlsContext): void;
+/** The gateway's files, checked; the caller's, including the descriptor. */
+export interface GatewayFiles {
+  readonly credentials: CredentialsFile | undefined;
+  readonly tls: TlsContext | undefined;
+  /** A descriptor of {@link openAuditFile}. */
+  readonly audit: number | undefined;
 }
 
-/** On TCP with TLS where there is a certificate; a Unix socket has the kernel's protection. */
-async function openListener(
-  wanted: Address | PassedSocket,
-  exchanges: Exchanges,
-  counters: GatewayCounters,
-  tls: TlsContext | undefined,
-  lacking: readonly string[],
-): Promise<Listener> {
-  const isUnix = 'path' in wanted && wanted.path !== undefined;
-  const handler = exchanges.handler(isUnix ? 'unix' : 'tcp');
-  const secure = isUnix || tls === undefined ? undefined : createHttpsServer(handler, tls);
-  const server = secure ?? createHttpServer(handler);
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    counters.connections++;
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    // node:net keeps the first answer: an address that is asked for later may be gone.
-    void [socket.remoteAddress, socket.localAddress];
-  });
-  server.on('drop', () => counters.connectionsRefused++);
-  const address = await listen(server, wanted, lacking);
-  return { address, server, sockets, renew: (next) => secure?.setSecureContext(next) };
+/**
+ * Reads and opens all files that are configured; if one of them is at fault nothing stays open.
+ * @param operations that the credentials file may grant
+ * @throws EntropyError `ERR_CONFIG`
+ */
+export async function loadFiles(
+  { credentials, tls, audit }: Pick<Settings, 'credentials' | 'tls' | 'audit'>,
+  operations: readonly Operation[],
+): Promise<GatewayFiles> {
+  // An empty path is a fault too, and not the same as none.
+  return {
+    credentials:
+      credentials === undefined ? undefined : await loadCredentials(credentials, operations),
+    tls: tls === undefined ? undefined : await loadTls(tls),
+    // Last: there is nothing to close when one of the others fails.
+    audit: audit === undefined ? undefined : await openAuditFile(audit),
+  };
 }
 
-/** Stops listening at once; ends all connections when the grace is over. */
-async function closeAll(
-  listeners: readonly Listener[],
-  audit: Audit | undefined,
-  grace?: Promise<unknown>,
-): Promise<void> {
-  const closed = listeners.map(({ server }) => new Promise((resolve) => server.close(resolve)));
-  await grace;
-  await setImmediate(); // what was sent last is with the kernel then
-  for (const { server, sockets } of listeners) {
-    server.closeAllConnections();
-    for (const socket of sockets) socket.destroy();
+async function loadCredentials(
+  path: string,
+  operations: readonly Operation[],
+): Promise<CredentialsFile> {
+  const bytes = await readPrivateFile(path, 'credentials file', true);
+  try {
+    return parseCredentialsFile(bytes.toString(), path, operations);
+  } finally {
+    bytes.fill(0);
   }
-  await Promise.all(closed);
-  await audit?.close();
 }

@@ -1,4 +1,4 @@
-/** A bounded server of HTTP or HTTPS: time, connections, header size; and JSON even for what is no HTTP. */
+/** HTTP(S) server with limits on time, connections and sizes. Malformed input gets a JSON error too. */
 import {
   createServer,
   type IncomingMessage,
@@ -10,29 +10,30 @@ import {
 } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { lingerMs, malformedAnswer } from './answer.js';
+import { EntropyError } from '../common/errors.js';
+import { lingerMs, type MalformedResponse, type TextResponse } from './answer.js';
 import type { TlsContext } from './private-files.js';
 
-/** What one client, or all of them together, may take. */
+/** What one client, or all of them together, may use. */
 export interface HttpLimits {
   /**
    * From the connection, or the first byte of a further request, to the end of its headers. A TLS
-   * handshake comes before that, and has as long.
+   * handshake comes before that and may take as long.
    */
   readonly headersMs: number;
   /** The same to the end of the body. */
   readonly requestMs: number;
-  /** Between requests; over a load balancer's or SDK's few seconds, so that the client closes first. */
+  /** Between requests; above the few seconds of a load balancer or SDK, so that the client closes first. */
   readonly keepAliveMs: number;
-  /** Without any byte either way: a client that does not read its answers. */
+  /** Without any byte either way: a client that does not read its responses. */
   readonly silenceMs: number;
-  /** How often the first two are looked at. */
+  /** How often the first two are checked. */
   readonly checkMs: number;
   readonly headerBytes: number;
   readonly connections: number;
 }
 
-/** Ours; a signed request is 1 KiB and takes milliseconds. Headers: node's default, said aloud. */
+/** Ours; a signed request is 1 KiB and takes milliseconds. Headers: node's default, made explicit. */
 export const httpLimits: HttpLimits = {
   headersMs: 10_000,
   requestMs: 30_000,
@@ -43,7 +44,7 @@ export const httpLimits: HttpLimits = {
   connections: 1024,
 };
 
-/** node's codes for what it could not take as a request; anything else is 400. */
+/** Statuses by node's codes for what it could not read as a request; any other is 400. */
 const statuses: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
@@ -51,13 +52,18 @@ const statuses: Readonly<Record<string, number>> = {
 };
 
 /**
- * A server.
+ * An HTTP server.
  * @param handle answers requests; `Expect` is left to it
+ * @param malformed makes the responses to what is not a request
  * @param limits those of production unless a test needs shorter ones
  * @returns a server that is not yet listening
  */
-export function createHttpServer(handle: RequestListener, limits = httpLimits): Server {
-  return bounded(createServer(serverOptions(limits)), handle, limits);
+export function createHttpServer(
+  handle: RequestListener,
+  malformed: MalformedResponse,
+  limits = httpLimits,
+): Server {
+  return bounded(createServer(serverOptions(limits)), handle, malformed, limits);
 }
 
 /**
@@ -66,6 +72,7 @@ export function createHttpServer(handle: RequestListener, limits = httpLimits): 
  */
 export function createHttpsServer(
   handle: RequestListener,
+  malformed: MalformedResponse,
   tls: TlsContext,
   limits = httpLimits,
 ): TlsServer {
@@ -74,7 +81,7 @@ export function createHttpsServer(
   // node:https hands a failed handshake to `clientError`; nobody there could read an answer.
   server.removeAllListeners('tlsClientError');
   server.on('tlsClientError', (_, socket) => socket.destroy());
-  return bounded(server, handle, limits);
+  return bounded(server, handle, malformed, limits);
 }
 
 function serverOptions(limits: HttpLimits): ServerOptions {
@@ -84,13 +91,14 @@ function serverOptions(limits: HttpLimits): ServerOptions {
     keepAliveTimeout: limits.keepAliveMs,
     connectionsCheckingInterval: limits.checkMs,
     maxHeaderSize: limits.headerBytes,
-    requireHostHeader: false, // its answer has no body: the handler looks at Host
+    requireHostHeader: false, // node's own response has no body: the handler looks at Host
   };
 }
 
 function bounded<S extends Server | TlsServer>(
   server: S,
   handle: RequestListener,
+  malformed: MalformedResponse,
   limits: HttpLimits,
 ): S {
   server.timeout = limits.silenceMs;
@@ -99,17 +107,17 @@ function bounded<S extends Server | TlsServer>(
     server.on(event, note).on(event, handle);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'ECONNRESET') socket.destroy();
-    else refuse(statuses[String(error.code)] ?? 400, socket);
+    else refuse(malformed(statuses[String(error.code)] ?? 400), socket);
   });
-  // Without a listener node:http closes without a word; with one it leaves the socket's errors to it.
+  // Without a listener node:http closes silently; with one, the socket's errors are the listener's.
   server.on('connect', (_, socket) => {
     socket.on('error', () => socket.destroy());
-    refuse(405, socket);
+    refuse(malformed(405), socket);
   });
   return server;
 }
 
-/** The last two answers of a connection; those before them have been sent before them. */
+/** The last two responses of a connection; earlier ones have been sent before them. */
 interface Conversation {
   readonly previous: ServerResponse | undefined;
   readonly last: ServerResponse | undefined;
@@ -123,27 +131,26 @@ function note({ socket }: IncomingMessage, last: ServerResponse): void {
 }
 
 /**
- * Answers what is no request, once and behind the answers that are still due: nobody is to take this
- * one for the answer to another request (RFC 9112 9.3.2). A request that broke off in its body has
- * been noted, and will have no other answer unless it had one before its end.
+ * Answers what is not a request, once and after the responses that are still due: nobody must take this
+ * one for the response to another request (RFC 9112 9.3.2). A request that broke off in its body has
+ * been noted, and gets no other response unless it had one before its end.
  */
-function refuse(status: number, socket: Duplex): void {
+function refuse(answer: TextResponse, socket: Duplex): void {
   const { previous, last, refused } = conversations.get(socket) ?? {};
-  if (refused) return; // node:http's parser says the same of each further piece
+  if (refused) return; // node:http's parser reports each further piece as well
   conversations.set(socket, { previous, last, refused: true });
   const broken = last !== undefined && !last.req.complete;
   if (broken && last.headersSent) return;
   const before = broken ? previous : last;
-  if (before === undefined || before.writableFinished) sendMalformed(status, socket);
-  else before.once('close', () => sendMalformed(status, socket));
+  if (before === undefined || before.writableFinished) write(answer, socket);
+  else before.once('close', () => write(answer, socket));
 }
 
-function sendMalformed(status: number, socket: Duplex): void {
+function write({ status, headers, body }: TextResponse, socket: Duplex): void {
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  const { headers, body } = malformedAnswer(status);
   const head = Object.entries({
     ...headers,
     Date: new Date().toUTCString(),
@@ -151,7 +158,46 @@ function sendMalformed(status: number, socket: Duplex): void {
     Connection: 'close',
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${body}`);
-  // What the client still sends is dropped first, as in `send`: else RST could cost it the answer.
+  // What the client still sends is dropped first, as in `send`: otherwise RST could cost it the response.
   const timer = setTimeout(() => socket.destroy(), lingerMs);
   socket.once('close', () => clearTimeout(timer)).resume();
+}
+
+/**
+ * Reads a request's whole body. What comes beyond the limit is dropped as it arrives, never kept.
+ * @param request its body not yet read
+ * @param limitBytes the largest body to accept
+ * @param invite called when the declared length is fit to be sent: answers `Expect: 100-continue`
+ * @returns the body, owned by the caller
+ * @throws EntropyError `ERR_TOO_LARGE`; `ERR_CLOSED` when the client went away
+ */
+export function readBody(
+  request: IncomingMessage,
+  limitBytes: number,
+  invite?: () => void,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    // One buffer that doubles: a list of chunks would cost an object of ours for a client's every byte.
+    let buffer = Buffer.alloc(0);
+    let size = 0;
+    const keep = (chunk: Buffer) => {
+      const end = size + chunk.length;
+      if (end > limitBytes) return refuse();
+      if (end > buffer.length)
+        buffer = Buffer.concat([buffer], Math.min(Math.max(end, 2 * buffer.length), limitBytes));
+      chunk.copy(buffer, size);
+      size = end;
+    };
+    const refuse = () => {
+      request.off('data', keep).resume();
+      reject(new EntropyError('ERR_TOO_LARGE', `the body is over ${limitBytes} bytes`));
+    };
+    request.once('error', (cause) =>
+      reject(new EntropyError('ERR_CLOSED', 'the client went away', { cause })),
+    );
+    if (Number(request.headers['content-length']) > limitBytes) return refuse();
+    request.on('data', keep);
+    request.once('end', () => resolve(buffer.subarray(0, size)));
+    invite?.();
+  });
 }

@@ -1,15 +1,23 @@
-/** Puts a server on an address, or says in one line why not. Judges safety by what was really bound. */
+/** An open address: binds it, judges whether what was really bound is safe, tracks its connections. */
 import { once } from 'node:events';
 import { chmod } from 'node:fs/promises';
-import type { AddressInfo, Server } from 'node:net';
+import type { Server as HttpServer } from 'node:http';
+import type { Server as TlsServer } from 'node:https';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { type Address, formatAddress, isLoopback } from '../common/address.js';
 import { EntropyError } from '../common/errors.js';
 import { listenBacklog, type PassedSocket, removeStaleSocket } from '../common/unix-socket.js';
+import type { MalformedResponse } from './answer.js';
+import type { RequestHandler } from './exchange.js';
+import { createHttpServer, createHttpsServer } from './http-server.js';
+import type { GatewayCounters } from './metrics.js';
+import type { TlsContext } from './private-files.js';
 
-/** The gateway's user and group connect; put a web server that forwards to it into the group. */
+/** For the gateway's user and group; put a web server that forwards to it into the group. */
 const socketMode = 0o660;
 
-/** What bind(2) and getaddrinfo(3) say, in words. libuv turns a missing directory into EACCES. */
+/** What bind(2) and getaddrinfo(3) report, in words. libuv turns a missing directory into EACCES. */
 const reasons: Readonly<Record<string, string>> = {
   EADDRINUSE: 'already in use; --listen chooses another',
   EACCES: 'permission denied, or the directory does not exist',
@@ -17,12 +25,77 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the name is unknown',
 };
 
+/** An open address. */
+export interface Listener {
+  /** As `--listen` takes it. */
+  readonly address: string;
+  readonly server: HttpServer | TlsServer;
+  /** Open connections, including those still in their TLS handshake. */
+  readonly sockets: ReadonlySet<Socket>;
+  /** Uses another certificate from now on, if the listener speaks TLS. */
+  renew(tls: TlsContext): void;
+}
+
+/** What all listeners of a gateway have in common. */
+export interface ListenerOptions {
+  readonly handler: Pick<RequestHandler, 'listener'>;
+  readonly malformed: MalformedResponse;
+  readonly counters: Pick<GatewayCounters, 'connections' | 'connectionsRefused'>;
+  /** For TCP; a Unix socket has the kernel's protection. */
+  readonly tls: TlsContext | undefined;
+  /** What other hosts' access would take; none: they may. */
+  readonly missing: readonly string[];
+}
+
 /**
- * Listens. A Unix socket file gets mode 0660; one that nobody answers is replaced, and the file goes
- * when the server closes. What the service manager opened is its own, file and mode.
+ * Opens an address.
+ * @throws EntropyError `ERR_LISTEN`
+ */
+export async function openListener(
+  where: Address | PassedSocket,
+  { handler, malformed, counters, tls, missing }: ListenerOptions,
+): Promise<Listener> {
+  const isUnix = 'path' in where && where.path !== undefined;
+  const handle = handler.listener(isUnix ? 'unix' : 'tcp');
+  const secure =
+    isUnix || tls === undefined ? undefined : createHttpsServer(handle, malformed, tls);
+  const server = secure ?? createHttpServer(handle, malformed);
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    counters.connections++;
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    // node:net remembers these once read: later they may be gone.
+    void [socket.remoteAddress, socket.localAddress];
+  });
+  server.on('drop', () => counters.connectionsRefused++);
+  const address = await listen(server, where, missing);
+  return { address, server, sockets, renew: (next) => secure?.setSecureContext(next) };
+}
+
+/**
+ * Stops listening at once, and ends all connections after the grace.
+ * @param grace resolves when the connections may end
+ */
+export async function closeListeners(
+  listeners: readonly Listener[],
+  grace?: Promise<unknown>,
+): Promise<void> {
+  const closed = listeners.map(({ server }) => new Promise((resolve) => server.close(resolve)));
+  await grace;
+  await setImmediate(); // by then the kernel has what was sent last
+  for (const { server, sockets } of listeners) {
+    server.closeAllConnections();
+    for (const socket of sockets) socket.destroy();
+  }
+  await Promise.all(closed);
+}
+
+/**
+ * Listens. A Unix socket file gets mode 0660; a stale one is replaced, and the file is removed when the
+ * server closes. The file and mode of a passed socket are the service manager's.
  * @param server not yet listening; closed again when this throws
- * @param address where
- * @param missing what it would take to be reached by other hosts; none: they may
+ * @param missing what other hosts' access would take; none: they may
  * @returns the address bound, as `--listen` takes it, with the port that the kernel chose for 0
  * @throws EntropyError `ERR_LISTEN`
  */
@@ -44,7 +117,7 @@ export async function listen(
   }
 }
 
-/** Of a Unix socket; what is on the network tells its own address. */
+/** For a Unix socket; one on the network knows its own address. */
 function passedName({ fd, path }: PassedSocket): string {
   return path === undefined ? `descriptor ${fd}` : formatAddress({ path });
 }
@@ -71,7 +144,7 @@ async function start(server: Server, address: Address): Promise<void> {
   await once(server, 'listening');
 }
 
-/** Runs before any event since bind(2) is handled, so where it throws nobody has been answered. */
+/** Runs before any event since bind(2) is handled: if it throws, nobody has been answered. */
 function safeAddress(
   server: Server,
   wanted: Address | PassedSocket,

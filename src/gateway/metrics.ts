@@ -1,6 +1,5 @@
-/** What the gateway counts, in plain numbers: a request adds to some, and makes nothing. */
-import { type ApiName, apiNames, type Facts, type RandomSource } from '../apis/api.js';
-import { type ErrorReason, errorReason, errorReasons } from '../apis/error-reasons.js';
+/** What the gateway counts, in plain numbers without allocation; and its metrics page. */
+import { type ErrorReason, errorReasons, type RandomSource } from '../apis/api.js';
 import { Durations } from '../common/histogram.js';
 import {
   addProcessMetrics,
@@ -9,26 +8,14 @@ import {
   openMetricsPage,
 } from '../common/prometheus.js';
 
-/** Beside the APIs: pages, and what cannot be told. */
-export const apiLabels = [...apiNames, 'other'] as const;
-
-/** Classes of HTTP statuses. No answer has one below 200, nor a redirect. */
+/** Classes of HTTP statuses. No response has one below 200, nor a redirect. */
 export const statusClasses = ['2xx', '4xx', '5xx'] as const;
 
-/** What became of a request to the upstream; `busy`: it was not sent; `abandoned`: the client went. */
-export const upstreamOutcomes = [
-  'ok',
-  'client_error',
-  'server_error',
-  'no_answer',
-  'busy',
-  'abandoned',
-] as const;
+/** Requests that are no API's: for pages, and what names none. */
+const otherApi = 'other';
 
-export type UpstreamOutcome = (typeof upstreamOutcomes)[number];
-
-/** Upper bounds, seconds: a request takes a fifth of a millisecond; a client waits for some seconds. */
-const answerBounds = [
+/** Upper bounds, seconds: a request takes 0.2 ms, and a client waits for a few seconds. */
+const durationBounds = [
   0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 ] as const;
 
@@ -37,74 +24,85 @@ function zeros<Name extends string>(names: readonly Name[]): Record<Name, number
   return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
 }
 
-/** Of one API. */
+/** The counters of one API. */
 export class ApiCounters {
-  readonly answers = zeros(statusClasses);
+  readonly responses = zeros(statusClasses);
   readonly errors: Record<ErrorReason, number> = zeros(errorReasons);
   randomBytes = 0;
-  /** Of requests that were given random bytes, from the end of the body to the answer. */
-  readonly times = new Durations(answerBounds);
+  /** Of requests that were given random bytes, from the end of the body to the response. */
+  readonly durations = new Durations(durationBounds);
 
   /**
-   * Counts an answer, whatever it says.
-   * @param facts of the request; a size in a good answer is what was handed out
-   * @param seconds since the request was there whole
+   * Counts a response, whatever it says.
+   * @param size random bytes asked for, which a good response hands out; null: none
+   * @param seconds since the whole request was there
    */
-  answered(status: number, { size }: Pick<Facts, 'size'>, seconds: number): void {
-    this.answers[status < 400 ? '2xx' : status < 500 ? '4xx' : '5xx']++;
+  responded(status: number, size: number | null, seconds: number): void {
+    this.responses[status < 400 ? '2xx' : status < 500 ? '4xx' : '5xx']++;
     if (size === null || status >= 400) return;
     this.randomBytes += size;
-    this.times.add(seconds);
+    this.durations.add(seconds);
   }
 
-  /** Counts why a request failed; its answer is counted as well. */
-  failed(error: unknown): void {
-    this.errors[errorReason(error)]++;
+  /** Counts why a request failed; its response is counted as well. */
+  failed(reason: ErrorReason): void {
+    this.errors[reason]++;
   }
 }
 
-/** Of one gateway, since it started; `running` alone goes down. */
+/** The counters of one gateway since it started; only `inFlight` ever goes down. */
 export class GatewayCounters {
-  /** Accepted. */
+  /** Connections accepted. */
   connections = 0;
-  /** Beyond a listener's limit: closed. */
+  /** Connections beyond a listener's limit: closed. */
   connectionsRefused = 0;
-  /** Requests whose answer is not sent. */
-  running = 0;
-  readonly apis: Readonly<Record<(typeof apiLabels)[number], ApiCounters>> = {
-    'aws-kms': new ApiCounters(),
-    'huawei-kms': new ApiCounters(),
-    vault: new ApiCounters(),
-    other: new ApiCounters(),
-  };
-  readonly upstream = zeros(upstreamOutcomes);
+  /** Requests whose response is not sent. */
+  inFlight = 0;
+  readonly #apis: ReadonlyMap<string, ApiCounters>;
+  readonly #other = new ApiCounters();
 
-  /** @param api undefined: a page, or what cannot be told */
-  of(api: ApiName | undefined): ApiCounters {
-    return this.apis[api ?? 'other'];
+  /** @param apis their names */
+  constructor(apis: readonly string[]) {
+    this.#apis = new Map(apis.map((name) => [name, new ApiCounters()]));
+  }
+
+  /** The counters by API. */
+  get apis(): readonly (readonly [name: string, counted: ApiCounters])[] {
+    return [...this.#apis];
+  }
+
+  /** The same, and last of what is no API's. */
+  get all(): readonly (readonly [name: string, counted: ApiCounters])[] {
+    return [...this.#apis, [otherApi, this.#other]];
+  }
+
+  /** @param api its name; undefined: a page, or what names no API */
+  of(api: string | undefined): ApiCounters {
+    return (api === undefined ? undefined : this.#apis.get(api)) ?? this.#other;
   }
 }
 
-// The gateway's metrics, behind those of the daemon; without the daemon they stand alone.
+// The page: the daemon's metrics, then the gateway's, which are alone if the daemon does not answer.
 
-/** Well below the 10 s that Prometheus waits: without the daemon's page it has the gateway's own. */
+/** Well below the 10 s that Prometheus waits: without the daemon's page it still gets the gateway's. */
 const daemonTimeoutMs = 2_000;
 
-/** What the page tells of, read at each scrape. */
+/** What the page shows, read at each scrape. */
 export interface GatewayFigures {
   readonly counters: GatewayCounters;
   /** Open now, on all listeners. */
   readonly connectionsOpen: number;
-  /** Lines of the audit log that were dropped; undefined: there is no audit log. */
+  /** Dropped lines of the audit log; undefined: there is no audit log. */
   readonly auditDropped: number | undefined;
   /** When the first certificate of the chain expires, seconds since 1970; undefined: no TLS. */
   readonly certificateExpiry: number | undefined;
-  readonly hasUpstream: boolean;
+  /** Each adds what an API counts itself. */
+  readonly own: readonly ((page: MetricsPage) => void)[];
 }
 
 /**
  * The page at `/metrics`.
- * @param client the daemon; one that does not answer is a metric too
+ * @param client the daemon; that it does not answer is a metric too
  * @returns Prometheus text format 0.0.4
  */
 export async function gatewayMetrics(
@@ -126,23 +124,20 @@ export async function gatewayMetrics(
 
 function addRequests(page: MetricsPage, counters: GatewayCounters): void {
   const each = <Value>(value: (counted: ApiCounters) => Value) =>
-    apiNames.map((api): [Labels, Value] => [{ api }, value(counters.apis[api])]);
+    counters.apis.map(([api, counted]): [Labels, Value] => [{ api }, value(counted)]);
   const eachBy = <Name extends string>(
     label: string,
     names: readonly Name[],
     values: (counted: ApiCounters) => Record<Name, number>,
   ) =>
-    apiLabels.flatMap((api) =>
-      names.map((name): [Labels, number] => [
-        { api, [label]: name },
-        values(counters.apis[api])[name],
-      ]),
+    counters.all.flatMap(([api, counted]) =>
+      names.map((name): [Labels, number] => [{ api, [label]: name }, values(counted)[name]]),
     );
-  page.gauge('entropyd_gateway_requests_in_flight', 'Requests under way', counters.running);
+  page.gauge('entropyd_gateway_requests_in_flight', 'Requests in flight', counters.inFlight);
   page.counter(
     'entropyd_gateway_requests_total',
     'Requests answered, by API and class of the status',
-    eachBy('status', statusClasses, ({ answers }) => answers),
+    eachBy('status', statusClasses, ({ responses }) => responses),
   );
   page.counter(
     'entropyd_gateway_errors_total',
@@ -157,12 +152,12 @@ function addRequests(page: MetricsPage, counters: GatewayCounters): void {
   page.histogram(
     'entropyd_gateway_request_duration_seconds',
     'Time from a whole request to its random bytes, by API',
-    each(({ times }) => times.counts()),
+    each(({ durations }) => durations.counts()),
   );
 }
 
 function addRest(page: MetricsPage, figures: GatewayFigures): void {
-  const { counters, connectionsOpen, auditDropped, certificateExpiry, hasUpstream } = figures;
+  const { counters, connectionsOpen, auditDropped, certificateExpiry, own } = figures;
   page.gauge('entropyd_gateway_connections_open', 'Connections open now', connectionsOpen);
   page.counter('entropyd_gateway_connections_total', 'Connections accepted', counters.connections);
   page.counter(
@@ -180,9 +175,5 @@ function addRest(page: MetricsPage, figures: GatewayFigures): void {
     'When the first certificate of the chain expires, seconds since 1970',
     certificateExpiry ?? [],
   );
-  page.counter(
-    'entropyd_gateway_upstream_requests_total',
-    'Requests sent on to the upstream, by what became of them',
-    hasUpstream ? upstreamOutcomes.map((outcome) => [{ outcome }, counters.upstream[outcome]]) : [],
-  );
+  for (const add of own) add(page);
 }

@@ -1,5 +1,4 @@
-/** Reads a file that holds secrets, and only if nobody can reach it who must not. */
-
+/** Reads files that hold secrets, and only if nobody else can reach them; TLS certificate and key. */
 import { X509Certificate } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { constants, open } from 'node:fs/promises';
@@ -10,15 +9,15 @@ import type { TlsPaths } from '../config/config.js';
 /** Ours: some thousand credentials, or any certificate chain. */
 export const maxFileBytes = 1024 * 1024;
 
-/** Any permission of group or others. */
+/** Any permission for group or others. */
 const foreignMode = 0o077;
 
-/** The same but for reading by the group. */
+/** The same, except reading by the group. */
 const beyondGroupRead = 0o037;
 
 const root = 0;
 
-/** Without waiting for a FIFO's writer. */
+/** Without waiting for the writer of a FIFO. */
 const readFlags = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** Who wants to read. */
@@ -34,13 +33,14 @@ const self: Reader = {
 };
 
 /**
- * Why a secret lies where others reach it. It is safe as its reader's own, with no permission for
- * anybody else; and as root's, where besides root one group may read it that is root's or has the
- * reader in it. So a host's administrator can give it without giving it away, Kubernetes mounts a
- * Secret for `fsGroup`, and a file with an entry for the reader in its access control list, which
- * is how systemd's `LoadCredential=` does it, looks (the group's bits are the list's mask, acl(5)).
+ * Why others can reach a secret. It is safe if it is its reader's own and nobody else has any
+ * permission. It is also safe if it is root's and, besides root, only a group may read it that is
+ * root's or has the reader in it. A host's administrator can thus provide it without handing over the
+ * file; Kubernetes mounts a Secret this way for `fsGroup`; and a file with an entry for the reader in
+ * its access control list, which is how systemd's `LoadCredential=` does it, looks the same (the
+ * group's bits are the list's mask, acl(5)).
  * @param file of the open descriptor
- * @param reader root as a reader has no such exception
+ * @param reader the exception does not apply to root
  * @returns undefined: it is safe
  */
 export function secretFault(
@@ -61,12 +61,16 @@ export function secretFault(
  * Reads a file.
  * @param path of a regular file
  * @param what it is, for messages, which never repeat its content
- * @param secret whether {@link secretFault} must find nothing: asked of the open descriptor, so that
+ * @param secret whether {@link secretFault} must find nothing; it checks the open descriptor, so that
  *   what was checked is what is read
  * @returns its bytes, at most 1 MiB, owned by the caller, who overwrites them after use
  * @throws EntropyError `ERR_CONFIG`
  */
-export async function readGivenFile(path: string, what: string, secret: boolean): Promise<Buffer> {
+export async function readPrivateFile(
+  path: string,
+  what: string,
+  secret: boolean,
+): Promise<Buffer> {
   const refusal = (reason: string, options?: ErrorOptions) =>
     new EntropyError('ERR_CONFIG', `${what} ${path}: ${reason}`, options);
   const failed = (cause: Error) => {
@@ -89,9 +93,9 @@ export async function readGivenFile(path: string, what: string, secret: boolean)
   }
 }
 
-// What TLS needs: a certificate and its key, checked together before they are used.
+// TLS: a certificate and its key, checked together before they are used.
 
-/** RFC 8996: 1.0 and 1.1 must not be used. Said aloud: a command line option of node could lower it. */
+/** RFC 8996: 1.0 and 1.1 must not be used. Explicit: a command line option of node could lower it. */
 const minVersion = 'TLSv1.2';
 
 /** As node:https and `setSecureContext` take it. */
@@ -99,13 +103,13 @@ export type TlsContext = Required<Pick<SecureContextOptions, 'cert' | 'key' | 'm
 
 /**
  * Reads certificate and key.
- * @param paths in PEM; the key's file must lie as safe as the credentials file
- * @throws EntropyError `ERR_CONFIG` when a file cannot be read or used, or the two do not belong together
+ * @param paths in PEM; the key's file must be as safe as the credentials file
+ * @throws EntropyError `ERR_CONFIG` if a file cannot be read or used, or the two do not belong together
  */
 export async function loadTls({ certificate, key }: TlsPaths): Promise<TlsContext> {
   const context: TlsContext = {
-    cert: await readGivenFile(certificate, 'TLS certificate', false),
-    key: await readGivenFile(key, 'TLS key', true),
+    cert: await readPrivateFile(certificate, 'TLS certificate', false),
+    key: await readPrivateFile(key, 'TLS key', true),
     minVersion,
   };
   try {
@@ -122,7 +126,7 @@ export async function loadTls({ certificate, key }: TlsPaths): Promise<TlsContex
 const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /**
- * When clients begin to refuse it: a chain holds as long as each of its certificates.
+ * When clients begin to refuse it: a chain is valid as long as each of its certificates.
  * @param tls as {@link loadTls} checked it
  * @returns seconds since 1970
  */

@@ -1,9 +1,15 @@
-/** The addon's generator behind the interface. */
+/** The addon's generator behind the interface, and raw samples of its sources. */
 import { constants, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { EntropyError } from '../common/errors.js';
-import { type Addon, type NativeOptions, NativeResult } from '../common/package.js';
+import {
+  type Addon,
+  type NativeGenerator,
+  type NativeOptions,
+  NativeResult,
+} from '../common/package.js';
+import { type Every, every } from '../common/timer.js';
 import {
   failure,
   type Generator,
@@ -14,37 +20,48 @@ import {
   type OnTransition,
 } from './interface.js';
 
-// One generate of the DRBG: each has a reseed of its own, and a slow source delivers for one at a time.
-const maxGenerate = 65_536;
+/**
+ * Bytes of one DRBG generate. With prediction resistance each has a reseed of its own, and a slow
+ * source delivers for one at a time.
+ */
+const maxGenerateBytes = 65_536;
 
-// Of raw samples, bytes: what a CPU source gives at a time, and what is read in one turn.
-const wordSize = 8;
-const noisePiece = 65_536;
+/** Raw samples of a CPU source come in words of this many bytes. */
+const wordBytes = 8;
 
-// A read of a device that the kernel holds is noticed by looking, at this interval.
+/**
+ * Raw samples that are read in one turn of the event loop, bytes: RDSEED takes milliseconds for
+ * them.
+ */
+const noisePieceBytes = 65_536;
+
+/**
+ * The kernel may block a read of a device without an end. This often the addon is asked about it.
+ */
 const pollIntervalMs = 5_000;
 
-/** The kernel's choice among its drivers (hw_random in its documentation); empty where it has none. */
-function rngCurrent(): string {
-  try {
-    return readFileSync('/sys/class/misc/hw_random/rng_current', 'utf8').trim();
-  } catch {
-    return '';
-  }
-}
-
-/** Seeded when it is made, unless only slow sources are credited. */
+/** The addon's generator. It is seeded when constructed, unless all credited sources are slow. */
 export class NativeBackedGenerator implements Generator {
   readonly #addon: Addon;
-  readonly #native: InstanceType<Addon['Generator']>;
-  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #native: NativeGenerator;
+  readonly #stopPolling: () => void;
   #state: GeneratorState = 'seeding';
   #reason = '';
+  /** Resumes the calls that wait for a slow source. */
   #waiting: (() => void)[] = [];
-  /** Ends with the last call of `fillPredictionResistant`: one that begins drops what is gathered for another. */
+  /**
+   * Settles with the last call of `fillPredictionResistant`. Calls must not overlap: each one that
+   * begins discards what was gathered for another.
+   */
   #predictionResistant: Promise<void> = Promise.resolve();
 
-  constructor(addon: Addon, options: NativeOptions, onTransition: OnTransition) {
+  /** @param timer for tests */
+  constructor(
+    addon: Addon,
+    options: NativeOptions,
+    onTransition: OnTransition,
+    timer: Every = every,
+  ) {
     this.#addon = addon;
     this.#native = new addon.Generator(
       options,
@@ -55,12 +72,16 @@ export class NativeBackedGenerator implements Generator {
       },
       () => this.#poll(),
     );
-    if (options.devices.length > 0)
-      this.#timer = setInterval(() => this.#poll(), pollIntervalMs).unref();
+    this.#stopPolling =
+      options.devices.length > 0 ? timer(() => this.#poll(), pollIntervalMs) : () => {};
   }
 
   #poll(): void {
     this.#native.poll();
+    this.#resumeWaiting();
+  }
+
+  #resumeWaiting(): void {
     for (const resume of this.#waiting.splice(0)) resume();
   }
 
@@ -84,7 +105,7 @@ export class NativeBackedGenerator implements Generator {
   ): Promise<void> {
     this.#native.beginFresh();
     for (let at = 0; at < length; ) {
-      const size = Math.min(length - at, maxGenerate);
+      const size = Math.min(length - at, maxGenerateBytes);
       const result = this.#native.generate(target, offset + at, size, true);
       if (result === NativeResult.ok) {
         at += size;
@@ -118,7 +139,7 @@ export class NativeBackedGenerator implements Generator {
 
   reseed(): void {
     const result = this.#native.reseed();
-    // Pending: a slow source is read first, and the next request reseeds.
+    // `pending` is not a failure: a slow source is read first, and the next request reseeds.
     if (result !== NativeResult.ok && result !== NativeResult.pending)
       throw failure(result, this.#reason);
   }
@@ -132,40 +153,68 @@ export class NativeBackedGenerator implements Generator {
     const found = sources.find(({ name }) => name === source);
     if (found === undefined) throw noSource(sources.map(({ name }) => name));
     if (found.path !== undefined) return readDevice(found.path, size);
-    // In whole words, a piece a turn: 64 KiB of RDSEED take milliseconds.
-    const samples = new Uint8Array(Math.ceil(size / wordSize) * wordSize);
-    for (let at = 0; at < samples.length; at += noisePiece) {
+    const samples = new Uint8Array(Math.ceil(size / wordBytes) * wordBytes);
+    for (let at = 0; at < samples.length; at += noisePieceBytes) {
       await setImmediate();
-      const length = Math.min(noisePiece, samples.length - at);
+      const length = Math.min(noisePieceBytes, samples.length - at);
       if (!this.#native.readNoise(samples, at, length, source)) {
         samples.fill(0);
-        throw new EntropyError('ERR_ENTROPY', `${source} is not there or does not answer`);
+        throw new EntropyError('ERR_ENTROPY', `${source} is absent or does not answer`);
       }
     }
     return samples.subarray(0, size);
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#stopPolling();
     this.#native.close();
-    for (const resume of this.#waiting.splice(0)) resume();
+    this.#resumeWaiting();
   }
 }
 
-// Raw samples of a device, file or FIFO as it gives them, for assessment.
+/**
+ * The driver that the kernel has chosen for /dev/hwrng (hw_random in its documentation); '' if
+ * none.
+ */
+function rngCurrent(): string {
+  try {
+    return readFileSync('/sys/class/misc/hw_random/rng_current', 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
 
-const timeoutMs = 30_000;
-const pauseMs = 10;
+const deviceTimeoutMs = 30_000;
+const devicePauseMs = 10;
+
+/** Time, as {@link readDevice} sees it. */
+export interface DeviceClock {
+  /** Milliseconds, monotonic. */
+  now(): number;
+  /** Waits before the device is read again. */
+  pause(): Promise<unknown>;
+}
+
+const realTime: DeviceClock = {
+  now: () => performance.now(),
+  pause: () => setTimeout(devicePauseMs),
+};
 
 /**
- * Reads without blocking, so that no thread is held by a device that has nothing.
- * @param size bytes, from 1 up
- * @returns a new array
- * @throws EntropyError `ERR_ENTROPY` where the device is not there, ends, or takes longer than 30 s
+ * Reads raw samples of a device, file or FIFO from its beginning. Reads do not block, so an empty
+ * device occupies no thread.
+ * @param size bytes, 1 or more
+ * @param clock for tests
+ * @returns a new array, owned by the caller
+ * @throws EntropyError `ERR_ENTROPY` if the device is absent, ends early, or takes longer than 30 s
  */
-export async function readDevice(path: string, size: number): Promise<Uint8Array> {
+export async function readDevice(
+  path: string,
+  size: number,
+  clock: DeviceClock = realTime,
+): Promise<Uint8Array> {
   const samples = new Uint8Array(size);
-  const deadline = performance.now() + timeoutMs;
+  const deadline = clock.now() + deviceTimeoutMs;
   try {
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     for (let at = 0; at < size; ) {
@@ -174,8 +223,9 @@ export async function readDevice(path: string, size: number): Promise<Uint8Array
       });
       if (read?.bytesRead === 0) throw new Error(`ends after ${at} of ${size} bytes`);
       at += read?.bytesRead ?? 0;
-      if (performance.now() > deadline) throw new Error(`gave ${at} of ${size} bytes in time`);
-      if (read === undefined) await setTimeout(pauseMs);
+      if (at < size && clock.now() > deadline)
+        throw new Error(`gave ${at} of ${size} bytes in ${deviceTimeoutMs / 1000} s`);
+      if (read === undefined) await clock.pause();
     }
     return samples;
   } catch (cause) {

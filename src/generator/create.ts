@@ -1,5 +1,4 @@
-/** Creates the addon's generator, or node:crypto's if there is no addon. */
-
+/** Creates the process's generator: the addon's, or `node:crypto`'s if there is no addon. */
 import { EntropyError } from '../common/errors.js';
 import { type LoadResult, loadAddon } from '../common/package.js';
 import { NativeBackedGenerator } from './addon-generator.js';
@@ -8,24 +7,25 @@ import { type Generator, type GeneratorOptions, generatorDefaults } from './inte
 
 const maxUint32 = 2 ** 32 - 1;
 
-/** The addon takes unsigned integers and would make some of anything. */
+/** The addon converts any number to an unsigned integer without complaint. */
 function check(name: string, value: number, min: number, max: number): void {
   if (!Number.isInteger(value) || value < min || value > max)
     throw new EntropyError('ERR_CONFIG', `${name}: want an integer of ${min} to ${max}`);
 }
 
 /**
- * The generator of this process: the addon's, which is seeded when this returns unless only slow
- * sources are credited, or the fallback.
- * @param options see `GeneratorOptions`; profile `strict` refuses the fallback
- * @param loaded the addon, for a program that has loaded it already
- * @throws EntropyError `ERR_HEALTH` where profile `strict` would have to fall back, `ERR_CONFIG`
+ * Creates a generator. The addon's is seeded when this returns, unless all credited sources are
+ * slow.
+ * @param loaded the addon, if the program has loaded it already
+ * @returns the generator; close it to end its threads
+ * @throws EntropyError `ERR_HEALTH` if there is no addon and profile `strict` refuses the fallback,
+ *   `ERR_CONFIG` if an option is out of range
  */
 export function createGenerator(
   options: GeneratorOptions = {},
   loaded: LoadResult = loadAddon(),
 ): Generator {
-  const onTransition = options.onTransition ?? (() => {});
+  const { onTransition = () => {} } = options;
   const {
     profile = generatorDefaults.profile,
     reseedRequests = generatorDefaults.reseedRequests,

@@ -1,15 +1,23 @@
-/** The generator where there is no addon. */
+/** The generator without the addon: `node:crypto`, which every report calls `fallback`. */
 import { createRequire } from 'node:module';
 import { NativeResult } from '../common/package.js';
-import type { Generator, GeneratorState, GeneratorStatus, OnTransition } from './interface.js';
-import { failure, noSource } from './interface.js';
+import {
+  failure,
+  type Generator,
+  type GeneratorState,
+  type GeneratorStatus,
+  noSource,
+  type OnTransition,
+} from './interface.js';
 
-/** node:crypto under the same interface, and honest about it in every report. */
+/** `node:crypto` behind the interface. It has no noise sources and no prediction resistance. */
 export class FallbackGenerator implements Generator {
   readonly #reason: string;
-  // Loaded here: the addon's daemon needs none of it, and is up some milliseconds and MiB earlier.
+  // Loaded here and not at the top: a daemon with the addon starts some milliseconds and MiB
+  // lighter.
   readonly #crypto: typeof import('node:crypto') = createRequire(import.meta.url)('node:crypto');
 
+  /** @param reason why there is no addon */
   constructor(reason: string, onTransition: OnTransition) {
     this.#reason = `node:crypto instead of the addon: ${reason}`;
     onTransition('fallback', this.#reason);

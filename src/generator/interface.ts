@@ -1,22 +1,30 @@
-/** The generator as its users see it, whichever is behind it. */
-
+/** The generator as the rest of the program sees it: interface, options, states, errors. */
 import { EntropyError } from '../common/errors.js';
-import { type DeviceOptions, NativeResult, type SourceReport } from '../common/package.js';
+import {
+  type DeviceOptions,
+  NativeResult,
+  type Profile,
+  type SourceReport,
+} from '../common/package.js';
 
+/**
+ * `fallback` is the state of `node:crypto` without the addon; docs/troubleshooting.md explains
+ * each.
+ */
 export const generatorStates = ['seeding', 'operational', 'degraded', 'error', 'fallback'] as const;
 
 export type GeneratorState = (typeof generatorStates)[number];
 
 export interface Health {
   state: GeneratorState;
-  /** Whether bytes are served from health-tested sources that are all there. */
+  /** True only in state `operational`: every source present at start passes. */
   healthy: boolean;
-  /** Empty when there is nothing to say. */
+  /** Empty if there is nothing to say. */
   reason: string;
   sources: SourceReport[];
 }
 
-/** `Health`, and the DRBG's own figures. */
+/** `Health`, and figures of the DRBG. */
 export interface GeneratorStatus extends Health {
   reseeds: number;
   requestsSinceReseed: number;
@@ -25,16 +33,17 @@ export interface GeneratorStatus extends Health {
   memoryLocked: boolean;
 }
 
-/** Told of every change of state, once. Must not throw. */
+/** Called once for every change of state. Must not throw. */
 export type OnTransition = (state: GeneratorState, reason: string) => void;
 
 export interface GeneratorOptions {
-  profile?: 'default' | 'strict';
+  /** Default `default`. */
+  profile?: Profile;
   /** DRBG generates between reseeds, 1 to 2^32 - 1; default 4096. */
   reseedRequests?: number;
-  /** Default 300. */
+  /** Seconds between reseeds, 1 to 2^32 - 1; default 300. */
   reseedSeconds?: number;
-  /** Default: /dev/hwrng without credit. */
+  /** Noise sources besides the CPU's and the kernel's; default: /dev/hwrng without credit. */
   devices?: DeviceOptions[];
   onTransition?: OnTransition;
 }
@@ -42,59 +51,63 @@ export interface GeneratorOptions {
 /** The kernel's hardware generator (hw_random). */
 export const hwrngPath = '/dev/hwrng';
 
-/** There by default, and credited with nothing: behind it may be a hypervisor's word. */
+/** Enabled by default without entropy credit: it may be a virtual device. */
 const hwrng: DeviceOptions = { name: 'hwrng', path: hwrngPath, creditedBitsPerByte: 0 };
 
 /**
- * What the generator does unless it is told otherwise. SP 800-90A allows 2^48 requests; these keep
- * short for how long a stolen state is of use.
+ * Defaults of {@link GeneratorOptions}. SP 800-90A allows 2^48 requests between reseeds. These
+ * bounds limit how long a stolen state is useful.
  */
 export const generatorDefaults = {
-  profile: 'default',
+  profile: 'default' as Profile,
   reseedRequests: 4_096,
   reseedSeconds: 300,
-  devices: [hwrng],
-} as const;
+  devices: [hwrng] as readonly DeviceOptions[],
+};
 
 export interface Generator {
   /**
-   * Fills [offset, offset + length) of `target`, or leaves zeros in it.
+   * Fills [offset, offset + length) of `target`, or leaves zeros there.
    * @throws EntropyError `ERR_NOT_SEEDED`, `ERR_HEALTH`
    */
   fill(target: Uint8Array, offset: number, length: number): void;
   /**
-   * The same with prediction resistance: reseeded from live entropy read after this call before
-   * every 64 KiB. Calls take turns.
-   * @throws EntropyError `ERR_ENTROPY` where no live credited source answers, and as `fill`
+   * Like `fill`, with prediction resistance (SP 800-90A 9.3.1): before every 64 KiB the DRBG is
+   * reseeded from live entropy that is read after this call. Calls run one after another.
+   * @throws EntropyError `ERR_ENTROPY` if no live credited source answers; also those of `fill`
    */
   fillPredictionResistant(target: Uint8Array, offset: number, length: number): Promise<void>;
-  /** A buffer for random bytes: never of Node's shared slab, and locked where the addon is there. */
+  /**
+   * Allocates a buffer for random bytes, which the caller owns. It is never part of Node's shared
+   * slab; with the addon it is locked in RAM.
+   */
   allocate(size: number): Uint8Array<ArrayBuffer>;
+  /** Zeros a range. */
   wipe(target: Uint8Array, offset: number, length: number): void;
   state(): GeneratorState;
   status(): GeneratorStatus;
-  /**
-   * @throws EntropyError `ERR_HEALTH` where the error state stays, `ERR_NOT_SEEDED`
-   */
+  /** @throws EntropyError `ERR_HEALTH` if the error state stays, `ERR_NOT_SEEDED` */
   reseed(): void;
-  /** The health tests on demand; true if every source that is there passed. */
+  /**
+   * Runs the health tests on demand (SP 800-90B 4.3).
+   * @returns true if every source that is present passed
+   */
   selfTest(): boolean;
   /**
-   * Raw samples of one source, for assessment (SP 800-90B 3.1); they reach no seed.
+   * Reads raw samples of one source, for assessment (SP 800-90B 3.1). They reach no seed.
    * @param source its name, as in `status`
-   * @param size bytes, from 1 up
-   * @returns a new array
-   * @throws EntropyError `ERR_PARAMS` for no such source, `ERR_ENTROPY` where it does not answer
+   * @param size bytes, 1 or more
+   * @returns a new array, owned by the caller
+   * @throws EntropyError `ERR_PARAMS` for an unknown source, `ERR_ENTROPY` if it does not answer
    */
   noise(source: string, size: number): Promise<Uint8Array>;
   close(): void;
 }
 
-// Why a generator gives nothing, as typed errors.
-
 /**
- * What a result of the addon other than `ok` means to who asked.
- * @param reason the state's; may be empty
+ * The error for a result of the addon.
+ * @param result a `NativeResult` other than `ok`
+ * @param reason the state's reason; may be empty
  */
 export function failure(result: number, reason: string): EntropyError {
   const why = reason === '' ? '' : `: ${reason}`;
@@ -111,8 +124,11 @@ export function failure(result: number, reason: string): EntropyError {
   }
 }
 
-/** @param names of the sources that there are */
+/**
+ * The error for an unknown noise source.
+ * @param names the sources that exist
+ */
 export function noSource(names: readonly string[]): EntropyError {
-  const there = names.length === 0 ? 'there are none' : `there are ${names.join(', ')}`;
-  return new EntropyError('ERR_PARAMS', `no such noise source; ${there}`);
+  const known = names.length === 0 ? 'there are none' : `there are ${names.join(', ')}`;
+  return new EntropyError('ERR_PARAMS', `no such noise source; ${known}`);
 }

@@ -3,7 +3,7 @@ import t from 'tap';
 import { formatAddress, isLoopback, parseAddress } from '../../src/common/address.js';
 import { EntropyError } from '../../src/common/errors.js';
 
-t.test('reads HOST:PORT, [IPV6]:PORT and unix:PATH, and writes them back', async (t) => {
+t.test('HOST:PORT, [IPV6]:PORT and unix:PATH are parsed, and formatted as they were', async (t) => {
   for (const [text, address] of [
     ['127.0.0.1:8478', { host: '127.0.0.1', port: 8478 }],
     ['localhost:0', { host: 'localhost', port: 0 }],
@@ -19,7 +19,7 @@ t.test('reads HOST:PORT, [IPV6]:PORT and unix:PATH, and writes them back', async
   }
 });
 
-t.test('refuses anything else with one line that repeats it', async (t) => {
+t.test('anything else is refused in one line that repeats it', async (t) => {
   for (const text of [
     '',
     '8478',
@@ -52,7 +52,7 @@ t.test('refuses anything else with one line that repeats it', async (t) => {
 });
 
 t.test(
-  'reads any text to an address that it writes back, or refuses with ERR_CONFIG',
+  'any text is an address that is formatted as it was, or ERR_CONFIG in one line',
   async (t) => {
     const host = fc.oneof(
       fc.ipV4(),
@@ -79,7 +79,7 @@ t.test(
   },
 );
 
-t.test('knows loopback addresses in every notation, and takes no name for one', async (t) => {
+t.test('loopback addresses are recognized in every notation; names are not', async (t) => {
   for (const [ip, expected] of [
     ['127.0.0.1', true],
     ['127.255.255.254', true],

@@ -14,11 +14,11 @@ t.test('an EntropyError is an Error with a name, a code, a message and a cause',
   t.ok(error instanceof Error);
   t.match(error, { name: 'EntropyError', code: 'ERR_LENGTH', message: 'too long' });
   t.equal(error.cause, cause);
-  t.notOk('cause' in new EntropyError('ERR_LENGTH', 'x'), 'no cause where none is given');
+  t.notOk('cause' in new EntropyError('ERR_LENGTH', 'x'), 'no cause if none is given');
   t.match(String(error), /^EntropyError: too long$/);
 });
 
-t.test('a ServiceError also has the HTTP status', async (t) => {
+t.test('a ServiceError also has an HTTP status', async (t) => {
   const cause = new EntropyError('ERR_BUSY', 'x');
   const error = new ServiceError('ThrottlingException', 400, 'slow down', { cause });
   t.ok(error instanceof Error);
@@ -28,7 +28,7 @@ t.test('a ServiceError also has the HTTP status', async (t) => {
   t.equal(error.cause, cause);
 });
 
-t.test('errorCode tells ours from everything else', async (t) => {
+t.test('anything but an EntropyError has the code ERR_INTERNAL', async (t) => {
   for (const [thrown, code] of [
     [new EntropyError('ERR_HEALTH', 'x'), 'ERR_HEALTH'],
     [new ServiceError('KMS.0101', 500, 'x'), 'ERR_INTERNAL'],
@@ -41,15 +41,18 @@ t.test('errorCode tells ours from everything else', async (t) => {
     t.equal(errorCode(thrown), code, String(thrown));
 });
 
-t.test('what waiting or less helps is told apart from what it does not', async (t) => {
-  const table: readonly (readonly [FailureKind, readonly ErrorCode[]])[] = [
-    ['overload', ['ERR_RATE', 'ERR_BUSY']],
-    ['unavailable', ['ERR_CONNECT', 'ERR_CLOSED', 'ERR_TIMEOUT', 'ERR_NOT_SEEDED']],
-    ['tooLarge', ['ERR_TOO_LARGE']],
-    ['fault', ['ERR_HEALTH', 'ERR_ENTROPY', 'ERR_INTERNAL', 'ERR_FORBIDDEN', 'ERR_UPSTREAM']],
-  ];
-  for (const [kind, codes] of table)
-    for (const code of codes) t.equal(failureKind(new EntropyError(code, 'x')), kind, code);
-  for (const thrown of [new TypeError('x'), undefined, 'ERR_BUSY', { code: 'ERR_BUSY' }])
-    t.equal(failureKind(thrown), 'fault');
-});
+t.test(
+  'failures that waiting or a smaller request cures are distinguished from faults',
+  async (t) => {
+    const table: readonly (readonly [FailureKind, readonly ErrorCode[]])[] = [
+      ['overload', ['ERR_RATE', 'ERR_BUSY']],
+      ['unavailable', ['ERR_CONNECT', 'ERR_CLOSED', 'ERR_TIMEOUT', 'ERR_NOT_SEEDED']],
+      ['tooLarge', ['ERR_TOO_LARGE']],
+      ['fault', ['ERR_HEALTH', 'ERR_ENTROPY', 'ERR_INTERNAL', 'ERR_FORBIDDEN', 'ERR_UPSTREAM']],
+    ];
+    for (const [kind, codes] of table)
+      for (const code of codes) t.equal(failureKind(new EntropyError(code, 'x')), kind, code);
+    for (const thrown of [new TypeError('x'), undefined, 'ERR_BUSY', { code: 'ERR_BUSY' }])
+      t.equal(failureKind(thrown), 'fault');
+  },
+);

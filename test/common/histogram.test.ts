@@ -1,7 +1,7 @@
 import t from 'tap';
 import { Durations, quantile } from '../../src/common/histogram.js';
 
-t.test('a duration falls into the bucket of its upper bound', async (t) => {
+t.test('a duration falls into the first bucket whose upper bound it does not exceed', async (t) => {
   for (const [seconds, buckets] of [
     [0, [1, 0, 0]],
     [0.001, [1, 0, 0]],
@@ -20,7 +20,7 @@ t.test('a duration falls into the bucket of its upper bound', async (t) => {
   }
 });
 
-t.test('what was taken does not change with what is counted later', async (t) => {
+t.test('counts are a copy that later samples do not change', async (t) => {
   const durations = new Durations([1]);
   durations.add(1);
   const before = durations.counts();
@@ -32,7 +32,7 @@ t.test('what was taken does not change with what is counted later', async (t) =>
 const bounds = [0.001, 0.002, 0.005];
 const times = (buckets: number[]) => ({ bounds, buckets });
 
-t.test('a quantile is the upper bound of its bucket', async (t) => {
+t.test('a quantile is reported as the upper bound of its bucket', async (t) => {
   for (const [buckets, share, seconds, above] of [
     [[1, 0, 0, 0], 0.5, 0.001, false],
     [[50, 50, 0, 0], 0.5, 0.001, false],
@@ -45,7 +45,7 @@ t.test('a quantile is the upper bound of its bucket', async (t) => {
     t.strictSame(quantile(times([...buckets]), share), { seconds, above }, buckets.join(' '));
 });
 
-t.test('without samples, or without a histogram, there is none', async (t) => {
+t.test('without samples, or without a histogram, there is no quantile', async (t) => {
   for (const none of [
     undefined,
     {},

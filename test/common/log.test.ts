@@ -1,17 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { setTimeout } from 'node:timers/promises';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import {
   createLogger,
   isJournal,
   journalPrefix,
-  Repeats,
   readableLine,
+  WarningThrottle,
 } from '../../src/common/log.js';
 import { paintFor } from '../../src/common/terminal.js';
+import type { Every } from '../../src/common/timer.js';
 import { built, lines } from '../support/program.js';
 
-const logged = `import { createLogger } from ${JSON.stringify(built('log'))};
+const logged = `import { createLogger } from ${JSON.stringify(built('common/log'))};
   const log = await createLogger();
   log.debug('not seen');
   log.info({ socketPath: '/s' }, 'first');
@@ -19,7 +19,7 @@ const logged = `import { createLogger } from ${JSON.stringify(built('log'))};
   log.error({ reason: 'x' }, 'third');
   process.exit(5);`;
 
-t.test('a line is JSON on standard error, there before the process ends', async (t) => {
+t.test('a line is JSON on standard error, written before the process ends', async (t) => {
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
     ['--input-type=module', '-e', logged],
@@ -38,8 +38,9 @@ t.test('a line is JSON on standard error, there before the process ends', async 
   t.strictSame(Object.keys(records[1]).sort(), ['level', 'msg', 'time'], 'no pid, no host name');
 });
 
-t.test('where the journal reads, each line begins with its level', async (t) => {
-  // systemd names the file that it made standard error; any other is not the journal's.
+t.test('for the journal, each line begins with its priority', async (t) => {
+  // JOURNAL_STREAM names the file that systemd made standard error. Any other file is not the
+  // journal.
   const script =
     'JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2)$1 exec "$2" --input-type=module -e "$3"';
   for (const [suffix, levels] of [
@@ -57,7 +58,7 @@ t.test('where the journal reads, each line begins with its level', async (t) => 
   }
 });
 
-t.test('levels are those of syslog(3)', async (t) => {
+t.test('priorities are those of syslog(3)', async (t) => {
   for (const [level, wanted] of [
     [60, '<2>'],
     [50, '<3>'],
@@ -69,10 +70,10 @@ t.test('levels are those of syslog(3)', async (t) => {
     t.equal(journalPrefix(level), wanted);
   t.notOk(isJournal({}));
   t.notOk(isJournal({ JOURNAL_STREAM: '1:1' }));
-  t.notOk(isJournal({ JOURNAL_STREAM: '1:1' }, 9_999), 'a closed one');
+  t.notOk(isJournal({ JOURNAL_STREAM: '1:1' }, 9_999), 'a closed descriptor');
 });
 
-t.test('the level can be asked', async (t) => {
+t.test('the level is info', async (t) => {
   const log = await createLogger();
   t.equal(log.level, 'info');
   t.ok(log.isLevelEnabled('warn'));
@@ -82,33 +83,36 @@ t.test('the level can be asked', async (t) => {
 const plain = paintFor({}, {});
 const time = '2026-06-01T12:00:00.000Z';
 
-t.test('time, level, message and fields in one line', async (t) => {
-  for (const [record, line] of [
-    [{ level: 'info', msg: 'entropyd ended' }, 'INFO  entropyd ended'],
-    [
-      { level: 'warn', count: 3, reason: 'two words', msg: 'more' },
-      'WARN  more count=3 reason="two words"',
-    ],
-    [{ level: 'error', sockets: ['/s'], msg: 'x' }, 'ERROR x sockets=["/s"]'],
-    [{ level: 'fatal', msg: 'x' }, 'FATAL x'],
-    [{ level: 'debug', msg: 'x' }, 'DEBUG x'],
-    [
-      { level: 'warn', state: 'degraded', reason: 'a b', msg: 'generator degraded: a b' },
-      'WARN  generator degraded: a b',
-    ],
-  ] as const)
-    t.equal(readableLine(JSON.stringify({ time, ...record }), plain), `12:00:00.000Z ${line}\n`);
-});
+t.test(
+  'on a terminal a line has time, level, message, and fields that the message does not repeat',
+  async (t) => {
+    for (const [record, line] of [
+      [{ level: 'info', msg: 'entropyd ended' }, 'INFO  entropyd ended'],
+      [
+        { level: 'warn', count: 3, reason: 'two words', msg: 'more' },
+        'WARN  more count=3 reason="two words"',
+      ],
+      [{ level: 'error', sockets: ['/s'], msg: 'x' }, 'ERROR x sockets=["/s"]'],
+      [{ level: 'fatal', msg: 'x' }, 'FATAL x'],
+      [{ level: 'debug', msg: 'x' }, 'DEBUG x'],
+      [
+        { level: 'warn', state: 'degraded', reason: 'a b', msg: 'generator degraded: a b' },
+        'WARN  generator degraded: a b',
+      ],
+    ] as const)
+      t.equal(readableLine(JSON.stringify({ time, ...record }), plain), `12:00:00.000Z ${line}\n`);
+  },
+);
 
-t.test('nothing in it is obeyed by a terminal, and it stays one line', async (t) => {
+t.test('a terminal obeys nothing in a line, and it stays one line', async (t) => {
   const record = { level: 'info', time, a: '\x1b[2J\n', '\x1bb': 1, msg: 'x\ny\x1b[2J' };
   const line = readableLine(JSON.stringify(record), plain);
   t.notMatch(line.trimEnd(), /\p{Cc}/u);
   t.match(line, 'INFO  x\ufffdy\ufffd[2J');
 });
 
-t.test('levels have their colours', async (t) => {
-  const colours = paintFor({}, { FORCE_COLOR: '1' });
+t.test('each level has its color', async (t) => {
+  const colors = paintFor({}, { FORCE_COLOR: '1' });
   for (const [level, code] of [
     ['info', 32],
     ['warn', 33],
@@ -116,68 +120,76 @@ t.test('levels have their colours', async (t) => {
     ['debug', 2],
   ] as const)
     t.match(
-      readableLine(JSON.stringify({ level, time, msg: 'x' }), colours),
+      readableLine(JSON.stringify({ level, time, msg: 'x' }), colors),
       `\x1b[${code}m${level.toUpperCase()}`,
     );
 });
 
-/** Milliseconds; long enough for a slow machine to do some things in one period. */
-const period = 100;
-
-function memoryLog() {
+/** A log that remembers, and timers that the test runs. */
+function throttleSetup(t: Test) {
   const records: object[] = [];
+  const running = new Set<() => void>();
+  const timer: Every = (action, ms) => {
+    t.equal(ms, 60_000);
+    running.add(action);
+    return () => running.delete(action);
+  };
+  const log = {
+    warn: (fields: object, message: string) => void records.push({ message, ...fields }),
+  };
   return {
     records,
-    warn: (fields: object, message: string) => void records.push({ message, ...fields }),
+    running,
+    throttle: new WarningThrottle(log, timer),
+    minutePasses() {
+      for (const action of [...running]) action();
+    },
   };
 }
 
-t.test('the first of a kind is told, then how many more there were in a period', async (t) => {
-  const log = memoryLog();
-  const repeats = new Repeats(log, period);
-  for (let i = 0; i < 1000; i++) repeats.warn('failed', 'A', { code: 'A', requestId: i });
-  repeats.warn('failed', 'B', { code: 'B' });
-  repeats.warn('cut off', 'A', { code: 'A' });
-  const first = [
+t.test('the first failure of a kind is logged, then a count per minute', async (t) => {
+  const { throttle, records, minutePasses } = throttleSetup(t);
+  for (let i = 0; i < 1000; i++) throttle.warn('failed', 'A', { code: 'A', requestId: i });
+  throttle.warn('failed', 'B', { code: 'B' });
+  throttle.warn('cut off', 'A', { code: 'A' });
+  t.strictSame(records.splice(0), [
     { message: 'failed', code: 'A', requestId: 0 },
     { message: 'failed', code: 'B' },
     { message: 'cut off', code: 'A' },
-  ];
-  t.strictSame(log.records, first);
-  await setTimeout(1.5 * period);
-  t.strictSame(log.records.slice(3), [
+  ]);
+  minutePasses();
+  t.strictSame(records.splice(0), [
     { message: 'failed: 999 more of the kind', code: 'A', count: 999 },
   ]);
-  repeats.close();
+  throttle.warn('failed', 'A', { code: 'A' });
+  minutePasses();
+  t.strictSame(records, [{ message: 'failed: 1 more of the kind', code: 'A', count: 1 }]);
 });
 
-t.test('after a period without one, the next is a first again', async (t) => {
-  const log = memoryLog();
-  const repeats = new Repeats(log, period);
-  repeats.warn('failed', 'A', { requestId: 1 });
-  await setTimeout(1.5 * period);
-  repeats.warn('failed', 'A', { requestId: 2 });
-  t.strictSame(log.records, [
+t.test('after a minute without a failure of a kind, the next is logged as the first', async (t) => {
+  const { throttle, records, running, minutePasses } = throttleSetup(t);
+  throttle.warn('failed', 'A', { requestId: 1 });
+  minutePasses();
+  t.equal(running.size, 0, 'no timer is left');
+  throttle.warn('failed', 'A', { requestId: 2 });
+  t.strictSame(records, [
     { message: 'failed', requestId: 1 },
     { message: 'failed', requestId: 2 },
   ]);
-  repeats.close();
 });
 
-t.test('at the end what is not told yet is told', async (t) => {
-  const log = memoryLog();
-  const repeats = new Repeats(log, period);
-  for (let i = 0; i < 3; i++) repeats.warn('failed', 'A', {});
-  repeats.close();
-  t.match(log.records[1], { count: 2 });
-  await setTimeout(1.5 * period);
-  t.equal(log.records.length, 2, 'and no timer is left');
+t.test('close logs the counts that are left, and leaves no timer', async (t) => {
+  const { throttle, records, running } = throttleSetup(t);
+  for (let i = 0; i < 3; i++) throttle.warn('failed', 'A', {});
+  throttle.warn('failed', 'B', {});
+  throttle.close();
+  t.match(records.slice(2), [{ count: 2 }]);
+  t.equal(records.length, 3);
+  t.equal(running.size, 0);
 });
 
-t.test('kinds are bounded', async (t) => {
-  const log = memoryLog();
-  const repeats = new Repeats(log, period);
-  for (let i = 0; i < 1000; i++) repeats.warn('failed', `kind ${i}`, {});
-  t.equal(log.records.length, 64);
-  repeats.close();
+t.test('the number of kinds is bounded', async (t) => {
+  const { throttle, records } = throttleSetup(t);
+  for (let i = 0; i < 1000; i++) throttle.warn('failed', `kind ${i}`, {});
+  t.equal(records.length, 64);
 });

@@ -1,20 +1,16 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import t, { type Test } from 'tap';
-import { connectError } from '../../src/client/reconnecting-socket.js';
-import { EntropyError, type ErrorCode, ServiceError } from '../../src/common/errors.js';
+import { EntropyError, ServiceError } from '../../src/common/errors.js';
 import {
   CommandError,
+  endOnSignals,
+  isSystemError,
   prepare,
   runProgram,
   terminationSignal,
   UsageError,
   usageExitCode,
 } from '../../src/common/program.js';
-import { writingFailed } from '../../src/entropyctl/output.js';
-import { askingFailed } from '../../src/entropyctl/session.js';
-import { temporaryFolder } from '../support/paths.js';
 
 /** A program with a subcommand, whose action throws what a test says. */
 function program(thrown?: unknown): Command {
@@ -29,7 +25,7 @@ function program(thrown?: unknown): Command {
   return parent;
 }
 
-/** What a program says on standard error, and its exit code. */
+/** Runs the program; what it prints to standard error, and its exit code. */
 async function outcome(
   t: Test,
   args: string[],
@@ -52,11 +48,11 @@ async function outcome(
   return { code, said };
 }
 
-t.test('success leaves the exit code alone', async (t) => {
+t.test('success does not set the exit code', async (t) => {
   t.strictSame(await outcome(t, ['sub', '1']), { code: undefined, said: '' });
 });
 
-t.test('a usage error is one line that names the fault and the help, and code 64', async (t) => {
+t.test('a usage error is one line with the fault and --help, and exit code 64', async (t) => {
   for (const [args, fault] of [
     [['--bogus'], "unknown option '--bogus'"],
     [['sub', '1', '--bogus'], "unknown option '--bogus'"],
@@ -67,7 +63,7 @@ t.test('a usage error is one line that names the fault and the help, and code 64
     [['sub', '1', '--format'], "option '--format <name>' argument missing"],
   ] as const) {
     const { code, said } = await outcome(t, [...args]);
-    t.equal(said, `tool: ${fault} (--help shows what there is)\n`);
+    t.equal(said, `tool: ${fault} (see --help)\n`);
     t.equal(code, usageExitCode, fault);
   }
 });
@@ -79,7 +75,7 @@ t.test('a fault that an action finds is a usage error too', async (t) => {
   });
 });
 
-t.test('help and version are no failures, no subcommand is one', async (t) => {
+t.test('help and version are not failures; a missing subcommand is', async (t) => {
   for (const [args, code] of [
     [['--help'], 0],
     [['sub', '--help'], 0],
@@ -89,32 +85,37 @@ t.test('help and version are no failures, no subcommand is one', async (t) => {
     t.equal((await outcome(t, [...args])).code, code, args.join(' '));
 });
 
-t.test('a foreseen failure is one line and code 1', async (t) => {
-  for (const [thrown, line] of [
-    [new EntropyError('ERR_CONNECT', 'no daemon'), 'no daemon'],
-    [new ServiceError('KMS.1801', 400, 'wrong length'), 'wrong length'],
-    [
-      new ServiceError('KMS.0104', 503, 'Contact technical support.', {
-        cause: new EntropyError('ERR_CONNECT', 'no daemon on /s'),
-      }),
-      'no daemon on /s',
-    ],
-    [
-      Object.assign(new Error("ENOSPC: no space left on device, write '/f'"), { syscall: 'write' }),
-      "ENOSPC: no space left on device, write '/f'",
-    ],
-  ] as const)
-    t.strictSame(await outcome(t, ['sub', '1'], thrown), { code: 1, said: `tool: ${line}\n` });
-});
+t.test(
+  'a foreseen failure is one line and exit code 1; an API’s error is reported by its cause',
+  async (t) => {
+    for (const [thrown, line] of [
+      [new EntropyError('ERR_CONNECT', 'no daemon'), 'no daemon'],
+      [new ServiceError('KMS.1801', 400, 'wrong length'), 'wrong length'],
+      [
+        new ServiceError('KMS.0104', 503, 'Contact technical support.', {
+          cause: new EntropyError('ERR_CONNECT', 'no daemon on /s'),
+        }),
+        'no daemon on /s',
+      ],
+      [
+        Object.assign(new Error("ENOSPC: no space left on device, write '/f'"), {
+          syscall: 'write',
+        }),
+        "ENOSPC: no space left on device, write '/f'",
+      ],
+    ] as const)
+      t.strictSame(await outcome(t, ['sub', '1'], thrown), { code: 1, said: `tool: ${line}\n` });
+  },
+);
 
-t.test('a failure is one line, whatever its text holds', async (t) => {
+t.test('a failure is one line that a terminal does not obey', async (t) => {
   t.strictSame(await outcome(t, ['sub', '1'], new CommandError('EIO', 'a\nb\x1b[2J')), {
     code: 1,
     said: 'tool: a\ufffdb\ufffd[2J\n',
   });
 });
 
-t.test('with --json a failure is an object with a code', async (t) => {
+t.test('with --json a failure is one line of JSON with a code', async (t) => {
   for (const [thrown, code, error] of [
     [new EntropyError('ERR_CONNECT', 'none'), 1, { code: 'ERR_CONNECT', message: 'none' }],
     [new CommandError('ENOSPC', 'full'), 1, { code: 'ENOSPC', message: 'full' }],
@@ -130,18 +131,21 @@ t.test('with --json a failure is an object with a code', async (t) => {
   t.match(JSON.parse(said), { error: { code: 'ERR_USAGE', message: /unknown option '--bogus'/ } });
 });
 
-t.test('a reader that went away is quiet, with SIGPIPE’s exit code', async (t) => {
-  for (const args of [
-    ['sub', '1'],
-    ['sub', '1', '--json'],
-  ])
-    t.strictSame(await outcome(t, args, new CommandError('EPIPE', 'write EPIPE')), {
-      code: 141,
-      said: '',
-    });
-});
+t.test(
+  'if the reader of the output is gone, nothing is printed, and the exit code is SIGPIPE’s',
+  async (t) => {
+    for (const args of [
+      ['sub', '1'],
+      ['sub', '1', '--json'],
+    ])
+      t.strictSame(await outcome(t, args, new CommandError('EPIPE', 'write EPIPE')), {
+        code: 141,
+        said: '',
+      });
+  },
+);
 
-t.test('what is not foreseen keeps its stack', async (t) => {
+t.test('an unforeseen failure is printed with its stack', async (t) => {
   const bug = new TypeError('a bug');
   const { code, said } = await outcome(t, ['sub', '1'], bug);
   t.equal(code, 1);
@@ -154,7 +158,7 @@ t.test('what is not foreseen keeps its stack', async (t) => {
   t.match(cause, /KMS error\./);
 });
 
-t.test('a subcommand has its own options, also where the parent has the same', async (t) => {
+t.test('a subcommand has its own options, even if the parent has the same', async (t) => {
   let seen: unknown;
   const parent = prepare(new Command('tool'))
     .option('--socket <path>', 'x')
@@ -178,88 +182,41 @@ t.test('the first termination signal is caught, the next one ends the process', 
     t.strictSame(
       [process.listenerCount('SIGTERM'), process.listenerCount('SIGINT')],
       before,
-      'neither is caught any longer',
+      'no longer caught',
     );
   }
 });
 
-const path = '/run/entropyd.sock';
-
-t.test('each failure of the daemon has its message, the socket and what to do', async (t) => {
-  for (const [code, advice] of [
-    ['ERR_LENGTH', ''],
-    ['ERR_PARAMS', ''],
-    ['ERR_TIMEOUT', "; it is overloaded or hangs: see the daemon's log (journalctl -u entropyd)"],
-    ['ERR_CLOSED', "; see the daemon's log (journalctl -u entropyd)"],
-    ['ERR_MESSAGE', "; is that entropyd's socket? name the right one with --socket"],
-    ['ERR_TOO_LARGE', "; is that entropyd's socket? name the right one with --socket"],
-    ['ERR_METHOD', '; the daemon is of another version: restart it'],
-    ['ERR_FORBIDDEN', "; run it as root, as the daemon's user or as a member of its admin_group"],
-    ['ERR_BUSY', '; try again later'],
-    ['ERR_RATE', '; wait, or raise bytes_per_second_per_user'],
-    ['ERR_NOT_SEEDED', '; wait; entropyctl status shows the sources'],
-    ['ERR_HEALTH', '; entropyctl status shows why; entropyctl reseed is the way back'],
-    ['ERR_ENTROPY', '; entropyctl status shows the sources'],
-    ['ERR_INTERNAL', "; see the daemon's log (journalctl -u entropyd)"],
-  ] as const satisfies [ErrorCode, string][]) {
-    const told = askingFailed(new EntropyError(code, 'what'), path);
-    t.ok(told instanceof CommandError);
-    t.match(told, { code, message: `what (socket ${path})${advice}` });
-  }
-});
-
-t.test('a message that has the path does not get it twice', async (t) => {
-  const missing = connectError(path, Object.assign(new Error(), { code: 'ENOENT' }));
-  t.match(askingFailed(missing, path), {
-    code: 'ERR_CONNECT',
-    message: `no daemon on ${path} (ENOENT); start one with: entropyd --socket ${path}`,
-  });
-});
-
-t.test('a path that is no socket is said to be that', async (t) => {
-  const file = join(temporaryFolder(), 'file');
-  writeFileSync(file, '');
-  const refused = connectError(file, Object.assign(new Error(), { code: 'ECONNREFUSED' }));
-  t.match(askingFailed(refused, file), {
-    code: 'ERR_CONNECT',
-    message: `${file} is no socket: name the daemon's with --socket`,
-  });
-});
-
-t.test('an API’s error is told by its cause, what is not foreseen as it is', async (t) => {
-  const cause = new EntropyError('ERR_BUSY', 'full');
-  t.match(askingFailed(new ServiceError('KMS.0104', 503, 'x', { cause }), path), {
-    code: 'ERR_BUSY',
-    message: `full (socket ${path}); try again later`,
-  });
-  for (const error of [new TypeError('a bug'), new UsageError('N'), undefined])
-    t.equal(askingFailed(error, path), error);
-});
-
-t.test('each failure to write has the path and what to do', async (t) => {
-  for (const [code, advice] of [
-    ['ENOENT', 'its folder is not there: make it, or take another'],
-    ['ENOTDIR', 'a part of its path is no folder'],
-    ['EISDIR', 'it is a folder: name a file in it'],
-    ['EACCES', 'no permission: run it as its owner, or take another place'],
-    ['EPERM', 'no permission: run it as its owner, or take another place'],
-    ['EROFS', 'the file system is read-only: take another place'],
-    ['ENOSPC', 'there is no space left: make some, or take another place'],
-    ['EDQUOT', 'there is no space left: make some, or take another place'],
-    ['EIO', 'EIO: i/o error, write'],
-  ] as const) {
-    const error = Object.assign(new Error('EIO: i/o error, write'), { code, syscall: 'write' });
-    t.match(writingFailed(error, '/f'), { code, message: `cannot write /f (${code}): ${advice}` });
-    t.match(writingFailed(error, undefined), {
-      message: `cannot write standard output (${code}): ${advice}`,
+t.test(
+  'after endOnSignals a signal ends the process silently, as a shell reports it',
+  async (t) => {
+    const signals = [
+      ['SIGHUP', 129],
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const;
+    const before = new Set(signals.flatMap(([signal]) => process.listeners(signal)));
+    endOnSignals();
+    t.teardown(() => {
+      for (const [signal] of signals)
+        for (const listener of process.listeners(signal))
+          if (!before.has(listener)) process.off(signal, listener);
     });
-  }
-  const bug = new TypeError('a bug');
-  t.equal(writingFailed(bug, '/f'), bug);
-  const nameless = Object.assign(new Error('x'), { syscall: 'write' });
-  t.match(writingFailed(nameless, '/f'), { code: 'ERR_INTERNAL' });
+    const exits = t.capture(process, 'exit', () => undefined as never);
+    for (const [signal] of signals) process.emit(signal, signal);
+    t.strictSame(
+      exits().map(({ args }) => args),
+      signals.map(([, code]) => [code]),
+    );
+  },
+);
+
+t.test('a system error is an Error with a system call', async (t) => {
+  t.ok(isSystemError(Object.assign(new Error('x'), { syscall: 'open' })));
+  for (const other of [new Error('x'), { syscall: 'open' }, undefined])
+    t.notOk(isSystemError(other));
 });
 
-t.test('a usage error has the code that stands for exit code 64', async (t) => {
+t.test('a UsageError has the code that leads to exit code 64', async (t) => {
   t.match(new UsageError('N'), { code: 'ERR_USAGE', message: 'N' });
 });

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { paintFor, printable } from '../../src/common/terminal.js';
 
-t.test('colours: on a terminal, unless the environment says otherwise', async (t) => {
-  for (const [isTTY, env, coloured] of [
+t.test('text is colored on a terminal, unless the environment says otherwise', async (t) => {
+  for (const [isTTY, env, colored] of [
     [true, {}, true],
     [true, { TERM: 'xterm' }, true],
     [true, { TERM: 'dumb' }, false],
@@ -21,17 +21,17 @@ t.test('colours: on a terminal, unless the environment says otherwise', async (t
   ] as const)
     t.equal(
       paintFor({ isTTY }, env)('red', 'x'),
-      coloured ? '\x1b[31mx\x1b[39m' : 'x',
+      colored ? '\x1b[31mx\x1b[39m' : 'x',
       `terminal: ${isTTY} ${JSON.stringify(env)}`,
     );
 });
 
-t.test('where Node has no styles there are no colours', async (t) => {
+t.test('if Node has no styles there are no colors', async (t) => {
   t.intercept(util, 'styleText', { value: undefined });
   t.equal(paintFor({ isTTY: true }, {})('red', 'x'), 'x');
 });
 
-t.test('what a terminal would obey is shown as a sign', async (t) => {
+t.test('what a terminal would obey is replaced by U+FFFD', async (t) => {
   for (const [text, wanted] of [
     ['plain text, ümläut', 'plain text, ümläut'],
     ['a\nb\r\tc', 'a\ufffdb\ufffd\ufffdc'],
@@ -40,7 +40,7 @@ t.test('what a terminal would obey is shown as a sign', async (t) => {
     ['a\u2028b\u2029', 'a\ufffdb\ufffd'],
     ['\ud800', '\ufffd'],
   ] as const)
-    t.equal(printable(text), wanted, `as ${wanted.length} signs`);
+    t.equal(printable(text), wanted, `as ${wanted.length} characters`);
   for (const [value, wanted] of [
     [5, '5'],
     [undefined, 'undefined'],

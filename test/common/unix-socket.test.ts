@@ -22,7 +22,7 @@ function surroundings(
 const xdg = { XDG_RUNTIME_DIR: '/run/user/7' };
 const both = { ...xdg, ENTROPYD_SOCKET: '/e' };
 
-t.test('the daemon listens at the first place that is named', async (t) => {
+t.test('the daemon listens on the first path that is configured', async (t) => {
   for (const [option, env, uid, path] of [
     ['/o', both, 0, '/o'],
     ['/o', {}, 7, '/o'],
@@ -36,15 +36,15 @@ t.test('the daemon listens at the first place that is named', async (t) => {
     t.equal(daemonSocket(option, surroundings(env, uid)), path);
 });
 
-t.test('with no place for the socket the error names the option', async (t) => {
+t.test('if no path is configured, the error names the option', async (t) => {
   for (const env of [{}, { XDG_RUNTIME_DIR: '' }, { ENTROPYD_SOCKET: '' }, { TMPDIR: '/tmp' }])
     t.throws(() => daemonSocket(undefined, surroundings(env as Record<string, string>, 7)), {
       code: 'ERR_CONFIG',
-      message: /--socket PATH/,
+      message: /XDG_RUNTIME_DIR is not set; pass --socket PATH$/,
     });
 });
 
-t.test('a client looks at the system’s socket where it is there, then at the user’s', async (t) => {
+t.test('a client looks for the system’s socket if it exists, then for the user’s', async (t) => {
   for (const [option, env, uid, systemIsThere, path] of [
     ['/o', both, 7, true, '/o'],
     [undefined, both, 7, true, '/e'],
@@ -57,39 +57,40 @@ t.test('a client looks at the system’s socket where it is there, then at the u
     t.equal(clientSocket(option, surroundings(env, uid, systemIsThere)), path);
 });
 
-t.test('by default both look at this process', async (t) => {
+t.test('by default both use the environment of this process', async (t) => {
   setSocketVariable(t, '/from/environment');
   t.equal(daemonSocket(), '/from/environment');
   t.equal(clientSocket(), '/from/environment');
 });
 
-// One directory for all: below a test's own name a path can pass the 107 bytes that a socket may have.
+// One directory for all tests: with a test's own name a path could exceed the 107 bytes of a
+// socket's.
 const dir = t.testdir({ file: 'x', link: t.fixture('symlink', 'file'), folder: {} });
 
-t.test('removes the socket file of a dead process', async (t) => {
+t.test('the socket file of a dead process is removed', async (t) => {
   const path = join(dir, 'stale');
   leaveStaleSocket(path);
-  t.ok(existsSync(path), 'it was there');
+  t.ok(existsSync(path), 'before');
   await removeStaleSocket(path);
-  t.notOk(existsSync(path), 'it is gone');
+  t.notOk(existsSync(path), 'after');
 });
 
-t.test('is content when nothing is there', async (t) => {
+t.test('nothing happens if there is no file', async (t) => {
   await t.resolves(removeStaleSocket(join(dir, 'none')));
 });
 
-t.test('leaves alone whatever is no socket', async (t) => {
+t.test('a file that is not a socket stays', async (t) => {
   for (const name of ['file', 'link', 'folder']) {
     const path = join(dir, name);
     await t.rejects(removeStaleSocket(path), {
       code: 'ERR_LISTEN',
-      message: `cannot listen on unix:${path}: a file that is no socket is in the way`,
+      message: `cannot listen on unix:${path}: a file that is not a socket is in the way`,
     });
     t.ok(existsSync(path), name);
   }
 });
 
-t.test('leaves alone a socket that a process answers', async (t) => {
+t.test('a socket that a process answers stays', async (t) => {
   const path = join(dir, 'live');
   const server = createServer().listen(path);
   t.teardown(() => server.close());
@@ -101,11 +102,11 @@ t.test('leaves alone a socket that a process answers', async (t) => {
   t.ok(existsSync(path));
 });
 
-t.test('leaves alone a socket whose process is too busy to accept', async (t) => {
+t.test('a socket whose process is too busy to accept stays', async (t) => {
   const path = join(dir, 'busy');
   const script = `require('node:net').createServer().listen({ path: process.argv[1], backlog: 1 }, () => {
     console.log('listening');
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20_000);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600_000);
   })`;
   const busy = spawn(process.execPath, ['-e', script, path]);
   t.teardown(() => busy.kill('SIGKILL'));
@@ -121,7 +122,7 @@ t.test('leaves alone a socket whose process is too busy to accept', async (t) =>
   t.ok(existsSync(path));
 });
 
-t.test('passes on what the file system says otherwise', async (t) => {
+t.test('any other error of the file system is passed on', async (t) => {
   const path = join(dir, 'file', 's');
   await t.rejects(removeStaleSocket(path), { code: 'ENOTDIR' });
 });

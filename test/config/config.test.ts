@@ -1,23 +1,11 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import t from 'tap';
-import {
-  defaultGatewayAddress,
-  loadConfig,
-  loadGatewayConfig,
-  mergeConfig,
-  mergeGatewayConfig,
-} from '../../src/config/config.js';
-import { setSocketVariable } from '../support/paths.js';
+import { defaultGatewayAddress, defaultLimits, defaults } from '../../src/config/config.js';
 
-const nowhere = { env: {}, uid: 7, exists: () => false };
-const hwrng = { name: 'hwrng', path: '/dev/hwrng', creditedBitsPerByte: 0 };
-
-t.test('without a file and flags the defaults stand', async (t) => {
-  t.strictSame(mergeConfig({}, { socket: '/s' }, nowhere), {
+t.test('these are the defaults', async (t) => {
+  t.strictSame(defaults, {
     profile: 'default',
-    listen: [{ path: '/s', mode: 0o666, admin: true }],
-    adminGroup: undefined,
+    listen: { mode: 0o666, admin: true },
+    access: { adminGroup: undefined },
     limits: {
       messageBytes: 65_536,
       connections: 4_096,
@@ -29,215 +17,23 @@ t.test('without a file and flags the defaults stand', async (t) => {
       messageSeconds: 10,
       stallSeconds: 60,
     },
-    reseedRequests: 4_096,
-    reseedSeconds: 300,
-    devices: [hwrng],
-    gateway: mergeGatewayConfig(),
-  });
-});
-
-t.test('what a file says stands', async (t) => {
-  const file = {
-    profile: 'strict',
-    listen: [{ path: '/a', mode: 0o600, admin: false }, { path: '/b' }],
-    access: { admin_group: 'wheel' },
-    limits: {
-      message_bytes: 128,
-      connections: 5,
-      connections_per_user: 4,
-      bytes_per_second_per_user: 3,
-      unsent_bytes: 200_000,
-      unsent_bytes_per_user: 150_000,
-      prediction_resistance_requests_per_user: 6,
-      message_seconds: 7,
-      stall_seconds: 8,
+    generator: { reseedRequests: 4_096, reseedSeconds: 300 },
+    source: { creditedBitsPerByte: 0 },
+    gateway: {
+      listen: ['127.0.0.1:8478'],
+      credentials: undefined,
+      requireSignatures: false,
+      regions: [],
+      dialect: 'otc',
+      nodeSdkErrors: false,
+      pageHosts: [],
+      tlsCert: undefined,
+      tlsKey: undefined,
+      audit: undefined,
+      upstream: undefined,
+      upstreamResign: undefined,
     },
-    generator: { reseed_requests: 2, reseed_seconds: 3 },
-    source: [{ name: 'usb', path: '/dev/usb', credited_bits_per_byte: 4 }],
-    gateway: { listen: ['unix:/g'], dialect: 'hwc' },
-  } as const;
-  t.match(
-    mergeConfig(
-      {
-        ...file,
-        listen: [...file.listen],
-        source: [...file.source],
-        gateway: { ...file.gateway, listen: ['unix:/g'] },
-      },
-      {},
-      nowhere,
-    ),
-    {
-      profile: 'strict',
-      listen: [
-        { path: '/a', mode: 0o600 },
-        { path: '/b', mode: 0o666 },
-      ],
-      limits: {
-        messageBytes: 128,
-        connections: 5,
-        connectionsPerUser: 4,
-        bytesPerSecondPerUser: 3,
-        unsentBytes: 200_000,
-        unsentBytesPerUser: 150_000,
-        predictionResistanceRequestsPerUser: 6,
-        messageSeconds: 7,
-        stallSeconds: 8,
-      },
-      reseedRequests: 2,
-      reseedSeconds: 3,
-      devices: [hwrng, { name: 'usb', path: '/dev/usb', creditedBitsPerByte: 4 }],
-      gateway: { listen: ['unix:/g'], dialect: 'hwc' },
-    },
-  );
-});
-
-t.test('flags come before the environment, both before the file', async (t) => {
-  const file = { profile: 'strict' as const, listen: [{ path: '/file' }] };
-  const env = { ENTROPYD_SOCKET: '/env' };
-  for (const [flags, surroundings, path] of [
-    [{ socket: '/flag' }, { ...nowhere, env }, '/flag'],
-    [{}, { ...nowhere, env }, '/env'],
-    [{}, nowhere, '/file'],
-  ] as const)
-    t.equal(mergeConfig(file, flags, surroundings).listen[0]?.path, path);
-  t.equal(mergeConfig(file, { profile: 'default' }, nowhere).profile, 'default');
-});
-
-t.test('with sockets of the service manager none has to be named, and any can be', async (t) => {
-  const activated = { activated: true };
-  t.throws(() => mergeConfig({}, {}, nowhere), { code: 'ERR_CONFIG' });
-  for (const [listen, socket, wanted] of [
-    [undefined, undefined, []],
-    [[{ path: '/a' }], undefined, ['/a']],
-    [undefined, '/b', ['/b']],
-  ] as const) {
-    const file = listen === undefined ? {} : { listen: [...listen] };
-    const flags = socket === undefined ? activated : { ...activated, socket };
-    t.strictSame(
-      mergeConfig(file, flags, nowhere).listen.map(({ path }) => path),
-      wanted,
-    );
-  }
-});
-
-t.test('a source named hwrng replaces the one that is there by default', async (t) => {
-  const source = [{ name: 'hwrng', path: '/dev/other', credited_bits_per_byte: 1 }];
-  t.strictSame(mergeConfig({ source }, { socket: '/s' }, nowhere).devices, [
-    { name: 'hwrng', path: '/dev/other', creditedBitsPerByte: 1 },
-  ]);
-  t.throws(() => mergeConfig({ source: [...source, ...source] }, { socket: '/s' }, nowhere), {
-    code: 'ERR_CONFIG',
-    message: 'two [[source]] have the same name',
   });
-});
-
-t.test('the gateway finds the daemon by flag, environment, file', async (t) => {
-  const path = join(t.testdir(), 'c.toml');
-  writeFileSync(
-    path,
-    '[[listen]]\npath = "/file"\n[[listen]]\npath = "/second"\n[gateway]\ndialect = "hwc"',
-  );
-  for (const [flags, env, socket] of [
-    [{ config: path, socket: '/flag' }, { ENTROPYD_SOCKET: '/env' }, '/flag'],
-    [{ config: path }, { ENTROPYD_SOCKET: '/env' }, '/env'],
-    [{ config: path }, { ENTROPYD_SOCKET: '' }, '/file'],
-    [{}, {}, undefined],
-  ] as const)
-    t.equal((await loadGatewayConfig(flags, env)).socket, socket);
-  t.match(await loadGatewayConfig({ config: path, dialect: 'otc' }, {}), { dialect: 'otc' });
-  t.match(await loadGatewayConfig({ config: path, audit: '-' }, {}), {
-    dialect: 'hwc',
-    audit: '-',
-  });
-  await t.rejects(loadGatewayConfig({ config: `${path}.missing` }), { code: 'ERR_CONFIG' });
-});
-
-t.test('a file is read where one is named', async (t) => {
-  setSocketVariable(t, '/from/environment');
-  t.equal((await loadConfig({})).listen[0]?.path, '/from/environment');
-  const path = join(t.testdir(), 'c.toml');
-  writeFileSync(path, 'profile = "strict"\n');
-  t.equal((await loadConfig({ config: path })).profile, 'strict');
-  writeFileSync(path, '\nprofil = "strict"\n');
-  await t.rejects(loadConfig({ config: path }), {
-    code: 'ERR_CONFIG',
-    message: `${path}:2: profil: unknown key; the nearest is "profile"`,
-  });
-  await t.rejects(loadConfig({ config: `${path}.missing` }), {
-    code: 'ERR_CONFIG',
-    message: /cannot read the configuration: ENOENT/,
-  });
-});
-
-t.test('by default it is on loopback, knows nobody and writes no audit log', async (t) => {
-  t.equal(defaultGatewayAddress, '127.0.0.1:8478');
-  t.strictSame(mergeGatewayConfig(), {
-    listen: [defaultGatewayAddress],
-    credentials: undefined,
-    requireSignatures: false,
-    regions: [],
-    dialect: 'otc',
-    nodeSdkErrors: false,
-    pageHosts: [],
-    tls: undefined,
-    audit: undefined,
-    upstream: undefined,
-    upstreamResign: undefined,
-  });
-});
-
-t.test('sockets that were passed stand for the default address, and for no other', async (t) => {
-  for (const [file, flags, listen] of [
-    [{}, {}, []],
-    [{ listen: ['unix:/a'] }, {}, ['unix:/a']],
-    [{}, { listen: ['unix:/b'] }, ['unix:/b']],
-  ] as const)
-    t.strictSame(
-      mergeGatewayConfig(structuredClone(file) as object, {
-        ...(structuredClone(flags) as object),
-        activated: true,
-      }).listen,
-      listen,
-    );
-});
-
-t.test('a flag comes before the file', async (t) => {
-  for (const [file, flags, name, fromFile, fromFlag] of [
-    [{ listen: ['unix:/a'] }, { listen: ['unix:/b'] }, 'listen', ['unix:/a'], ['unix:/b']],
-    [{ credentials: 'a' }, { credentials: 'b' }, 'credentials', 'a', 'b'],
-    [{ require_signatures: false }, { requireSignatures: true }, 'requireSignatures', false, true],
-    [{ regions: ['a'] }, { region: ['b'] }, 'regions', ['a'], ['b']],
-    [{ dialect: 'hwc' }, { dialect: 'otc' }, 'dialect', 'hwc', 'otc'],
-    [{ node_sdk_errors: false }, { nodeSdkErrors: true }, 'nodeSdkErrors', false, true],
-    [{ page_hosts: ['a'] }, { pageHost: ['b'] }, 'pageHosts', ['a'], ['b']],
-    [
-      { tls_cert: 'a', tls_key: 'a' },
-      { tlsCert: 'b', tlsKey: 'b' },
-      'tls',
-      { certificate: 'a', key: 'a' },
-      { certificate: 'b', key: 'b' },
-    ],
-    [{ audit: 'a' }, { audit: 'b' }, 'audit', 'a', 'b'],
-    [{ upstream: 'a' }, { upstream: 'b' }, 'upstream', 'a', 'b'],
-    [{ upstream_resign: true }, { upstreamResign: false }, 'upstreamResign', true, false],
-  ] as [object, object, keyof ReturnType<typeof mergeGatewayConfig>, unknown, unknown][]) {
-    t.strictSame(mergeGatewayConfig(file)[name], fromFile, name);
-    t.strictSame(mergeGatewayConfig(file, flags)[name], fromFlag, `${name} by flag`);
-  }
-});
-
-t.test('a certificate and its key come together, from wherever', async (t) => {
-  t.strictSame(mergeGatewayConfig({ tls_cert: 'a' }, { tlsKey: 'b' }).tls, {
-    certificate: 'a',
-    key: 'b',
-  });
-  for (const [file, flags] of [
-    [{ tls_cert: 'a' }, {}],
-    [{}, { tlsKey: 'b' }],
-  ] as const)
-    t.throws(() => mergeGatewayConfig(file, flags), {
-      code: 'ERR_CONFIG',
-      message: /both|its key/,
-    });
+  t.equal(defaults.limits, defaultLimits);
+  t.strictSame(defaults.gateway.listen, [defaultGatewayAddress]);
 });

@@ -3,7 +3,7 @@ import t from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
 import { parseConfigFile } from '../../src/config/schema.js';
 
-t.test('every key of the design is taken', async (t) => {
+t.test('every key is accepted, under its own name', async (t) => {
   const config = parseConfigFile(
     `profile = "strict"
 [[listen]]
@@ -16,6 +16,14 @@ path = "/srv/container.sock"
 admin_group = "entropyd"
 [limits]
 message_bytes = 65536
+connections = 4096
+connections_per_user = 1024
+bytes_per_second_per_user = 0
+unsent_bytes = 131072
+unsent_bytes_per_user = 131072
+prediction_resistance_requests_per_user = 64
+message_seconds = 10
+stall_seconds = 60
 [generator]
 reseed_requests = 4096
 reseed_seconds = 300
@@ -34,6 +42,8 @@ page_hosts = ["entropy.example"]
 tls_cert = "/etc/entropyd/tls.pem"
 tls_key = "/etc/entropyd/tls.key"
 audit = "/var/log/entropyd/audit.jsonl"
+upstream = "https://kms.example"
+upstream_resign = false
 `,
     'entropyd.toml',
   );
@@ -54,11 +64,13 @@ audit = "/var/log/entropyd/audit.jsonl"
     tls_cert: '/etc/entropyd/tls.pem',
     tls_key: '/etc/entropyd/tls.key',
     audit: '/var/log/entropyd/audit.jsonl',
+    upstream: 'https://kms.example',
+    upstream_resign: false,
   });
   t.strictSame(parseConfigFile('', 'empty.toml'), {});
 });
 
-t.test('a fault is told with its line, its key and what is wanted', async (t) => {
+t.test('a fault is reported with its line, its key and what is wanted there', async (t) => {
   const cases: [text: string, message: string][] = [
     ['profile = "x"', 'f:1: profile: want "default" or "strict"'],
     ['\n[limit]\na = 1', 'f:2: limit: unknown key; the nearest is "limits"'],
@@ -95,6 +107,7 @@ t.test('a fault is told with its line, its key and what is wanted', async (t) =>
       '[[source]]\nname = "a b"\npath = "/p"',
       'f:2: source[0].name: want 1 to 32 of a-z, 0-9, _ and -',
     ],
+    ['[limits]\nunsent_bytes = 131071', 'f:2: limits.unsent_bytes: want 131072 to 4294967295'],
     ['[generator]\nreseed_seconds = 0', 'f:2: generator.reseed_seconds: want 1 to 4294967295'],
     ['[gateway]\nrequire_signatures = 1', 'f:2: gateway.require_signatures: want true or false'],
     ['[gateway]\nregions = []', 'f:2: gateway.regions: want at least one region'],
@@ -108,7 +121,7 @@ t.test('a fault is told with its line, its key and what is wanted', async (t) =>
     t.throws(() => parseConfigFile(text, 'f'), { code: 'ERR_CONFIG', message }, text);
 });
 
-t.test('whatever the text, a configuration or ERR_CONFIG', async (t) => {
+t.test('any text gives a configuration or ERR_CONFIG', async (t) => {
   const lines = fc.array(
     fc.oneof(
       fc.string(),

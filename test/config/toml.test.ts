@@ -12,7 +12,7 @@ const schema = v.strictObject({
   row: v.optional(v.array(v.strictObject({ name: text, list: v.optional(v.array(text)) }))),
 });
 
-t.test('gives what the text says, in the types of TOML', async (t) => {
+t.test('the content comes in the types of TOML', async (t) => {
   t.strictSame(
     parseTomlFile(
       schema,
@@ -29,7 +29,7 @@ t.test('gives what the text says, in the types of TOML', async (t) => {
   );
 });
 
-t.test('a fault is told with file, line, key and what is wanted', async (t) => {
+t.test('a fault is reported with file, line, key and what is wanted there', async (t) => {
   for (const [source, message] of [
     ['a =\n', 'f:2: Unspecified values are invalid'],
     ['word = "bad"', 'f:1: word: want "good" or "better"'],
@@ -48,7 +48,7 @@ t.test('a fault is told with file, line, key and what is wanted', async (t) => {
     t.throws(() => parseTomlFile(schema, source, 'f'), { code: 'ERR_CONFIG', message }, source);
 });
 
-t.test('no file reaches the prototype of objects', async (t) => {
+t.test('no file changes the prototype of objects', async (t) => {
   for (const source of [
     '[__proto__]\na = 1',
     '__proto__.a = 1',
@@ -69,7 +69,7 @@ t.test('no file reaches the prototype of objects', async (t) => {
   });
 });
 
-t.test('a time without its offset is nobody’s time', async (t) => {
+t.test('a time without an offset is refused', async (t) => {
   for (const time of ['2027-01-01T00:00:00', '2027-01-01', '07:00:00'])
     t.throws(
       () => parseTomlFile(schema, `\nat = ${time}`, 'f'),
@@ -78,7 +78,7 @@ t.test('a time without its offset is nobody’s time', async (t) => {
     );
 });
 
-t.test('what a schema cannot tell is told in the same way', async (t) => {
+t.test('a fault that a schema cannot express is reported alike', async (t) => {
   const check = ({ row = [] }: v.InferOutput<typeof schema>) =>
     row.length > 1 ? { path: ['row', 1, 'name'], wanted: 'one row is enough' } : undefined;
   t.strictSame(parseTomlFile(schema, '[[row]]\nname = "a"', 'f', check), { row: [{ name: 'a' }] });
@@ -87,7 +87,7 @@ t.test('what a schema cannot tell is told in the same way', async (t) => {
   });
 });
 
-t.test('whatever the text, a value or ERR_CONFIG in one line', async (t) => {
+t.test('any text gives a value or ERR_CONFIG', async (t) => {
   const lines = fc.array(
     fc.oneof(
       fc.string(),

@@ -20,7 +20,7 @@ function helpOf(command: Command): string {
   return text;
 }
 
-t.test('every command is there', async (t) => {
+t.test('these are the commands', async (t) => {
   t.strictSame(names, [
     ...['health', 'status', 'random', 'metrics', 'selftest', 'reseed', 'noise', 'version'],
   ]);
@@ -35,7 +35,7 @@ t.test('every command takes --socket and --json', async (t) => {
     );
 });
 
-t.test('every command’s help has examples, of commands that it would take', async (t) => {
+t.test('every command’s help has examples, which parse', async (t) => {
   for (const command of program.commands) {
     const help = helpOf(command);
     const [, examples = ''] = help.split('\nExamples:\n');
@@ -64,11 +64,11 @@ t.test('the formats are declared as choices', async (t) => {
   t.strictSame(format?.argChoices, Object.keys(formats));
 });
 
-t.test('the program’s help tells the exit codes', async (t) => {
+t.test('the program’s help lists the exit codes', async (t) => {
   t.match(helpOf(program), 'Exit codes: 0 success, 1 failure, 64 usage');
 });
 
-t.test('status is loaded when it is asked for', async (t) => {
+t.test('status is loaded on first use', async (t) => {
   const socket = '/nonexistent/entropyd.sock';
   await t.rejects(
     entropyctlProgram().parseAsync(['node', 'entropyctl', 'status', '--socket', socket]),
@@ -91,7 +91,7 @@ t.test('a size is digits and K, M or G', async (t) => {
     t.equal(parseSize(text), size, text);
 });
 
-t.test('anything else is a usage error that says what is wanted', async (t) => {
+t.test('any other size is a usage error that says what is wanted', async (t) => {
   for (const text of [
     '',
     '0',
@@ -118,12 +118,12 @@ t.test('anything else is a usage error that says what is wanted', async (t) => {
   ])
     t.throws(
       () => parseSize(text),
-      new UsageError(`N: want a number of bytes from 1 on, such as 32, 4K, 1M or 2G: ${text}`),
+      new UsageError(`N: want 1 byte or more, such as 32, 4K, 1M or 2G: ${text}`),
       JSON.stringify(text),
     );
 });
 
-t.test('whatever the text, a size is a safe integer from 1 on, or a usage error', async (t) => {
+t.test('any text is a safe integer from 1 on, or a usage error', async (t) => {
   let sizes = 0;
   fc.assert(
     fc.property(

@@ -4,95 +4,84 @@ import t, { type Test } from 'tap';
 import { loadAddon, version as own } from '../../src/common/package.js';
 import { metrics, noise, reseed, selftest, version } from '../../src/entropyctl/commands.js';
 import type { Health } from '../../src/generator/interface.js';
-import { listen } from '../../src/server/listener.js';
-import { fakeGenerator, serverContext, startServer } from '../support/daemon.js';
-import { freePath, temporaryFolder } from '../support/paths.js';
-import { printedBy } from '../support/program.js';
+import { fakeGenerator, startServer } from '../support/daemon.js';
+import { freePath, setSocketVariable, temporaryFolder } from '../support/paths.js';
+import { exitCodeOf, printedBy } from '../support/program.js';
 
 const { addon } = loadAddon();
 
 type Source = Health['sources'][number];
 const source = (name: string, state: Source['state']) => ({ name, state }) as Source;
 
-/** A server on which everybody is an administrator; what the command printed. */
-async function printed(
+/** A server on which this process is an administrator; its path. */
+async function adminServer(
   t: Test,
-  overrides: Parameters<typeof fakeGenerator>[0],
-  command: (socket: string) => Promise<void>,
+  overrides: Parameters<typeof fakeGenerator>[0] = {},
 ): Promise<string> {
-  const path = freePath();
-  const server = await listen(
-    { path, mode: 0o600, addon, adminRule: () => ({ uid: process.geteuid?.() ?? 0, group: 0 }) },
-    serverContext(fakeGenerator(overrides)),
-  );
-  const before = process.exitCode;
-  const text = await printedBy(t, () => command(path));
-  t.teardown(() => {
-    process.exitCode = before;
-  });
-  await server.close();
-  return text.trimEnd();
+  const adminRule = () => ({ uid: process.geteuid?.() ?? 0, group: undefined });
+  return (await startServer(t, fakeGenerator(overrides), { addon, adminRule })).path;
 }
 
-t.test('selftest tells each source that is there, and exits 1 if one failed', async (t) => {
-  const status = fakeGenerator().status();
+t.test('selftest prints each source that is present, and exits 1 if one failed', async (t) => {
   const sources = [source('rdseed', 'failed'), source('rndrrs', 'absent')];
-  const text = await printed(
-    t,
-    {
-      selfTest: () => false,
-      status: () => ({ ...status, state: 'degraded', reason: 'rdseed failed', sources }),
-    },
-    (socket) => selftest({ socket }),
-  );
-  t.equal(text, 'rdseed: failed\nfailed; degraded (rdseed failed)');
-  t.equal(process.exitCode, 1);
+  const status = {
+    ...fakeGenerator().status(),
+    state: 'degraded',
+    reason: 'rdseed failed',
+  } as const;
+  const socket = await adminServer(t, {
+    selfTest: () => false,
+    status: () => ({ ...status, sources }),
+  });
+  let text = '';
+  const code = await exitCodeOf(async () => {
+    text = await printedBy(t, () => selftest({ socket }));
+  });
+  t.equal(text, 'rdseed: failed\nfailed; degraded (rdseed failed)\n');
+  t.equal(code, 1);
 });
 
-t.test('selftest that passed, as text and as JSON', async (t) => {
-  t.equal(await printed(t, {}, (socket) => selftest({ socket })), 'passed; operational');
-  t.match(JSON.parse(await printed(t, {}, (socket) => selftest({ socket, json: true }))), {
+t.test('selftest prints a pass as text and as JSON', async (t) => {
+  const socket = await adminServer(t);
+  t.equal(await printedBy(t, () => selftest({ socket })), 'passed; operational\n');
+  t.match(JSON.parse(await printedBy(t, () => selftest({ socket, json: true }))), {
     passed: true,
     state: 'operational',
   });
 });
 
-t.test('reseed tells the state and how many seeds there were', async (t) => {
-  t.equal(
-    await printed(t, {}, (socket) => reseed({ socket })),
-    'operational; seeds since the start: 1',
-  );
-  const status = fakeGenerator().status();
-  t.equal(
-    await printed(t, { status: () => ({ ...status, state: 'degraded', reason: 'x' }) }, (socket) =>
-      reseed({ socket }),
-    ),
-    'degraded (x); seeds since the start: 1',
-  );
-  t.strictSame(JSON.parse(await printed(t, {}, (socket) => reseed({ socket, json: true }))), {
+t.test('reseed prints the state and the number of seeds', async (t) => {
+  const socket = await adminServer(t);
+  t.equal(await printedBy(t, () => reseed({ socket })), 'operational; seeds since the start: 1\n');
+  t.strictSame(JSON.parse(await printedBy(t, () => reseed({ socket, json: true }))), {
     state: 'operational',
     reason: '',
     reseeds: 1,
   });
+  const status = { ...fakeGenerator().status(), state: 'degraded', reason: 'x' } as const;
+  const degraded = await adminServer(t, { status: () => status });
+  t.equal(
+    await printedBy(t, () => reseed({ socket: degraded })),
+    'degraded (x); seeds since the start: 1\n',
+  );
 });
 
-t.test('whoever is no administrator is told so', async (t) => {
-  const path = freePath();
-  const server = await listen({ path, mode: 0o600 }, serverContext(fakeGenerator()));
+t.test('commands for administrators are refused to other users', async (t) => {
+  const { path: socket } = await startServer(t, fakeGenerator());
+  const output = join(temporaryFolder(), 'refused');
   for (const command of [selftest, reseed])
-    await t.rejects(command({ socket: path }), { code: 'ERR_FORBIDDEN' });
-  await server.close();
+    await t.rejects(command({ socket }), { code: 'ERR_FORBIDDEN' });
+  await t.rejects(noise('rdseed', 5, { socket, output }), { code: 'ERR_FORBIDDEN' });
 });
 
 t.test('without --socket the usual place is asked', async (t) => {
-  process.env.ENTROPYD_SOCKET = freePath();
-  t.teardown(() => delete process.env.ENTROPYD_SOCKET);
+  setSocketVariable(t, freePath());
   for (const command of [selftest, reseed]) await t.rejects(command({}), { code: 'ERR_CONNECT' });
 });
 
 const page = /^# HELP entropyd_build_info .*\n(?:.*\n)*entropyd_requests_total \d+\n/;
 
-t.test('the page is printed as the daemon has it, with one line’s end', async (t) => {
+t.test('metrics prints the daemon’s page, with one newline at its end', async (t) => {
   const { path: socket } = await startServer(t, fakeGenerator());
   const text = await printedBy(t, () => metrics({ socket }));
   t.match(text, page);
@@ -102,7 +91,7 @@ t.test('the page is printed as the daemon has it, with one line’s end', async 
   t.match(json.page, page);
 });
 
-t.test('as a textfile it is there as a whole, for every reader', async (t) => {
+t.test('a textfile is complete, and readable by everyone', async (t) => {
   const { path: socket } = await startServer(t, fakeGenerator());
   const textfile = join(temporaryFolder(), 'entropyd.prom');
   writeFileSync(textfile, 'old', { mode: 0o600 });
@@ -114,7 +103,7 @@ t.test('as a textfile it is there as a whole, for every reader', async (t) => {
   t.notOk(readdirSync(dirname(textfile)).some((name) => name.endsWith('.tmp')));
 });
 
-t.test('where the daemon is away, the old page stays', async (t) => {
+t.test('if the daemon is away, the old textfile stays', async (t) => {
   const textfile = join(temporaryFolder(), 'kept.prom');
   writeFileSync(textfile, 'old');
   await t.rejects(metrics({ socket: freePath(), textfile }), { code: 'ERR_CONNECT' });
@@ -125,17 +114,14 @@ t.test('where the daemon is away, the old page stays', async (t) => {
   });
 });
 
-const adminRule = () => ({ uid: process.geteuid?.() ?? 0, group: undefined });
-
-t.test('samples go into a file, as many as asked for', async (t) => {
+t.test('noise writes as many samples as asked for', async (t) => {
   const asked: [string, number][] = [];
-  const generator = fakeGenerator({
+  const socket = await adminServer(t, {
     async noise(source, size) {
       asked.push([source, size]);
       return new Uint8Array(size).fill(0xcc);
     },
   });
-  const { path: socket } = await startServer(t, generator, { addon, adminRule });
   const output = join(temporaryFolder(), 'samples');
   await noise('rdseed', 1_048_576 + 5, { socket, output });
   t.ok(readFileSync(output).equals(Buffer.alloc(1_048_576 + 5, 0xcc)));
@@ -146,15 +132,15 @@ t.test('samples go into a file, as many as asked for', async (t) => {
   ]);
 });
 
-t.test('a terminal is no place for them', async (t) => {
+t.test('noise refuses to write samples to a terminal', async (t) => {
   const { noise: onTerminal } = await t.mockImport<
     typeof import('../../src/entropyctl/commands.js')
   >('../../src/entropyctl/commands.js', { 'node:tty': { isatty: () => true } });
-  await t.rejects(onTerminal('rdseed', 5, {}), { message: /give --output FILE or a pipe/ });
+  await t.rejects(onTerminal('rdseed', 5, {}), { message: /use --output FILE or a pipe/ });
 });
 
-t.test('as JSON they are base64, or the file is named', async (t) => {
-  const { path: socket } = await startServer(t, fakeGenerator(), { addon, adminRule });
+t.test('with --json samples are base64, or the output file is named', async (t) => {
+  const socket = await adminServer(t);
   const json = async (size: number, output?: string) =>
     JSON.parse(
       await printedBy(t, () =>
@@ -168,13 +154,7 @@ t.test('as JSON they are base64, or the file is named', async (t) => {
   await t.rejects(json(1_048_577), { code: 'ERR_USAGE' });
 });
 
-t.test('others are refused', async (t) => {
-  const { path: socket } = await startServer(t, fakeGenerator());
-  const output = join(temporaryFolder(), 'none');
-  await t.rejects(noise('rdseed', 5, { socket, output }), { code: 'ERR_FORBIDDEN' });
-});
-
-t.test('both versions are told, as text and as JSON', async (t) => {
+t.test('version prints both versions, as text and as JSON', async (t) => {
   const { path: socket } = await startServer(t, fakeGenerator());
   t.equal(
     await printedBy(t, () => version({ socket })),

@@ -14,20 +14,21 @@ import {
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
 import {
   createAtomicFile,
   openFifo,
   openOutput,
+  outputFailure,
   StreamOutput,
-  writing,
+  withOutput,
 } from '../../src/entropyctl/output.js';
 import { temporaryFolder } from '../support/paths.js';
 import { built, printedBy } from '../support/program.js';
 
-t.test('no path, and /dev/stdout, are standard output', async (t) => {
+t.test('no path and /dev/stdout mean standard output', async (t) => {
   for (const path of [undefined, '/dev/stdout'])
     t.equal(
       await printedBy(t, async () => {
@@ -40,7 +41,7 @@ t.test('no path, and /dev/stdout, are standard output', async (t) => {
     );
 });
 
-t.test('a device is written straight, and stays a device', async (t) => {
+t.test('a device is written directly, and stays a device', async (t) => {
   const output = await openOutput('/dev/null');
   await output.write('gone');
   await output.finish();
@@ -51,7 +52,7 @@ t.test('a device is written straight, and stays a device', async (t) => {
   full.discard();
 });
 
-t.test('a FIFO is written straight', async (t) => {
+t.test('a FIFO is written directly', async (t) => {
   const path = join(temporaryFolder(), 'fifo');
   execFileSync('mkfifo', [path]);
   const reading = createReadStream(path);
@@ -68,10 +69,10 @@ t.test('a FIFO is written straight', async (t) => {
   t.ok(statSync(path).isFIFO());
 });
 
-t.test('a descriptor below /dev/fd is no file to replace', async (t) => {
+t.test('a descriptor in /dev/fd is written, not replaced', async (t) => {
   const path = join(temporaryFolder(), 'descriptor');
   const script = 'exec 5>"$1"; exec "$0" --input-type=module -e "$2" 5';
-  const code = `const { openOutput } = await import(${JSON.stringify(new URL('../../dist/entropyctl/output.js', import.meta.url).href)});
+  const code = `const { openOutput } = await import(${JSON.stringify(built('entropyctl/output'))});
     for (const path of ['/dev/fd/5', '/proc/self/fd/5']) {
       const output = await openOutput(path);
       await output.write(path);
@@ -81,7 +82,7 @@ t.test('a descriptor below /dev/fd is no file to replace', async (t) => {
   t.equal(readFileSync(path, 'utf8'), '/proc/self/fd/5', 'as the shell’s > does');
 });
 
-t.test('any other path is a file of its owner alone, or keeps its mode', async (t) => {
+t.test('a new file is private to its owner, an existing one keeps its mode', async (t) => {
   const path = join(temporaryFolder(), 'plain');
   const write = async (text: string, options?: Parameters<typeof openOutput>[1]) => {
     const output = await openOutput(path, options);
@@ -98,7 +99,7 @@ t.test('any other path is a file of its owner alone, or keeps its mode', async (
   t.equal(readFileSync(path, 'utf8'), 'three');
 });
 
-t.test('what is no place for a file is refused', async (t) => {
+t.test('a path where no file can be is refused', async (t) => {
   const file = join(temporaryFolder(), 'file');
   writeFileSync(file, '');
   await t.rejects(openOutput(temporaryFolder()), { code: 'EISDIR' });
@@ -107,7 +108,7 @@ t.test('what is no place for a file is refused', async (t) => {
   t.ok(existsSync(file));
 });
 
-t.test('data goes through in order, and the end is told', async (t) => {
+t.test('a stream gets the data in order, and its end', async (t) => {
   const stream = new PassThrough();
   const read = text(stream);
   const output = new StreamOutput(stream);
@@ -118,20 +119,20 @@ t.test('data goes through in order, and the end is told', async (t) => {
   t.equal(await read, 'ab');
 });
 
-t.test('a failure is the write’s, and nothing is thrown beside it', async (t) => {
+t.test('a failure rejects the write, and is not thrown besides', async (t) => {
   const output = new StreamOutput(
     new Writable({ write: (_data, _encoding, done) => done(new Error('full')) }),
   );
   await t.rejects(output.write('x'), { message: 'full' });
 });
 
-t.test('discard ends the stream', async (t) => {
+t.test('discard destroys the stream', async (t) => {
   const stream = new PassThrough();
   new StreamOutput(stream).discard();
   t.ok(stream.destroyed);
 });
 
-t.test('standard output is written, and not ended', async (t) => {
+t.test('standard output is written, but not ended', async (t) => {
   const written = await printedBy(t, async () => {
     const output = new StreamOutput(process.stdout);
     await output.write('x');
@@ -142,13 +143,19 @@ t.test('standard output is written, and not ended', async (t) => {
   t.notOk(process.stdout.destroyed || process.stdout.writableEnded);
 });
 
-t.test('a FIFO is opened when somebody reads it, and nothing hangs until then', async (t) => {
-  const path = join(temporaryFolder(), 'fifo');
+t.test('a FIFO is opened once it has a reader, and nothing blocks until then', async (t) => {
+  const path = join(temporaryFolder(), 'waiting');
   execFileSync('mkfifo', [path]);
-  const opening = openFifo(path);
-  t.equal(await Promise.race([opening, setTimeout(120, 'waits')]), 'waits');
-  const read = text(createReadStream(path));
-  (await opening).end('bytes');
+  let pauses = 0;
+  let read: Promise<string> | undefined;
+  const socket = await openFifo(path, async () => {
+    pauses++;
+    // Opening for reading waits in another thread until the FIFO is opened for writing.
+    read ??= text(createReadStream(path));
+    await setImmediate();
+  });
+  t.ok(pauses > 0);
+  socket.end('bytes');
   t.equal(await read, 'bytes');
   await t.rejects(openFifo(join(temporaryFolder(), 'none')), { code: 'ENOENT' });
 });
@@ -160,27 +167,24 @@ function freshFolder(): string {
   return folder;
 }
 
-t.test(
-  'a file is there when it is finished, whole and with its mode, and not before',
-  async (t) => {
-    const folder = freshFolder();
-    const path = join(folder, 'file');
-    for (const mode of [0o600, 0o644, 0o666]) {
-      const before = readdirSync(folder).length;
-      const file = await createAtomicFile(path, { mode });
-      await file.write('one ');
-      await file.write(Buffer.from(`mode ${mode}`));
-      t.equal(readdirSync(folder).filter((name) => name === 'file').length, before);
-      await file.finish();
-      file.discard();
-      t.equal(readFileSync(path, 'utf8'), `one mode ${mode}`);
-      t.equal(statSync(path).mode & 0o7777, mode, 'whatever the umask');
-      t.strictSame(readdirSync(folder), ['file']);
-    }
-  },
-);
+t.test('a file appears on finish, complete and with its mode, and not before', async (t) => {
+  const folder = freshFolder();
+  const path = join(folder, 'file');
+  for (const mode of [0o600, 0o644, 0o666]) {
+    const before = readdirSync(folder).length;
+    const file = await createAtomicFile(path, { mode });
+    await file.write('one ');
+    await file.write(Buffer.from(`mode ${mode}`));
+    t.equal(readdirSync(folder).filter((name) => name === 'file').length, before);
+    await file.finish();
+    file.discard();
+    t.equal(readFileSync(path, 'utf8'), `one mode ${mode}`);
+    t.equal(statSync(path).mode & 0o7777, mode, 'whatever the umask');
+    t.strictSame(readdirSync(folder), ['file']);
+  }
+});
 
-t.test('what is discarded leaves what was there, and nothing else', async (t) => {
+t.test('a discarded file leaves the old one, and nothing else', async (t) => {
   const folder = freshFolder();
   const path = join(folder, 'file');
   writeFileSync(path, 'old');
@@ -194,7 +198,7 @@ t.test('what is discarded leaves what was there, and nothing else', async (t) =>
   t.equal(process.listenerCount('exit'), listeners);
 });
 
-t.test('an old file’s mode is kept where that is asked for, never its special bits', async (t) => {
+t.test('an existing file’s mode is kept if asked for, never its special bits', async (t) => {
   const path = join(freshFolder(), 'file');
   writeFileSync(path, 'old');
   chmodSync(path, 0o4640);
@@ -203,7 +207,7 @@ t.test('an old file’s mode is kept where that is asked for, never its special 
   t.equal(statSync(path).mode & 0o7777, 0o640);
 });
 
-t.test('a symbolic link stays, and its file is replaced', async (t) => {
+t.test('a symbolic link stays, and its target is replaced', async (t) => {
   const folder = freshFolder();
   const [path, link] = [join(folder, 'file'), join(folder, 'link')];
   writeFileSync(path, 'old');
@@ -215,14 +219,14 @@ t.test('a symbolic link stays, and its file is replaced', async (t) => {
   t.equal(readFileSync(path, 'utf8'), 'new');
 });
 
-t.test('a folder that is not there fails at once', async (t) => {
+t.test('a missing directory fails at once', async (t) => {
   const path = join(freshFolder(), 'none', 'file');
   await t.rejects(createAtomicFile(path, { mode: 0o600 }), { code: 'ENOENT' });
 });
 
-t.test('the end of the process by its exit event leaves nothing', async (t) => {
+t.test('a process that exits leaves no temporary file', async (t) => {
   const folder = freshFolder();
-  const script = `const { createAtomicFile } = await import(${JSON.stringify(built('commands/atomic-file'))});
+  const script = `const { createAtomicFile } = await import(${JSON.stringify(built('entropyctl/output'))});
     const file = await createAtomicFile(process.argv[1], { mode: 0o600 });
     await file.write('half');
     process.exit(130);`;
@@ -231,7 +235,7 @@ t.test('the end of the process by its exit event leaves nothing', async (t) => {
   t.strictSame(readdirSync(folder), []);
 });
 
-t.test('from the moment that it is seen, the end of the process removes it', async (t) => {
+t.test('as soon as the temporary file exists, an exit would remove it', async (t) => {
   for (let i = 0; i < 20; i++) {
     const folder = freshFolder();
     const listeners = process.listenerCount('exit');
@@ -244,19 +248,19 @@ t.test('from the moment that it is seen, the end of the process removes it', asy
   }
 });
 
-t.test('what is written is there when all went well', async (t) => {
-  const path = join(temporaryFolder(), 'file');
-  await writing(path, async (write) => {
+t.test('a file appears once everything has been written', async (t) => {
+  const path = join(temporaryFolder(), 'written');
+  await withOutput(path, async (write) => {
     await write('whole');
     t.notOk(existsSync(path));
   });
   t.equal(readFileSync(path, 'utf8'), 'whole');
 });
 
-t.test('whatever fails, nothing is left, and it is told as it is', async (t) => {
+t.test('if anything else fails, nothing is left, and the error is unchanged', async (t) => {
   const path = join(temporaryFolder(), 'failed');
   const failing = (error: Error) =>
-    writing(path, async (write) => {
+    withOutput(path, async (write) => {
       await write('half');
       throw error;
     });
@@ -265,13 +269,37 @@ t.test('whatever fails, nothing is left, and it is told as it is', async (t) => 
   t.notOk(existsSync(path));
 });
 
-t.test('a fault of the output has its path and advice', async (t) => {
+t.test('a failure of the output has its path and advice', async (t) => {
   for (const [path, message] of [
-    ['/dev/full', 'cannot write /dev/full (ENOSPC): there is no space left: '],
-    [temporaryFolder(), `cannot write ${temporaryFolder()} (EISDIR): it is a folder`],
+    ['/dev/full', 'cannot write /dev/full (ENOSPC): no space left: '],
+    [temporaryFolder(), `cannot write ${temporaryFolder()} (EISDIR): it is a directory`],
   ] as const)
     await t.rejects(
-      writing(path, (write) => write('x')),
+      withOutput(path, (write) => write('x')),
       { name: 'Error', message: new RegExp(`^${message.replaceAll(/[()/]/g, '\\$&')}`) },
     );
+});
+
+t.test('each failure to write has the path and advice', async (t) => {
+  for (const [code, advice] of [
+    ['ENOENT', 'directory does not exist: create it or choose another path'],
+    ['ENOTDIR', 'part of the path is not a directory'],
+    ['EISDIR', 'it is a directory: name a file in it'],
+    ['EACCES', 'permission denied: run as the owner or choose another path'],
+    ['EPERM', 'permission denied: run as the owner or choose another path'],
+    ['EROFS', 'read-only file system: choose another path'],
+    ['ENOSPC', 'no space left: free some or choose another path'],
+    ['EDQUOT', 'no space left: free some or choose another path'],
+    ['EIO', 'EIO: i/o error, write'],
+  ] as const) {
+    const error = Object.assign(new Error('EIO: i/o error, write'), { code, syscall: 'write' });
+    t.match(outputFailure(error, '/f'), { code, message: `cannot write /f (${code}): ${advice}` });
+    t.match(outputFailure(error, undefined), {
+      message: `cannot write standard output (${code}): ${advice}`,
+    });
+  }
+  const bug = new TypeError('a bug');
+  t.equal(outputFailure(bug, '/f'), bug);
+  const nameless = Object.assign(new Error('x'), { syscall: 'write' });
+  t.match(outputFailure(nameless, '/f'), { code: 'ERR_INTERNAL' });
 });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { validate, version } from 'uuid';
 import { type Client, connect } from '../../src/client/client.js';
@@ -15,17 +15,17 @@ import {
   type RandomCommandOptions,
   random,
   requestChunks,
-  showProgress,
 } from '../../src/entropyctl/random.js';
 import { fakeGenerator, startServer } from '../support/daemon.js';
 import { freePath, setSocketVariable, temporaryFolder } from '../support/paths.js';
 import { lines, printedBy } from '../support/program.js';
+import { until } from '../support/until.js';
 
 const mebibyte = 1024 * 1024;
 let files = 0;
 const freeFile = () => join(temporaryFolder(), `file-${++files}`);
 
-t.test('exactly N bytes are written, in every format', async (t) => {
+t.test('every format writes exactly N bytes', async (t) => {
   const { path } = await startServer(t);
   for (const [format, size, length] of [
     ['raw', 1, 1],
@@ -45,7 +45,7 @@ t.test('exactly N bytes are written, in every format', async (t) => {
   }
 });
 
-t.test('the bytes are those that were served, each once', async (t) => {
+t.test('no bytes are repeated', async (t) => {
   const output = freeFile();
   const { path } = await startServer(t);
   await random(2 * mebibyte, { socket: path, output });
@@ -56,7 +56,7 @@ t.test('the bytes are those that were served, each once', async (t) => {
   t.equal(seen.size, bytes.length / 32);
 });
 
-t.test('without a socket it looks where every client looks', async (t) => {
+t.test('without --socket the usual place is asked', async (t) => {
   const { path } = await startServer(t);
   const output = freeFile();
   setSocketVariable(t, path);
@@ -81,7 +81,7 @@ t.test('prediction resistance is passed on, in every format', async (t) => {
   }
 });
 
-t.test('a new file is its owner’s alone, an old one keeps its mode', async (t) => {
+t.test('a new file is private to its owner, an existing one keeps its mode', async (t) => {
   const { path } = await startServer(t);
   const output = freeFile();
   await random(8, { socket: path, output });
@@ -90,10 +90,10 @@ t.test('a new file is its owner’s alone, an old one keeps its mode', async (t)
   chmodSync(output, 0o640);
   await random(8, { socket: path, output });
   t.equal(statSync(output).mode & 0o777, 0o640);
-  t.equal(statSync(output).size, 8, 'and not its content');
+  t.equal(statSync(output).size, 8, 'but not its content');
 });
 
-t.test('a size that the format does not take is refused before anything happens', async (t) => {
+t.test('a size that the format does not take is refused first', async (t) => {
   const output = freeFile();
   for (const [format, size] of [
     ['uuid', 17],
@@ -103,7 +103,7 @@ t.test('a size that the format does not take is refused before anything happens'
   t.throws(() => statSync(output), { code: 'ENOENT' });
 });
 
-t.test('failures come out as they are', async (t) => {
+t.test('a failure of the daemon or of the output is reported', async (t) => {
   const folder = freeFile();
   mkdirSync(folder);
   const { path } = await startServer(t);
@@ -120,11 +120,11 @@ t.test('failures come out as they are', async (t) => {
     [{ socket: failing.path, output: freeFile() }, { code: 'ERR_HEALTH' }],
     [
       { socket: path, output: folder },
-      { code: 'EISDIR', message: /^cannot write .* \(EISDIR\): it is a folder/ },
+      { code: 'EISDIR', message: /^cannot write .* \(EISDIR\): it is a directory/ },
     ],
     [
       { socket: path, output: join(folder, 'a', 'b') },
-      { code: 'ENOENT', message: /: its folder is not there/ },
+      { code: 'ENOENT', message: /: directory does not exist/ },
     ],
     [
       { socket: path, output: '/dev/full' },
@@ -134,7 +134,7 @@ t.test('failures come out as they are', async (t) => {
     await t.rejects(random(4 * mebibyte, options), expected, options.output);
 });
 
-t.test('a reader that has enough is told as it is', async (t) => {
+t.test('a reader that goes away is an EPIPE', async (t) => {
   const { path } = await startServer(t);
   const { restore } = t.intercept(process.stdout, 'write', {
     value: (_data: unknown, done: (error: Error) => void) =>
@@ -145,7 +145,7 @@ t.test('a reader that has enough is told as it is', async (t) => {
   t.match(failure, { code: 'EPIPE' });
 });
 
-t.test('as JSON the bytes are text in an object, or the file is named', async (t) => {
+t.test('with --json the bytes are text in an object, or the output file is named', async (t) => {
   const { path: socket } = await startServer(t);
   const json = async (size: number, options: RandomCommandOptions) =>
     JSON.parse(await printedBy(t, () => random(size, { socket, json: true, ...options })));
@@ -172,7 +172,7 @@ t.test('as JSON the bytes are text in an object, or the file is named', async (t
   await t.rejects(json(mebibyte + 1, {}), { code: 'ERR_USAGE' });
 });
 
-t.test('on a terminal the default is hex, else raw', async (t) => {
+t.test('the default is hex on a terminal, and raw otherwise', async (t) => {
   const { path } = await startServer(t, fakeGenerator());
   for (const [isTerminal, length] of [
     [true, 65],
@@ -187,49 +187,9 @@ t.test('on a terminal the default is hex, else raw', async (t) => {
   }
 });
 
-t.test('long work tells its progress, and ends it where it fails', async (t) => {
-  const size = 4 * mebibyte;
-  let failAfter = Number.POSITIVE_INFINITY;
-  const { path } = await startServer(
-    t,
-    fakeGenerator({
-      fill(_target, _offset, length) {
-        failAfter -= length;
-        if (failAfter < 0) throw new EntropyError('ERR_HEALTH', 'rdseed failed');
-      },
-    }),
-  );
-  const bars: { size: number; done: number; stopped: boolean }[] = [];
-  const { random: shown } = await t.mockImport<typeof import('../../src/entropyctl/random.js')>(
-    '../../src/entropyctl/random.js',
-    {
-      '../../src/entropyctl/random.js': {
-        async showProgress(size: number) {
-          const bar = { size, done: 0, stopped: false };
-          bars.push(bar);
-          return {
-            advance(more: number) {
-              bar.done += more;
-            },
-            stop() {
-              bar.stopped = true;
-            },
-          };
-        },
-      },
-    },
-  );
-  const options = { socket: path, output: '/dev/null' };
-  await shown(size, options);
-  t.strictSame(bars, [{ size, done: size, stopped: true }]);
-  failAfter = mebibyte;
-  await t.rejects(shown(size, options), { code: /^ERR_(HEALTH|CLOSED)$/ });
-  t.match(bars[1], { size, stopped: true }, 'or its timer would keep the process alive');
-});
-
 const bytes = Uint8Array.from({ length: 48 }, (_, i) => 5 * i);
 
-t.test('each format has its text for bytes', async (t) => {
+t.test('each format encodes bytes', async (t) => {
   t.equal(formats.raw.encode(bytes), bytes);
   t.equal(formats.hex.encode(bytes), Buffer.from(bytes).toString('hex'));
   t.equal(formats.base64.encode(bytes), Buffer.from(bytes).toString('base64'));
@@ -244,13 +204,13 @@ t.test('each format has its text for bytes', async (t) => {
   );
 });
 
-t.test('a part of a larger array is encoded alone', async (t) => {
+t.test('only the given part of a larger array is encoded', async (t) => {
   const part = bytes.subarray(16, 32);
   t.equal(formats.hex.encode(part), '50555a5f64696e73787d82878c91969b');
   t.equal(formats.base64.encode(part), Buffer.from([...part]).toString('base64'));
 });
 
-t.test('pieces of 48 bytes put end to end are the whole', async (t) => {
+t.test('pieces of 48 bytes, end to end, are the encoding of the whole', async (t) => {
   const all = randomBytes(480);
   for (const name of ['hex', 'base64', 'uuid'] as const) {
     let pieces = '';
@@ -260,13 +220,13 @@ t.test('pieces of 48 bytes put end to end are the whole', async (t) => {
   }
 });
 
-t.test('each UUID is a version 4 of RFC 9562', async (t) => {
+t.test('each UUID is of version 4 (RFC 9562)', async (t) => {
   const uuids = lines(formats.uuid.encode(randomBytes(16 * 200)) as string);
   t.equal(uuids.length, 200);
   t.ok(uuids.every((uuid) => validate(uuid) && version(uuid) === 4));
 });
 
-t.test('a size that a format has no form for is a usage error', async (t) => {
+t.test('a size that a format does not take is a usage error', async (t) => {
   for (const [name, size, message] of [
     ['raw', 1, undefined],
     ['hex', 2 ** 40, undefined],
@@ -286,7 +246,7 @@ t.test('a size that a format has no form for is a usage error', async (t) => {
   }
 });
 
-t.test('lines end where text does', async (t) => {
+t.test('text ends with a newline', async (t) => {
   t.strictSame(Object.fromEntries(Object.entries(formats).map(([name, { end }]) => [name, end])), {
     raw: '',
     hex: '\n',
@@ -297,7 +257,7 @@ t.test('lines end where text does', async (t) => {
   });
 });
 
-t.test('the answers of both APIs are as they give them', async (t) => {
+t.test('the formats of the APIs are their responses', async (t) => {
   const { path } = await startServer(t);
   const client = connect({ socketPath: path, dialect: 'hwc' });
   t.teardown(() => client.close());
@@ -313,17 +273,17 @@ t.test('the answers of both APIs are as they give them', async (t) => {
   for (const { encode } of both) t.equal(encode(bytes), bytes, 'not used');
 });
 
-/** A client that fills arrays with the number of the request, when it is told to. */
+/** A client that fills each array with the number of the request, some turns of the event loop later. */
 function fakeClient(failAt = Number.POSITIVE_INFINITY) {
-  const made = { sizes: [] as number[], underWay: 0, most: 0, arrays: new Set<ArrayBufferLike>() };
+  const made = { sizes: [] as number[], inFlight: 0, most: 0, arrays: new Set<ArrayBufferLike>() };
   const client = {
     async randomFill(target: Uint8Array) {
       made.sizes.push(target.length);
       made.arrays.add(target.buffer);
       const number = made.sizes.length;
-      made.most = Math.max(made.most, ++made.underWay);
-      await setTimeout(1);
-      made.underWay--;
+      made.most = Math.max(made.most, ++made.inFlight);
+      await setImmediate();
+      made.inFlight--;
       if (number >= failAt) throw new Error('gone');
       return target.fill(number);
     },
@@ -331,8 +291,8 @@ function fakeClient(failAt = Number.POSITIVE_INFINITY) {
   return { client: client as unknown as Client, made };
 }
 
-t.test('as many bytes as asked for, in order, with three requests ahead at most', async (t) => {
-  t.equal(chunkSize % 48, 0, 'base64 and UUIDs put end to end');
+t.test('chunks come in order, with at most three requests in flight', async (t) => {
+  t.equal(chunkSize % 48, 0, 'base64 and UUIDs of chunks join');
   for (const [size, wanted] of [
     [1, [1]],
     [chunkSize, [chunkSize]],
@@ -343,11 +303,11 @@ t.test('as many bytes as asked for, in order, with three requests ahead at most'
     let number = 0;
     for await (const chunk of requestChunks(client, size, {})) {
       number++;
+      while (made.inFlight > 0) await setImmediate();
       t.ok(
         chunk.every((byte) => byte === number),
         'nobody writes into a chunk in use',
       );
-      await setTimeout(2);
     }
     t.strictSame(made.sizes, wanted, `${size} bytes`);
     t.ok(made.most <= 3, `${made.most} at once`);
@@ -355,7 +315,28 @@ t.test('as many bytes as asked for, in order, with three requests ahead at most'
   }
 });
 
-t.test('all buffers are wiped, also where the reader or the daemon goes', async (t) => {
+t.test('requests in flight are answered while a chunk is written, however slowly', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  const client = connect({ socketPath: path });
+  t.teardown(() => client.close());
+  let pending = 0;
+  const counting = {
+    async randomFill(target: Uint8Array) {
+      pending++;
+      await client.randomFill(target);
+      pending--;
+      return target;
+    },
+  };
+  let size = 0;
+  for await (const chunk of requestChunks(counting as unknown as Client, 8 * mebibyte, {})) {
+    await until(() => pending === 0, 'answers, before the client would time out');
+    size += chunk.length;
+  }
+  t.equal(size, 8 * mebibyte);
+});
+
+t.test('all buffers are wiped, even if the reader or the daemon goes away', async (t) => {
   for (const [failAt, stopAt] of [
     [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY],
     [4, Number.POSITIVE_INFINITY],
@@ -370,13 +351,13 @@ t.test('all buffers are wiped, also where the reader or the daemon goes', async 
     } catch (error) {
       t.match(error, { message: 'gone' });
     }
-    // Those that were under way fill theirs with what no daemon sends any more.
+    // This client still fills the arrays of requests in flight; a real one does not, once it is closed.
     if (stopAt === Number.POSITIVE_INFINITY)
       for (const buffer of made.arrays) t.notOk(Buffer.from(buffer).some((byte) => byte !== 0));
   }
 });
 
-/** Bars that the library would have shown. */
+/** The command with bars that a test can look at. */
 async function withBars(t: Test) {
   const bars: { value: number; total: number; stopped: boolean }[] = [];
   class SingleBar {
@@ -392,38 +373,46 @@ async function withBars(t: Test) {
       this.bar.stopped = true;
     }
   }
-  const progress = await t.mockImport<typeof import('../../src/entropyctl/random.js')>(
+  const { random } = await t.mockImport<typeof import('../../src/entropyctl/random.js')>(
     '../../src/entropyctl/random.js',
     { 'cli-progress': { SingleBar } },
   );
-  return { bars, show: progress.showProgress };
+  return { bars, random };
 }
 
-t.test(
-  'long work has a bar on a terminal, which ends with the process at the latest',
-  async (t) => {
-    const { bars, show } = await withBars(t);
-    t.intercept(process.stderr, 'isTTY', { value: true });
-    const listeners = process.listenerCount('exit');
-    const progress = await show(64 * mebibyte);
-    t.equal(process.listenerCount('exit'), listeners + 1);
-    progress.advance(mebibyte + 1);
-    progress.advance(mebibyte);
-    t.strictSame(bars, [{ value: 2, total: 64, stopped: false }]);
-    progress.stop();
-    t.match(bars, [{ stopped: true }]);
-    t.equal(process.listenerCount('exit'), listeners);
-  },
-);
-
-t.test('short work has none, nor has any without a terminal', async (t) => {
-  const { bars, show } = await withBars(t);
+t.test('long work on a terminal has a progress bar, which stops whatever happens', async (t) => {
+  const { bars, random } = await withBars(t);
   t.intercept(process.stderr, 'isTTY', { value: true });
-  (await show(64 * mebibyte - 1)).advance(1);
+  const listeners = process.listenerCount('exit');
+  let left = Number.POSITIVE_INFINITY;
+  let whileRunning = 0;
+  const { path: socket } = await startServer(
+    t,
+    fakeGenerator({
+      fill(_target, _offset, length) {
+        whileRunning = process.listenerCount('exit');
+        left -= length;
+        if (left < 0) throw new EntropyError('ERR_HEALTH', 'rdseed failed');
+      },
+    }),
+  );
+  const options = { socket, output: '/dev/null' };
+  await random(64 * mebibyte + 1, options);
+  t.strictSame(bars, [{ value: 64, total: 65, stopped: true }]);
+  t.equal(whileRunning, listeners + 1, 'an exit would restore the terminal');
+  left = mebibyte;
+  await t.rejects(random(64 * mebibyte, options), { code: /^ERR_(HEALTH|CLOSED)$/ });
+  t.match(bars[1], { total: 64, stopped: true }, 'or its timer would keep the process alive');
+  t.equal(process.listenerCount('exit'), listeners);
+});
+
+t.test('short work has no progress bar, and neither has work without a terminal', async (t) => {
+  const { bars, random } = await withBars(t);
+  const { path: socket } = await startServer(t, fakeGenerator());
+  const options = { socket, output: '/dev/null' };
+  t.intercept(process.stderr, 'isTTY', { value: true });
+  await random(64 * mebibyte - 1, options);
   t.intercept(process.stderr, 'isTTY', { value: false });
-  const none = await show(64 * mebibyte);
-  none.advance(1);
-  none.stop();
+  await random(64 * mebibyte, options);
   t.strictSame(bars, []);
-  t.equal(typeof showProgress, 'function');
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { paintFor } from '../../src/common/terminal.js';
 import { defaultLimits } from '../../src/config/config.js';
-import { boundText, picture } from '../../src/entropyctl/status-table.js';
+import { boundText, renderStatus } from '../../src/entropyctl/status-table.js';
 import { render, widthOf } from '../../src/entropyctl/terminal-ui.js';
 import type { DaemonStatus } from '../../src/rpc/protocol.js';
 
@@ -64,12 +64,12 @@ const full: DaemonStatus = {
 };
 
 const plain = paintFor({}, {});
-const textOf = (status: Partial<DaemonStatus>, rates?: Parameters<typeof picture>[1]) =>
-  picture(status, rates)
+const textOf = (status: Partial<DaemonStatus>, rates?: Parameters<typeof renderStatus>[1]) =>
+  renderStatus(status, rates)
     .map((line) => render(line, plain))
     .join('\n');
 
-t.test('the picture has every section, in columns that align', async (t) => {
+t.test('the table has every section, in columns that align', async (t) => {
   t.equal(
     textOf(full),
     `entropyd 1.2.3   pid 7   up 1 d 2 h   Node 20.0.0   OpenSSL 3.0.0
@@ -86,23 +86,24 @@ rndrrs        absent
 
 Requests      12.3 M   random bytes 4.50 GiB
               100 reads, served in p50 ≤ 50 µs   p99 ≤ 1 ms   mean 20 µs
+Clients       12 connected, 34.6 k since the start
 Refused       ERR_LENGTH                   2
               ERR_RATE                1.23 M
 Changes       2026-06-01 13:00:00Z  degraded     hwrng lost
               2026-06-01 12:00:00Z  operational
-Limits        message bytes               64.0 KiB
-              connections                     4096   12 open, 34.6 k in all
-              connections per user            1024
-              bytes per second per user       none
-              unsent bytes                64.0 MiB
-              unsent bytes per user       16.0 MiB
-              fresh requests per user           64
-              message seconds                   10
-              stall seconds                     60`,
+Limits        message bytes                             64.0 KiB
+              connections                                   4096
+              connections per user                          1024
+              bytes per second per user                     none
+              unsent bytes                              64.0 MiB
+              unsent bytes per user                     16.0 MiB
+              prediction resistance requests per user         64
+              message seconds                                 10
+              stall seconds                                   60`,
   );
 });
 
-t.test('rates stand on top where they are known', async (t) => {
+t.test('rates are at the top, if they are known', async (t) => {
   const rates = {
     requestsPerSecond: 3412,
     bytesPerSecond: 12.5 * 2 ** 20,
@@ -120,29 +121,30 @@ Now           requests 3412/s   bytes 12.5 MiB/s   reads 0.50/s
   t.equal(boundText(undefined), '-');
 });
 
-t.test('what is not there is none or a question mark', async (t) => {
+t.test('what is missing is “none” or a question mark', async (t) => {
   for (const nothing of [{}, { sources: 'x', errors: 5, limits: null, transitions: {} }]) {
     const text = textOf(nothing as unknown as Partial<DaemonStatus>);
     t.match(text, /^entropyd \? {2}/);
     t.match(text, /^Sources +none$/m);
     t.match(text, /^Refused +none$/m);
     t.match(text, /^Changes +none$/m);
-    t.match(text, /^Limits +\? open, \? in all$/m);
+    t.match(text, /^Clients +\? connected, \? since the start$/m);
+    t.match(text, /^Limits +none$/m);
   }
   const quiet = { ...full, reason: '', serving: { ...full.serving, buckets: [0, 0, 0], count: 0 } };
   t.match(textOf(quiet), /^State +degraded\nSeeds/m);
   t.match(textOf(quiet), 'served in p50 -   p99 -   mean -');
 });
 
-t.test('a long reason takes three lines, and then is cut', async (t) => {
+t.test('a long reason takes three lines and is then cut', async (t) => {
   const text = textOf({ ...full, reason: 'because '.repeat(100) });
   const [, reason = ''] = /degraded\n((?: {14}because.*\n)*)Seeds/.exec(text) ?? [];
   t.equal(reason.trimEnd().split('\n').length, 3);
   t.match(reason, /…\n$/);
 });
 
-t.test('states have their colours, and nothing else of the text changes', async (t) => {
-  const colours = paintFor({}, { FORCE_COLOR: '1' });
+t.test('states are colored, and the text does not change', async (t) => {
+  const colors = paintFor({}, { FORCE_COLOR: '1' });
   for (const [state, code] of [
     ['operational', 32],
     ['degraded', 33],
@@ -152,15 +154,15 @@ t.test('states have their colours, and nothing else of the text changes', async 
     ['constructor', 0],
   ] as const) {
     const status = { ...full, state: state as DaemonStatus['state'] };
-    const painted = picture(status).map((line) => render(line, colours));
+    const painted = renderStatus(status).map((line) => render(line, colors));
     t.match(painted[1], code === 0 ? `${state}` : `\x1b[${code}m${state}\x1b[39m`, state);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what colours are.
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence is what a color is.
     const stripped = painted.join('\n').replaceAll(/\x1b\[\d+m/g, '');
     t.equal(stripped, textOf(status));
   }
 });
 
-/** Whatever a daemon, or what pretends to be one, may say. */
+/** Whatever a daemon, or an impostor, may report. */
 const anything = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 300 }),
   fc.double(),
@@ -183,7 +185,7 @@ const source = fc.record({
   lastError: anything,
 });
 
-t.test('whatever the daemon says: 80 columns, no control character, no exception', async (t) => {
+t.test('whatever is reported: 80 columns, no control character, no exception', async (t) => {
   const status = fc.record(
     {
       state: anything,
@@ -218,7 +220,7 @@ t.test('whatever the daemon says: 80 columns, no control character, no exception
   let checked = 0;
   fc.assert(
     fc.property(status, (value) => {
-      for (const line of picture(value as unknown as Partial<DaemonStatus>)) {
+      for (const line of renderStatus(value as unknown as Partial<DaemonStatus>)) {
         const text = render(line, plain);
         checked++;
         if (widthOf(text) > 80 || /[\p{Cc}\p{Zl}\p{Zp}\u202e]/u.test(text)) return false;

@@ -16,7 +16,7 @@ import {
   wrap,
 } from '../../src/entropyctl/terminal-ui.js';
 
-t.test('counts are whole up to 9999, then three digits and a prefix', async (t) => {
+t.test('counts are exact up to 9999, then three digits and a prefix', async (t) => {
   for (const [value, text] of [
     [0, '0'],
     [9999, '9999'],
@@ -47,7 +47,7 @@ t.test('sizes are in powers of 1024', async (t) => {
     t.equal(bytes(value), text, String(value));
 });
 
-t.test('rates have digits where they are small', async (t) => {
+t.test('small rates have decimals', async (t) => {
   for (const [value, text] of [
     [0, '0/s'],
     [0.251, '0.25/s'],
@@ -59,7 +59,7 @@ t.test('rates have digits where they are small', async (t) => {
     t.equal(perSecond(value), text, String(value));
 });
 
-t.test('times have the two units that matter', async (t) => {
+t.test('durations have their two largest units', async (t) => {
   for (const [value, text] of [
     [0, '0 s'],
     [0.000_005, '5 µs'],
@@ -81,7 +81,7 @@ t.test('times have the two units that matter', async (t) => {
     t.equal(duration(value), text, String(value));
 });
 
-t.test('what is no amount is a question mark, and no amount is wide', async (t) => {
+t.test('a value that is not an amount is a question mark, and no amount is wide', async (t) => {
   for (const value of [undefined, null, '5', -1, Number.NaN, Number.POSITIVE_INFINITY, {}])
     for (const unit of [bytes, count, duration, perSecond]) t.equal(unit(value), '?');
   fc.assert(
@@ -109,14 +109,14 @@ t.test(
   },
 );
 
-t.test('a cell is as wide as it is said', async (t) => {
+t.test('a cell has the width asked for', async (t) => {
   t.equal(cell('a', 3), 'a  ');
   t.equal(cell('a', 3, 'right'), '  a');
   t.equal(cell('abcd', 3, 'right'), 'ab…');
   t.equal(cell('表', 4), '表  ');
 });
 
-t.test('a paragraph breaks between words, and long words where the line ends', async (t) => {
+t.test('a paragraph breaks between words, and inside a word longer than a line', async (t) => {
   for (const [text, columns, maxLines, wanted] of [
     ['', 5, 3, []],
     ['one two', 10, 3, ['one two']],
@@ -129,7 +129,7 @@ t.test('a paragraph breaks between words, and long words where the line ends', a
     t.strictSame(wrap(text, columns, maxLines), wanted, text);
 });
 
-t.test('whatever the text, no line is wider, and no word is lost while there is room', async () => {
+t.test('no line of any text is wider, and no word is lost while there is room', async () => {
   fc.assert(
     fc.property(
       fc.string({ unit: 'grapheme' }),
@@ -147,14 +147,14 @@ t.test('whatever the text, no line is wider, and no word is lost while there is 
   );
 });
 
-t.test('a line is cut as a whole, painted, and has no spaces at its end', async (t) => {
+t.test('a line is cut as a whole, painted, and has no trailing spaces', async (t) => {
   const line = [{ text: 'one ' }, { text: 'two', style: 'red' as const }, { text: '   ' }];
   const plain = paintFor({}, {});
-  const colours = paintFor({}, { FORCE_COLOR: '1' });
+  const colors = paintFor({}, { FORCE_COLOR: '1' });
   t.equal(render(line, plain), 'one two');
-  t.equal(render(line, colours), 'one \x1b[31mtwo\x1b[39m');
-  t.equal(render(line, colours, 6), 'one \x1b[31mt…\x1b[39m');
-  t.equal(render([{ text: '  ', style: 'bold' }, { text: 'x' }], colours), '  x');
+  t.equal(render(line, colors), 'one \x1b[31mtwo\x1b[39m');
+  t.equal(render(line, colors, 6), 'one \x1b[31mt…\x1b[39m');
+  t.equal(render([{ text: '  ', style: 'bold' }, { text: 'x' }], colors), '  x');
   t.equal(render([{ text: '   ' }], plain), '');
 });
 
@@ -180,27 +180,24 @@ function terminal({ columns = 80, rows = 24, isTTY = true } = {}) {
       input.paused = true;
     },
   });
-  const told: string[] = [];
+  const keys: string[] = [];
   const screen = new Screen(output as unknown as WriteStream, input as unknown as ReadStream, {
-    onQuit: () => told.push('quit'),
-    onInterrupt: () => told.push('interrupt'),
+    onQuit: () => keys.push('quit'),
+    onInterrupt: () => keys.push('interrupt'),
   });
-  return { output, input, told, screen };
+  return { output, input, keys, screen };
 }
 
-t.test(
-  'a picture is drawn over the last one, in one write, and clears what was longer',
-  async (t) => {
-    const { output, screen } = terminal();
-    t.equal(output.written, '\x1b[?1049h\x1b[?25l');
-    output.written = '';
-    screen.show(() => ['one', 'two']);
-    t.equal(output.written, '\x1b[?2026h\x1b[Hone\x1b[K\r\ntwo\x1b[K\x1b[J\x1b[?2026l');
-    screen.close();
-  },
-);
+t.test('a drawing replaces the last one, in one write, and clears what was longer', async (t) => {
+  const { output, screen } = terminal();
+  t.equal(output.written, '\x1b[?1049h\x1b[?25l');
+  output.written = '';
+  screen.show(() => ['one', 'two']);
+  t.equal(output.written, '\x1b[?2026h\x1b[Hone\x1b[K\r\ntwo\x1b[K\x1b[J\x1b[?2026l');
+  screen.close();
+});
 
-t.test('it has as many lines as the terminal, and follows its size', async (t) => {
+t.test('a screen has as many rows as the terminal, and follows its size', async (t) => {
   const { output, screen } = terminal({ columns: 40, rows: 2 });
   const seen: number[] = [];
   screen.show((columns) => {
@@ -210,7 +207,7 @@ t.test('it has as many lines as the terminal, and follows its size', async (t) =
   t.notMatch(output.written, '3\x1b[K');
   Object.assign(output, { columns: 0, rows: 0 });
   output.emit('resize');
-  t.strictSame(seen, [40, 80], '80 where the terminal does not say');
+  t.strictSame(seen, [40, 80], '80 if the terminal does not report its size');
   t.match(output.written, '3\x1b[K');
   screen.close();
   output.emit('resize');
@@ -218,15 +215,15 @@ t.test('it has as many lines as the terminal, and follows its size', async (t) =
 });
 
 t.test('q quits, Ctrl-C interrupts, no other key does anything', async (t) => {
-  const { input, told, screen } = terminal();
+  const { input, keys: pressed, screen } = terminal();
   t.ok(input.raw);
   for (const keys of ['x', '\x1b[A', '\x1a', 'q', 'Q', '\x03', 'q\x03'])
     input.emit('data', Buffer.from(keys));
-  t.strictSame(told, ['quit', 'quit', 'interrupt', 'interrupt']);
+  t.strictSame(pressed, ['quit', 'quit', 'interrupt', 'interrupt']);
   screen.close();
 });
 
-t.test('the terminal is given back once, by close or by the end of the process', async (t) => {
+t.test('the terminal is restored once, by close or by the end of the process', async (t) => {
   const listeners = process.listenerCount('exit');
   const { output, input, screen } = terminal();
   t.equal(process.listenerCount('exit'), listeners + 1);

@@ -12,16 +12,25 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import t from 'tap';
-import { connect } from '../../src/client/client.js';
-import { type Addon, type LoadResult, loadAddon } from '../../src/common/package.js';
-import { type Config, mergeConfig } from '../../src/config/config.js';
+import { type Client, connect } from '../../src/client/client.js';
+import type { Logger } from '../../src/common/log.js';
+import {
+  type Addon,
+  type LoadResult,
+  loadAddon,
+  NativeResult,
+  type NativeSnapshot,
+} from '../../src/common/package.js';
+import type { Config } from '../../src/config/config.js';
+import { mergeConfig } from '../../src/config/load.js';
 import {
   type Daemon,
   type DaemonOptions,
-  serve,
-  type startDaemon,
+  serveDaemon,
+  startDaemon as start,
 } from '../../src/entropyd/daemon.js';
-import type { ServiceManager } from '../../src/entropyd/systemd.js';
+import type { Probe } from '../../src/entropyd/service.js';
+import { isResponsive } from '../../src/entropyd/systemd.js';
 import { untilAnswers } from '../support/daemon.js';
 import { call, leaveStaleSocket } from '../support/gateway.js';
 import { freePath, temporaryFolder } from '../support/paths.js';
@@ -29,7 +38,7 @@ import { startActivated } from '../support/program.js';
 import { unverifiable } from '../support/signing/signed-calls.js';
 import { programMs } from '../support/until.js';
 
-const { addon } = loadAddon();
+const addon = loadAddon().addon as Addon;
 
 /** A log that remembers, instead of the one on standard error. */
 const records: Record<string, unknown>[] = [];
@@ -37,27 +46,58 @@ const record = (level: string) => (fields: object | string, message?: string) =>
   void records.push(
     typeof fields === 'string' ? { level, msg: fields } : { level, ...fields, msg: message },
   );
-const logger = { info: record('info'), warn: record('warn'), error: record('error') };
+const log = { info: record('info'), warn: record('warn'), error: record('error') };
 
-const { startDaemon: start } = await t.mockImport<{ startDaemon: typeof startDaemon }>(
-  '../../src/entropyd/daemon.js',
-  { '../../src/common/log.js': { createLogger: async () => logger } },
-);
+type Enter = ConstructorParameters<Addon['Generator']>[1];
 
-/** The addon, but for what hardens this process. */
-function gentle(hardened: () => void = () => {}): LoadResult {
-  return {
-    addon: {
-      ...(addon as Addon),
-      harden() {
-        hardened();
-        return true;
-      },
-    },
-  };
+/** A native generator that depends on no hardware: operational until a test says otherwise. */
+class FakeGenerator {
+  static made = 0;
+  static closed = 0;
+  /** Of the last one. */
+  static enter: Enter = () => {};
+  static reseedResult: number = NativeResult.ok;
+  #state: NativeSnapshot['state'] = 'operational';
+  #reason = '';
+  #reseeds = 1;
+
+  constructor(_options: unknown, onTransition: Enter) {
+    FakeGenerator.made++;
+    FakeGenerator.enter = (state, reason) => {
+      this.#state = state;
+      this.#reason = reason;
+      onTransition(state, reason);
+    };
+    FakeGenerator.enter('operational', '');
+  }
+  generate(target: Uint8Array, offset: number, length: number): number {
+    target.fill(0xaa, offset, offset + length);
+    return NativeResult.ok;
+  }
+  reseed(): number {
+    if (FakeGenerator.reseedResult === NativeResult.ok) this.#reseeds++;
+    return FakeGenerator.reseedResult;
+  }
+  poll(): void {}
+  snapshot(): NativeSnapshot {
+    return {
+      state: this.#state,
+      reason: this.#reason,
+      sources: [],
+      reseeds: this.#reseeds,
+      requestsSinceReseed: 0,
+      secondsSinceReseed: 0,
+      memoryLocked: true,
+    };
+  }
+  close(): void {
+    FakeGenerator.closed++;
+  }
 }
 
-/** The port of its gateway. */
+const loaded = { addon: { ...addon, Generator: FakeGenerator } } as unknown as LoadResult;
+
+/** The port of the daemon's gateway. */
 const portOf = ({ addresses }: Daemon) => Number(addresses[0]?.split(':')[1]);
 
 interface Given extends DaemonOptions {
@@ -66,75 +106,64 @@ interface Given extends DaemonOptions {
 
 function options(overrides: Partial<Given> & { profile?: 'strict' } = {}): Given {
   records.length = 0;
+  FakeGenerator.reseedResult = NativeResult.ok;
   const { socketPath = freePath(), profile, ...rest } = overrides;
   const config = mergeConfig({}, { socket: socketPath, ...(profile ? { profile } : {}) });
-  return { socketPath, config, addon: gentle(), ...rest };
+  return {
+    socketPath,
+    config,
+    addon: loaded,
+    loadLog: async () => log as unknown as Logger,
+    ...rest,
+  };
 }
 
-t.test(
-  'serves its socket, logs its start, state and end, and takes the socket along',
-  async (t) => {
-    const given = options();
-    const daemon = await start(given);
-    const client = connect({ socketPath: given.socketPath });
-    t.equal((await client.random(32)).length, 32);
-    const status = await client.status();
-    t.match(status, { state: 'operational', healthy: true, pid: process.pid });
-    t.strictSame(daemon.addresses, []);
-    await client.close();
-    await daemon.close();
-    t.notOk(existsSync(given.socketPath));
-    t.match(records, [
-      {
-        level: 'info',
-        msg: 'entropyd listening',
-        sockets: [given.socketPath],
-        pid: process.pid,
-        version: status.version,
-      },
-      { level: 'info', state: 'operational', msg: /^generator operational/ },
-      { level: 'info', msg: 'entropyd ended' },
-    ]);
-  },
-);
+/** Its answers may take as long as a busy machine needs. */
+const clientOf = (socketPath: string): Client => connect({ socketPath, timeoutMs: programMs });
 
-t.test('the service manager hears of readiness, states, a reload, life and the end', async (t) => {
-  const told: string[] = [];
-  const tell = (what: string) => () => void told.push(what);
-  const manager: ServiceManager = {
-    ready: tell('ready'),
-    status: (text) => void told.push(text),
-    reloading: tell('reloading'),
-    stopping: tell('stopping'),
-    alive: tell('alive'),
-    watchdogMs: 40,
-  };
-  const given = options({ manager });
+t.test('serves its socket, logs start, state and end, and removes the socket', async (t) => {
+  const given = options();
   const daemon = await start(given);
-  while (!told.includes('alive')) await new Promise((resolve) => setTimeout(resolve, 5));
-  await daemon.reload(async () => given.config);
+  const client = clientOf(given.socketPath);
+  t.equal((await client.random(32)).length, 32);
+  const status = await client.status();
+  t.match(status, { state: 'operational', healthy: true, pid: process.pid });
+  t.strictSame(daemon.addresses, []);
+  await client.close();
   await daemon.close();
-  t.match(told[0], /^Operational/);
-  t.strictSame(
-    told.slice(1).filter((what) => what !== 'alive'),
-    ['ready', 'reloading', 'ready', 'stopping'],
-  );
+  t.notOk(existsSync(given.socketPath));
+  t.strictSame(records, [
+    {
+      level: 'info',
+      msg: 'entropyd listening',
+      sockets: [given.socketPath],
+      pid: process.pid,
+      version: status.version,
+    },
+    { level: 'info', state: 'operational', reason: '', msg: 'generator operational' },
+    { level: 'info', msg: 'entropyd ended' },
+  ]);
 });
 
-t.test('the process is hardened before there is a secret in its memory', async (t) => {
-  const steps: string[] = [];
-  class Generator extends (addon as Addon).Generator {
-    constructor(...args: ConstructorParameters<Addon['Generator']>) {
-      steps.push('generator');
-      super(...args);
-    }
-  }
-  const loaded = gentle(() => steps.push('harden'));
-  const daemon = await start(
-    options({ addon: { addon: { ...(loaded.addon as Addon), Generator } } }),
-  );
+t.test('its host hears of each state, and of a socket that responds', async (t) => {
+  const told: string[] = [];
+  let probe: Probe | undefined;
+  const given = options({
+    status: (text) => void told.push(text),
+    listening(asked) {
+      told.push('listening');
+      probe = asked;
+    },
+  });
+  const daemon = await start(given);
+  t.strictSame(probe?.to, { path: given.socketPath });
+  t.equal(await isResponsive({ path: given.socketPath }, probe?.request ?? '', programMs), true);
+  const client = clientOf(given.socketPath);
+  t.equal((await client.status()).requests, 2, 'the probe is a request, this is another');
+  await client.close();
+  FakeGenerator.enter('degraded', 'hwrng lost');
   await daemon.close();
-  t.strictSame(steps, ['harden', 'generator']);
+  t.strictSame(told, ['Operational', 'listening', 'Degraded, bytes are served: hwrng lost']);
 });
 
 t.test('without the addon everything says fallback, and why', async (t) => {
@@ -143,7 +172,7 @@ t.test('without the addon everything says fallback, and why', async (t) => {
   t.teardown(() => daemon.close());
   const reason = 'node:crypto instead of the addon: not built';
   t.match(records[1], { level: 'warn', state: 'fallback', msg: `generator fallback: ${reason}` });
-  const client = connect({ socketPath: given.socketPath });
+  const client = clientOf(given.socketPath);
   t.teardown(() => client.close());
   t.equal((await client.random(32)).length, 32);
   t.match(await client.health(), { state: 'fallback', healthy: false, reason });
@@ -154,7 +183,7 @@ t.test('without the addon everything says fallback, and why', async (t) => {
   t.strictSame(await page.json(), { state: 'fallback', reason });
 });
 
-t.test('profile strict refuses the fallback, and nothing is left behind', async (t) => {
+t.test('profile strict refuses the fallback, and leaves nothing behind', async (t) => {
   const given = options({ addon: { reason: 'not built' }, profile: 'strict' });
   await t.rejects(start(given), {
     code: 'ERR_HEALTH',
@@ -163,33 +192,21 @@ t.test('profile strict refuses the fallback, and nothing is left behind', async 
   t.notOk(existsSync(given.socketPath));
 });
 
-t.test('a state that changes later is logged by its weight', async (t) => {
-  let change: ConstructorParameters<Addon['Generator']>[1] = () => {};
-  class Generator extends (addon as Addon).Generator {
-    constructor(
-      ...[given, onTransition, onSourceChange]: ConstructorParameters<Addon['Generator']>
-    ) {
-      super(given, onTransition, onSourceChange);
-      change = onTransition;
-    }
-  }
-  const daemon = await start(
-    options({ addon: { addon: { ...(gentle().addon as Addon), Generator } } }),
-  );
-  records.length = 0;
+t.test('a change of state is logged at its level', async (t) => {
+  const daemon = await start(options());
   for (const [state, reason, level, msg] of [
     ['degraded', 'hwrng lost', 'warn', 'generator degraded: hwrng lost'],
     ['error', 'no credited noise source', 'error', 'generator error: no credited noise source'],
     ['seeding', '', 'warn', 'generator seeding'],
     ['operational', '', 'info', 'generator operational'],
   ] as const) {
-    change(state, reason);
+    FakeGenerator.enter(state, reason);
     t.strictSame(records.pop(), { level, state, reason, msg });
   }
   await daemon.close();
 });
 
-t.test('with an address it runs the gateway too', async (t) => {
+t.test('with an HTTP address it also runs the gateway', async (t) => {
   const unix = freePath();
   for (const http of ['127.0.0.1:0', `unix:${unix}`]) {
     const daemon = await start(options({ http }));
@@ -211,7 +228,7 @@ t.test('with an address it runs the gateway too', async (t) => {
   t.notOk(existsSync(unix));
 });
 
-t.test('its gateway has the settings of [gateway], but for addresses and TLS', async (t) => {
+t.test('its gateway has the settings of [gateway], except addresses and TLS', async (t) => {
   const folder = temporaryFolder();
   const [credentials, audit] = [join(folder, 'credentials.toml'), join(folder, 'audit')];
   const write = (token: string) =>
@@ -244,7 +261,11 @@ t.test('its gateway has the settings of [gateway], but for addresses and TLS', a
   t.strictSame([await ask('first'), await ask('second')], [200, 403]);
   write('second');
   await daemon.reload(async () => config);
-  t.strictSame([await ask('first'), await ask('second')], [403, 200], 'a reload is for both');
+  t.strictSame(
+    [await ask('first'), await ask('second')],
+    [403, 200],
+    'a reload includes the gateway',
+  );
   writeFileSync(credentials, 'nonsense');
   records.length = 0;
   await daemon.reload(async () => config);
@@ -257,7 +278,7 @@ t.test('its gateway has the settings of [gateway], but for addresses and TLS', a
   t.equal(readFileSync(audit, 'utf8').split('\n').length, 7, 'six requests');
 });
 
-t.test('a gateway that cannot start ends the daemon with it', async (t) => {
+t.test('if the gateway cannot start, the daemon ends', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   t.teardown(() => taken.close());
   await once(taken, 'listening');
@@ -274,50 +295,37 @@ t.test('a gateway that cannot start ends the daemon with it', async (t) => {
   }
 });
 
-t.test('the folder of the socket is made, and nobody else may write to it', async (t) => {
-  const socketPath = join(temporaryFolder(), 'new', 'er', 's');
-  const before = process.umask(0);
-  const daemon = await start(options({ socketPath }));
-  process.umask(before);
-  t.equal(statSync(dirname(socketPath)).mode & 0o777, 0o755);
-  await daemon.close();
-});
+t.test(
+  'a missing directory of the socket is created, and only its owner may write to it',
+  async (t) => {
+    const socketPath = join(temporaryFolder(), 'new', 'er', 's');
+    const before = process.umask(0);
+    const daemon = await start(options({ socketPath }));
+    process.umask(before);
+    t.equal(statSync(dirname(socketPath)).mode & 0o777, 0o755);
+    await daemon.close();
+  },
+);
 
-t.test('where it cannot listen it says why, and no generator is left', async (t) => {
+t.test('if it cannot listen, it says why and closes its generator', async (t) => {
   const file = join(temporaryFolder(), 'file');
+  const folder = join(temporaryFolder(), 'folder');
   writeFileSync(file, '');
-  mkdirSync(join(temporaryFolder(), 'folder'));
+  mkdirSync(folder);
   const live = options();
   const running = await start(live);
   t.teardown(() => running.close());
-  let made = 0;
-  let closed = 0;
-  class Generator extends (addon as Addon).Generator {
-    constructor(...args: ConstructorParameters<Addon['Generator']>) {
-      super(...args);
-      made++;
-    }
-    override close() {
-      closed++;
-      super.close();
-    }
-  }
+  const { made, closed } = FakeGenerator;
   for (const [socketPath, message] of [
     [live.socketPath, /another process answers there/],
-    [file, /a file that is no socket is in the way/],
-    [join(temporaryFolder(), 'folder'), /a file that is no socket is in the way/],
-    [join(file, 's'), /^cannot make the socket's folder: EEXIST/],
-    [join(file, 'b', 's'), /^cannot make the socket's folder: ENOTDIR/],
-    [join(temporaryFolder(), 'x'.repeat(120)), /^socket path: at most 107 bytes/],
-  ] as const) {
-    const given = options({
-      socketPath,
-      addon: { addon: { ...(gentle().addon as Addon), Generator } },
-    });
-    await t.rejects(start(given), { code: 'ERR_LISTEN', message }, socketPath);
-  }
-  t.equal(closed, made);
-  t.ok(made > 0);
+    [file, /not a socket is in the way/],
+    [folder, /not a socket is in the way/],
+    [join(file, 's'), /: EEXIST/],
+    [join(file, 'b', 's'), /: ENOTDIR/],
+    [join(temporaryFolder(), 'x'.repeat(120)), /107 bytes/],
+  ] as const)
+    await t.rejects(start(options({ socketPath })), { code: 'ERR_LISTEN', message }, socketPath);
+  t.strictSame([FakeGenerator.made, FakeGenerator.closed], [made + 6, closed + 6]);
 });
 
 t.test('the socket of a daemon that was killed is replaced', async (t) => {
@@ -325,111 +333,85 @@ t.test('the socket of a daemon that was killed is replaced', async (t) => {
   leaveStaleSocket(given.socketPath);
   t.ok(existsSync(given.socketPath));
   const daemon = await start(given);
-  const client = connect({ socketPath: given.socketPath });
+  const client = clientOf(given.socketPath);
   t.equal((await client.random(1)).length, 1);
   await client.close();
   await daemon.close();
 });
 
-t.test('by default it takes the addon of this package', async (t) => {
-  let loads = 0;
-  const { startDaemon: plain } = await t.mockImport<{ startDaemon: typeof startDaemon }>(
-    '../../src/entropyd/daemon.js',
-    {
-      '../../src/common/log.js': { createLogger: async () => logger },
-      '../../src/common/package.js': {
-        loadAddon() {
-          loads++;
-          return { reason: 'as if not built' };
-        },
-      },
-    },
-  );
-  const socketPath = freePath();
-  const daemon = await plain({ config: mergeConfig({}, { socket: socketPath }) });
-  t.equal(loads, 1);
+t.test('a reload reseeds, keeps connections, and applies new limits and sockets', async (t) => {
+  const given = options();
+  const daemon = await start(given);
+  const client = clientOf(given.socketPath);
+  const { reseeds, limits } = await client.status();
+  const second = freePath();
+  const next = {
+    ...given.config,
+    listen: [{ path: second, mode: 0o600, admin: false }],
+    limits: { ...limits, connectionsPerUser: 7, bytesPerSecondPerUser: 1_000_000 },
+  };
+  records.length = 0;
+  await daemon.reload(async () => next);
+  t.match(records, [
+    { level: 'info', msg: 'configuration reloaded', sockets: [second] },
+    { level: 'info', msg: 'generator reseeded' },
+  ]);
+  const after = await client.status();
+  t.equal(after.connectionsTotal, 1, 'on the same connection');
+  t.strictSame([after.reseeds, after.limits], [reseeds + 1, next.limits]);
+  t.notOk(existsSync(given.socketPath), 'the old socket accepts no more');
+  t.equal(statSync(second).mode & 0o777, 0o600);
+  const other = clientOf(second);
+  await t.rejects(other.reseed(), { code: 'ERR_FORBIDDEN' });
+  next.listen = [{ path: second, mode: 0o660, admin: true }];
+  await daemon.reload(async () => next);
+  t.equal(statSync(second).mode & 0o777, 0o660);
+  const administrator = clientOf(second);
+  t.match(await administrator.reseed(), { state: 'operational' });
+  await administrator.close();
+  await other.close();
+  await client.close();
+  await daemon.close();
+  t.notOk(existsSync(second));
+});
+
+t.test('a configuration with a fault changes nothing, but the reseed happens', async (t) => {
+  const given = options();
+  const daemon = await start(given);
+  const client = clientOf(given.socketPath);
+  const { reseeds, limits } = await client.status();
+  const changed = { ...given.config, limits: { ...limits, connections: 1 } };
+  const fresh = freePath();
+  for (const [load, message] of [
+    [() => Promise.reject(new Error('entropyd.toml:3: x: unknown key')), /toml:3: x: unknown key/],
+    [
+      async () => ({ ...changed, access: { adminGroup: 'no such group' } }),
+      /no group "no such group"/,
+    ],
+    [
+      async () => ({
+        ...changed,
+        listen: [fresh, '/dev/null/s'].map((path) => ({ path, mode: 0o666, admin: true })),
+      }),
+      /\/dev\/null/,
+    ],
+  ] as const) {
+    records.length = 0;
+    await daemon.reload(load as () => Promise<Config>);
+    t.match(records, [
+      { level: 'error', msg: /^configuration kept: / },
+      { level: 'info', msg: 'generator reseeded' },
+    ]);
+    t.match(records[0], { msg: message });
+  }
+  t.notOk(existsSync(fresh), 'what it had begun is undone');
+  const after = await client.status();
+  t.strictSame([after.reseeds, after.limits], [reseeds + 3, limits]);
+  await client.close();
   await daemon.close();
 });
 
-t.test(
-  'a reload reseeds, keeps connections and takes the new limits and sockets over',
-  async (t) => {
-    const given = options();
-    const daemon = await start(given);
-    const client = connect({ socketPath: given.socketPath });
-    const { reseeds, limits } = await client.status();
-    const second = freePath();
-    const next = {
-      ...given.config,
-      listen: [{ path: second, mode: 0o600, admin: false }],
-      limits: { ...limits, connectionsPerUser: 7, bytesPerSecondPerUser: 1_000_000 },
-    };
-    records.length = 0;
-    await daemon.reload(async () => next);
-    t.match(records, [
-      { level: 'info', msg: 'configuration reloaded', sockets: [second] },
-      { level: 'info', msg: 'generator reseeded' },
-    ]);
-    const after = await client.status();
-    t.equal(after.connectionsTotal, 1, 'on the connection that was there');
-    t.strictSame([after.reseeds, after.limits], [reseeds + 1, next.limits]);
-    t.notOk(existsSync(given.socketPath), 'nobody new comes there');
-    t.equal(statSync(second).mode & 0o777, 0o600);
-    const other = connect({ socketPath: second });
-    await t.rejects(other.reseed(), { code: 'ERR_FORBIDDEN' });
-    next.listen = [{ path: second, mode: 0o660, admin: true }];
-    await daemon.reload(async () => next);
-    t.equal(statSync(second).mode & 0o777, 0o660);
-    const administrator = connect({ socketPath: second });
-    t.match(await administrator.reseed(), { state: 'operational' });
-    await administrator.close();
-    await other.close();
-    await client.close();
-    await daemon.close();
-    t.notOk(existsSync(second));
-  },
-);
-
-t.test(
-  'a configuration at fault changes nothing, and the reseed is done all the same',
-  async (t) => {
-    const given = options();
-    const daemon = await start(given);
-    const client = connect({ socketPath: given.socketPath });
-    const { reseeds, limits } = await client.status();
-    const changed = { ...given.config, limits: { ...limits, connections: 1 } };
-    const fresh = freePath();
-    for (const [load, message] of [
-      [
-        () => Promise.reject(new Error('entropyd.toml:3: x: unknown key')),
-        /toml:3: x: unknown key/,
-      ],
-      [async () => ({ ...changed, adminGroup: 'no such group' }), /no group "no such group"/],
-      [
-        async () => ({
-          ...changed,
-          listen: [fresh, '/dev/null/s'].map((path) => ({ path, mode: 0o666, admin: true })),
-        }),
-        /cannot make the socket/,
-      ],
-    ] as const) {
-      records.length = 0;
-      await daemon.reload(load as () => Promise<Config>);
-      t.match(records, [
-        { level: 'error', msg: /^configuration kept: / },
-        { level: 'info', msg: 'generator reseeded' },
-      ]);
-      t.match(records[0], { msg: message });
-    }
-    t.notOk(existsSync(fresh), 'what it had begun is undone');
-    const after = await client.status();
-    t.strictSame([after.reseeds, after.limits], [reseeds + 3, limits]);
-    await client.close();
-    await daemon.close();
-  },
-);
-
-t.test('a reload says what only a restart changes', async (t) => {
+t.test('a reload names what only a restart changes', async (t) => {
   const given = options();
   const daemon = await start(given);
   records.length = 0;
@@ -437,7 +419,7 @@ t.test('a reload says what only a restart changes', async (t) => {
     ...given.config,
     profile: 'strict',
     devices: [],
-    reseedSeconds: 1,
+    generator: { ...given.config.generator, reseedSeconds: 1 },
   }));
   t.match(records[0], {
     level: 'warn',
@@ -447,20 +429,10 @@ t.test('a reload says what only a restart changes', async (t) => {
 });
 
 t.test('a reseed that fails is logged with its reason', async (t) => {
-  class Generator {
-    constructor(_: unknown, onTransition: (state: string, reason: string) => void) {
-      onTransition('error', 'rdseed failed');
-    }
-    poll() {}
-    reseed() {
-      return 2;
-    }
-    close() {}
-  }
-  const given = options({
-    addon: { addon: { ...(gentle().addon as Addon), Generator } as unknown as Addon },
-  });
+  const given = options();
   const daemon = await start(given);
+  FakeGenerator.enter('error', 'rdseed failed');
+  FakeGenerator.reseedResult = NativeResult.health;
   records.length = 0;
   await daemon.reload(async () => given.config);
   t.match(records[1], {
@@ -477,7 +449,7 @@ t.test('serves until SIGTERM or SIGINT, then ends cleanly', async (t) => {
     ['SIGINT', '127.0.0.1:0'],
   ] as const) {
     const socket = freePath();
-    const serving = serve({ socket, profile: 'default', ...(http === undefined ? {} : { http }) });
+    const serving = serveDaemon({ socket, ...(http === undefined ? {} : { http }) });
     await untilAnswers(socket);
     process.emit(signal, signal);
     await serving;
@@ -485,30 +457,30 @@ t.test('serves until SIGTERM or SIGINT, then ends cleanly', async (t) => {
   }
 });
 
-t.test('a signal that comes while it starts is not lost', async (t) => {
+t.test('a signal during the start is not lost', async (t) => {
   const socket = freePath();
-  const serving = serve({ socket, profile: 'default' });
+  const serving = serveDaemon({ socket });
   process.emit('SIGTERM', 'SIGTERM');
   await serving;
   t.notOk(existsSync(socket));
   await t.rejects(connect({ socketPath: socket }).random(1), { code: 'ERR_CONNECT' });
 });
 
-t.test('with no place for the socket it says so', async (t) => {
+t.test('a socket that cannot be made is an error', async (t) => {
   const before = process.listenerCount('SIGTERM');
-  await t.rejects(serve({ socket: '/dev/null/s', profile: 'default' }), { code: 'ERR_LISTEN' });
+  await t.rejects(serveDaemon({ socket: '/dev/null/s' }), { code: 'ERR_LISTEN' });
   t.equal(process.listenerCount('SIGTERM'), before + 1, 'the process is about to end');
   process.emit('SIGTERM', 'SIGTERM');
 });
 
-t.test('a socket that was passed is served, and stays as it was made', async (t) => {
+t.test('a passed socket is served, and its file stays as it is', async (t) => {
   const path = freePath();
   const { program } = await startActivated(t, { path }, 'entropyd');
   chmodSync(path, 0o640);
   await untilAnswers(path);
   t.match(await program.says('entropyd listening'), JSON.stringify([path]));
-  const client = connect({ socketPath: path });
-  t.match(await client.reseed(), { state: 'operational' }, 'with administrators');
+  const client = clientOf(path);
+  t.match(await client.reseed(), { state: String }, 'with administrators');
   program.child.kill('SIGHUP');
   await program.says('generator reseeded');
   t.equal((await client.random(8)).length, 8, 'also after a reload');
@@ -518,7 +490,7 @@ t.test('a socket that was passed is served, and stays as it was made', async (t)
 });
 
 t.test(
-  'entries are matched with passed sockets by path; others of both kinds are served',
+  '[[listen]] tables apply to passed sockets by path; others of both kinds are served',
   async (t) => {
     const [passed, own] = [freePath(), freePath()];
     const config = `${freePath()}.toml`;
@@ -535,7 +507,7 @@ t.test(
       ]);
       const mode = statSync(passed).mode;
       const ask = async () => {
-        const client = connect({ socketPath: passed, timeoutMs: programMs });
+        const client = clientOf(passed);
         const outcome = await client.reseed().then(
           () => true,
           ({ code }) => code,
@@ -543,19 +515,19 @@ t.test(
         await client.close();
         return outcome;
       };
-      // The first one waits before the daemon serves.
+      // This request waits until the daemon serves.
       const first = await ask();
       const wanted = admin || 'ERR_FORBIDDEN';
       t.strictSame([first, await ask()], [wanted, wanted], entries);
       await untilAnswers(own);
       await program.kill('SIGTERM');
       t.equal(statSync(passed).mode, mode);
-      t.notOk(existsSync(own), 'its own goes');
+      t.notOk(existsSync(own), 'its own socket is removed');
     }
   },
 );
 
-t.test('a passed socket that is none of the daemon is refused in one line', async (t) => {
+t.test('a passed socket that is not the daemon’s is refused in one line', async (t) => {
   for (const [listen, name, message] of [
     [
       { path: freePath() },

@@ -1,178 +1,192 @@
-import { EventEmitter, once } from 'node:events';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
-import { setTimeout } from 'node:timers/promises';
-import t from 'tap';
-import type { Answer, GatewayRequest, Route } from '../../src/apis/api.js';
+import t, { type Test } from 'tap';
+import type { Api, ApiRequest, ApiResponse } from '../../src/apis/api.js';
+import { apis } from '../../src/apis/list.js';
+import { thrownBy } from '../../src/apis/toolkit.js';
 import { EntropyError, errorCode } from '../../src/common/errors.js';
-import type { Audit, AuditEntry } from '../../src/gateway/audit.js';
-import { createAccess } from '../../src/gateway/auth/credentials.js';
-import { createExchanges, createRouter, readBody } from '../../src/gateway/exchange.js';
+import { createMalformedResponse } from '../../src/gateway/answer.js';
+import { createRequestHandler, pickRoute, type Route } from '../../src/gateway/exchange.js';
 import { GatewayCounters } from '../../src/gateway/metrics.js';
-import { call, exchange, fakeSource, memoryLog, serve } from '../support/gateway.js';
+import { createPages } from '../../src/gateway/pages/pages.js';
+import {
+  apiRequest,
+  call,
+  exchange,
+  fakeSource,
+  memoryAudit,
+  memoryLog,
+  openAccess,
+  serve,
+  settings,
+} from '../support/gateway.js';
+import { until } from '../support/until.js';
 
-/** A route that answers with what it was given, and refuses with the error's text. */
-function echoRoute(answer?: (request: GatewayRequest) => Promise<Answer>): Route {
+/** An API that answers with what it was given, and refuses with the error's text. */
+function echoApi(answer?: (request: ApiRequest) => Promise<ApiResponse>): Api {
   return {
     bodyLimitBytes: 10,
+    claim: () => 'path',
+    examples: () => [],
     answer:
       answer ??
-      (async ({ id, method, path, query, remote, local, body }) => ({
+      (async ({ id, method, path, query, authority, remote, local, secure, body }) => ({
         status: 200,
-        headers: { 'x-request-id': id },
+        headers: { 'x-request-id': id, 'x-authority': authority, 'x-secure': String(secure) },
         body: `${method} ${path} ${query} ${remote} ${local} ${body}`,
       })),
-    refuse: (error, requestId) => ({
-      status: error instanceof EntropyError && error.code === 'ERR_TOO_LARGE' ? 413 : 503,
-      headers: { 'x-request-id': requestId },
-      body: String(error),
-    }),
+    refuse(failure, { id }) {
+      const error = thrownBy(failure);
+      return {
+        status: failure.kind === 'tooLarge' ? 413 : 503,
+        headers: { 'x-request-id': id },
+        body: `${failure.kind}: ${error}`,
+        error: { code: errorCode(error), reason: 'overload' },
+      };
+    },
   };
 }
 
-t.test('hands method, path, query, addresses, headers and body to the route', async (t) => {
-  const seen: unknown[] = [];
-  const exchanges = createExchanges((...args) => {
-    seen.push(args);
-    return echoRoute();
-  }, memoryLog());
-  const port = await serve(t, exchanges.handler('tcp'));
+/** A handler of one route, and what it tells. */
+function start(api: Api, { isPage = false } = {}) {
+  const log = memoryLog();
+  const audit = memoryAudit();
+  const counters = new GatewayCounters(['echo']);
+  const handler = createRequestHandler({
+    ...{ client: fakeSource(), access: openAccess, log, audit, counters },
+    routes: [{ name: isPage ? undefined : 'echo', api }],
+    malformed: createMalformedResponse(apis.map((entry) => entry.create(settings))),
+  });
+  return { log, audit: audit.entries, counters, handler };
+}
+
+/** The same on a port. */
+async function listening(t: Test, api: Api) {
+  const started = start(api);
+  const server = createServer({ requireHostHeader: false }, started.handler.listener('tcp'));
+  return { ...started, server, port: await serve(t, server) };
+}
+
+/** Resolves when told. */
+function gate() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+t.test('hands head and body to the API, and an id of its own to each request', async (t) => {
+  const { port } = await listening(t, echoApi());
   const answer = await call({ port, method: 'POST', path: '/a/b?c=/d?e', body: 'body' });
   t.match(answer, { status: 200, body: 'POST /a/b c=/d?e 127.0.0.1 127.0.0.1 body' });
   t.match(answer.headers['x-request-id'], /^[0-9a-f-]{36}$/);
-  t.match(seen, [['POST', '/a/b', { host: /./ }]]);
+  t.match(answer.headers, { 'x-authority': `127.0.0.1:${port}`, 'x-secure': 'false' });
   const again = await call({ port });
-  t.not(again.headers['x-request-id'], answer.headers['x-request-id'], 'each has an id of its own');
+  t.not(again.headers['x-request-id'], answer.headers['x-request-id']);
 });
 
-t.test(
-  'over a Unix socket a client is called unix, and a lost one is no such client',
-  async (t) => {
-    const exchanges = createExchanges(() => echoRoute(), memoryLog());
-    const port = await serve(t, exchanges.handler('unix'));
-    t.equal((await call({ port })).body, 'GET /  unix unix ');
-    const gone = createServer((request, response) => {
-      for (const name of ['remoteAddress', 'localAddress'])
-        Object.defineProperty(request.socket, name, { value: undefined });
-      exchanges.handler('tcp')(request, response);
-    });
-    t.equal((await call({ port: await serve(t, gone) })).body, 'GET /  unknown unknown ');
-  },
-);
+t.test('over a Unix socket a client is called unix; a lost one has no address', async (t) => {
+  const { handler } = start(echoApi());
+  const port = await serve(t, handler.listener('unix'));
+  t.equal((await call({ port })).body, 'GET /  unix unix ');
+  const gone = createServer((request, response) => {
+    for (const name of ['remoteAddress', 'localAddress'])
+      Object.defineProperty(request.socket, name, { value: undefined });
+    handler.listener('tcp')(request, response);
+  });
+  t.equal((await call({ port: await serve(t, gone) })).body, 'GET /  unknown unknown ');
+});
 
-t.test('audits each request to an API before its answer leaves, and no page', async (t) => {
-  const entries: AuditEntry[] = [];
-  const audit = { write: (entry: AuditEntry) => void entries.push(entry) } as Audit;
-  const answers: (() => Promise<Answer>)[] = [
+t.test('audits each request to an API before its response is sent, and no page', async (t) => {
+  const answers: (() => Promise<ApiResponse>)[] = [
     async () => ({ status: 200, headers: {}, body: '' }),
-    async () => ({ status: 400, headers: {}, body: '', outcome: 'ValidationException' }),
+    async () => ({ status: 400, headers: {}, body: '', error: { code: 'Validation' } }),
     () => Promise.reject(new EntropyError('ERR_CONNECT', 'no daemon')),
   ];
-  const api = { ...echoRoute(), api: 'aws-kms' as const };
-  const route: Route = {
-    ...api,
-    answer({ facts }) {
-      Object.assign(facts, { key: 'billing', operation: 'GenerateRandom', size: 32 });
-      return (answers.shift() as () => Promise<Answer>)();
-    },
-    refuse: (error, id) => ({ ...api.refuse(error, id), outcome: 'DependencyTimeoutException' }),
-  };
-  const routes = [route, route, route, api, echoRoute()];
-  const exchanges = createExchanges(() => routes.shift() as Route, memoryLog(), audit);
-  const port = await serve(t, exchanges.handler('tcp'));
-  const known = { api: 'aws-kms', key: 'billing', operation: 'GenerateRandom', size: 32 };
-  const wanted = [
-    { ...known, outcome: 'ok', status: 200 },
-    { ...known, outcome: 'ValidationException', status: 400 },
-    { ...known, outcome: 'DependencyTimeoutException', status: 503 },
-    { api: 'aws-kms', key: null, operation: null, size: null, outcome: 'ok', status: 200 },
-  ];
-  for (const each of wanted) {
+  const known = { key: 'billing', operation: 'roll', size: 32 };
+  const api = echoApi(({ audit }) => {
+    Object.assign(audit, known);
+    return (answers.shift() as () => Promise<ApiResponse>)();
+  });
+  const { port, audit, counters } = await listening(t, api);
+  for (const [outcome, status] of [
+    ['ok', 200],
+    ['Validation', 400],
+    ['ERR_CONNECT', 503],
+  ] as const) {
     const { headers } = await call({ port });
-    const entry = entries.shift();
-    t.strictSame(entry, { requestId: entry?.requestId, ...each, client: '127.0.0.1' });
-    t.match(headers['x-request-id'] ?? entry?.requestId, entry?.requestId);
+    const entry = audit.shift();
+    const wanted = { api: 'echo', ...known, outcome, status, client: '127.0.0.1' };
+    t.strictSame(entry, { requestId: entry?.requestId, ...wanted });
+    t.equal(headers['x-request-id'] ?? entry?.requestId, entry?.requestId);
   }
-  await call({ port });
-  t.strictSame(entries, [], 'a page');
+  t.equal(counters.of('echo').errors.overload, 1, 'an error without a reason is not counted');
+  const page = start(echoApi(), { isPage: true });
+  await call({ port: await serve(t, page.handler.listener('tcp')) });
+  t.strictSame(page.audit, []);
 });
 
 t.test('counts every request, by what it was and what became of it', async (t) => {
-  const counters = new GatewayCounters();
-  const page = echoRoute();
-  const given: Route = {
-    ...page,
-    api: 'vault',
-    async answer({ facts }) {
-      t.equal(counters.running, 1);
-      facts.size = 16;
-      return { status: 200, headers: {}, body: '' };
-    },
-  };
-  const refused: Route = {
-    ...given,
-    answer: () => Promise.reject(new EntropyError('ERR_BUSY', 'x')),
-  };
-  const routes = [given, refused, page];
-  const exchanges = createExchanges(
-    () => routes.shift() as Route,
-    memoryLog(),
-    undefined,
-    counters,
-  );
-  const server = createServer({ requireHostHeader: false }, exchanges.handler('tcp'));
-  const port = await serve(t, server);
-  for (const _ of [...routes]) await call({ port });
+  const api = echoApi(async ({ audit, path }) => {
+    t.equal(counters.inFlight, 1);
+    if (path === '/busy') throw new EntropyError('ERR_BUSY', 'x');
+    audit.size = 16;
+    return { status: 200, headers: {}, body: '' };
+  });
+  const { port, counters } = await listening(t, api);
+  for (const path of ['/', '/busy']) await call({ port, path });
   await exchange({ port }, 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n');
-  const { vault, other } = counters.apis;
-  t.match(vault, { answers: { '2xx': 1, '5xx': 1 }, errors: { overload: 1 }, randomBytes: 16 });
-  const { count, seconds } = vault.times.counts();
+  const counted = counters.of('echo');
+  t.match(counted, {
+    responses: { '2xx': 1, '5xx': 1 },
+    errors: { overload: 1 },
+    randomBytes: 16,
+  });
+  const { count, seconds } = counted.durations.counts();
   t.equal(count, 1);
-  t.ok(seconds > 0 && seconds < 5, `${seconds} s`);
-  t.match(other.answers, { '2xx': 1, '4xx': 1 }, 'a page, and what has no Host');
-  t.equal(counters.running, 0);
+  t.ok(seconds > 0);
+  t.match(counters.of(undefined).responses, { '4xx': 1 }, 'what has no Host');
+  t.equal(counters.inFlight, 0);
 });
 
-t.test('answers HTTP/1.1 without Host with 400 and a body', async (t) => {
-  const port = await serve(
-    t,
-    createServer(
-      { requireHostHeader: false },
-      createExchanges(() => echoRoute(), memoryLog()).handler('tcp'),
-    ),
-  );
+t.test('answers what nobody claims with 404, and HTTP/1.1 without Host with 400', async (t) => {
+  const { port } = await listening(t, {
+    ...echoApi(),
+    claim: ({ path }) => (path === '/' ? 'no' : 'path'),
+  });
+  t.match(await call({ port }), { status: 404, body: /"__type":/ });
   const close = 'Connection: close\r\n\r\n';
   t.match(
-    await exchange({ port }, `GET / HTTP/1.1\r\n${close}`),
+    await exchange({ port }, `GET /x HTTP/1.1\r\n${close}`),
     /^HTTP\/1\.1 400 .*"__type":"SerializationException"/s,
   );
-  t.match(await exchange({ port }, `GET / HTTP/1.0\r\n${close}`), /^HTTP\/1\.1 200 /);
+  t.match(await exchange({ port }, `GET /x HTTP/1.0\r\n${close}`), /^HTTP\/1\.1 200 /);
 });
 
-t.test('leaves to the route how a failure looks, and logs those from 500 up', async (t) => {
-  const log = memoryLog();
+t.test('leaves to the API how a failure looks, and logs those from 500 up', async (t) => {
   const failures = [new EntropyError('ERR_CONNECT', 'no daemon'), 'a string'];
-  const route = echoRoute(() => Promise.reject(failures.shift()));
-  const port = await serve(t, createExchanges(() => route, log).handler('tcp'));
+  const api = echoApi(() => Promise.reject(failures.shift()));
+  const { port, log } = await listening(t, api);
   const [unreachable, thrown, tooLarge] = [
     await call({ port }),
     await call({ port }),
     await call({ port, method: 'POST', body: '01234567890' }),
   ];
-  t.match(unreachable, { status: 503, body: 'EntropyError: no daemon' });
-  t.match(tooLarge, { status: 413, body: 'EntropyError: the body is over 10 bytes' });
+  t.match(unreachable, { status: 503, body: 'thrown: EntropyError: no daemon' });
+  t.match(tooLarge, { status: 413, body: /^tooLarge: / });
+  const failed = { level: 'warn', message: 'request failed' };
   t.strictSame(log.records, [
     {
-      level: 'warn',
-      message: 'request failed',
+      ...failed,
       requestId: unreachable.headers['x-request-id'],
       code: 'ERR_CONNECT',
       reason: 'no daemon',
     },
     {
-      level: 'warn',
-      message: 'request failed',
+      ...failed,
       requestId: thrown.headers['x-request-id'],
       code: 'ERR_INTERNAL',
       reason: 'a string',
@@ -181,23 +195,20 @@ t.test('leaves to the route how a failure looks, and logs those from 500 up', as
 });
 
 t.test('logs nothing about a client that went away', async (t) => {
-  const log = memoryLog();
-  const exchanges = createExchanges(() => echoRoute(), log);
-  const server = createServer(exchanges.handler('tcp'));
-  const port = await serve(t, server);
+  const { server, port, log, handler } = await listening(t, echoApi());
   const socket = connect({ port });
   socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nx');
   const [request] = await once(server, 'request');
   const gone = new Promise((resolve) => request.once('close', resolve));
   socket.destroy();
   await gone;
-  await exchanges.finish();
+  await handler.finish();
   t.strictSame(log.records, []);
 });
 
 t.test('invites a body that fits, and refuses one that does not without inviting it', async (t) => {
-  const handler = createExchanges(() => echoRoute(), memoryLog()).handler('tcp');
-  const port = await serve(t, createServer().on('checkContinue', handler));
+  const { handler } = start(echoApi());
+  const port = await serve(t, createServer().on('checkContinue', handler.listener('tcp')));
   const head = 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-Continue\r\n';
   t.match(
     await exchange({ port }, `${head}Content-Length: 1\r\n\r\nx`),
@@ -206,55 +217,43 @@ t.test('invites a body that fits, and refuses one that does not without inviting
   t.match(await exchange({ port }, `${head}Content-Length: 11\r\n\r\n`), /^HTTP\/1\.1 413 /);
 });
 
-t.test('runs 1024 at once and tells the next that it is busy', async (t) => {
-  let release = () => {};
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  let started = 0;
-  const route = echoRoute(async () => {
-    started++;
-    await released;
+t.test('has 1024 in flight and tells the next that it is busy', async (t) => {
+  const { opened, open } = gate();
+  const api = echoApi(async () => {
+    await opened;
     return { status: 200, headers: {}, body: '' };
   });
-  const port = await serve(t, createExchanges(() => route, memoryLog()).handler('tcp'));
+  const { port, counters, log } = await listening(t, api);
   const close = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
   const pipelined = exchange({ port }, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1024));
-  while (started < 1024) await new Promise(setImmediate);
-  t.match(await exchange({ port }, close), /^HTTP\/1\.1 503 .*too many requests at once$/s);
-  release();
+  await until(() => counters.inFlight === 1024, 'all are in flight');
+  t.match(await exchange({ port }, close), /^HTTP\/1\.1 503 .*busy: .*too many requests at once$/s);
+  open();
   t.match(await exchange({ port }, close), /^HTTP\/1\.1 200 /, 'and serves again afterwards');
+  t.match(log.records, [{ code: 'ERR_BUSY' }]);
   t.ok(await Promise.race([pipelined, true]));
 });
 
-t.test('finishing waits for what runs, and answers then end their connections', async (t) => {
-  let release = () => {};
-  const route = echoRoute(async () => {
-    await new Promise<void>((resolve) => {
-      release = resolve;
-    });
+t.test('finishing waits for what is in flight, and responses end their connections', async (t) => {
+  const { opened, open } = gate();
+  const api = echoApi(async () => {
+    await opened;
     return { status: 200, headers: {}, body: 'done' };
   });
-  const exchanges = createExchanges(() => route, memoryLog());
-  const server = createServer(exchanges.handler('tcp'));
-  const port = await serve(t, server);
+  const { port, handler, counters } = await listening(t, api);
   const answer = call({ port, headers: { connection: 'keep-alive' } });
-  await once(server, 'request');
-  await new Promise(setImmediate);
-  let finished = false;
-  const finish = exchanges.finish().then(() => {
-    finished = true;
-  });
-  await new Promise(setImmediate);
-  t.notOk(finished, 'one is running');
-  release();
+  await until(() => counters.inFlight === 1, 'it is in flight');
+  let isOpen = false;
+  const finished = handler.finish().then(() => t.ok(isOpen, 'not before'));
+  isOpen = true;
+  open();
   t.match(await answer, { status: 200, body: 'done', headers: { connection: 'close' } });
-  await finish;
-  await t.resolves(exchanges.finish(), 'nothing runs any more');
+  await finished;
+  await t.resolves(handler.finish(), 'nothing is in flight any more');
 });
 
 t.test(
-  'a stream is under way until it is sent; what cuts it is logged, a client that goes is not',
+  'a stream is in flight until it is sent; a cut is logged, a client that goes is not',
   async (t) => {
     for (const [name, end, records] of [
       ['whole', (body: PassThrough) => void body.end(), []],
@@ -265,112 +264,102 @@ t.test(
       ],
       ['gone', (_: PassThrough, socket: Socket) => void socket.destroy(), []],
     ] as const) {
-      const log = memoryLog();
       const body = new PassThrough();
       body.write('x');
       let told = 0;
-      const route = echoRoute(async ({ whenGone }) => {
-        whenGone?.(() => told++);
+      const api = echoApi(async ({ whenGone }) => {
+        whenGone(() => told++);
         return { status: 200, headers: {}, body };
       });
-      const exchanges = createExchanges(() => route, log);
-      const socket = connect({ port: await serve(t, exchanges.handler('tcp')) });
+      const { port, log, handler, counters } = await listening(t, api);
+      const socket = connect({ port });
       t.teardown(() => socket.destroy());
       socket.on('error', () => {}).write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
       await once(socket, 'data');
-      let finished = false;
-      const finish = exchanges.finish().then(() => {
-        finished = true;
-      });
-      await setTimeout(10);
-      t.notOk(finished, `${name}: under way`);
+      t.equal(counters.inFlight, 1, `${name}: in flight`);
       end(body, socket);
-      await finish;
-      await setTimeout(10);
+      await handler.finish();
+      await until(() => told > 0, 'whoever waits for the end is told');
       t.strictSame(log.records, records, name);
-      t.equal(told, 1, `${name}: whoever waits for the end is told once`);
+      t.equal(told, 1, `${name}: once`);
     }
   },
 );
 
-const limitBytes = 1000;
-
-t.test('takes a body up to the limit, declared or chunked, and none over it', async (t) => {
-  const port = await serve(t, (request, response) => {
-    readBody(request, limitBytes).then(
-      (body) => response.end(body),
-      (error) => response.end(errorCode(error)),
-    );
+t.test('bytes are wiped once they are sent, random ones even if they come too late', async (t) => {
+  const given: Uint8Array[] = [];
+  const random = fakeSource({
+    random: async (size) => {
+      const bytes = new Uint8Array(size).fill(1);
+      given.push(bytes);
+      return bytes;
+    },
   });
-  const text = '0123456789'.repeat(101);
-  for (const size of [0, 1, 999, limitBytes, limitBytes + 1]) {
-    const expected = size > limitBytes ? 'ERR_TOO_LARGE' : text.slice(0, size);
-    const chunked = { 'transfer-encoding': 'chunked' };
-    for (const [name, headers] of [
-      ['declared', {}],
-      ['chunked', chunked],
+  const { opened, open } = gate();
+  const own = new Uint8Array(8).fill(1);
+  let late: Promise<Uint8Array> | undefined;
+  const api: Api = {
+    ...echoApi(),
+    async answer({ path }, services) {
+      await services.random(4);
+      t.equal((await services.health()).state, 'operational');
+      if (path === '/bytes') return { status: 200, headers: {}, body: own };
+      late = opened.then(() => services.random(4));
+      return { status: 200, headers: {}, body: 'text' };
+    },
+  };
+  const started = start(api);
+  const handler = createRequestHandler({
+    ...{ access: openAccess, log: started.log, counters: started.counters },
+    ...{ client: random, routes: [{ name: 'echo', api }] },
+    malformed: createMalformedResponse([]),
+  });
+  const port = await serve(t, handler.listener('tcp'));
+  t.equal((await call({ port, path: '/bytes' })).body, '\x01'.repeat(8));
+  await call({ port });
+  open();
+  await late;
+  const isZero = (bytes: Uint8Array) => bytes.every((byte) => byte === 0);
+  t.equal(given.length, 3);
+  await until(() => [...given, own].every(isZero), 'all are wiped');
+});
+
+t.test(
+  'the strongest claim wins, then the order: a header, a path, pages before APIs',
+  async (t) => {
+    const pages = createPages({
+      ...{ client: fakeSource(), metrics: async () => '', apis: [], isTls: false },
+      ...{ access: openAccess, listen: () => [] },
+    });
+    const routes: Route[] = [
+      { name: undefined, api: pages },
+      ...apis.map((entry) => ({ name: entry.name, api: entry.create(settings) })),
+    ];
+    const target = { 'x-amz-target': '' };
+    for (const [method, path, headers, wanted] of [
+      ['POST', '/', {}, 'aws-kms'],
+      ['PUT', '/', {}, 'aws-kms'],
+      ['OPTIONS', '/', {}, 'aws-kms'],
+      ['GET', '/', target, 'aws-kms'],
+      ['POST', '/v1.0/p/kms/gen-random', target, 'aws-kms'],
+      ['GET', '/metrics', target, 'aws-kms'],
+      ['POST', '/v1/transit/random', target, 'aws-kms'],
+      ['POST', '/v1.0/p/kms/gen-random', {}, 'huawei-kms'],
+      ['GET', '/v1.0/p/kms/gen-random', {}, 'huawei-kms'],
+      ['POST', '/metrics', {}, 'huawei-kms'],
+      ['GET', '/nothing', {}, 'huawei-kms'],
+      ['OPTIONS', '*', {}, 'huawei-kms'],
+      ['GET', '/v1', {}, 'huawei-kms'],
+      ['GET', '/v1/sys/health', {}, 'vault'],
+      ['POST', '/v1/sys/tools/random', {}, 'vault'],
+      ['GET', '/', {}, undefined],
+      ['HEAD', '/', {}, undefined],
+      ['GET', '/metrics', {}, undefined],
+      ['GET', '/healthz', {}, undefined],
     ] as const) {
-      const { body } = await call({ port, method: 'POST', headers, body: text.slice(0, size) });
-      t.equal(body, expected, `${size} bytes, ${name}`);
+      const route = pickRoute(routes, apiRequest({ method, path, headers }));
+      t.equal(route?.name, wanted, `${method} ${path} ${JSON.stringify(headers)}`);
     }
-  }
-  const oneByteChunks = [...text.slice(0, limitBytes)].map((byte) => `1\r\n${byte}\r\n`).join('');
-  const answer = await exchange(
-    { port },
-    `POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n${oneByteChunks}0\r\n\r\n`,
-  );
-  t.match(answer, text.slice(0, limitBytes), 'in chunks of one byte');
-});
-
-t.test('invites a body only when its declared length is fit to be sent', async (t) => {
-  let invitations = 0;
-  const port = await serve(t, (request, response) => {
-    readBody(request, limitBytes, () => invitations++).then(
-      (body) => response.end(body),
-      (error) => response.end(errorCode(error)),
-    );
-  });
-  const fits = await call({ port, method: 'POST', body: 'x' });
-  t.match([fits.body, invitations], ['x', 1]);
-  const tooLarge = await call({ port, method: 'POST', body: 'x'.repeat(limitBytes + 1) });
-  t.match([tooLarge.body, invitations], ['ERR_TOO_LARGE', 1]);
-});
-
-t.test('fails with ERR_CLOSED when the client goes away', async (t) => {
-  const outcomes = new EventEmitter();
-  const port = await serve(t, (request) => {
-    readBody(request, limitBytes).catch((error) => outcomes.emit('failure', error));
-  });
-  const failure = once(outcomes, 'failure');
-  const socket = connect({ port });
-  socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nx', () => socket.destroy());
-  t.match(await failure, [{ code: 'ERR_CLOSED' }]);
-});
-
-t.test('picks the API by X-Amz-Target or path, and pages by method and path', async (t) => {
-  const router = createRouter({ client: fakeSource(), access: createAccess(), dialect: 'otc' });
-  const aws = router('POST', '/', {});
-  const genRandom = router('POST', '/v1.0/p/kms/gen-random', {});
-  const vault = router('POST', '/v1/sys/tools/random', {});
-  const pages = router('GET', '/', {});
-  t.equal(new Set([aws, genRandom, vault, pages]).size, 4, 'four routes');
-  const target = { 'x-amz-target': '' };
-  for (const [method, path, headers, route] of [
-    ['PUT', '/', {}, aws],
-    ['OPTIONS', '/', {}, aws],
-    ['GET', '/', target, aws],
-    ['POST', '/v1.0/p/kms/gen-random', target, aws],
-    ['GET', '/metrics', target, aws],
-    ['GET', '/v1.0/p/kms/gen-random', {}, genRandom],
-    ['POST', '/metrics', {}, genRandom],
-    ['GET', '/nothing', {}, genRandom],
-    ['OPTIONS', '*', {}, genRandom],
-    ['GET', '/v1/sys/health', {}, vault],
-    ['POST', '/v1/transit/random', target, aws],
-    ['GET', '/v1', {}, genRandom],
-    ['HEAD', '/', {}, pages],
-    ['GET', '/metrics', {}, pages],
-    ['GET', '/healthz', {}, pages],
-  ] as const)
-    t.equal(router(method, path, headers), route, `${method} ${path} ${JSON.stringify(headers)}`);
-});
+    t.equal(pickRoute([], apiRequest()), undefined);
+  },
+);

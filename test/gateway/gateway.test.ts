@@ -3,11 +3,12 @@ import {
   chmodSync,
   copyFileSync,
   existsSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
-  writeFileSync,
 } from 'node:fs';
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
@@ -15,9 +16,11 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
+import { operationsOf } from '../../src/apis/list.js';
 import { EntropyError } from '../../src/common/errors.js';
-import { type GatewayOptions, startGateway } from '../../src/gateway/gateway.js';
+import { type GatewayOptions, loadFiles, startGateway } from '../../src/gateway/gateway.js';
 import { makeCertificate } from '../support/certificates.js';
+import { writePrivate } from '../support/credentials.js';
 import { call, failingSource, fakeSource, memoryLog } from '../support/gateway.js';
 import { samplesOf } from '../support/metrics-page.js';
 import { signAws, signSdkHmac, unverifiable } from '../support/signing/signed-calls.js';
@@ -105,13 +108,6 @@ const credentialsOf = (secret: string, token: string) =>
   `[[key]]\nname = "k"\naccess_key = "AKID"\nsecret_key = "${secret}"\n` +
   `[[token]]\nname = "t"\ntoken = "${token}"\n`;
 
-/** Writes a file that is its owner's alone. */
-function writePrivate(name: string, content: string): string {
-  const path = join(dir, name);
-  writeFileSync(path, content, { mode: 0o600 });
-  return path;
-}
-
 /** The status of a request that is signed with `secretKey`. */
 async function signedStatus(where: { port: number }, secretKey: string): Promise<number> {
   const headers = signAws({ accessKey: 'AKID', secretKey }, awsCall.body);
@@ -120,7 +116,7 @@ async function signedStatus(where: { port: number }, secretKey: string): Promise
 
 t.test('with a credentials file only its keys and tokens are served', async (t) => {
   const log = memoryLog();
-  const credentials = writePrivate('verified.toml', credentialsOf('secret', 'abc'));
+  const credentials = writePrivate(dir, 'verified.toml', credentialsOf('secret', 'abc'));
   const { port } = await start(t, 'verified', { credentials, requireSignatures: true, log });
   t.match(log.records[1], { level: 'info', keys: 1, tokens: 1 });
   t.equal(await signedStatus({ port }, 'secret'), 200);
@@ -147,7 +143,7 @@ t.test('with a credentials file only its keys and tokens are served', async (t) 
 
 t.test('a reload takes new files over, or keeps the old ones and says why', async (t) => {
   const log = memoryLog();
-  const credentials = writePrivate('reload.toml', credentialsOf('first', 'abc'));
+  const credentials = writePrivate(dir, 'reload.toml', credentialsOf('first', 'abc'));
   const [one, two] = [makeCertificate(dir, 'reload'), makeCertificate(dir, 'reload-two')];
   const audit = join(dir, 'reload.audit');
   const { certificate, key } = one;
@@ -167,7 +163,7 @@ t.test('a reload takes new files over, or keeps the old ones and says why', asyn
   for (const [title, spoil, message] of [
     [
       'credentials at fault',
-      () => writePrivate('reload.toml', '[[key]]\nname = "WonderfulSecret"\n'),
+      () => writePrivate(dir, 'reload.toml', '[[key]]\nname = "WonderfulSecret"\n'),
       /reload\.toml:1: key\[0\]\.access_key: is missing$/,
     ],
     ['credentials that others read', () => chmodSync(credentials, 0o644), /mode 0644/],
@@ -175,7 +171,7 @@ t.test('a reload takes new files over, or keeps the old ones and says why', asyn
     [
       'a key of another certificate, and good credentials',
       () => {
-        writePrivate('reload.toml', credentialsOf('second', 'abc'));
+        writePrivate(dir, 'reload.toml', credentialsOf('second', 'abc'));
         copyFileSync(two.key, key);
       },
       /mismatch/,
@@ -218,7 +214,7 @@ const linesOf = (path: string) =>
     .map((line) => JSON.parse(line));
 
 t.test('a connection outlives a reload', async (t) => {
-  const credentials = writePrivate('kept.toml', credentialsOf('secret', 'abc'));
+  const credentials = writePrivate(dir, 'kept.toml', credentialsOf('secret', 'abc'));
   const { gateway, port } = await start(t, 'kept', { credentials });
   const socket = connect({ port });
   t.teardown(() => socket.destroy());
@@ -233,7 +229,7 @@ t.test('a connection outlives a reload', async (t) => {
 
 t.test('/metrics counts what all listeners served, and follows a new certificate', async (t) => {
   const { certificate, key, ca } = makeCertificate(dir, 'counted');
-  const credentials = writePrivate('counted.toml', credentialsOf('secret', 'abc'));
+  const credentials = writePrivate(dir, 'counted.toml', credentialsOf('secret', 'abc'));
   const given = { tls: { certificate, key }, credentials, audit: join(dir, 'counted') };
   const { gateway, port, socketPath } = await start(t, 'metrics', given);
   const page = async () => {
@@ -292,6 +288,7 @@ t.test('/metrics answers without the daemon, and says so', async (t) => {
 t.test('writes an audit line for each request, with no bytes and no secrets', async (t) => {
   const audit = join(dir, 'audit');
   const credentials = writePrivate(
+    dir,
     'audit.toml',
     credentialsOf('WonderfulSecret', 'WonderfulToken'),
   );
@@ -362,7 +359,7 @@ t.test('writes an audit line for each request, with no bytes and no secrets', as
 
 t.test('other hosts need TLS and credentials; TLS covers TCP and not Unix', async (t) => {
   const { ca, ...tls } = makeCertificate(dir, 'safe');
-  const credentials = writePrivate('safe.toml', credentialsOf('secret', 'abc'));
+  const credentials = writePrivate(dir, 'safe.toml', credentialsOf('secret', 'abc'));
   const listen = ['0.0.0.0:0'];
   const [noTls, noCredentials] = [
     'TLS (--tls-cert and --tls-key)',
@@ -405,7 +402,7 @@ t.test(
   { skip: reachable === undefined && 'this host has no address but loopback' },
   async (t) => {
     const { ca, ...tls } = makeCertificate(dir, 'pages');
-    const credentials = writePrivate('pages.toml', credentialsOf('secret', 'abc'));
+    const credentials = writePrivate(dir, 'pages.toml', credentialsOf('secret', 'abc'));
     const pageHosts = ['entropy.example'];
     const options = { listen: ['0.0.0.0:0'], tls, credentials, pageHosts };
     const { port } = await start(t, 'pages', options);
@@ -453,63 +450,18 @@ t.test('API routes do not look at Host, pages do', async (t) => {
   t.equal((await call({ socketPath, ...awsCall, headers })).status, 200, 'signed for the cloud');
 });
 
-t.test('refuses web pages in the shape of each API, and sends no CORS header', async (t) => {
-  const { port } = await start(t, 'web');
-  const origin = { origin: 'https://example.com' };
-  for (const [request, member] of [
-    [
-      { ...awsCall, headers: { ...awsCall.headers, ...origin } },
-      { __type: 'AccessDeniedException' },
-    ],
-    [{ method: 'OPTIONS', headers: origin }, { __type: 'AccessDeniedException' }],
-    [{ ...genRandomCall, headers: origin }, { error: { error_code: 'KMS.0326' } }],
-    [
-      { ...vaultCall, headers: { ...vaultCall.headers, ...origin } },
-      { errors: ['Requests of web pages are refused.'] },
-    ],
-  ] as const) {
-    const { status, headers, body } = await call({ port, ...request });
-    t.equal(status, 403);
-    t.match(JSON.parse(body), member);
-    t.notMatch(Object.keys(headers).join(), /access-control/);
-  }
-});
-
-t.test('limits bodies to 512 KiB for AWS and 64 KiB for the others', async (t) => {
-  const { port } = await start(t, 'limits');
-  const padded = (json: string, size: number) => json.padEnd(size);
-  for (const [request, size, status, type] of [
-    [awsCall, 512 * 1024, 200, /Plaintext/],
-    [awsCall, 512 * 1024 + 1, 413, /"__type":"RequestEntityTooLargeException"/],
-    [genRandomCall, 64 * 1024, 200, /random_data/],
-    [genRandomCall, 64 * 1024 + 1, 400, /"error_code":"KMS.0203"/],
-    [vaultCall, 64 * 1024, 200, /random_bytes/],
-    [vaultCall, 64 * 1024 + 1, 413, /"errors":\["http: request body too large"\]/],
-  ] as const) {
-    const answer = await call({ port, ...request, body: padded(request.body, size) });
-    t.equal(answer.status, status, `${request.path} ${size}`);
-    t.match(answer.body, type);
-  }
-});
-
-t.test('tells a failing daemon in the terms of each API, and logs no bytes', async (t) => {
-  const log = memoryLog();
-  const client = failingSource(
-    new EntropyError('ERR_HEALTH', 'the generator is in its error state'),
-  );
-  const { port } = await start(t, 'error', { client, log });
-  const aws = await call({ port, ...awsCall });
-  t.match([aws.status, JSON.parse(aws.body)], [500, { __type: 'KMSInternalException' }]);
-  const genRandom = await call({ port, ...genRandomCall });
-  t.match(
-    [genRandom.status, JSON.parse(genRandom.body)],
-    [500, { error: { error_code: 'KMS.0101' } }],
-  );
-  const vault = await call({ port, ...vaultCall });
-  t.match([vault.status, JSON.parse(vault.body)], [500, { errors: ['internal error'] }]);
-  t.match(log.records.slice(2), [{ code: 'ERR_HEALTH' }], 'told once, however many there are');
-  t.equal(log.records.length, 3);
-});
+t.test(
+  'a failing daemon is told to the log once, however many APIs ask, and no bytes',
+  async (t) => {
+    const log = memoryLog();
+    const client = failingSource(new EntropyError('ERR_HEALTH', 'in its error state'));
+    const { port } = await start(t, 'error', { client, log });
+    for (const request of [awsCall, genRandomCall, vaultCall])
+      t.equal((await call({ port, ...request })).status, 500);
+    t.match(log.records.slice(2), [{ level: 'warn', code: 'ERR_HEALTH' }]);
+    t.equal(log.records.length, 3);
+  },
+);
 
 t.test('passes dialect and nodeSdkErrors on', async (t) => {
   const { port } = await start(t, 'hwc', { dialect: 'hwc', nodeSdkErrors: true });
@@ -532,7 +484,7 @@ t.test('does not start on bad addresses, and closes those already open', async (
   }
 });
 
-t.test('closes idle and silent connections at once and removes its socket file', async (t) => {
+t.test('closes idle and silent connections and removes its socket file', async (t) => {
   const { gateway, port, socketPath } = await start(t, 'idle');
   const silent = connect({ port });
   await once(silent, 'connect');
@@ -543,9 +495,7 @@ t.test('closes idle and silent connections at once and removes its socket file',
   const idle = text(kept);
   kept.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await call({ port, path: '/healthz', headers: { host: 'localhost' } });
-  const started = performance.now();
   await Promise.all([gateway.close(), gateway.close()]);
-  t.ok(performance.now() - started < 1000, 'without waiting');
   t.equal(await text(silent), '');
   t.match(await idle, /"state":"operational"/);
   t.notOk(existsSync(socketPath));
@@ -560,9 +510,7 @@ t.test('close ends connections that never finish their TLS handshake', async (t)
   const ended = text(silent);
   silent.write('\x16\x03');
   await call({ port }).catch(() => {});
-  const started = performance.now();
   await gateway.close();
-  t.ok(performance.now() - started < 1000, 'without waiting');
   t.equal(await ended, '');
 });
 
@@ -610,9 +558,39 @@ t.test('close waits at most 5 s for a daemon that does not answer', async (t) =>
   const answer = call({ port, ...awsCall });
   const cut = t.rejects(answer, { code: 'ECONNRESET' });
   await running;
-  const started = performance.now();
-  await gateway.close();
-  const elapsedMs = performance.now() - started;
-  t.ok(elapsedMs > 4900 && elapsedMs < 7000, `${elapsedMs} ms`);
+  let isClosed = false;
+  const closed = gateway.close().then(() => {
+    isClosed = true;
+  });
+  const idle = await start(t, 'not hanging');
+  await idle.gateway.close();
+  t.notOk(isClosed, 'a gateway without requests does not wait');
+  await closed;
   await cut;
+});
+
+t.test('loads the files that are named; if one is at fault nothing stays open', async (t) => {
+  const open = () => readdirSync('/proc/self/fd').length;
+  const operations = operationsOf();
+  const load = (paths: Parameters<typeof loadFiles>[0]) => loadFiles(paths, operations);
+  const none = { credentials: undefined, tls: undefined, audit: undefined };
+  t.strictSame(await load({}), none);
+  const before = open();
+  const credentials = writePrivate(dir, 'files.toml', credentialsOf('secret', 'abc'));
+  const bad = writePrivate(dir, 'bad.toml', '[[token]]\nname = "t"\ntoken = 1\n');
+  const tls = makeCertificate(dir, 'files');
+  const audit = join(dir, 'files.audit');
+  for (const [paths, message] of [
+    [{ credentials: bad, tls, audit }, /bad\.toml:3: token\[0\]\.token: want a string$/],
+    [{ credentials: '', tls, audit }, /^credentials file : ENOENT/],
+    [{ credentials, tls: { ...tls, key: join(dir, 'no key') }, audit }, /^TLS key .*ENOENT/],
+    [{ credentials, tls, audit: dir }, /^audit file .*EISDIR/],
+  ] as const)
+    await t.rejects(load(paths), { code: 'ERR_CONFIG', message });
+  t.notOk(existsSync(audit));
+  t.equal(open(), before);
+  const files = await load({ credentials, tls, audit });
+  t.match(files, { credentials: { token: [{ name: 't' }] }, tls: { cert: Buffer } });
+  t.ok(statSync(audit).isFile());
+  t.equal(open(), before + 1, `descriptor ${files.audit}`);
 });

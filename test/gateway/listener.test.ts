@@ -1,10 +1,16 @@
+import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import type { ServerResponse } from 'node:http';
+import { connect, createServer, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { listen } from '../../src/gateway/listener.js';
-import { leaveStaleSocket } from '../support/gateway.js';
+import { createMalformedResponse } from '../../src/gateway/answer.js';
+import { closeListeners, listen, openListener } from '../../src/gateway/listener.js';
+import { loadTls } from '../../src/gateway/private-files.js';
+import { makeCertificate } from '../support/certificates.js';
+import { call, leaveStaleSocket } from '../support/gateway.js';
+import { until } from '../support/until.js';
 
 // One directory for all: below a test's own name a path can pass the 107 bytes that a socket may have.
 const dir = t.testdir({ file: 'x' });
@@ -70,7 +76,7 @@ t.test('says in one line why it cannot listen', async (t) => {
     ],
     [
       { path: join(dir, 'file') },
-      `cannot listen on unix:${dir}/file: a file that is no socket is in the way`,
+      `cannot listen on unix:${dir}/file: a file that is not a socket is in the way`,
     ],
     [
       { host: '203.0.113.1', port: 0 },
@@ -110,4 +116,52 @@ t.test('replaces a stale socket file, never a live one or another file', async (
     code: 'ERR_LISTEN',
   });
   t.ok(existsSync(path) && existsSync(join(dir, 'file')));
+});
+
+t.test('an open address tracks its connections, and ends them after the grace', async (t) => {
+  const counters = { connections: 0, connectionsRefused: 0 };
+  const [one, two] = [makeCertificate(dir, 'one'), makeCertificate(dir, 'two')];
+  const transports: string[] = [];
+  const common = {
+    handler: {
+      listener: (transport: string) => {
+        transports.push(transport);
+        return (_: unknown, response: ServerResponse) => void response.end(transport);
+      },
+    },
+    malformed: createMalformedResponse([]),
+    ...{ counters, tls: await loadTls(one), missing: ['TLS'] },
+  };
+  const path = join(dir, 'tracked');
+  const listeners = [
+    await openListener({ host: '127.0.0.1', port: 0 }, common),
+    await openListener({ path }, common),
+  ] as const;
+  const [tcp, unix] = listeners;
+  t.strictSame(transports, ['tcp', 'unix']);
+  const port = Number(tcp.address.split(':')[1]);
+  t.equal((await call({ port, ca: one.ca })).body, 'tcp', 'with TLS');
+  t.equal((await call({ socketPath: path })).body, 'unix', 'without');
+  for (const { renew } of listeners) renew(await loadTls(two));
+  t.equal((await call({ port, ca: two.ca })).body, 'tcp', 'another certificate');
+  await until(() => tcp.sockets.size + unix.sockets.size === 0, 'they are closed');
+  const silent = connect({ port });
+  await once(silent, 'connect');
+  await until(() => tcp.sockets.size === 1, 'it is accepted');
+  t.match(counters, { connections: 4, connectionsRefused: 0 });
+  tcp.server.emit('drop');
+  t.equal(counters.connectionsRefused, 1);
+  const ended = once(silent, 'close');
+  let end = () => {};
+  const grace = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const closed = closeListeners(listeners, grace);
+  await t.rejects(call({ port, ca: two.ca }), { code: 'ECONNREFUSED' }, 'at once');
+  t.notOk(silent.destroyed, 'within the grace');
+  silent.resume().on('error', () => {});
+  end();
+  await closed;
+  await ended;
+  t.notOk(existsSync(path));
 });

@@ -7,7 +7,7 @@ import {
   certificateExpiry,
   loadTls,
   maxFileBytes,
-  readGivenFile,
+  readPrivateFile,
   secretFault,
 } from '../../src/gateway/private-files.js';
 import { makeCertificate } from '../support/certificates.js';
@@ -18,17 +18,21 @@ const path = join(dir, 'private');
 t.test('gives the bytes of a file that is its owner’s alone', async (t) => {
   for (const mode of [0o600, 0o400]) {
     chmodSync(path, mode);
-    t.equal(String(await readGivenFile(path, 'key', true)), 'WonderfulSecret', mode.toString(8));
+    t.equal(String(await readPrivateFile(path, 'key', true)), 'WonderfulSecret', mode.toString(8));
   }
   symlinkSync('private', join(dir, 'link'));
-  t.equal(String(await readGivenFile(join(dir, 'link'), 'key', true)), 'WonderfulSecret', 'a link');
+  t.equal(
+    String(await readPrivateFile(join(dir, 'link'), 'key', true)),
+    'WonderfulSecret',
+    'a link',
+  );
 });
 
 t.test('refuses a secret that anybody else has any permission on', async (t) => {
   for (const mode of [0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o666]) {
     chmodSync(path, mode);
     await t.rejects(
-      readGivenFile(path, 'TLS key', true),
+      readPrivateFile(path, 'TLS key', true),
       {
         code: 'ERR_CONFIG',
         message: `TLS key ${path}: mode 0${mode.toString(8)} lets other users reach it; chmod 600 it`,
@@ -36,7 +40,7 @@ t.test('refuses a secret that anybody else has any permission on', async (t) => 
       mode.toString(8),
     );
     t.equal(
-      String(await readGivenFile(path, 'certificate', false)),
+      String(await readPrivateFile(path, 'certificate', false)),
       'WonderfulSecret',
       'no secret',
     );
@@ -51,11 +55,11 @@ t.test(
     const foreign = join(dir, 'foreign');
     writeFileSync(foreign, 'x', { mode: 0o600 });
     execFileSync('chown', ['65534', foreign]);
-    await t.rejects(readGivenFile(foreign, 'key', true), {
+    await t.rejects(readPrivateFile(foreign, 'key', true), {
       code: 'ERR_CONFIG',
       message: `key ${foreign}: it belongs to user 65534, and this process runs as user 0; chown it`,
     });
-    t.equal(String(await readGivenFile(foreign, 'certificate', false)), 'x');
+    t.equal(String(await readPrivateFile(foreign, 'certificate', false)), 'x');
   },
 );
 
@@ -113,7 +117,7 @@ t.test(
   },
 );
 
-t.test('refuses what is no file, at once, and what is too large', async (t) => {
+t.test('refuses at once what is not a file, and what is too large', async (t) => {
   const fifo = join(dir, 'fifo');
   execFileSync('mkfifo', ['-m', '600', fifo]);
   const large = join(dir, 'large');
@@ -125,16 +129,15 @@ t.test('refuses what is no file, at once, and what is too large', async (t) => {
     ['', /^key : ENOENT/],
     [join(dir, 'missing'), /^key .*missing: ENOENT: /],
   ] as const)
-    await t.rejects(readGivenFile(name, 'key', true), { code: 'ERR_CONFIG', message }, name);
+    await t.rejects(readPrivateFile(name, 'key', true), { code: 'ERR_CONFIG', message }, name);
   writeFileSync(large, Buffer.alloc(maxFileBytes));
-  t.equal((await readGivenFile(large, 'key', true)).length, maxFileBytes);
+  t.equal((await readPrivateFile(large, 'key', true)).length, maxFileBytes);
   writeFileSync(large, Buffer.alloc(maxFileBytes + 1));
-  await t.rejects(readGivenFile(large, 'key', true), { message: /larger than 1048576 bytes$/ });
+  await t.rejects(readPrivateFile(large, 'key', true), { message: /larger than 1048576 bytes$/ });
 });
 
-const dirTls = t.testdir();
-const one = makeCertificate(dirTls, 'one');
-const two = makeCertificate(dirTls, 'two');
+const one = makeCertificate(dir, 'one');
+const two = makeCertificate(dir, 'two');
 
 t.test('gives certificate and key, and TLS 1.2 as the lowest', async (t) => {
   t.equal(statSync(one.key).mode & 0o077, 0);
@@ -145,9 +148,9 @@ t.test('gives certificate and key, and TLS 1.2 as the lowest', async (t) => {
 });
 
 t.test('refuses what cannot be used, and tells nothing of the key', async (t) => {
-  const garbage = join(dirTls, 'garbage');
+  const garbage = join(dir, 'garbage');
   writeFileSync(garbage, 'WonderfulSecret', { mode: 0o600 });
-  const open = join(dirTls, 'open.key');
+  const open = join(dir, 'open.key');
   writeFileSync(open, 'WonderfulSecret', { mode: 0o644 });
   chmodSync(open, 0o644);
   for (const [title, paths, message] of [
@@ -155,7 +158,7 @@ t.test('refuses what cannot be used, and tells nothing of the key', async (t) =>
     ['no certificate', { ...one, certificate: garbage }, /^TLS certificate .*garbage and key /],
     ['no key', { ...one, key: garbage }, /garbage: /],
     ['a key that others reach', { ...one, key: open }, /^TLS key .*mode 0644 lets other users/],
-    ['a missing file', { ...one, key: join(dirTls, 'none') }, /^TLS key .*none: ENOENT/],
+    ['a missing file', { ...one, key: join(dir, 'none') }, /^TLS key .*none: ENOENT/],
   ] as const) {
     await t.rejects(loadTls(paths), { code: 'ERR_CONFIG', message }, title);
     const text = await loadTls(paths).catch(String);
@@ -164,7 +167,7 @@ t.test('refuses what cannot be used, and tells nothing of the key', async (t) =>
 });
 
 t.test('a chain expires with the first of its certificates', async (t) => {
-  const later = makeCertificate(dirTls, 'later', 30);
+  const later = makeCertificate(dir, 'later', 30);
   const end = ({ ca }: { ca: Buffer }) => Date.parse(new X509Certificate(ca).validTo) / 1000;
   t.ok(end(later) > end(one) + 86_400);
   for (const [name, chain, wanted] of [

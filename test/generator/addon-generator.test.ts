@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import {
   type Addon,
@@ -18,70 +18,66 @@ import {
   NativeResult,
   type NativeSnapshot,
 } from '../../src/common/package.js';
-import { readDevice } from '../../src/generator/addon-generator.js';
+import { NativeBackedGenerator, readDevice } from '../../src/generator/addon-generator.js';
 import { createGenerator } from '../../src/generator/create.js';
 import type { Generator, GeneratorOptions, GeneratorState } from '../../src/generator/interface.js';
 import { temporaryFolder } from '../support/paths.js';
 import { built } from '../support/program.js';
+import { programMs, until } from '../support/until.js';
 
 /** The DRBG's largest generate, bytes: SP 800-90A table 3. */
-const maxGenerateSize = 65_536;
+const maxGenerateBytes = 65_536;
 
+/**
+ * A real generator. Busy neighbors can starve RDSEED, which then counts as failed: no test may
+ * depend on what the hardware of this host gives.
+ */
 function native(t: Test, options: GeneratorOptions = {}): Generator {
   const generator = createGenerator({ devices: [], ...options });
   t.teardown(() => generator.close());
   return generator;
 }
 
-// A generator keeps no process alive: until the last test has ended, this does.
+// Generators keep no process alive. This does, until the last test has ended.
 const alive = setInterval(() => {}, 60_000);
 t.teardown(() => clearInterval(alive));
 
-/** Whether this host has a CPU source that is credited. */
-function hasHardware(generator: Generator): boolean {
-  return generator
-    .status()
-    .sources.some(({ name, state }) => /^(rdseed|rndrrs)$/.test(name) && state === 'passing');
-}
-
-t.test('with the addon it is seeded when it is made, and says from what', async (t) => {
+t.test('the addon’s generator is seeded when it is created, and says from what', async (t) => {
   const seen: [GeneratorState, string][] = [];
   const generator = native(t, { onTransition: (...transition) => seen.push(transition) });
-  const reason = hasHardware(generator)
-    ? ''
-    : 'no creditable hardware source: seeded by getrandom(2)';
-  t.strictSame(seen, [['operational', reason]], 'one transition');
-  t.equal(generator.state(), 'operational');
-  t.match(generator.status(), {
-    state: 'operational',
-    healthy: true,
-    reason,
+  const status = generator.status();
+  t.strictSame(seen, [[status.state, status.reason]], 'one transition');
+  t.match(status.state, /^(operational|degraded)$/);
+  t.equal(generator.state(), status.state);
+  t.match(status, {
+    healthy: status.state === 'operational',
     reseeds: 1,
     requestsSinceReseed: 0,
-    secondsSinceReseed: 0,
+    secondsSinceReseed: Number,
     memoryLocked: Boolean,
   });
-  const kernel = generator.status().sources.find(({ name }) => name === 'getrandom');
-  t.match(kernel, { state: 'passing', creditedBitsPerByte: hasHardware(generator) ? 0 : 8 });
+  const credited = status.sources.filter(({ creditedBitsPerByte }) => creditedBitsPerByte > 0);
+  t.ok(credited.length > 0);
+  const kernel = status.sources.find(({ name }) => name === 'getrandom');
+  t.equal(kernel?.state, 'passing');
+  t.equal(
+    kernel?.creditedBitsPerByte,
+    credited.some(({ name }) => name !== 'getrandom') ? 0 : 8,
+    'getrandom(2) is credited only without another credited source',
+  );
   t.ok((kernel?.bytes ?? 0) > 0, 'the kernel’s bytes are in every seed');
 });
 
-t.test('profile strict gives getrandom(2) no credit', async (t) => {
+t.test('profile strict gives getrandom(2) no credit, and serves hardware or nothing', async (t) => {
   const strict = native(t, { profile: 'strict' });
   const kernel = strict.status().sources.find(({ name }) => name === 'getrandom');
   t.equal(kernel?.creditedBitsPerByte, 0);
   const target = new Uint8Array(32);
-  if (hasHardware(strict)) {
-    t.equal(strict.state(), 'operational');
+  try {
     strict.fill(target, 0, 32);
     t.notSame(target, new Uint8Array(32), 'zeros with a probability of 2^-256');
-  } else {
-    t.equal(strict.state(), 'error');
-    t.throws(() => strict.fill(target, 0, 32), {
-      code: 'ERR_HEALTH',
-      message: /no credited noise source/,
-    });
-    t.throws(() => strict.reseed(), { code: 'ERR_HEALTH' });
+  } catch (error) {
+    t.match(error, { code: /^ERR_(HEALTH|NOT_SEEDED)$/ });
     t.same(target, new Uint8Array(32));
   }
 });
@@ -93,7 +89,7 @@ t.test('fill changes its range and nothing else', async (t) => {
     [64, 16, 32],
     [64, 64, 0],
     [64, 0, 0],
-    [200_000, 3, 3 * maxGenerateSize + 1],
+    [200_000, 3, 3 * maxGenerateBytes + 1],
   ] as const) {
     const target = new Uint8Array(size).fill(7);
     generator.fill(target, offset, length);
@@ -106,14 +102,14 @@ t.test('fill changes its range and nothing else', async (t) => {
       target.subarray(offset + length).every((byte) => byte === 7),
       `${name}: behind`,
     );
-    // 32 equal bytes that stay what they were: probability 2^-256 each.
+    // 32 random bytes stay as they were with a probability of 2^-256 each.
     for (let at = offset; at + 32 <= offset + length; at += 32)
       if (target.subarray(at, at + 32).every((byte) => byte === 7))
-        t.fail(`${name}: left at ${at}`);
+        t.fail(`${name}: unchanged at ${at}`);
   }
 });
 
-t.test('fill refuses a range that is not in the array, and touches nothing', async (t) => {
+t.test('fill refuses a range outside the array, and changes nothing', async (t) => {
   const generator = native(t);
   const target = new Uint8Array(8).fill(7);
   for (const [offset, length] of [
@@ -138,44 +134,55 @@ t.test('no two fills are equal', async (t) => {
   t.equal(seen.size, 1000, 'false alarm: 1000^2 / 2 of 2^256');
 });
 
-t.test('prediction resistance reseeds before each 64 KiB, or refuses', async (t) => {
+t.test('prediction resistance reseeds before each 64 KiB, or leaves zeros', async (t) => {
   const generator = native(t);
   for (const [size, seeds] of [
     [1, 1],
-    [maxGenerateSize, 1],
-    [maxGenerateSize + 1, 2],
-    [2 * maxGenerateSize + 1, 3],
+    [maxGenerateBytes, 1],
+    [maxGenerateBytes + 1, 2],
+    [2 * maxGenerateBytes + 1, 3],
   ] as const) {
     const before = generator.status().reseeds;
     const target = new Uint8Array(size + 2).fill(7);
-    if (hasHardware(generator)) {
+    try {
       await generator.fillPredictionResistant(target, 1, size);
-      t.equal(generator.status().reseeds - before, seeds, `${size} bytes`);
-    } else {
-      await t.rejects(generator.fillPredictionResistant(target, 1, size), { code: 'ERR_ENTROPY' });
+      t.ok(generator.status().reseeds - before >= seeds, `${size} bytes`);
+      t.ok(
+        target.subarray(1, 33).some((byte) => byte !== 7) || size < 32,
+        'unchanged with a probability of 2^-256',
+      );
+    } catch (error) {
+      t.match(error, { code: 'ERR_ENTROPY' });
       t.ok(target.subarray(1, size + 1).every((byte) => byte === 0));
     }
     t.strictSame([target[0], target[size + 1]], [7, 7]);
   }
 });
 
-t.test('it reseeds when asked, and after so many requests', async (t) => {
+t.test('it reseeds on demand, and after `reseedRequests` requests', async (t) => {
   const generator = native(t, { reseedRequests: 2 });
   generator.reseed();
-  t.match(generator.status(), { reseeds: 2, requestsSinceReseed: 0 });
-  for (let i = 0; i < 6; i++) generator.fill(new Uint8Array(1), 0, 1);
-  t.match(generator.status(), { reseeds: 4, requestsSinceReseed: 2 });
+  const { reseeds, requestsSinceReseed } = generator.status();
+  t.ok(reseeds >= 2);
+  t.equal(requestsSinceReseed, 0);
+  for (let i = 0; i < 6; i++) {
+    generator.fill(new Uint8Array(1), 0, 1);
+    t.ok(generator.status().requestsSinceReseed <= 2);
+  }
+  t.ok(generator.status().reseeds >= reseeds + 2);
 });
 
-t.test('the health tests on demand pass, and a reseed follows', async (t) => {
+t.test('health tests on demand pass unless a source failed, and a reseed follows', async (t) => {
   const generator = native(t);
   const { reseeds } = generator.status();
-  t.equal(generator.selfTest(), true);
+  const passed = generator.selfTest();
+  const failed = generator.status().sources.filter(({ state }) => state === 'failed');
+  t.equal(passed, failed.length === 0);
   generator.fill(new Uint8Array(1), 0, 1);
-  t.equal(generator.status().reseeds, reseeds + 1);
+  t.ok(generator.status().reseeds > reseeds);
 });
 
-t.test('buffers are zeros, and wipe zeroes a range', async (t) => {
+t.test('buffers are zeros, and wipe zeros a range', async (t) => {
   const generator = native(t);
   const bytes = generator.allocate(100);
   t.ok(bytes.every((byte) => byte === 0));
@@ -193,31 +200,28 @@ t.test('a device that fails or is lost degrades the generator, which still serve
     [short, 'noise lost'],
   ] as const) {
     const generator = native(t, { devices: [{ name: 'noise', path, creditedBitsPerByte: 0 }] });
-    const deadline = performance.now() + 20_000;
-    while (generator.state() !== 'degraded' && performance.now() < deadline) {
-      // What has been gathered is used, so that the device is read again.
+    await until(() => {
+      // A reseed uses what has been gathered, so that the device is read again.
       generator.reseed();
-      await setTimeout(1);
-    }
+      return generator.status().reason.includes(reason);
+    }, reason);
     t.match(generator.status(), { state: 'degraded', healthy: false });
-    t.ok(generator.status().reason.startsWith(reason), generator.status().reason);
     const target = new Uint8Array(32);
     generator.fill(target, 0, 32);
     t.notSame(target, new Uint8Array(32), 'zeros with a probability of 2^-256');
   }
 });
 
-t.test('a device that is not there is absent, which degrades nothing', async (t) => {
+t.test('a device that does not exist is absent, which degrades nothing', async (t) => {
   const path = join(temporaryFolder(), 'none');
   const generator = native(t, { devices: [{ name: 'none', path, creditedBitsPerByte: 8 }] });
-  const deadline = performance.now() + 10_000;
   const source = () => generator.status().sources.find(({ name }) => name === 'none');
-  while (source()?.state === 'testing' && performance.now() < deadline) await setImmediate();
+  await until(() => source()?.state !== 'testing', 'the end of the startup test');
   t.match(source(), { path, state: 'absent', creditedBitsPerByte: 0 });
-  t.equal(generator.state(), 'operational');
+  t.notMatch(generator.status().reason, /none/);
 });
 
-t.test('of /dev/hwrng alone the report names what the kernel has behind it', async (t) => {
+t.test('only for /dev/hwrng the report names the kernel’s driver behind it', async (t) => {
   const generator = native(t, {
     devices: [
       { name: 'hwrng', path: '/dev/hwrng', creditedBitsPerByte: 0 },
@@ -225,11 +229,11 @@ t.test('of /dev/hwrng alone the report names what the kernel has behind it', asy
     ],
   });
   const file = '/sys/class/misc/hw_random/rng_current';
-  const behind = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
-  const told = generator.status().sources.map(({ name, rngCurrent }) => [name, rngCurrent]);
+  const driver = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+  const reported = generator.status().sources.map(({ name, rngCurrent }) => [name, rngCurrent]);
   t.strictSame(
-    told.filter(([, rngCurrent]) => rngCurrent !== undefined),
-    [['hwrng', behind]],
+    reported.filter(([, rngCurrent]) => rngCurrent !== undefined),
+    [['hwrng', driver]],
   );
 });
 
@@ -237,12 +241,12 @@ t.test('a generator that is not closed keeps no process alive', async (t) => {
   const script = `import { createGenerator } from ${JSON.stringify(built('generator'))};
     createGenerator().fill(new Uint8Array(9), 0, 9);`;
   const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-    timeout: 20_000,
+    timeout: programMs,
   });
   t.equal(status, 0);
 });
 
-/** An addon whose generator answers as a script says. */
+/** An addon whose generator returns scripted results. */
 function scripted(script: {
   generate?: number[];
   reseed?: number[];
@@ -265,8 +269,8 @@ function scripted(script: {
       hooks.change = onSourceChange;
       hooks.enter = onTransition;
     }
-    generate(target: Uint8Array, offset: number, length: number, fresh: boolean): number {
-      calls.push(`generate ${fresh}`);
+    generate(target: Uint8Array, offset: number, length: number, resist: boolean): number {
+      calls.push(`generate ${resist}`);
       target.fill(0, offset, offset + length);
       return script.generate?.shift() ?? NativeResult.ok;
     }
@@ -318,7 +322,7 @@ t.test('each result of the addon is an error of its own, with the state’s reas
   }
 });
 
-t.test('a reseed that waits for a slow source is no failure', async (t) => {
+t.test('a reseed that waits for a slow source is not a failure', async (t) => {
   const { addon } = scripted({ reseed: [NativeResult.pending] });
   t.doesNotThrow(() => createGenerator({ devices: [] }, { addon }).reseed());
 });
@@ -373,21 +377,35 @@ t.test('close wakes those who wait for a slow source', async (t) => {
   t.ok(calls.includes('close'));
 });
 
-t.test('devices are looked at from time to time: the kernel may hold a read', async (t) => {
+t.test('devices are polled: the kernel may block a read without an end', async (t) => {
   const { addon, calls } = scripted({});
-  const timer = t.capture(globalThis, 'setInterval', globalThis.setInterval);
-  const generator = createGenerator({}, { addon });
-  createGenerator({ devices: [] }, { addon });
-  const timers = timer();
-  t.equal(timers.length, 1, 'none without devices');
-  const [poll, interval] = timers.map(({ args }) => args)[0] as [() => void, number];
-  t.equal(interval, 5000);
-  poll();
+  const device = { name: 'x', path: '/dev/x', creditedBitsPerByte: 0 };
+  const options = { profile: 'default', reseedRequests: 1, reseedSeconds: 1 } as const;
+  const timers: { poll: () => void; ms: number; stopped: boolean }[] = [];
+  const make = (devices: NativeOptions['devices']) =>
+    new NativeBackedGenerator(
+      addon,
+      { ...options, devices },
+      () => {},
+      (poll, ms) => {
+        const timer = { poll, ms, stopped: false };
+        timers.push(timer);
+        return () => {
+          timer.stopped = true;
+        };
+      },
+    );
+  const generator = make([device]);
+  make([]);
+  t.match(timers, [{ ms: 5000, stopped: false }]);
+  t.equal(timers.length, 1, 'no timer without devices');
+  timers[0]?.poll();
   t.strictSame(calls, ['poll']);
   generator.close();
+  t.equal(timers[0]?.stopped, true);
 });
 
-t.test('raw samples come from the source that is named, and reach no seed', async (t) => {
+t.test('raw samples come from the named source, and reach no seed', async (t) => {
   const path = join(temporaryFolder(), 'samples');
   writeFileSync(path, Uint8Array.of(1, 2, 3));
   const devices = [{ name: 'file', path, creditedBitsPerByte: 0 }];
@@ -400,7 +418,7 @@ t.test('raw samples come from the source that is named, and reach no seed', asyn
     if (size > 1)
       t.ok(
         samples.some((byte) => byte !== 0),
-        'zeros: a probability of 2^-104',
+        'zeros with a probability of 2^-104',
       );
   }
   t.equal(generator.status().reseeds, reseeds);
@@ -411,38 +429,41 @@ t.test('raw samples come from the source that is named, and reach no seed', asyn
   const absent = generator.status().sources.find(({ state }) => state === 'absent');
   await t.rejects(generator.noise(absent?.name as string, 8), {
     code: 'ERR_ENTROPY',
-    message: `${absent?.name} is not there or does not answer`,
+    message: `${absent?.name} is absent or does not answer`,
   });
 });
 
-t.test('what the device gives, from its beginning', async (t) => {
+t.test('readDevice reads a device from its beginning', async (t) => {
   const path = join(temporaryFolder(), 'device');
   writeFileSync(path, Uint8Array.of(1, 2, 3, 4));
   t.strictSame(await readDevice(path, 3), Uint8Array.of(1, 2, 3));
   t.equal((await readDevice('/dev/zero', 100_000)).length, 100_000);
 });
 
-t.test('one that has nothing yet is waited for, and holds no thread', async (t) => {
+t.test('readDevice waits for an empty device without a blocked thread, at most 30 s', async (t) => {
   const path = join(temporaryFolder(), 'fifo');
   execFileSync('mkfifo', [path]);
   const writer = openSync(path, constants.O_RDWR);
-  const reading = readDevice(path, 4);
-  for (const byte of [5, 6, 7, 8]) {
-    await setTimeout(20);
-    writeSync(writer, Uint8Array.of(byte));
-  }
-  t.strictSame(await reading, Uint8Array.of(5, 6, 7, 8));
-
-  const clock = performance.now();
-  t.intercept(performance, 'now', { value: () => clock + late });
-  let late = 0;
-  const never = readDevice(path, 4);
-  late = 31_000;
-  await t.rejects(never, { code: 'ERR_ENTROPY', message: /gave 0 of 4 bytes in time/ });
-  closeSync(writer);
+  t.teardown(() => closeSync(writer));
+  let now = 0;
+  const bytes = [5, 6, 7];
+  const clock = {
+    now: () => now,
+    async pause() {
+      now += 10_000;
+      const byte = bytes.shift();
+      if (byte !== undefined) writeSync(writer, Uint8Array.of(byte));
+    },
+  };
+  await t.rejects(readDevice(path, 4, clock), {
+    code: 'ERR_ENTROPY',
+    message: `no samples of ${path}: gave 3 of 4 bytes in 30 s`,
+  });
+  bytes.push(8, 9);
+  t.strictSame(await readDevice(path, 2, clock), Uint8Array.of(8, 9));
 });
 
-t.test('one that ends or is not there is told, with its path', async (t) => {
+t.test('a device that ends early or does not exist is reported with its path', async (t) => {
   const path = join(temporaryFolder(), 'short');
   writeFileSync(path, Uint8Array.of(1, 2));
   for (const [name, reason] of [

@@ -2,7 +2,7 @@ import t from 'tap';
 import { createGenerator } from '../../src/generator/create.js';
 import type { GeneratorOptions } from '../../src/generator/interface.js';
 
-t.test('options outside their range are refused by name', async (t) => {
+t.test('an option outside its range is refused by name', async (t) => {
   const device = { name: 'x', path: '/dev/null' };
   for (const [options, name] of [
     [{ reseedRequests: 0 }, 'reseedRequests'],
@@ -35,6 +35,6 @@ t.test('profile strict refuses the fallback', async (t) => {
   });
 });
 
-t.test('without the addon it is the fallback, and nobody need listen', async (t) => {
+t.test('without the addon it is the fallback; no listener is needed', async (t) => {
   t.equal(createGenerator({}, { reason: 'not built' }).state(), 'fallback');
 });

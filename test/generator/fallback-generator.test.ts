@@ -2,7 +2,7 @@ import t from 'tap';
 import { FallbackGenerator } from '../../src/generator/fallback-generator.js';
 import type { GeneratorState } from '../../src/generator/interface.js';
 
-t.test('without the addon it is the fallback, in every report', async (t) => {
+t.test('every report calls it the fallback', async (t) => {
   const seen: [GeneratorState, string][] = [];
   const generator = new FallbackGenerator('not built', (...transition) => seen.push(transition));
   const reason = 'node:crypto instead of the addon: not built';
@@ -21,7 +21,7 @@ t.test('without the addon it is the fallback, in every report', async (t) => {
   t.equal(generator.selfTest(), false);
 });
 
-t.test('the fallback fills, wipes and allocates alike', async (t) => {
+t.test('it fills, wipes and allocates as the interface says', async (t) => {
   const generator = new FallbackGenerator('not built', () => {});
   const target = new Uint8Array(96).fill(7);
   generator.fill(target, 32, 32);
@@ -36,14 +36,14 @@ t.test('the fallback fills, wipes and allocates alike', async (t) => {
   t.equal(generator.close(), undefined);
 });
 
-t.test('the fallback has no prediction resistance, and leaves zeros', async (t) => {
+t.test('it has no prediction resistance, and leaves zeros', async (t) => {
   const generator = new FallbackGenerator('not built', () => {});
   const target = new Uint8Array(8).fill(7);
   await t.rejects(generator.fillPredictionResistant(target, 2, 4), { code: 'ERR_ENTROPY' });
   t.same(target, new Uint8Array(8).fill(7).fill(0, 2, 6));
 });
 
-t.test('the fallback has no noise source', async (t) => {
+t.test('it has no noise sources', async (t) => {
   await t.rejects(new FallbackGenerator('not built', () => {}).noise(), {
     code: 'ERR_PARAMS',
     message: 'no such noise source; there are none',

@@ -2,7 +2,7 @@ import t from 'tap';
 import { NativeResult } from '../../src/common/package.js';
 import { failure, noSource } from '../../src/generator/interface.js';
 
-t.test('each result is an error of its own, with a reason where there is one', async (t) => {
+t.test('each result is an error of its own, with a reason if there is one', async (t) => {
   for (const [result, reason, code, message] of [
     [NativeResult.notSeeded, '', 'ERR_NOT_SEEDED', 'the generator is not seeded yet'],
     [NativeResult.notSeeded, 'x', 'ERR_NOT_SEEDED', 'the generator is not seeded yet: x'],
@@ -19,7 +19,7 @@ t.test('each result is an error of its own, with a reason where there is one', a
     t.match(failure(result, reason), { code, message }, message);
 });
 
-t.test('a source that is not there is told with those that are', async (t) => {
+t.test('the error for an unknown source lists the known ones', async (t) => {
   for (const [names, message] of [
     [[], 'no such noise source; there are none'],
     [['rdseed'], 'no such noise source; there are rdseed'],

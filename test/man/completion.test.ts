@@ -18,7 +18,7 @@ t.before(() => {
   for (const name of ['a file.toml', 'b.toml', 'strict']) writeFileSync(join(folder, name), '');
 });
 
-/** What bash offers for the last of `words`, sorted; the first is the program. */
+/** The completions of the last of `words`, sorted; the first word is the program. */
 function offered(...words: string[]): string[] {
   const script = `
     source "$0/$1"
@@ -42,7 +42,7 @@ t.test('every command and every option of --help is offered, and nothing else', 
     }
 });
 
-t.test('values are offered where they are known, files where they are meant', async (t) => {
+t.test('known values are offered, and files if a file is meant', async (t) => {
   const files = ['a file.toml', 'a folder', 'b.toml', 'strict'];
   const commands = helpOf('entropyctl')[0]?.commands ?? [];
   for (const [words, wanted] of [
@@ -85,7 +85,7 @@ t.test('values are offered where they are known, files where they are meant', as
     t.strictSame(offered(...words), [...wanted].sort(), words.join(' '));
 });
 
-t.test('bash knows which function to call', async (t) => {
+t.test('bash knows the function of each program', async (t) => {
   for (const program of programs)
     t.equal(
       execFileSync(

@@ -1,4 +1,4 @@
-/** What `--help` of the built programs prints, as names: the measure of pages and completion. */
+/** The names in `--help` of the built programs, which man pages and completions must match. */
 import { execFileSync } from 'node:child_process';
 import { built } from '../support/program.js';
 
@@ -25,7 +25,7 @@ function show(program: string, path: string[]): Shown {
   return { path, options: first(text, option), commands: first(commands, command) };
 }
 
-/** A program's help and that of its commands, but for the word `help` itself, which has none. */
+/** The help of a program and of its commands, except the command `help`, which has none. */
 export function helpOf(program: string): Shown[] {
   const own = show(program, []);
   const commands = own.commands.filter((name) => name !== 'help');

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { operationNames } from '../../src/apis/operations.js';
+import { operationsOf } from '../../src/apis/list.js';
 import { configSchema, parseConfigFile } from '../../src/config/schema.js';
 import { credentialsSchema } from '../../src/gateway/auth/credentials-file.js';
 import { temporaryFolder } from '../support/paths.js';
@@ -20,12 +20,12 @@ if (missing.length > 0) {
   else t.plan(0, `${missing.join(' and ')} is not installed`);
 } else all();
 
-/** A page as a terminal shows it, without bold and underlines. */
+/** A page as a terminal shows it, without bold and underline. */
 function rendered(name: string): string {
   const text = execFileSync('mandoc', ['-T', 'utf8', '-O', 'width=100', resolve(folder, name)], {
     encoding: 'utf8',
   });
-  // It prints a letter, a step back, and the letter again.
+  // Bold is a letter, a backspace, and the letter again.
   return text
     .split('\b')
     .map((piece, i, pieces) => (i < pieces.length - 1 ? piece.slice(0, -1) : piece))
@@ -56,19 +56,19 @@ function keysOf(schema: unknown, path = ''): string[] {
   );
 }
 
-/** What a table is not complete without. */
+/** The required keys of a table. */
 const needed: Record<string, readonly string[]> = {
   '[[listen]]': ['path = "/a"'],
   '[[source]]': ['path = "/a"', 'name = "a"'],
 };
 
-/** A TOML file with a single key, and no more than it takes for that. */
+/** A TOML file with one key, and those that its table requires. */
 function fileOf(table: string, key: string, value: string): string {
   const others = (needed[table] ?? []).filter((line) => !line.startsWith(`${key} `));
   return [table, ...others, `${key} = ${value}`].join('\n');
 }
 
-/** What is wrong with a file; the empty string where nothing is. */
+/** The fault of a file; empty if there is none. */
 function faultOf(text: string): string {
   try {
     parseConfigFile(text, 'file');
@@ -81,7 +81,7 @@ function faultOf(text: string): string {
 function all(): void {
   built('entropyd');
 
-  t.test('mandoc and man find nothing to warn of', async (t) => {
+  t.test('mandoc and man have no warnings', async (t) => {
     t.strictSame(readdirSync(folder).sort(), [...pages]);
     const { man } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     t.strictSame(
@@ -107,7 +107,7 @@ function all(): void {
     ['entropyd', 'entropyd.8'],
     ['entropyctl', 'entropyctl.1'],
   ] as const) {
-    t.test(`${page} has the options of --help, all of them and no others`, async (t) => {
+    t.test(`${page} has all options of --help, and no others`, async (t) => {
       const parts = sections(rendered(page));
       const shown = helpOf(program);
       t.ok(shown.length > 2, `${shown.length - 1} commands`);
@@ -132,7 +132,7 @@ function all(): void {
     });
   }
 
-  t.test('no page speaks of an option that is in no help', async (t) => {
+  t.test('no page mentions an option that does not exist', async (t) => {
     const known = ['entropyd', 'entropyctl'].flatMap(helpOf).flatMap(({ options }) => options);
     for (const name of pages)
       for (const [, option] of readFileSync(join(folder, name), 'utf8').matchAll(/Fl (-[\w-]+)/g))
@@ -142,7 +142,7 @@ function all(): void {
         );
   });
 
-  t.test('what the help of a command adds stands there as it is', async (t) => {
+  t.test('text that a command adds to its help is on the page unchanged', async (t) => {
     const added = [
       'Examples:',
       '  $ entropyctl random 1 --format hex',
@@ -152,7 +152,7 @@ function all(): void {
     ].join('\n');
     const script = `
       import { readFileSync } from 'node:fs';
-      import { entropyctlProgram } from './dist/commands/entropyctl-program.js';
+      import { entropyctlProgram } from './dist/entropyctl/command-line.js';
       import { describe } from './man/commands.mjs';
       import { page } from './man/page.mjs';
       const program = entropyctlProgram();
@@ -174,9 +174,9 @@ function all(): void {
 
   const page = rendered('entropyd.toml.5');
 
-  t.test('entropyd.toml(5) has the keys that the parser takes, and their ranges', async (t) => {
+  t.test('entropyd.toml(5) has the keys of the configuration, and their ranges', async (t) => {
     const documented: string[] = [];
-    for (const [heading, body] of sections(page.slice(0, page.indexOf('THE CREDENTIALS FILE')))) {
+    for (const [heading, body] of sections(page.slice(0, page.indexOf('CREDENTIALS FILE')))) {
       const [table = ''] = /\[+\w+\]+$/.exec(heading) ?? [];
       for (const [, key = '', said = ''] of body.matchAll(
         /^ {5}([a-z_]+)(?:\n| {2,})((?:.|\n {13})*)/gm,
@@ -202,21 +202,21 @@ function all(): void {
     t.strictSame(documented.sort(), keysOf(configSchema).sort());
   });
 
-  t.test('and those of the credentials file', async (t) => {
+  t.test('entropyd.toml(5) has the keys of the credentials file', async (t) => {
     const parts = sections(page);
     const keys = (heading: string) =>
       [...(parts.get(heading) ?? '').matchAll(/^ {5}([a-z_]+)(?:\n| {2,})/gm)].map(
         ([, key]) => key as string,
       );
-    const both = keys('Of both');
+    const both = keys('Keys of both tables');
     const documented = (['key', 'token'] as const).flatMap((table) =>
-      [...both, ...keys(`Of [[${table}]]`)].map((key) => `${table}.${key}`),
+      [...both, ...keys(`Keys of [[${table}]]`)].map((key) => `${table}.${key}`),
     );
     t.strictSame(documented.sort(), keysOf(credentialsSchema).sort());
-    for (const name of operationNames) t.ok(page.includes(`“${name}”`), name);
+    for (const { name } of operationsOf()) t.ok(page.includes(`“${name}”`), name);
   });
 
-  t.test('a page that does not fit the programs is not made', async (t) => {
+  t.test('a page that does not match the programs is not written', async (t) => {
     const template = readFileSync(join(root, 'man/entropyd.toml.5'), 'utf8');
     for (const [text, fault] of [
       [
@@ -227,7 +227,7 @@ function all(): void {
       [`${template}.\\" @key config profile\n`, /profile is explained twice$/],
       [
         template.replace('limits.connections\n', 'limits.connections limits.message_bytes\n'),
-        /not alike/,
+        /differ, want one entry each/,
       ],
       [`${template}.\\" @options entropyd gate\n`, /no command entropyd gate$/],
       [`${template}.\\" @option entropyd\n`, /no directive option$/],
@@ -243,7 +243,7 @@ function all(): void {
       t.equal(made.status, 1, `${fault}`);
       t.equal(lines(made.stderr).length, 1);
       t.match(lines(made.stderr)[0], fault);
-      t.throws(() => readdirSync(output), { code: 'ENOENT' }, 'nothing of them');
+      t.throws(() => readdirSync(output), { code: 'ENOENT' }, 'no page is written');
     }
   });
 }

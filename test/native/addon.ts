@@ -1,4 +1,4 @@
-/** The tests' addon: the product's native sources behind switches of the tests' own. */
+/** The tests' addon: the product's native sources over scripted noise sources. */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
@@ -40,12 +40,12 @@ export interface Snapshot {
   >;
 }
 
-/** `Result` of native/generator.h. */
+/** `Result` of native/generator/generator.h. */
 export const result = { ok: 0, notSeeded: 1, health: 2, entropy: 3, pending: 4 } as const;
 
 export interface TestGenerator {
   setFault(source: string, fault: Fault): void;
-  /** The bytes, or a `result` where there are none. */
+  /** The bytes, or a `result` if there are none. */
   generate(size: number, predictionResistance?: boolean): Buffer | number;
   beginFresh(): void;
   reseed(): number;
@@ -61,7 +61,7 @@ export interface TestDrbg {
   reseed(seed: Uint8Array, additionalInput: Uint8Array): boolean;
   /** With `seed`: prediction resistance. */
   generate(size: number, additionalInput: Uint8Array, seed?: Uint8Array): Buffer | null;
-  /** Bits that the last request for seed wanted, and whether they had to be fresh. */
+  /** Bits that the last request for seed asked for, and whether they had to be fresh. */
   asked(): [number, boolean];
 }
 
@@ -71,7 +71,7 @@ export interface TestAddon {
   adaptiveProportionCutoff(window: number, bitsPerSample: number, alphaLog2: number): number;
   testSamples(samples: Uint8Array, words: boolean): Verdict;
   samples(fault: Fault, size: number): Buffer;
-  /** Alarms in so many MiB of a CPU source; null where this host does not have it. */
+  /** Alarms in this many MiB of a CPU source; null if this host does not have it or it does not answer. */
   countAlarms(source: 'rdseed' | 'rdrand', mebibytes: number): number | null;
   /** `status`: 0 read, 1 try again, 2 failed. */
   readDevice(
@@ -95,15 +95,15 @@ export interface TestAddon {
   advanceClock(seconds: number): void;
 }
 
-/** The sanitizers' run names an instrumented build of the same sources. */
+/** sanitizers.sh passes an instrumented build of the same sources. */
 export const addonPath =
   process.env.ENTROPYD_TEST_ADDON ?? join(import.meta.dirname, 'build/Release/entropyd_test.node');
 
 export const addon = createRequire(import.meta.url)(addonPath) as TestAddon;
 
-/** A generator's `generate` that must yield bytes. */
+/** Calls a generator's `generate`, which must yield bytes. */
 export function bytes(generator: TestGenerator, size = 32, predictionResistance = false): Buffer {
   const out = generator.generate(size, predictionResistance);
-  if (typeof out === 'number') throw new Error(`no bytes but result ${out}`);
+  if (typeof out === 'number') throw new Error(`result ${out} instead of bytes`);
   return out;
 }

@@ -1,11 +1,10 @@
 {
-  # The product's own sources behind an addon of the tests': no test flag in production code.
+  # The product's own sources in an addon for the tests: production code needs no test flag.
   "variables": { "native": "../../native" },
   "includes": ["../../native/core.gypi"],
   "targets": [
     {
       "target_name": "entropyd_test",
-      "include_dirs": ["../../native"],
       "sources": ["test_addon.cc", "scripted_source.cc", "<@(core_sources)"]
     }
   ]

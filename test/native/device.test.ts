@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { addon, addonPath } from './addon.js';
 
-/** `ReadStatus` of native/noise_source.h. */
+/** `ReadStatus` of native/sources/noise_source.h. */
 const status = { ok: 0, tryAgain: 1, failed: 2 } as const;
 
 const folder = t.testdir();
@@ -12,7 +12,7 @@ const folder = t.testdir();
 function fifo(name: string): { path: string; writer: number } {
   const path = join(folder, name);
   execFileSync('mkfifo', [path]);
-  // Read and write: does not wait for the other end.
+  // Opening for reading and writing does not wait for the other end.
   return { path, writer: openSync(path, 'r+') };
 }
 
@@ -27,7 +27,7 @@ t.test('a file is read in order, and its end is a failure that leaves zeros', as
   t.strictSame(second?.samples, Buffer.alloc(64), 'the 36 bytes that came are not used');
 });
 
-t.test('a FIFO with too little in it: try again, nothing lost, nothing used twice', async (t) => {
+t.test('a FIFO with too few bytes: try again, nothing lost, nothing used twice', async (t) => {
   const { path, writer } = fifo('short');
   writeSync(writer, Buffer.alloc(24, 1));
   const [first, second] = addon.readDevice(path, 16, 2);
@@ -36,13 +36,13 @@ t.test('a FIFO with too little in it: try again, nothing lost, nothing used twic
   closeSync(writer);
 });
 
-t.test('a FIFO without a writer does not hold the reader', async (t) => {
+t.test('a FIFO without a writer does not block the reader', async (t) => {
   const path = join(folder, 'lonely');
   execFileSync('mkfifo', [path]);
   t.match(addon.readDevice(path, 16, 1), [{ status: status.failed, error: 'end of file' }]);
 });
 
-t.test('what cannot be opened or read says why', async (t) => {
+t.test('a device that cannot be opened or read reports why', async (t) => {
   for (const [path, error] of [
     [join(folder, 'missing'), 'No such file or directory'],
     [folder, 'Is a directory'],
@@ -51,7 +51,7 @@ t.test('what cannot be opened or read says why', async (t) => {
     t.match(addon.readDevice(path, 16, 1), [{ status: status.failed, error }], path);
 });
 
-t.test('short reads and EINTR are made good, ENODEV is a failure', async (t) => {
+t.test('short reads and EINTR are retried, ENODEV is a failure', async (t) => {
   const straced = await new Promise<boolean>((resolve) => {
     spawn('strace', ['-V'], { stdio: 'ignore' })
       .on('error', () => resolve(false))

@@ -29,7 +29,7 @@ t.test('the power-on test passes, and fails with one bit flipped', async (t) => 
   t.notOk(addon.knownAnswerTest(true));
 });
 
-t.test('seed is asked for as SP 800-90A wants it', async (t) => {
+t.test('seed is requested as SP 800-90A requires', async (t) => {
   const drbg = new addon.Drbg();
   drbg.instantiate(seed, none);
   t.strictSame(drbg.asked(), [384, false], 'instantiate: entropy and nonce');

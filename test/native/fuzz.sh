@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes the sources' reading and testing under libFuzzer with the address and undefined behaviour
-# sanitizers; what it finds is left in test/native/build/fuzz.
+# Fuzzes the reading and testing of sources under libFuzzer, with the address and undefined behavior
+# sanitizers; its findings are in test/native/build/fuzz.
 #   fuzz.sh [SECONDS]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -9,9 +9,9 @@ build=test/native/build/fuzz
 mkdir -p "$build/corpus"
 clang++-14 -std=c++20 -O2 -g -fno-omit-frame-pointer -Wall -Wextra -Werror \
   -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Inative \
-  test/native/fuzz_sources.cc native/{health_tests,tested_source,secure_memory}.cc \
-  native/sources/device.cc -o "$build/fuzz_sources"
-# To begin with inputs long enough to say much.
+  test/native/fuzz_sources.cc native/health/{health_tests,tested_source}.cc \
+  native/memory/secure_memory.cc native/sources/device.cc -o "$build/fuzz_sources"
+# Starts with inputs that are long enough to reach much of the code.
 for seed in $(seq 200); do
   [ -e "$build/corpus/seed-$seed" ] || head -c 256 /dev/urandom >"$build/corpus/seed-$seed"
 done

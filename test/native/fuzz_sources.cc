@@ -1,5 +1,5 @@
-// libFuzzer on what reads the outside world: device, health tests, tested source; arbitrary bytes
-// in arbitrary pieces. A naive model of each stands beside it, and every difference aborts.
+// libFuzzer on the code that reads the outside world: device, health tests, tested source, with
+// arbitrary bytes in arbitrary pieces. Each is compared with a naive model; any difference aborts.
 #include <fuzzer/FuzzedDataProvider.h>
 #include <unistd.h>
 
@@ -16,9 +16,9 @@
 #include <utility>
 #include <vector>
 
-#include "health_tests.h"
-#include "noise_source.h"
-#include "tested_source.h"
+#include "health/health_tests.h"
+#include "health/tested_source.h"
+#include "sources/noise_source.h"
 
 namespace {
 
@@ -33,7 +33,7 @@ using Bytes = std::vector<uint8_t>;
 
 constexpr size_t kWord = sizeof(uint64_t);
 constexpr unsigned kStreamLog2 = 12;      // bytes
-constexpr unsigned kLongStreamLog2 = 16;  // more than the 4096 words that are remembered
+constexpr unsigned kLongStreamLog2 = 16;  // longer than the 4096 remembered words
 
 void Require(bool condition, const char* what) {
   if (condition) return;
@@ -55,9 +55,9 @@ uint64_t Splitmix(uint64_t& state) {
   return z ^ (z >> 31U);
 }
 
-// Healthy words, and the faults that the fuzzer lays over them.
+// Healthy words, with faults that the fuzzer puts over them.
 Bytes Stream(FuzzedDataProvider& input) {
-  // Long ones are slow and seldom tell more.
+  // Long streams are slow and rarely find more.
   const bool is_long = input.ConsumeIntegralInRange(0, 15) == 15;
   const size_t most = size_t{1} << (is_long ? kLongStreamLog2 : kStreamLog2);
   Bytes stream(input.ConsumeIntegralInRange<size_t>(0, most / kWord) * kWord);
@@ -81,7 +81,7 @@ Bytes Stream(FuzzedDataProvider& input) {
       case 1:  // constant words
         std::fill_n(at.begin(), kWord, static_cast<uint8_t>(value % 2 == 0 ? 0 : 0xff));
         break;
-      case 2:  // words that were there before
+      case 2:  // a word from elsewhere in the stream
         std::ranges::copy(
             std::span(stream).subspan(stream.size() * value / 256 / kWord * kWord, kWord),
             at.begin());
@@ -89,7 +89,7 @@ Bytes Stream(FuzzedDataProvider& input) {
       case 3:  // one value too often
         for (size_t i = 0; i < at.size() && i / length < 40; i += length) at[i] = value;
         break;
-      default:  // a bit that is stuck
+      default:  // a stuck bit
         for (size_t i = 0; i < at.size() && i / kWord < length * 30; i += kWord)
           at[i + value % kWord] |= static_cast<uint8_t>(1U << length % kWord);
     }
@@ -99,7 +99,7 @@ Bytes Stream(FuzzedDataProvider& input) {
 
 // --- health tests ------------------------------------------------------------------------------
 
-// The tests as their definitions read, on a whole stream: the first alarm, and the worst.
+// The tests exactly as defined, on a whole stream: the first alarm, and the worst severity.
 Verdict Model(const Bytes& stream, SampleKind kind) {
   constexpr unsigned kRct = 6, kRctPermanent = 10, kApt = 22, kAptPermanent = 32, kWindow = 512;
   constexpr size_t kRecent = 4096, kLaneWindow = 1024;
@@ -165,7 +165,7 @@ void HealthTestsAgree(FuzzedDataProvider& input) {
   const Verdict expected = Model(stream, kind);
   const size_t unit = kind == SampleKind::kWord64 ? kWord : 1;
   HealthTests tests(kind);
-  for (unsigned turn = 0; turn < 2; ++turn) {  // the second one after Reset()
+  for (unsigned turn = 0; turn < 2; ++turn) {  // the second after Reset()
     Verdict verdict;
     for (size_t at = 0; at < stream.size();) {
       const size_t units = (stream.size() - at) / unit;
@@ -221,10 +221,11 @@ void DeviceAccounts(FuzzedDataProvider& input) {
   Pipe pipe;
   const auto device = entropyd::MakeDevice("device", pipe.path(), 0);
   Require(device->Open(), "the device opens");
-  std::deque<uint8_t> waiting;  // written, and not given out
-  Bytes span;                   // of the read that is under way
+  std::deque<uint8_t> waiting;  // written, but not read yet
+  Bytes span;                   // of the current read
   bool under_way = false;
-  ptrdiff_t unread = 0;  // the last so many of `waiting` are in the pipe, the others in the span
+  ptrdiff_t unread =
+      0;  // this many bytes at the end of `waiting` are in the pipe, the rest in `span`
   uint64_t retries = 0;
   uint8_t next = 0;
   while (input.remaining_bytes() > 0) {
@@ -234,7 +235,7 @@ void DeviceAccounts(FuzzedDataProvider& input) {
         break;
       case 1:
         if (!pipe.open()) break;
-        Require(device->Open(), "it opens anew");
+        Require(device->Open(), "it reopens");
         waiting.erase(waiting.begin(), waiting.begin() + std::ssize(waiting) - unread);
         under_way = false;
         break;
@@ -255,7 +256,7 @@ void DeviceAccounts(FuzzedDataProvider& input) {
         Require(status == (enough        ? ReadStatus::kOk
                            : pipe.open() ? ReadStatus::kTryAgain
                                          : ReadStatus::kFailed),
-                "the status tells what the pipe holds");
+                "the status agrees with the pipe");
         under_way = status == ReadStatus::kTryAgain;
         if (enough) {
           Require(std::equal(span.begin(), span.end(), waiting.begin()), "the bytes in order");
@@ -263,7 +264,7 @@ void DeviceAccounts(FuzzedDataProvider& input) {
           unread = std::ssize(waiting);
         } else if (status == ReadStatus::kFailed) {
           Require(AllZero(span), "zeros after a failure");
-          Require(device->error() == "end of file", "the failure's name");
+          Require(device->error() == "end of file", "the name of the failure");
           waiting.clear();
           unread = 0;
         } else {
@@ -277,8 +278,8 @@ void DeviceAccounts(FuzzedDataProvider& input) {
 
 // --- tested source -----------------------------------------------------------------------------
 
-// Gives out a stream and healthy words after it, with the hesitations that the fuzzer wants, and
-// remembers what it did.
+// Delivers a stream and then healthy words, with the failures and delays that the fuzzer chooses,
+// and records what it did.
 class Replay final : public entropyd::NoiseSource {
  public:
   struct Record {
@@ -327,7 +328,7 @@ class Replay final : public entropyd::NoiseSource {
   uint64_t state_ = 0;
 };
 
-// Faults that need no memory of what came before: no read may pass them.
+// Faults within one read, which must never pass.
 bool PlainlyFaulty(const Bytes& bytes, SampleKind kind) {
   unsigned run = 1;
   for (size_t at = 1; at < bytes.size(); ++at) {
@@ -372,23 +373,23 @@ void TestedSourceHolds(FuzzedDataProvider& input) {
         Require(ok || AllZero(out), "output is full or zero");
         Require(!ok || out == record.last, "output is the last samples that were read");
         Require(!ok || !PlainlyFaulty(out, kind), "no sample passes a failed test");
-        Require(!ok || source.passing(), "bytes come from a passing source alone");
+        Require(!ok || source.passing(), "bytes come only from a passing source");
     }
     const entropyd::SourceReport& report = source.report();
     Require(report.bytes == record.bytes, "bytes are counted");
     Require(report.reads == record.reads, "reads are counted");
     Require(report.alarms <= report.reads, "an alarm needs samples");
-    Require(report.state != SourceState::kTesting, "no test is left half done");
-    Require(source.reading_since() == 0, "no read is left under way");
+    Require(report.state != SourceState::kTesting, "no test is left unfinished");
+    Require(source.reading_since() == 0, "no read is left open");
     if (before == SourceState::kFailed)
       Require(report.state == SourceState::kFailed && calls == record.calls,
-              "failed for good, and not asked again");
+              "failed permanently, and not read again");
     if (read && before != SourceState::kPassing)
       Require(!ok && calls == record.calls, "not read unless it passes");
   }
 }
 
-// --- the whole way -----------------------------------------------------------------------------
+// --- device to tested source -------------------------------------------------------------------
 
 struct Outcome {
   Bytes bytes;
@@ -399,7 +400,7 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
-// A device's stream through its health tests; `piece` says how much comes at a time.
+// A device's stream through its health tests; `piece` returns how many bytes arrive at a time.
 template <typename Piece>
 Outcome Through(const Bytes& stream, size_t read_size, Piece piece) {
   Pipe pipe;
@@ -425,7 +426,7 @@ Outcome Through(const Bytes& stream, size_t read_size, Piece piece) {
   outcome.read = report.bytes;
   outcome.alarms = report.alarms;
   outcome.last_alarm = report.last_alarm;
-  Require(report.bytes <= stream.size(), "no sample from nowhere");
+  Require(report.bytes <= stream.size(), "every sample is from the stream");
   Require(report.bytes % kWord == 0, "whole words");
   return outcome;
 }
@@ -441,7 +442,7 @@ void PiecesDoNotMatter(FuzzedDataProvider& input) {
 
 }  // namespace
 
-// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
+// libFuzzer's name.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   FuzzedDataProvider input(data, size);
   constexpr std::array kTargets = {HealthTestsAgree, DeviceAccounts, TestedSourceHolds,

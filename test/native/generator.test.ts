@@ -14,16 +14,19 @@ function last(generator: TestGenerator): string | undefined {
   return generator.snapshot().transitions.at(-1);
 }
 
-/** Waits for what a source's thread does; fails by its deadline. */
-async function until(condition: () => boolean, milliseconds = 10_000): Promise<void> {
-  const deadline = Date.now() + milliseconds;
+/** How long an expected event may take on a slow, busy machine. */
+const patienceMs = 60_000;
+
+/** Waits for what a source's thread does; fails at its deadline. */
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + patienceMs;
   while (!condition()) {
-    if (Date.now() > deadline) throw new Error('it did not come to that in time');
+    if (performance.now() > deadline) throw new Error(`not within ${patienceMs} ms: ${condition}`);
     await setTimeout(10);
   }
 }
 
-t.test('a healthy host is operational and says so once', async (t) => {
+t.test('a healthy host is operational and reports it once', async (t) => {
   const generator = new addon.Generator({ sources: host });
   t.equal(bytes(generator).length, 32);
   t.strictSame(generator.snapshot().transitions, ['operational']);
@@ -75,11 +78,10 @@ t.test('default without creditable hardware is operational and gives the reason'
   t.match(generator.snapshot().sources, { rdseed: { state: 'absent' }, getrandom: { credit: 8 } });
 });
 
-t.test('case 13: a device that blocks delays nobody and is degraded', async (t) => {
-  const before = Date.now();
+t.test('case 13: a device that blocks delays no request and is degraded', async (t) => {
+  // Its read returns only after the last line of this test: whatever waited for it would hang.
   const generator = new addon.Generator({ sources: [...host, { ...hwrng, fault: 'block' }] });
   t.equal(bytes(generator).length, 32, 'served meanwhile');
-  t.ok(Date.now() - before < 1_000, 'at once');
   await until(() => {
     generator.poll();
     return last(generator) === 'degraded: hwrng lost';
@@ -89,7 +91,7 @@ t.test('case 13: a device that blocks delays nobody and is degraded', async (t) 
   generator.setFault('hwrng', 'none');
 });
 
-t.test('case 14: EAGAIN is waited out, without spinning and without alarm', async (t) => {
+t.test('case 14: EAGAIN is waited for, without spinning and without alarm', async (t) => {
   const generator = new addon.Generator({ sources: [...host, { ...hwrng, fault: 'slow' }] });
   await until(() => generator.snapshot().sources.hwrng?.state === 'passing');
   const { retries, alarms, bytes: read } = generator.snapshot().sources.hwrng ?? {};
@@ -98,20 +100,20 @@ t.test('case 14: EAGAIN is waited out, without spinning and without alarm', asyn
   t.ok(retries !== undefined && retries < 100, `${retries} retries`);
 
   const never = new addon.Generator({ sources: [...host, { ...hwrng, fault: 'tryAgain' }] });
-  await setTimeout(1_000);
-  const again = never.snapshot().sources.hwrng?.retries;
-  t.ok(again !== undefined && again < 50, `${again} attempts in a second`);
-  await until(() => never.snapshot().sources.hwrng?.state === 'lost');
+  const attempts = () => never.snapshot().sources.hwrng?.retries ?? 0;
+  await until(() => attempts() > 0);
+  t.equal(attempts(), 46, 'one attempt and one after each of the 45 waits of a read');
+  t.equal(never.snapshot().sources.hwrng?.state, 'lost');
 });
 
-t.test('a device that has nothing behind its node is absent, not lost', async (t) => {
+t.test('a device without hardware behind its node is absent, not lost', async (t) => {
   const generator = new addon.Generator({ sources: [...host, { ...hwrng, fault: 'gone' }] });
   await until(() => generator.snapshot().sources.hwrng?.state === 'absent');
   generator.poll();
   t.strictSame(generator.snapshot().transitions, ['operational']);
 });
 
-t.test('case 16: the carry flag may be 0 in 46 % of the attempts, not for ever', async (t) => {
+t.test('case 16: the carry flag may be 0 in 46 % of the attempts, but not forever', async (t) => {
   const busy = new addon.Generator({ sources: [{ ...rdseed, fault: 'carry46' }, rdrand, kernel] });
   t.equal(last(busy), 'operational');
   const dead = new addon.Generator({ sources: [{ ...rdseed, fault: 'carry0' }, rdrand, kernel] });
@@ -121,7 +123,7 @@ t.test('case 16: the carry flag may be 0 in 46 % of the attempts, not for ever',
   });
 });
 
-t.test('case 17: one source fails mid-run: degraded; all: error, which stays', async (t) => {
+t.test('case 17: one source fails mid-run: degraded; all: error, which remains', async (t) => {
   const generator = new addon.Generator({ sources: host });
   generator.setFault('rdseed', 'carry0');
   t.equal(generator.reseed(), result.ok, 'seeded by getrandom(2)');
@@ -135,14 +137,15 @@ t.test('case 17: one source fails mid-run: degraded; all: error, which stays', a
 
   generator.setFault('rdseed', 'none');
   generator.setFault('getrandom', 'none');
-  t.equal(generator.generate(32), result.health, 'the sources are back, the error stays');
+  t.equal(generator.generate(32), result.health, 'the sources are back, the error remains');
   t.equal(generator.reseed(), result.health, 'both have failed permanently');
 });
 
 t.test('from an error a reseed returns if a source has not failed permanently', async (t) => {
-  const device = { ...hwrng, credit: 8, fault: 'slow' };
+  const device = { ...hwrng, credit: 8, fault: 'block' };
   const generator = new addon.Generator({ ...strict, sources: [device, kernel] });
   t.equal(generator.generate(32), result.notSeeded, 'seeding: nothing is served');
+  generator.setFault('hwrng', 'slow');
   await until(() => {
     generator.poll();
     return generator.snapshot().state === 'operational';
@@ -156,23 +159,30 @@ t.test('from an error a reseed returns if a source has not failed permanently', 
   t.equal(generator.generate(32), result.health);
   t.equal(generator.reseed(), result.health, 'still gone');
   generator.setFault('hwrng', 'none');
-  await until(() => generator.snapshot().sources.hwrng?.state === 'passing', 15_000);
+  await until(() => generator.snapshot().sources.hwrng?.state === 'passing');
   t.equal(generator.generate(32), result.health, 'back, but latched');
   await until(() => generator.reseed() === result.ok);
   t.equal(bytes(generator).length, 32);
 });
 
-t.test('seeding lasts until the first seed is there, not only until a source passes', async (t) => {
-  // 384 bytes at one credited bit a byte, after 1024 of the startup test.
-  const device = { ...hwrng, credit: 1, fault: 'slow' };
+t.test('seeding lasts until the first seed, not only until a source passes', async (t) => {
+  // A seed takes 384 bytes at one credited bit per byte, after 1024 of the startup test.
+  const device = { ...hwrng, credit: 1, fault: 'block' };
   const generator = new addon.Generator({ ...strict, sources: [device, kernel] });
+  t.equal(generator.generate(32), result.notSeeded, 'during the startup test');
+  generator.setFault('hwrng', 'startup');
   await until(() => {
     generator.poll();
-    const { state, sources } = generator.snapshot();
-    const served = typeof generator.generate(32) !== 'number';
-    t.equal(served, state === 'operational', `${state}, device ${sources.hwrng?.state}`);
-    return served;
+    return generator.snapshot().sources.hwrng?.state === 'passing';
   });
+  generator.poll();
+  t.equal(generator.generate(32), result.notSeeded, 'the source passes, its seed is not complete');
+  generator.setFault('hwrng', 'none');
+  await until(() => {
+    generator.poll();
+    return generator.snapshot().state === 'operational';
+  });
+  t.equal(bytes(generator).length, 32);
   t.strictSame(generator.snapshot().transitions, [
     'seeding: startup test of the credited source',
     'seeding: the first seed is being gathered',
@@ -201,12 +211,16 @@ t.test('a failed RDRAND is reported by the reseed that read it', async (t) => {
   t.equal(last(generator), 'degraded: rdrand failed');
 });
 
-t.test('an intermittent alarm discards, repeats the startup test and goes on', async (t) => {
+t.test('an intermittent alarm discards, repeats the startup test and continues', async (t) => {
   const generator = new addon.Generator({ sources: host });
-  // 128 bytes of seed hold 16 words: 'twice' is seen at the second.
+  // 128 bytes of seed hold 16 words: 'twice' is detected at the second.
   generator.setFault('rdseed', 'twice');
   generator.reseed();
-  t.equal(generator.snapshot().sources.rdseed?.state, 'failed', 'a fault that stays is permanent');
+  t.equal(
+    generator.snapshot().sources.rdseed?.state,
+    'failed',
+    'a fault that remains is permanent',
+  );
   t.equal(generator.snapshot().sources.rdseed?.lastAlarm, 'equal words');
 });
 
@@ -221,7 +235,7 @@ t.test('case 18: prediction resistance never degrades', async (t) => {
   generator.setFault('rdseed', 'carry0');
   t.equal(generator.generate(32, true), result.entropy, 'an error and zero bytes');
   t.equal(bytes(generator).length, 32, 'without it, served on getrandom(2)');
-  t.equal(generator.generate(32, true), result.entropy, 'getrandom(2) is no live source');
+  t.equal(generator.generate(32, true), result.entropy, 'getrandom(2) is not a live source');
 });
 
 t.test('prediction resistance from a device is read after the request', async (t) => {
@@ -233,11 +247,13 @@ t.test('prediction resistance from a device is read after the request', async (t
     generator.poll();
     return generator.snapshot().state === 'operational';
   });
-  await setTimeout(50);
-  const read = generator.snapshot().sources.hwrng?.bytes ?? 0;
+  const read = () => generator.snapshot().sources.hwrng?.bytes ?? 0;
+  // The startup test, the first seed, and samples for the next one.
+  const ready = 1024 + 64 + 64;
+  await until(() => read() >= ready);
   generator.beginFresh();
   await until(() => typeof generator.generate(32, true) !== 'number');
-  t.ok((generator.snapshot().sources.hwrng?.bytes ?? 0) > read, 'samples were read anew');
+  t.ok(read() > ready, 'samples were read again');
 });
 
 t.test('case 19: after a fork, and from two copies of one state, outputs differ', async (t) => {
@@ -272,12 +288,12 @@ t.test('case 20: the 4096th request and 300 s reseed; more than 65,536 bytes spl
 });
 
 t.test('case 21: never weaker than getrandom(2), whatever the hardware does', async (t) => {
-  // Hardware that knows every bit of what it hands out, and that no health test can tell: the same
-  // fixed-seed sequence from RDSEED, which is credited, and from RDRAND.
+  // Hardware that knows every bit of its output, which no health test can detect: the same fixed-seed
+  // sequence from RDSEED, which is credited, and from RDRAND.
   const make = () => {
     const lying = [rdseed, rdrand].map((source) => ({ ...source, fault: 'splitmix' }));
     const generator = new addon.Generator({ sources: [...lying, kernel] });
-    t.strictSame(generator.snapshot().transitions, ['operational'], 'the fault is not seen');
+    t.strictSame(generator.snapshot().transitions, ['operational'], 'the fault is not detected');
     return bytes(generator, 1 << 16);
   };
   const [one, two] = [make(), make()];

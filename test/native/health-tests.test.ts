@@ -29,7 +29,7 @@ t.test('every cutoff follows from alpha and H (SP 800-90B 4.4.1, 4.4.2)', async 
 const permanent = 2;
 const intermittent = 1;
 
-t.test('a fault of a 64-bit source is seen at its first chance', async (t) => {
+t.test('a fault of a 64-bit source is detected as early as possible', async (t) => {
   const cases: [fault: string, test: string, at: number, severity: number][] = [
     ['allOnes', 'constant word', 8, permanent],
     ['zeros', 'constant word', 8, permanent],
@@ -49,7 +49,7 @@ t.test('a fault of a 64-bit source is seen at its first chance', async (t) => {
     t.ok(addon.testSamples(addon.samples(fault, 65536), true).severity >= severity, fault);
 });
 
-t.test('a stuck byte is seen after 6', async (t) => {
+t.test('a stuck byte is detected after 6', async (t) => {
   const verdict = { test: 'repetition count', at: 6 };
   t.match(addon.testSamples(addon.samples('stuckByte', 1024), false), verdict, 'byte source');
   t.match(addon.testSamples(addon.samples('stuckByte', 1024), true), verdict, '64-bit source');
@@ -73,15 +73,15 @@ t.test('a counter fails the adaptive proportion test within 64 bytes', async (t)
   t.ok(verdict.at <= 64, `at ${verdict.at}`);
 });
 
-t.test('what the tests do not see, so that nobody claims it', async (t) => {
+t.test('faults that the tests do not detect, so that nobody claims it', async (t) => {
   for (const [fault, why] of [
-    ['cycle64K', 'a cycle of 64 KiB is longer than the 4096 words that are remembered'],
+    ['cycle64K', 'a cycle of 64 KiB is longer than the 4096 remembered words'],
     ['splitmix', 'a fixed-seed generator has no entropy and passes every statistical test'],
   ] as const)
     t.equal(addon.testSamples(addon.samples(fault, 1 << 20), true).severity, 0, why);
 });
 
-t.test('healthy samples raise no alarm (chance of a false one below 2^-20)', async (t) => {
+t.test('healthy samples raise no alarm (probability of a false one below 2^-20)', async (t) => {
   const samples = addon.samples('none', 1 << 22);
   t.equal(addon.testSamples(samples, true).severity, 0, '4 MiB as words');
   t.equal(addon.testSamples(samples, false).severity, 0, '4 MiB as bytes');

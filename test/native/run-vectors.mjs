@@ -1,4 +1,4 @@
-/** `npm run vectors -- FILE`: runs a file of DRBG vectors; fails if one of them does. */
+/** `npm run vectors -- FILE`: runs a file of DRBG vectors; fails if any vector fails. */
 import { readFileSync } from 'node:fs';
 import { applies, passes } from './vectors.mjs';
 

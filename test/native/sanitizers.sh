@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The native tests under AddressSanitizer and UndefinedBehaviorSanitizer; the generator's scenarios,
-# without node, under these with LeakSanitizer, and under ThreadSanitizer.
+# Runs the native tests under AddressSanitizer and UndefinedBehaviorSanitizer, and the generator's
+# scenarios without node under these with LeakSanitizer, and under ThreadSanitizer.
 #   sanitizers.sh
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=test/native/build/sanitizers
-headers=${NODE_HEADERS:-$(node -p 'path.resolve(process.execPath, "../../include/node")')}
+headers=$(node native/headers.cjs)/include/node
 addon_api=$(node -p 'require("node-addon-api").include_dir')
 # The product's own list; a .gypi file is a Python literal.
 mapfile -t core < <(python3 - <<'END'
@@ -15,7 +15,7 @@ print('\n'.join(path.replace('<(native)', 'native') for path in variables['core_
 END
 )
 
-# compile NAME SANITIZERS SOURCE...: objects, into a folder of their own
+# compile NAME SANITIZERS SOURCE...: objects, in a folder of their own
 compile() {
   local folder=$build/$1 sanitizers=$2
   shift 2
@@ -33,10 +33,10 @@ link() {
   shift 3
   g++ "-fsanitize=$sanitizers" "$folder"/*.o -o "$build/$output" "$@"
 }
-# A sanitizer that sees nothing would pass everything.
+# Control: a sanitizer that detects nothing would pass everything.
 must_fail() {
   if "$@" >"$build/control" 2>&1; then
-    echo "not found by the sanitizer: $*" && exit 1
+    echo "the sanitizer did not detect: $*" && exit 1
   fi
   grep -m 1 '^SUMMARY' "$build/control"
 }
@@ -44,31 +44,31 @@ must_fail() {
 rm -rf "$build"
 scripted=test/native/scripted_source.cc
 compile addon address,undefined test/native/test_addon.cc "$scripted" "${core[@]}"
-# Node has OpenSSL's symbols; they are resolved at load.
+# Node exports OpenSSL's symbols; they are resolved at load.
 link addon address,undefined entropyd_test.node -shared
 compile address address,undefined test/native/scenarios.cc "$scripted" "${core[@]}"
 link address address,undefined scenarios_address -lcrypto
 compile thread thread test/native/scenarios.cc "$scripted" "${core[@]}"
 link thread thread scenarios_thread -lcrypto
 
-echo '-- scenarios: addresses, undefined behaviour, leaks'
+echo '-- scenarios: addresses, undefined behavior, leaks'
 must_fail "$build/scenarios_address" leak
 must_fail "$build/scenarios_address" overflow
 timeout 300 "$build/scenarios_address"
 
 echo '-- scenarios: threads'
-# The child of a fork generates bytes and starts no thread.
+# A forked child generates bytes and starts no thread.
 export TSAN_OPTIONS=die_after_fork=0:halt_on_error=1
 must_fail "$build/scenarios_thread" race
 timeout 300 "$build/scenarios_thread"
 
-echo '-- the tests of the addon: addresses, undefined behaviour'
-# Leaks are not looked for here: node's own, which it leaves to the end of the process, hide ours.
+echo '-- the tests of the addon: addresses, undefined behavior'
+# Without leak detection: node's own leaks, which it leaves to the end of the process, hide ours.
 runtimes=$(realpath "$(g++ -print-file-name=libasan.so)"):$(realpath "$(g++ -print-file-name=libubsan.so)")
 control="require('./$build/entropyd_test.node').testSamples(Buffer.alloc(9, 1), true)"
 must_fail env LD_PRELOAD="$runtimes" ASAN_OPTIONS=detect_leaks=0 node -e "$control"
 timeout 600 npx tap --disable-coverage --reporter=tap --jobs=1 \
-  --test-env=ENTROPYD_TEST_ADDON="$PWD/$build/entropyd_test.node" \
+  --test-env=TAP_TYPE_STRIP_ONLY=1 --test-env=ENTROPYD_TEST_ADDON="$PWD/$build/entropyd_test.node" \
   --test-env=LD_PRELOAD="$runtimes" \
   --test-env=ASAN_OPTIONS=detect_leaks=0 --test-env=UBSAN_OPTIONS=print_stacktrace=1 \
   test/native/{health-tests,drbg,state,generator,device}.test.ts >"$build/report" 2>&1 ||

@@ -1,4 +1,4 @@
-// The faults, one case each.
+// One case per fault.
 #include "scripted_source.h"
 
 #include <sys/random.h>
@@ -13,7 +13,7 @@
 namespace entropyd::test {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Fault>, 23> kNames = {
+constexpr std::array<std::pair<std::string_view, Fault>, 24> kNames = {
     {{"none", Fault::kNone},           {"zeros", Fault::kZeros},
      {"stuckByte", Fault::kStuckByte}, {"allOnes", Fault::kAllOnes},
      {"zeroWords", Fault::kZeroWords}, {"stuckWord", Fault::kStuckWord},
@@ -24,10 +24,12 @@ constexpr std::array<std::pair<std::string_view, Fault>, 23> kNames = {
      {"counter", Fault::kCounter},     {"splitmix", Fault::kSplitmix},
      {"carry0", Fault::kCarry0},       {"carry46", Fault::kCarry46},
      {"tryAgain", Fault::kTryAgain},   {"slow", Fault::kSlow},
-     {"block", Fault::kBlock},         {"gone", Fault::kGone},
-     {"absent", Fault::kAbsent}}};
+     {"block", Fault::kBlock},         {"startup", Fault::kStartup},
+     {"gone", Fault::kGone},           {"absent", Fault::kAbsent}}};
 
-constexpr useconds_t kBlockPollMicroseconds = 10'000;
+constexpr useconds_t kBlockPollMicroseconds = 1'000;
+// Bytes of a slow source's startup test (native/health/tested_source.cc).
+constexpr size_t kStartupSize = 1024;
 
 void FillRandom(std::span<uint8_t> bytes) noexcept {
   if (getrandom(bytes.data(), bytes.size(), 0) != std::ssize(bytes)) std::abort();
@@ -58,8 +60,15 @@ bool FaultFromName(std::string_view name, Fault& fault) {
   return false;
 }
 
-ScriptedSource::ScriptedSource(SourceTraits traits, std::shared_ptr<std::atomic<Fault>> fault)
-    : NoiseSource(std::move(traits)), fault_(std::move(fault)), random_(Random64()) {}
+ScriptedSource::ScriptedSource(SourceTraits traits, std::shared_ptr<Switch> control)
+    : NoiseSource(std::move(traits)), control_(std::move(control)), random_(Random64()) {}
+
+void ScriptedSource::HoldWhile(Fault fault) noexcept {
+  if (control_->fault != fault) return;
+  ++control_->held;
+  while (control_->fault == fault) usleep(kBlockPollMicroseconds);
+  --control_->held;
+}
 
 uint64_t ScriptedSource::Word(Fault fault) noexcept {
   const uint64_t at = words_++;
@@ -99,7 +108,7 @@ uint64_t ScriptedSource::Word(Fault fault) noexcept {
     case Fault::kBit7:
       return Random64() | 0x8080808080808080U;
     case Fault::kCounter:
-      // Zeros in three bytes of eight and in the first, none of them in a row.
+      // Zeros in three bytes of eight and in the first, never two in a row.
       return 0x0011002200334400U + at;
     case Fault::kSplitmix:
       return Splitmix(++splitmix_);
@@ -118,8 +127,9 @@ void ScriptedSource::Fill(std::span<uint8_t> samples, Fault fault) noexcept {
 }
 
 ReadStatus ScriptedSource::Read(std::span<uint8_t> samples) noexcept {
-  while (*fault_ == Fault::kBlock) usleep(kBlockPollMicroseconds);
-  const Fault fault = *fault_;
+  if (startup_ >= kStartupSize) HoldWhile(Fault::kStartup);
+  HoldWhile(Fault::kBlock);
+  const Fault fault = control_->fault;
   switch (fault) {
     case Fault::kCarry0:
       retries_ += 128;
@@ -137,6 +147,9 @@ ReadStatus ScriptedSource::Read(std::span<uint8_t> samples) noexcept {
         ++retries_;
         return ReadStatus::kTryAgain;
       }
+      break;
+    case Fault::kStartup:
+      startup_ += samples.size();
       break;
     default:
       break;

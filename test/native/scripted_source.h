@@ -5,20 +5,20 @@
 #include <memory>
 #include <string_view>
 
-#include "noise_source.h"
+#include "sources/noise_source.h"
 
 namespace entropyd::test {
 
-// What a scripted source does at its next read; may be changed while a generator uses it.
+// What a scripted source does at its next read.
 enum class Fault : uint8_t {
   kNone,       // bytes of getrandom(2)
-  kZeros,      // and nothing else
+  kZeros,      // only zeros
   kStuckByte,  // 0x5a
-  kAllOnes,    // as AMD's RDRAND after resume
-  kZeroWords,  // every tenth word is 0, as early Zen 5 RDSEED
+  kAllOnes,    // like AMD's RDRAND after resume
+  kZeroWords,  // every tenth word is 0, like early Zen 5 RDSEED
   kStuckWord,
-  kTwice,    // each word two times
-  kCycle64,  // a sequence that starts anew after so many bytes
+  kTwice,    // each word twice
+  kCycle64,  // a sequence that repeats after this many bytes
   kCycle1K,
   kCycle4K,
   kCycle32K,
@@ -28,28 +28,42 @@ enum class Fault : uint8_t {
   kCounter,   // a 64-bit counter
   kSplitmix,  // splitmix64 under a fixed seed: no entropy at all
   kCarry0,    // no word is ever ready
-  kCarry46,   // 46 % of the attempts find none
-  kTryAgain,  // EAGAIN for ever
+  kCarry46,   // 46 % of the attempts yield none
+  kTryAgain,  // always EAGAIN
   kSlow,      // EAGAIN twice before each read
-  kBlock,     // the read does not return until the fault is another
+  kBlock,     // the read does not return until the fault changes
+  kStartup,   // the bytes of a slow source's startup test, then as kBlock
   kGone,      // ENODEV
   kAbsent,    // cannot be opened
 };
 
-// The fault by its name in the tests: "none", "stuckByte" ...; false if there is none.
+// Finds a fault by its name in the tests: "none", "stuckByte" ...; false if there is no such fault.
 bool FaultFromName(std::string_view name, Fault& fault);
+
+// Sets what a scripted source does, and reports what it is doing. Used by any thread.
+struct Switch {
+  std::atomic<Fault> fault = Fault::kNone;
+  std::atomic<unsigned> held = 0;  // reads that wait for another fault now
+  std::atomic<bool> destroyed = false;
+};
 
 class ScriptedSource final : public NoiseSource {
  public:
-  ScriptedSource(SourceTraits traits, std::shared_ptr<std::atomic<Fault>> fault);
-  bool Open() noexcept override { return *fault_ != Fault::kAbsent; }
+  ScriptedSource(SourceTraits traits, std::shared_ptr<Switch> control);
+  ~ScriptedSource() override { control_->destroyed = true; }
+  ScriptedSource(const ScriptedSource&) = delete;
+  ScriptedSource& operator=(const ScriptedSource&) = delete;
+  bool Open() noexcept override { return control_->fault != Fault::kAbsent; }
   ReadStatus Read(std::span<uint8_t> samples) noexcept override;
 
  private:
   void Fill(std::span<uint8_t> samples, Fault fault) noexcept;
   uint64_t Word(Fault fault) noexcept;
 
-  std::shared_ptr<std::atomic<Fault>> fault_;
+  void HoldWhile(Fault fault) noexcept;
+
+  std::shared_ptr<Switch> control_;
+  size_t startup_ = 0;  // bytes delivered under kStartup
   uint64_t words_ = 0;
   uint64_t random_ = 0;
   uint64_t splitmix_ = 0;

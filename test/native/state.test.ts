@@ -19,7 +19,7 @@ function decide(
   return reason === '' ? state : `${state}: ${reason}`;
 }
 
-t.test('default: getrandom(2) is credited where nothing else is', async (t) => {
+t.test('default: getrandom(2) is credited if nothing else is', async (t) => {
   const cases: [[State, State, State, State], string][] = [
     [['passing', 'passing', 'passing', 'passing'], 'operational'],
     [['passing', 'absent', 'absent', 'passing'], 'operational'],

@@ -1,4 +1,4 @@
-// The product's generator, DRBG and health tests under the tests' control.
+// The tests' addon: the product's generator, DRBG and health tests under the tests' control.
 #include <napi.h>
 #include <sys/random.h>
 #include <sys/wait.h>
@@ -13,17 +13,18 @@
 #include <string>
 #include <vector>
 
-#include "drbg.h"
-#include "generator.h"
-#include "health_tests.h"
+#include "drbg/drbg.h"
+#include "drbg/seed_provider.h"
+#include "generator/generator.h"
+#include "generator/generator_state.h"
+#include "health/health_tests.h"
 #include "scripted_source.h"
-#include "seed_provider.h"
-#include "state.h"
 
 namespace {
 
 using entropyd::test::Fault;
 using entropyd::test::ScriptedSource;
+using entropyd::test::Switch;
 
 // The generator's clock, set by the tests.
 std::atomic<uint64_t> now_ns = 0;  // NOLINT: one test process, one clock
@@ -64,7 +65,7 @@ Napi::Value AdaptiveProportionCutoff(const Napi::CallbackInfo& info) {
 
 // --- health tests ------------------------------------------------------------------------------
 
-// (samples, words) -> {severity, test, at} of the first alarm in them
+// (samples, words) -> {severity, test, at} of the first alarm in the samples
 Napi::Value TestSamples(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   entropyd::HealthTests tests(info[1].ToBoolean() ? entropyd::SampleKind::kWord64
@@ -80,36 +81,39 @@ Napi::Value TestSamples(const Napi::CallbackInfo& info) {
 
 // (fault, size) -> samples
 Napi::Value Samples(const Napi::CallbackInfo& info) {
-  auto fault = std::make_shared<std::atomic<Fault>>(Fault::kNone);
   Fault value{};
   if (!entropyd::test::FaultFromName(info[0].ToString().Utf8Value(), value)) {
     Napi::Error::New(info.Env(), "no such fault").ThrowAsJavaScriptException();
     return info.Env().Undefined();
   }
-  *fault = value;
-  ScriptedSource source({.name = "scripted", .sample = entropyd::SampleKind::kWord64}, fault);
+  const auto control = std::make_shared<Switch>();
+  control->fault = value;
+  ScriptedSource source({.name = "scripted", .sample = entropyd::SampleKind::kWord64}, control);
   std::vector<uint8_t> samples(info[1].ToNumber().Uint32Value());
   source.Read(samples);
   return ToBuffer(info.Env(), samples);
 }
 
-// (source, megabytes) -> alarms of a real CPU source
+// (source, mebibytes) -> alarms of a real CPU source, or null if the host does not have it or it
+// does not answer. A piece that could not be read is left out: busy neighbors can starve RDSEED.
 Napi::Value CountAlarms(const Napi::CallbackInfo& info) {
   auto source =
       info[0].ToString().Utf8Value() == "rdseed" ? entropyd::MakeRdseed() : entropyd::MakeRdrand();
   if (!source->Open()) return info.Env().Null();
   entropyd::HealthTests tests(source->traits().sample);
-  std::vector<uint8_t> samples(1 << 20);
+  constexpr uint32_t kPiecesPerMebibyte = 256;
+  std::vector<uint8_t> samples((1 << 20) / kPiecesPerMebibyte);
   unsigned alarms = 0;
-  for (uint32_t i = 0; i < info[1].ToNumber().Uint32Value(); ++i) {
-    if (source->Read(samples) != entropyd::ReadStatus::kOk ||
-        tests.Insert(samples).severity != entropyd::Severity::kNone)
-      ++alarms;
+  bool answered = false;
+  for (uint32_t i = 0; i < info[1].ToNumber().Uint32Value() * kPiecesPerMebibyte; ++i) {
+    if (source->Read(samples) != entropyd::ReadStatus::kOk) continue;
+    answered = true;
+    if (tests.Insert(samples).severity != entropyd::Severity::kNone) ++alarms;
   }
-  return Napi::Number::New(info.Env(), alarms);
+  return answered ? Napi::Number::New(info.Env(), alarms) : info.Env().Null();
 }
 
-// (path, size, reads) -> [{status, error, sum}] of a device source
+// (path, size, reads) -> [{status, error, retries, samples}] of a device source
 Napi::Value ReadDevice(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto device = entropyd::MakeDevice("device", info[0].ToString(), 0);
@@ -243,8 +247,7 @@ Napi::Value Decide(const Napi::CallbackInfo& info) {
 
 // --- generator ---------------------------------------------------------------------------------
 
-// One generator over scripted sources; everything happens in the calling thread but what a blocking
-// source does.
+// A generator over scripted sources. Only blocking sources use another thread.
 class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
  public:
   static Napi::Function Class(Napi::Env env) {
@@ -274,8 +277,8 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     for (uint32_t i = 0; i < list.Length(); ++i) {
       const auto source = list.Get(i).As<Napi::Object>();
       const std::string name = source.Get("name").ToString();
-      auto fault = std::make_shared<std::atomic<Fault>>(Fault::kNone);
-      faults_[name] = fault;
+      auto control = std::make_shared<Switch>();
+      switches_[name] = control;
       Apply(name, source.Get("fault"));
       sources.push_back(std::make_unique<ScriptedSource>(
           entropyd::SourceTraits{.name = name,
@@ -285,7 +288,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
                                  .role = Role(source.Get("role").ToString()),
                                  .blocking = source.Get("blocking").ToBoolean(),
                                  .credited_bits_per_byte = source.Get("credit").ToNumber()},
-          fault));
+          control));
     }
     seed_.assign(entropyd::kPowerOnAnswer.seed.begin(), entropyd::kPowerOnAnswer.seed.end());
     if (options.Get("corruptKnownAnswer").ToBoolean()) seed_[0] ^= 1;
@@ -309,7 +312,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     Fault value = Fault::kNone;
     if (!fault.IsString()) return;
     if (entropyd::test::FaultFromName(fault.ToString().Utf8Value(), value))
-      *faults_.at(name) = value;
+      switches_.at(name)->fault = value;
     else
       Napi::Error::New(fault.Env(), "no such fault").ThrowAsJavaScriptException();
   }
@@ -317,7 +320,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   // (source, fault)
   void SetFault(const Napi::CallbackInfo& info) { Apply(info[0].ToString(), info[1]); }
 
-  // (size, predictionResistance) -> bytes, or the result's number where there are none
+  // (size, predictionResistance) -> bytes, or the number of the result if there are none
   Napi::Value Generate(const Napi::CallbackInfo& info) {
     std::vector<uint8_t> out(info[0].ToNumber().Uint32Value(), 0xff);
     const entropyd::Result result = generator_->Generate(out, info[1].ToBoolean());
@@ -361,7 +364,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     return object;
   }
 
-  // Forks; -> 32 bytes of the parent and 32 of the child, which ends at once.
+  // Forks. -> 32 bytes of the parent and 32 of the child, which exits at once
   Napi::Value Fork(const Napi::CallbackInfo& info) {
     std::array<int, 2> ends{};
     std::array<uint8_t, 32> mine{};
@@ -385,7 +388,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     return both;
   }
 
-  std::map<std::string, std::shared_ptr<std::atomic<Fault>>> faults_;
+  std::map<std::string, std::shared_ptr<Switch>> switches_;
   std::vector<std::string> transitions_;
   std::vector<uint8_t> seed_;
   std::unique_ptr<entropyd::Generator> generator_;
@@ -404,7 +407,8 @@ double NsPerCall(unsigned calls, Function&& call) {
   return static_cast<double>(entropyd::NowNs() - start) / calls;
 }
 
-// (calls) -> nanoseconds a call of what the product's generate is compared with; one core, in C++
+// (calls) -> nanoseconds per call of the product's generate and of its comparisons; one core, in
+// C++
 Napi::Value Benchmark(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const uint32_t calls = info[0].ToNumber();
@@ -442,7 +446,7 @@ Napi::Value Benchmark(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// (seconds): moves the clock on
+// (seconds): advances the clock
 void AdvanceClock(const Napi::CallbackInfo& info) {
   now_ns += static_cast<uint64_t>(info[0].ToNumber().DoubleValue() * 1e9);
 }

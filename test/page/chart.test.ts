@@ -5,7 +5,7 @@ const { paths, roundedUp, spanMs } = await import(
   new URL('../../page/chart.js', import.meta.url).href
 );
 
-t.test('a scale ends at 1, 2 or 5 of a power of ten', async (t) => {
+t.test('a scale ends at 1, 2 or 5 times a power of ten', async (t) => {
   for (const [value, expected] of [
     [1, 1],
     [1.1, 2],
@@ -19,7 +19,7 @@ t.test('a scale ends at 1, 2 or 5 of a power of ten', async (t) => {
     t.ok(Math.abs(roundedUp(value) / expected - 1) < 1e-9, `${value}: ${roundedUp(value)}`);
 });
 
-t.test('a scale holds its values', async (t) => {
+t.test('a scale covers its values', async (t) => {
   const value = fc.double({ min: 1e-9, max: 1e15, noNaN: true });
   t.doesNotThrow(() =>
     fc.assert(
@@ -51,7 +51,7 @@ t.test('a line goes from two minutes ago at the left to now at the right', async
       'M0.0 80L0.0 41.5L2.5 41.5V80Z',
     ],
     [
-      'nothing served',
+      'a gap in values',
       [at(0, 5), at(1_000, undefined), at(2_000, 5)],
       'M0.0 41.5h0M5.0 41.5h0',
       '',

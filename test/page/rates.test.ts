@@ -24,7 +24,7 @@ t.test('a quantile is linear within its bucket', async (t) => {
     t.equal(quantile(bounds, counts, q), expected, `${counts} at ${q}`);
 });
 
-t.test('a quantile lies in the bucket that has the sample of its rank', async (t) => {
+t.test('a quantile lies in the bucket of the sample of its rank', async (t) => {
   t.doesNotThrow(() =>
     fc.assert(
       fc.property(
@@ -49,7 +49,7 @@ function reading(ms: number, requests: number, changed: object = {}) {
   return { at: ms, status: { pid: 7, requests, randomBytes: 32 * requests, serving, ...changed } };
 }
 
-t.test('rates are per second of what happened between two readings', async (t) => {
+t.test('rates are the increase per second between two readings', async (t) => {
   t.strictSame(pointBetween(reading(1000, 100), reading(3000, 300)), {
     at: 3000,
     requests: 100,
@@ -65,7 +65,7 @@ t.test('readings that cannot be compared give no point', async (t) => {
     ['the first', undefined, reading(1000, 1)],
     ['another process', reading(0, 1), reading(1000, 2, { pid: 8 })],
     ['counters that went back', reading(0, 9), reading(1000, 2)],
-    ['a clock that stands', reading(1000, 1), reading(1000, 2)],
+    ['a clock that stood still', reading(1000, 1), reading(1000, 2)],
     ['after a pause', reading(0, 1), reading(10_001, 2)],
   ] as const)
     t.equal(pointBetween(before, after), undefined, name);

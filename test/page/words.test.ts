@@ -3,7 +3,7 @@ import t from 'tap';
 
 const words = await import(new URL('../../page/words.js', import.meta.url).href);
 
-t.test('numbers have the unit that a glance takes in', async (t) => {
+t.test('numbers have the unit that keeps them short', async (t) => {
   for (const [name, value, expected] of [
     ['count', 1234567, '1,234,567'],
     ['bytes', 0, '0 B'],
@@ -32,19 +32,19 @@ t.test('numbers have the unit that a glance takes in', async (t) => {
     t.equal(words[name](value).replaceAll('\u00a0', ' '), expected, `${name} ${value}`);
 });
 
-t.test('a number and its unit stand in one line', async (t) => {
+t.test('a number and its unit stay on one line', async (t) => {
   for (const text of [words.bytes(5), words.duration(0), words.duration(5)])
     t.match(text, /^\d+\u00a0\w+$/);
 });
 
-t.test('no value is shown as a thousand of a unit that has a larger one', async (t) => {
+t.test('no value is shown as 1,000 of a unit if there is a larger unit', async (t) => {
   const value = fc.double({ min: 0, max: 1e12, noNaN: true });
   t.doesNotThrow(() =>
     fc.assert(fc.property(value, (value) => !/^1,000\s[kMGT]?B$/.test(words.bytes(value)))),
   );
 });
 
-t.test('times are those of the reader’s zone', async (t) => {
+t.test('times are in the reader’s time zone', async (t) => {
   const time = new Date(2026, 10, 2, 3, 4, 5);
   t.equal(words.clock(time), '03:04:05');
   t.equal(words.dateAndClock(time), '2026-11-02 03:04:05');

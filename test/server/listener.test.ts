@@ -58,8 +58,8 @@ t.test('a failure to listen says why', async (t) => {
   writeFileSync(file, '');
   mkdirSync(join(folder, 'folder'));
   for (const path of [file, join(folder, 'folder')]) {
-    await refused(t, path, { message: /socket is in the way/ });
-    t.ok(existsSync(path), 'a file that is not a socket stays');
+    await refused(t, path, { message: /a file that is not a socket is in the way/ });
+    t.ok(existsSync(path), 'it stays');
   }
   await refused(t, join(folder, 'none', 's'), {
     message: `cannot listen on ${folder}/none/s: permission denied, or ${folder}/none does not exist`,

@@ -1,8 +1,8 @@
 /**
- * A fixed statistical run of the generator's output, and of the CPU's sources through their health
- * tests. `run.mjs [quick]`; ends with 1 if a bound is broken.
+ * run.mjs [quick]: statistical tests of the generator's output, and health tests of the CPU's sources.
+ * Exits with 1 if a bound is broken.
  *
- * Fixed beforehand, for the full run:
+ * The full run is fixed in advance:
  *
  * | what | of | values |
  * |---|---|---|
@@ -12,12 +12,12 @@
  *
  * Each of the 52 values has a false-alarm probability of at most 1.6e-6: the z-scores of ent stay
  * within 4.8 sigma, two-sided; rngtest's failures below the Poisson quantile; dieharder's p-values
- * above it (a p-value near 1 is no failure). All together: 52 * 1.6e-6 = 8.3e-5 (Bonferroni), nothing
- * is repeated. Dieharder's tests are those that it calls good and that end within half a minute.
+ * above it (a p-value near 1 is no failure). All together: 52 * 1.6e-6 = 8.3e-5 (Bonferroni); no test
+ * is repeated. The dieharder tests are those that it rates good and that end within half a minute.
  *
- * RDRAND and RDSEED, 1 GiB each: no alarm. A false one has probability 2^-10 a GiB (2^30 bytes, 2^-40
- * each, in the repetition count test at 8 true bits): one alarm is answered by a second GiB, which
- * must be without, 2^-20 in all.
+ * RDRAND and RDSEED, 1 GiB each: no alarm. A false alarm has probability 2^-10 per GiB (2^30 bytes,
+ * 2^-40 each, in the repetition count test at 8 true bits). After one alarm a second GiB is read,
+ * which must have none: 2^-20 in all.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createCipheriv } from 'node:crypto';
@@ -49,7 +49,7 @@ function row(what, value, bound, ok) {
   );
 }
 
-/** Runs a program on what `next` yields, `size` bytes or all that it reads. */
+/** Feeds a program with chunks of `next`: `size` bytes, or as many as it reads. @returns its output */
 async function run(program, args, next, size = Number.POSITIVE_INFINITY) {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
   let out = '';
@@ -58,7 +58,7 @@ async function run(program, args, next, size = Number.POSITIVE_INFINITY) {
   function* chunks() {
     for (let at = 0; at < size; at += chunkSize) yield next();
   }
-  // A program that has read enough closes its end.
+  // A program that has read enough closes its standard input.
   await pipeline(Readable.from(chunks()), child.stdin).catch((error) => {
     if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
   });
@@ -70,7 +70,7 @@ async function ent(name, next) {
   const lines = (await run('ent', ['-t'], next, streamSize)).trim().split('\n');
   const [, n, , chi, mean, pi, serial] = (lines[1] ?? '').split(',').map(Number);
   const df = 255;
-  const hit = Math.PI / 4; // a point, six bytes, lies in the circle
+  const hit = Math.PI / 4; // a point of six bytes lies in the circle
   const values = [
     // Wilson and Hilferty: the cube root of chi-square over df is nearly normal.
     ['chi-square', chi, ((chi / df) ** (1 / 3) - 1 + 2 / (9 * df)) / Math.sqrt(2 / (9 * df))],
@@ -98,7 +98,7 @@ async function rngtest(next) {
   const out = await run('rngtest', [], next, streamSize);
   const count = (what) => Number(new RegExp(`FIPS 140-2 ${what}: (\\d+)`).exec(out)?.[1]);
   const blocks = count('successes') + count('failures');
-  // Chance of a true block to fail, at most: 1.04e-4 monobit (binomial), 0.99e-4 poker (chi-square,
+  // Upper bounds for a random block's probability to fail: 1.04e-4 monobit (binomial), 0.99e-4 poker (chi-square,
   // 15 degrees of freedom), 2.98e-4 long run (2 * 19,975 / 2^27), 3.5e-4 runs (126 in 429,496 blocks
   // of the kernel's generator, upper end of 95 %).
   const bound = poissonBound(blocks * 8.5e-4);
@@ -160,7 +160,5 @@ source('rdseed');
 
 console.log('-- AES-CTR under a key of zeros: no entropy at all');
 await ent('ent', () => cipher.update(zeros));
-console.log(
-  `\n${failed} of the bounds broken. To pass them is no proof of entropy: the last stream passes too.`,
-);
+console.log(`\n${failed} bounds broken. Passing proves no entropy: the last stream passes too.`);
 process.exitCode = failed > 0 ? 1 : 0;

@@ -1,4 +1,4 @@
-/** The built daemon in a process of its own on a socket of its own, and what the kernel says of it. */
+/** The built daemon as a process on its own socket, with the kernel's figures about it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -6,21 +6,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { connect } from '../../dist/index.js';
 
 const program = fileURLToPath(new URL('../../dist/entropyd.js', import.meta.url));
 
-/** Longest that it may take to seed itself. */
+/** Longest that it may take to answer its first request. */
 const startMs = 30_000;
 
-/** Descriptors that stay the same for so long are settled; longest wait for that. */
+/** Open descriptors are settled when their number stays the same for `settledMs`. */
 const settledMs = 1_000;
 const settleMs = 20_000;
 const pollMs = 50;
 
 /**
- * Starts a daemon, which ends with this process at the latest.
- * @param args of the command line, besides the socket
+ * Starts a daemon; it ends with this process at the latest.
+ * @param args command line, except for `--socket`
  * @returns when it answers
+ * @throws Error with the end of its log if it does not
  */
 export async function startDaemon(args = []) {
   const folder = mkdtempSync(join(tmpdir(), 'entropyd-'));
@@ -39,20 +41,23 @@ export async function startDaemon(args = []) {
     rmSync(folder, { recursive: true, force: true });
   });
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
-  await seeded(path, child, () => log);
+  await listening(child, exited).catch((error) => {
+    throw new Error(`the daemon does not listen: ${error.message}: ${log}`);
+  });
+  await answers(path);
 
   const running = () => child.exitCode === null && child.signalCode === null;
   const descriptors = () => (running() ? readdirSync(`/proc/${child.pid}/fd`).length : 0);
   return {
     path,
     descriptors,
-    /** Resident memory, bytes; 0 where the daemon is gone. */
+    /** Resident memory, bytes; 0 after the daemon has ended. */
     residentBytes() {
       if (!running()) return 0;
       const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
       return 1024 * Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
     },
-    /** Descriptors when nothing opens or closes any more. */
+    /** Number of open descriptors, once it no longer changes. */
     async settledDescriptors() {
       let last = descriptors();
       const deadline = performance.now() + settleMs;
@@ -64,7 +69,7 @@ export async function startDaemon(args = []) {
       return last;
     },
     reload: () => child.kill('SIGHUP'),
-    /** @returns exit code and the last lines of its log */
+    /** Sends SIGTERM. @returns exit code or signal, and the end of the log */
     async stop() {
       child.kill('SIGTERM');
       const [status, signal] = await exited;
@@ -73,16 +78,24 @@ export async function startDaemon(args = []) {
   };
 }
 
-async function seeded(path, child, log) {
-  const { connect } = await import('../../dist/index.js');
-  const client = connect({ socketPath: path });
-  const deadline = performance.now() + startMs;
+async function listening(child, exited) {
+  let text = '';
+  const said = new Promise((resolve) => {
+    child.stderr.on('data', (data) => {
+      text += data;
+      if (text.includes('entropyd listening')) resolve();
+    });
+  });
+  const ended = exited.then(([status, signal]) => {
+    throw new Error(`it ended with ${status ?? signal}`);
+  });
+  await Promise.race([said, ended]);
+}
+
+async function answers(socketPath) {
+  const client = connect({ socketPath, timeoutMs: startMs });
   try {
-    while ((await client.random(1).catch(() => undefined)) === undefined) {
-      if (child.exitCode !== null || performance.now() > deadline)
-        throw new Error(`the daemon does not answer: ${log()}`);
-      await setTimeout(pollMs);
-    }
+    await client.random(1);
   } finally {
     await client.close();
   }

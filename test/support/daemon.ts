@@ -1,4 +1,4 @@
-/** Servers and generators in the test's own process. */
+/** Servers, generators and calls in the test's own process. */
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Test } from 'tap';
@@ -14,7 +14,11 @@ import { type ListenOptions, listen } from '../../src/server/listener.js';
 import { freePath } from './paths.js';
 import { programMs, until } from './until.js';
 
-/** A generator whose bytes are all 0xaa, ordinary memory, and whatever else a test says. */
+/**
+ * A generator in ordinary memory, always operational: `fill` gives 0xaa, `fillPredictionResistant`
+ * 0xbb, `noise` 0xcc.
+ * @param overrides members that the test replaces
+ */
 export function fakeGenerator(overrides: Partial<Generator> = {}): Generator {
   const status = {
     state: 'operational',
@@ -42,6 +46,7 @@ export function fakeGenerator(overrides: Partial<Generator> = {}): Generator {
   };
 }
 
+/** What the connections of a server share; `changed` replaces default limits. */
 export function serverContext(
   generator: Generator,
   changed: Partial<Limits> = {},
@@ -56,10 +61,10 @@ export function serverContext(
   });
 }
 
-/** Whether connections are read and written as the documentation of node:net has it. */
+/** Whether connections use only what node:net documents, instead of the static read buffer. */
 const plain = process.env.ENTROPYD_TEST_PLAIN_READ !== undefined;
 
-/** A server in this process until the test ends; by default with the real generator. */
+/** Starts a server in this process until the test ends, by default with the real generator. */
 export async function startServer(
   t: Test,
   generator: Generator = createGenerator({ devices: [] }),
@@ -81,7 +86,7 @@ export async function startServer(
   return { path, context, close: () => server.close() };
 }
 
-/** A server that is no daemon: `onConnection` does what the test needs. */
+/** Starts a server that is not the daemon; `onConnection` plays its part. */
 export async function startFake(
   t: Test,
   onConnection: (socket: Socket, count: number) => void,
@@ -105,7 +110,7 @@ export async function startFake(
   return { path, server, sockets, close };
 }
 
-/** A call, by default of a plain `random`, and the promise that it settles. */
+/** A call, by default a plain `random`, with the promise that it settles. */
 export function makeCall(request: Partial<CallRequest>): { call: Call; promise: Promise<unknown> } {
   let call: Call | undefined;
   const promise = new Promise((resolve, reject) => {
@@ -123,7 +128,7 @@ export function makeCall(request: Partial<CallRequest>): { call: Call; promise: 
   return { call: call as Call, promise };
 }
 
-/** Resolves when a daemon answers on `socketPath`. */
+/** Resolves when a daemon returns random bytes on `socketPath`. */
 export async function untilAnswers(socketPath: string): Promise<void> {
   const client = connect({ socketPath });
   try {

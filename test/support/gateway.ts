@@ -1,4 +1,4 @@
-/** What the gateway's tests share: a source that is no daemon, a log that remembers, raw HTTP. */
+/** What the gateway's tests share: a source without a daemon, a log that remembers, HTTP calls. */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -12,16 +12,20 @@ import { request as secureRequest } from 'node:https';
 import { type AddressInfo, connect, type NetConnectOpts } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Test } from 'tap';
-import {
-  type Answer,
-  type GatewayRequest,
-  noFacts,
-  type RandomSource,
-  type Route,
+import type {
+  Access,
+  Api,
+  ApiEntry,
+  ApiRequest,
+  ApiResponse,
+  Logger,
+  RandomSource,
 } from '../../src/apis/api.js';
-import { type Access, createAccess } from '../../src/gateway/auth/credentials.js';
-import { parseCredentialsFile } from '../../src/gateway/auth/credentials-file.js';
-import type { Logger } from '../../src/gateway/exchange.js';
+import { createMalformedResponse } from '../../src/gateway/answer.js';
+import type { Audit, AuditEntry } from '../../src/gateway/audit.js';
+import { createRequestHandler } from '../../src/gateway/exchange.js';
+import { createHttpServer } from '../../src/gateway/http-server.js';
+import { GatewayCounters } from '../../src/gateway/metrics.js';
 
 /** A ready source whose bytes count up from 0. */
 export function fakeSource(overrides: Partial<RandomSource> = {}): RandomSource {
@@ -90,14 +94,6 @@ export async function exchange(to: NetConnectOpts, bytes: string): Promise<strin
   return text(socket);
 }
 
-/** Access for whom the TOML of a credentials file names; both clocks stand at `now`. */
-export function accessOf(credentials: string, now = Date.now()): Access & { clock: number } {
-  const clock = () => access.clock;
-  const access = Object.assign(createAccess([], { wall: clock, steady: clock }), { clock: now });
-  access.adopt(parseCredentialsFile(credentials, 'credentials.toml'));
-  return access;
-}
-
 /** Leaves the socket file of a process that was killed. */
 export function leaveStaleSocket(path: string): void {
   const script = `require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
@@ -105,33 +101,82 @@ export function leaveStaleSocket(path: string): void {
 }
 
 /** A request over a Unix socket with nothing in it, but for what is given. */
-export function gatewayRequest(overrides: Partial<GatewayRequest> = {}): GatewayRequest {
+export function apiRequest(overrides: Partial<ApiRequest> = {}): ApiRequest {
   const { headers = {} } = overrides;
   return {
     id: 'id-1',
     method: 'POST',
     path: '/',
     query: '',
+    authority: headers.host ?? '',
     headers: {},
     rawHeaders: Object.entries(headers).flat() as string[],
-    body: Buffer.alloc(0),
+    secure: false,
     remote: 'unix',
     local: 'unix',
-    facts: noFacts(),
+    body: Buffer.alloc(0),
+    audit: { key: null, operation: null, size: null },
+    whenGone() {},
     ...overrides,
   };
 }
 
+/** Access for a gateway without credentials. */
+export const openAccess: Access = {
+  verifies: false,
+  key: () => undefined,
+  token: () => undefined,
+  take: () => true,
+  now: Date.now,
+};
+
 /**
- * What a route answers, by the contract of {@link Route}: what it throws it also refuses. A stream is
- * read to its end.
+ * What an API answers, by its contract: what it throws it also refuses. A stream is read to its end.
+ * @returns `outcome` as the audit log has it, and the rest of the response
  */
-export async function answerOf(route: Route, request: GatewayRequest): Promise<Answer<string>> {
-  try {
-    const answer = await route.answer(request);
-    const { body } = answer;
-    return { ...answer, body: typeof body === 'string' ? body : await text(body) };
-  } catch (error) {
-    return route.refuse(error, request.id);
-  }
+export async function answerOf(
+  api: Api,
+  request: ApiRequest,
+  source: Pick<RandomSource, 'random' | 'health'> = fakeSource(),
+  access: Access = openAccess,
+): Promise<ApiResponse & { readonly body: string; readonly outcome: string }> {
+  const services = { random: source.random, health: source.health, access };
+  const answer = await api
+    .answer(request, services)
+    .catch((error: unknown) => api.refuse({ kind: 'thrown', error }, request));
+  const { body } = answer;
+  const whole = typeof body === 'string' ? body : await text(body as NodeJS.ReadableStream);
+  return { ...answer, body: whole, outcome: answer.error?.code ?? 'ok' };
+}
+
+/** An audit log that keeps its entries. */
+export function memoryAudit(): Audit & { readonly entries: AuditEntry[] } {
+  const entries: AuditEntry[] = [];
+  return {
+    entries,
+    dropped: 0,
+    write: (entry) => void entries.push(entry),
+    adopt() {},
+    close: async () => {},
+  };
+}
+
+/** What APIs are created with. */
+export const settings = { dialect: 'otc' } as const;
+
+/** Everything of a gateway but its files, pages and addresses: APIs on a loopback port. */
+export async function serveApis(
+  t: Test,
+  entries: readonly Pick<ApiEntry, 'name' | 'create'>[],
+  { source = fakeSource(), access = openAccess }: { source?: RandomSource; access?: Access } = {},
+) {
+  const log = memoryLog();
+  const audit = memoryAudit();
+  const routes = entries.map(({ name, create }) => ({ name, api: create(settings, log) }));
+  const counters = new GatewayCounters(entries.map(({ name }) => name));
+  const malformed = createMalformedResponse(routes.map(({ api }) => api));
+  const common = { client: source, access, log, audit, counters, malformed };
+  const handler = createRequestHandler({ ...common, routes });
+  const port = await serve(t, createHttpServer(handler.listener('tcp'), malformed));
+  return { port, log, audit: audit.entries, counters, handler };
 }

@@ -1,7 +1,7 @@
-/** Reads a page of metrics as Prometheus does. */
+/** Parses pages in the Prometheus text format. */
 import { lines } from './program.js';
 
-/** A page's samples by their name and labels, as they stand there. */
+/** Samples by name and labels, written as on the page: `name{label="value"}`. */
 export function samplesOf(page: string): Map<string, number> {
   const found = new Map<string, number>();
   for (const line of lines(page)) {
@@ -12,7 +12,10 @@ export function samplesOf(page: string): Map<string, number> {
   return found;
 }
 
-/** A page's metrics: their names, with type and help. */
+/**
+ * Metrics by name.
+ * @throws Error if a metric is declared twice
+ */
 export function metricsOf(page: string): Map<string, { type: string; help: string }> {
   const helps = new Map<string, string>();
   const found = new Map<string, { type: string; help: string }>();
@@ -20,7 +23,7 @@ export function metricsOf(page: string): Map<string, { type: string; help: strin
     const [, word, name = '', rest = ''] = /^# (HELP|TYPE) (\S+) (.+)$/.exec(line) ?? [];
     if (word === 'HELP') helps.set(name, rest);
     if (word === 'TYPE') {
-      if (found.has(name)) throw new Error(`${name} stands twice on the page`);
+      if (found.has(name)) throw new Error(`${name} is declared twice on the page`);
       found.set(name, { type: rest, help: helps.get(name) ?? '' });
     }
   }

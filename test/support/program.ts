@@ -1,4 +1,4 @@
-/** The built programs as processes, and commands of this process. */
+/** Runs the built programs as processes, and commands in this process. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, renameSync } from 'node:fs';
@@ -8,10 +8,13 @@ import type { Test } from 'tap';
 import { freePath } from './paths.js';
 import { programMs } from './until.js';
 
-/** What is kept of a program's standard output, characters. */
+/** Longest standard output that is kept, characters. */
 const maxPrinted = 1_000_000;
 
-/** The path of a built program or module. */
+/**
+ * The path of a built program or module in dist/.
+ * @throws Error if it was not built
+ */
 export function built(name: string): string {
   const path = fileURLToPath(new URL(`../../dist/${name}.js`, import.meta.url));
   if (!existsSync(path)) throw new Error(`${path} is missing: npm run build:typescript`);
@@ -25,19 +28,19 @@ export interface Ended {
   stderr: string;
 }
 
-/** An environment in which no other daemon is found. */
+/** An environment from which no daemon of this host is found. */
 export const environment: NodeJS.ProcessEnv = {
   PATH: process.env.PATH,
   HOME: '/nonexistent',
 };
 
-/** A process that is gone when the test ends. */
+/** A process that is killed when the test ends. */
 export class Program {
   readonly child: ChildProcess;
   stderr = '';
   readonly ended: Promise<Ended>;
 
-  /** @param options `script`: a shell script, whose arguments are `args` */
+  /** @param options with `script`, sh runs that with `args`; otherwise Node runs `args` */
   constructor(
     t: Test,
     args: readonly string[],
@@ -71,7 +74,10 @@ export class Program {
     });
   }
 
-  /** Resolves when standard error holds `wanted`. */
+  /**
+   * Resolves with the standard error so far as soon as that matches.
+   * @throws Error if the program ends first
+   */
   async says(wanted: string | RegExp): Promise<string> {
     const found = () =>
       typeof wanted === 'string' ? this.stderr.includes(wanted) : wanted.test(this.stderr);
@@ -115,10 +121,10 @@ export async function startDaemonProgram(
 }
 
 /**
- * Starts the built `entropyd` as a service manager does: with a socket that it did not open, and that
- * this process has no more when this resolves.
- * @param listen where: a path, or a port of 127.0.0.1 or of `host`
- * @param name as LISTEN_FDNAMES
+ * Starts the built `entropyd` as a service manager does: with a socket that is already listening.
+ * This process has closed its own copy when the promise resolves.
+ * @param listen a path or a TCP address; port 0 lets the kernel choose
+ * @param name the socket's name in LISTEN_FDNAMES
  */
 export async function startActivated(
   t: Test,
@@ -135,14 +141,14 @@ export async function startActivated(
     script,
     stdio: ['ignore', 'pipe', 'pipe', fd],
   });
-  // Closing takes the file along, if it finds it.
+  // close() unlinks the socket's file if it finds it.
   if ('path' in listen) renameSync(listen.path, `${listen.path}.kept`);
   await new Promise((resolve) => server.close(resolve));
   if ('path' in listen) renameSync(`${listen.path}.kept`, listen.path);
   return { program, port: typeof address === 'object' ? (address?.port ?? 0) : 0 };
 }
 
-/** What a command of this process prints to standard output. */
+/** What a command in this process prints to standard output. */
 export async function printedBy(
   t: Test,
   command: () => Promise<unknown>,
@@ -164,7 +170,7 @@ export async function printedBy(
   return Buffer.from(text, 'latin1').toString(encoding);
 }
 
-/** The exit code that a command of this process sets. */
+/** The exit code that a command in this process sets. */
 export async function exitCodeOf(command: () => Promise<unknown>): Promise<unknown> {
   const before = process.exitCode;
   process.exitCode = undefined;
@@ -174,12 +180,12 @@ export async function exitCodeOf(command: () => Promise<unknown>): Promise<unkno
   return exitCode;
 }
 
-/** How often `pattern` matches. */
+/** Number of matches; `pattern` has the flag g. */
 export function count(text: string, pattern: RegExp): number {
   return [...text.matchAll(pattern)].length;
 }
 
-/** The lines of a text without an empty last one. */
+/** The lines of a text, without the empty one after a final newline. */
 export function lines(text: string): string[] {
   return text.replace(/\n$/, '').split('\n');
 }

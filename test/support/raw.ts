@@ -1,10 +1,10 @@
-/** Raw MessagePack-RPC on a Unix socket: messages packed by msgpackr, and what comes back. */
+/** Raw MessagePack-RPC on a Unix socket: sends messages packed by msgpackr and reads the answers. */
 import { once } from 'node:events';
 import { connect as netConnect, type Socket } from 'node:net';
 import { Packr } from 'msgpackr';
 import type { Test } from 'tap';
 
-/** Of one message, as in the daemon. */
+/** Longest message that the daemon accepts, bytes: the default of `limits.message_bytes`. */
 export const maxMessageSize = 65_536;
 
 const packr = new Packr({ useRecords: false });
@@ -13,17 +13,20 @@ export function pack(value: unknown): Buffer {
   return Buffer.from(packr.pack(value));
 }
 
-/** A request as clients send it. */
+/** A request: `[0, msgid, method, params]`. */
 export function message(id: number, method: unknown, params: unknown): Buffer {
   return pack([0, id, method, params]);
 }
 
-/** All messages in `bytes`, which end with the last one. */
+/**
+ * Decodes consecutive messages.
+ * @throws Error if the last one is incomplete
+ */
 export function unpackAll(bytes: Uint8Array): unknown[][] {
   return bytes.length === 0 ? [] : (packr.unpackMultiple(bytes) as unknown[][]);
 }
 
-/** A connection until the test ends. */
+/** Connects; the connection is destroyed when the test ends. */
 export async function open(t: Test, path: string): Promise<Socket> {
   const socket = netConnect({ path, allowHalfOpen: true });
   t.teardown(() => socket.destroy());
@@ -32,7 +35,7 @@ export async function open(t: Test, path: string): Promise<Socket> {
   return socket;
 }
 
-/** Sends bytes, ends its side, and returns all that comes back until the other side ends. */
+/** Sends bytes, half-closes the connection and returns everything received until the peer ends. */
 export async function exchange(t: Test, path: string, ...parts: Uint8Array[]): Promise<Buffer> {
   const socket = await open(t, path);
   const collected = collect(socket);
@@ -41,7 +44,7 @@ export async function exchange(t: Test, path: string, ...parts: Uint8Array[]): P
   return collected;
 }
 
-/** All bytes until the other side ends or goes. */
+/** Everything received until the peer ends or the connection closes. */
 export function collect(socket: Socket): Promise<Buffer> {
   const parts: Buffer[] = [];
   return new Promise((resolve) => {
@@ -51,7 +54,10 @@ export function collect(socket: Socket): Promise<Buffer> {
   });
 }
 
-/** The next `size` bytes or more. */
+/**
+ * The next bytes, at least `size` of them.
+ * @throws Error if the connection closes first
+ */
 export function take(socket: Socket, size: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let bytes = Buffer.alloc(0);
@@ -68,7 +74,7 @@ export function take(socket: Socket, size: number): Promise<Buffer> {
   });
 }
 
-/** The next `count` answers. */
+/** The next answers, at least `count` of them. */
 export async function takeAnswers(socket: Socket, count: number): Promise<unknown[][]> {
   let bytes = Buffer.alloc(0);
   for (;;) {
@@ -77,7 +83,7 @@ export async function takeAnswers(socket: Socket, count: number): Promise<unknow
       const answers = unpackAll(bytes);
       if (answers.length >= count) return answers;
     } catch {
-      // The last one is not whole yet.
+      // The last message is still incomplete.
     }
   }
 }

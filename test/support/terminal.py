@@ -1,8 +1,10 @@
-"""Runs a program on a terminal of its own: python3 terminal.py COLUMNS ROWS STEPS PROGRAM ARGS...
+"""Runs a program on a pseudoterminal of its own: terminal.py COLUMNS ROWS PROGRAM ARGS...
 
-STEPS is a JSON array: a number waits so many seconds, a text is typed, [COLUMNS, ROWS] resizes. Prints
-JSON: what the terminal got, the exit code, and whether the terminal's modes are what they were.
+Standard input takes one JSON value a line: a text is typed, [COLUMNS, ROWS] resizes the terminal.
+Standard output gives one JSON value a line: texts that the terminal got, and last an object with the
+exit code, below 0 the signal, and whether the terminal's modes were restored.
 """
+import codecs
 import fcntl
 import json
 import os
@@ -10,16 +12,19 @@ import select
 import struct
 import sys
 import termios
-import time
 
-END_SECONDS = 20
+LOOK_SECONDS = 0.05
 
-columns, rows, steps, *program = sys.argv[1:]
+columns, rows, *program = sys.argv[1:]
 master, slave = os.openpty()
 
 
 def resize(columns, rows):
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def tell(value):
+    print(json.dumps(value), flush=True)
 
 
 resize(int(columns), int(rows))
@@ -33,30 +38,30 @@ if child == 0:
         os.dup2(slave, descriptor)
     os.execvp(program[0], program)
 
-output = b""
+decoder = codecs.getincrementaldecoder("utf-8")("replace")
+commands = b""
+inputs = [master, 0]
 status = None
-
-
-def read_for(seconds):
-    global output, status
-    end = time.monotonic() + seconds
-    while status is None and time.monotonic() < end:
-        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        while select.select([master], [], [], 0.05)[0]:
-            output += os.read(master, 65536)
-
-
-for step in json.loads(steps):
-    if isinstance(step, str):
-        os.write(master, step.encode())
-    elif isinstance(step, list):
-        resize(*step)
-    else:
-        read_for(step)
-read_for(END_SECONDS)
-if status is None:
-    os.kill(child, 9)
-    os.waitpid(child, 0)
-restored = termios.tcgetattr(slave) == before
-print(json.dumps({"text": output.decode("utf-8", "replace"), "status": status, "restored": restored}))
+while True:
+    ready = select.select(inputs, [], [], LOOK_SECONDS)[0]
+    if master in ready:
+        tell(decoder.decode(os.read(master, 65536)))
+    elif status is not None:
+        break
+    if 0 in ready:
+        data = os.read(0, 65536)
+        if not data:
+            inputs.remove(0)
+        *lines, commands = (commands + data).split(b"\n")
+        for line in lines:
+            command = json.loads(line)
+            if isinstance(command, str):
+                os.write(master, command.encode())
+            else:
+                resize(*command)
+    if status is None:
+        # The slave stays open here, so that the terminal's modes can be read after the end.
+        pid, wait_status = os.waitpid(child, os.WNOHANG)
+        if pid != 0:
+            status = os.waitstatus_to_exitcode(wait_status)
+tell({"status": status, "restored": termios.tcgetattr(slave) == before})

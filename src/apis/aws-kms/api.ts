@@ -1,105 +1,165 @@
-/** `POST /` with X-Amz-Target: AWS KMS, of which GenerateRandom is served. */
-import type { Readable } from 'node:stream';
+/** `POST /` with X-Amz-Target: AWS KMS, of which GenerateRandom is served; an upstream has the rest. */
 import { ServiceError } from '../../common/errors.js';
-import type { Access } from '../../gateway/auth/credentials.js';
-import { type Credential, isSessionOf, nobodysSecretKey } from '../../gateway/auth/credentials.js';
-import { isFromWebPage, webPageText } from '../../gateway/browser-guard.js';
-import {
-  type Answer,
-  type GatewayRequest,
-  jsonAnswer,
-  parseJson,
-  type RandomSource,
-  type Route,
+import type {
+  Api,
+  ApiEntry,
+  ApiRequest,
+  ApiResponse,
+  ErrorReason,
+  Example,
+  Place,
 } from '../api.js';
-import { allowsForwarding, type RandomOperation } from '../operations.js';
-import { readSigV4, type SigV4Claim, verifySigV4 } from '../signing/sigv4.js';
+import { createSigningKeys } from '../signing/sigv4.js';
+import { errorReason, jsonResponse, parseJson, thrownBy, webPageText } from '../toolkit.js';
+import { authorize, authorizeForwarding, callerOf, forwarding, generateRandom } from './access.js';
 import {
-  accessDenied,
   awsError,
   decodeRequest,
-  encodeAnswer,
   encodeError,
+  encodeResponse,
   needsKms,
   toMembers,
   toServiceError,
 } from './format.js';
-import type { Upstream } from './upstream/upstream.js';
+import { checkUpstreamCallers } from './upstream/endpoint.js';
+import { countUpstream, createUpstream, type Upstream } from './upstream/upstream.js';
 
 /** A request may carry a Recipient attestation document of 256 KiB, in base64. */
 const bodyLimitBytes = 512 * 1024;
 
 const awsJson = 'application/x-amz-json-1.1';
 
-/** What is served here. */
-const generateRandom = 'GenerateRandom';
-
-/** Operations of KMS; a repeated header, which node:http joins by a comma, is none. */
+/** Operations of KMS. A repeated header, which node:http joins with a comma, names none. */
 const target = /^TrentService\.([A-Za-z]{1,64})$/;
 
-/** What the route is built from, besides the source of its bytes. */
-export interface AwsOptions {
-  /** Who may ask. */
-  readonly access: Access;
-  /** Answers what is not served here; without it such requests are refused. */
+/** Example commands need a region; any is accepted unless some are configured. */
+const anyRegion = 'eu-central-1';
+
+/** Codes that are not a fault of the request's form. */
+const reasons: ReadonlyMap<string, ErrorReason> = new Map([
+  ['MissingAuthenticationTokenException', 'authentication'],
+  ['IncompleteSignatureException', 'authentication'],
+  ['InvalidSignatureException', 'authentication'],
+  ['UnrecognizedClientException', 'authentication'],
+  ['ExpiredTokenException', 'authentication'],
+  ['AccessDeniedException', 'forbidden'],
+  ['ThrottlingException', 'throttled'],
+]);
+
+/** A signature that an open gateway accepts: well-formed, and nobody's. */
+const anySignature =
+  'AWS4-HMAC-SHA256 Credential=any/20260101/eu-central-1/kms/aws4_request, ' +
+  `SignedHeaders=host;x-amz-date;x-amz-target, Signature=${'0'.repeat(64)}`;
+
+/** The part of the configuration that this API reads. */
+export type AwsKmsSettings = {
+  /** URL of the endpoint that answers everything but GenerateRandom. */
+  readonly upstream?: string | undefined;
+  /** Whether to sign what goes there; default: if it is the real service. */
+  readonly upstreamResign?: boolean | undefined;
+  /** Scopes that signatures may have; none: any. */
+  readonly regions?: readonly string[] | undefined;
+  /** The credentials file; an upstream requires one. */
+  readonly credentials?: string | undefined;
+};
+
+export const awsKms = {
+  name: 'aws-kms',
+  operations: [
+    { name: generateRandom, byDefault: true },
+    { name: forwarding, byDefault: false },
+    { name: `${forwarding}:Decrypt`, byDefault: false, pattern: /^upstream:[A-Za-z]{1,64}$/ },
+  ],
+  sample: {
+    method: 'POST',
+    path: '/',
+    headers: {
+      'Content-Type': awsJson,
+      'X-Amz-Target': `TrentService.${generateRandom}`,
+      'X-Amz-Date': '20260101T000000Z',
+      Authorization: anySignature,
+    },
+    body: '{"NumberOfBytes":32}',
+  },
+  create({ upstream: url, upstreamResign, regions, credentials }: AwsKmsSettings): Api {
+    const upstream =
+      url === undefined ? undefined : createUpstream({ url, resign: upstreamResign });
+    checkUpstreamCallers(upstream?.host, credentials !== undefined);
+    return createAwsKms({ upstream, regions });
+  },
+} satisfies ApiEntry;
+
+/** What the API is made of. */
+export interface AwsKmsOptions {
+  /** Answers what is not served here, and ends with the API; without it such requests are refused. */
   readonly upstream?: Upstream | undefined;
+  /** As in {@link AwsKmsSettings}. */
+  readonly regions?: readonly string[] | undefined;
 }
 
-/**
- * The AWS KMS API.
- * @param client where the bytes come from
- * @returns a route, with errors as `{"__type":...}`
- */
-export function awsRoute(client: RandomSource, { access, upstream }: AwsOptions): Route {
+/** The AWS KMS API; its errors are `{"__type":...}`. */
+export function createAwsKms({ upstream: endpoint, regions = [] }: AwsKmsOptions): Api {
+  const keys = createSigningKeys();
+  const upstream = endpoint && countUpstream(endpoint);
   return {
-    api: 'aws-kms',
     bodyLimitBytes,
-    async answer(request) {
-      const { facts } = request;
+    // The header marks an AWS client whatever the path.
+    claim({ headers, path }) {
+      if (headers['x-amz-target'] !== undefined) return 'header';
+      return path === '/' ? 'path' : 'no';
+    },
+    async answer(request, { random, access }) {
+      const { audit } = request;
       const { operation, input } = checkedRequest(request);
       if (upstream === undefined && operation !== generateRandom)
         throw awsError('UnknownOperationException');
-      facts.operation = operation;
-      const caller = awsCaller(request, access);
-      facts.key = caller?.name ?? null;
+      audit.operation = operation;
+      const caller = callerOf(request, access, regions, keys);
+      audit.key = caller?.name ?? null;
       const members = toMembers(input);
       if (upstream !== undefined && (operation !== generateRandom || needsKms(members))) {
         authorizeForwarding(caller, operation, access);
         return forwarded(await upstream.forward(request));
       }
-      authorizeAws(caller, generateRandom, access);
+      authorize(caller, access);
       const { size } = decodeRequest(members);
-      facts.size = size;
-      return answer(200, encodeAnswer(await client.random(size)), request.id);
+      audit.size = size;
+      return respond(200, encodeResponse(await random(size)), request.id);
     },
-    refuse(error, requestId) {
-      const failure = toServiceError(error);
+    refuse(failure, { id }) {
+      const error =
+        failure.kind === 'webPage'
+          ? new ServiceError('AccessDeniedException', 403, webPageText)
+          : toServiceError(thrownBy(failure));
       return {
-        ...answer(failure.status, encodeError(failure), requestId),
-        outcome: failure.code,
+        ...respond(error.status, encodeError(error), id),
+        error: { code: error.code, reason: errorReason(failure, reasons) },
       };
     },
+    malformed: (text, id) => ({
+      headers: { 'x-amzn-RequestId': id },
+      // boto reads the type from nowhere else.
+      members: { __type: 'SerializationException', message: text },
+    }),
+    examples: (at) => examples(at, regions[0] ?? anyRegion),
+    metrics: (page) => upstream?.metrics(page),
+    forget: () => keys.clear(),
+    close: async () => upstream?.close(),
   };
 }
 
 /**
  * The service's order of checks: method, body, content type, JSON, target; then authentication, and
- * the members at last. Web pages come before: not even an error of the service is for them.
+ * the members last.
  */
-function checkedRequest(request: GatewayRequest): { operation: string; input: unknown } {
+function checkedRequest(request: ApiRequest): { operation: string; input: unknown } {
   const { method, path, headers } = request;
-  if (isFromWebPage(headers)) throw new ServiceError('AccessDeniedException', 403, webPageText);
   if (method !== 'POST' || path !== '/') throw awsError('UnknownOperationException');
   if (!isAwsJson(headers['content-type'])) throw awsError('UnknownOperationException'); // [G]
-  const input = parseJson(request.body, notJson);
+  const input = parseJson(request.body, (options) => awsError('SerializationException', options));
   const operation = target.exec(String(headers['x-amz-target']))?.[1];
   if (operation === undefined) throw awsError('UnknownOperationException');
   return { operation, input };
-}
-
-/** The upstream's errors have their own form, which only its status tells here. */
-function forwarded(answer: Answer<Readable>): Answer {
-  return answer.status < 400 ? answer : { ...answer, outcome: `upstream ${answer.status}` };
 }
 
 /** RFC 9110 8.3.1: the media type's case does not matter, and parameters may follow. */
@@ -107,83 +167,34 @@ function isAwsJson(contentType = ''): boolean {
   return contentType.split(';', 1)[0]?.trim().toLowerCase() === awsJson;
 }
 
-const notJson = (options: ErrorOptions) => awsError('SerializationException', options);
-
-function answer(status: number, members: object, requestId: string): Answer<string> {
-  return jsonAnswer(status, members, { 'Content-Type': awsJson, 'x-amzn-RequestId': requestId });
+/** The upstream's errors have a form of their own; only the status tells that it is one. */
+function forwarded(response: ApiResponse): ApiResponse {
+  if (response.status < 400) return response;
+  return { ...response, error: { code: `upstream ${response.status}` } };
 }
 
-// Authentication and authorization of AWS KMS requests: Signature Version 4 and its errors.
-
-/**
- * Who asks.
- * @returns the credential that signed the request; undefined where the gateway is open: then the
- *   signature is well-formed, and nobody is known
- * @throws ServiceError of {@link readSigV4} and {@link verifySigV4};
- *   `UnrecognizedClientException` for an unknown key and for another session token than the key's,
- *   `ExpiredTokenException`
- */
-export function awsCaller(request: GatewayRequest, access: Access): Credential | undefined {
-  const { credentials, derivedKeys, regions } = access;
-  const claim = readSigV4(request, regions.length === 0 ? {} : { regions });
-  if (credentials === undefined) return undefined;
-  const key = credentials.key(claim.accessKey);
-  const now = access.now();
-  if (key === undefined) {
-    verifyForNobody(request, claim, now, derivedKeys);
-    throw awsError('UnrecognizedClientException');
-  }
-  verifySigV4(request, claim, key.secretKey, now, derivedKeys);
-  if (!isSessionOf(key, claim.sessionToken)) throw awsError('UnrecognizedClientException');
-  if (now >= key.expiresAt) throw awsError('ExpiredTokenException');
-  return key;
+function respond(status: number, members: object, requestId: string): ApiResponse {
+  return jsonResponse(status, members, { 'Content-Type': awsJson, 'x-amzn-RequestId': requestId });
 }
 
-/**
- * Whether the caller may have an operation that is served here, now.
- * @throws ServiceError `AccessDeniedException`, `ThrottlingException`
- */
-export function authorizeAws(
-  caller: Credential | undefined,
-  operation: RandomOperation,
-  access: Access,
-): void {
-  if (caller === undefined) return;
-  if (!caller.allow.has(operation)) throw accessDenied(arnOf(caller), operation);
-  if (!access.take(caller)) throw awsError('ThrottlingException');
-}
-
-/**
- * Whether the caller may have an operation of the upstream, now. It may come with the gateway's own
- * rights there, so that nobody unknown may.
- * @param operation such as `Decrypt`
- * @throws ServiceError `AccessDeniedException`, `ThrottlingException`
- */
-export function authorizeForwarding(
-  caller: Credential | undefined,
-  operation: string,
-  access: Access,
-): void {
-  if (caller === undefined || !allowsForwarding(caller.allow, operation))
-    throw accessDenied(arnOf(caller), operation);
-  if (!access.take(caller)) throw awsError('ThrottlingException');
-}
-
-/** Takes the time that a known key would: answers do not tell which keys there are sooner. */
-function verifyForNobody(
-  request: GatewayRequest,
-  claim: SigV4Claim,
-  now: number,
-  derivedKeys: Access['derivedKeys'],
-): void {
-  try {
-    verifySigV4(request, claim, nobodysSecretKey, now, derivedKeys);
-  } catch {
-    // Whatever it says, the key is unknown.
-  }
-}
-
-/** There is no account here; the text of AWS names one. */
-function arnOf(caller: Credential | undefined): string {
-  return `arn:aws:iam::000000000000:user/${caller?.name ?? 'anonymous'}`;
+function examples({ url, verifies }: Place, region: string): readonly Example[] {
+  const keys = verifies ? '' : 'AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any ';
+  const user = verifies ? '"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"' : 'any:any';
+  const note = verifies
+    ? 'A key of the credentials file, in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.'
+    : 'Any key is accepted.';
+  return [
+    {
+      title: 'AWS KMS GenerateRandom, with the aws command',
+      note,
+      command: `${keys}aws kms generate-random --number-of-bytes 32 --region ${region} --endpoint-url ${url}`,
+      hasUrl: true,
+    },
+    {
+      title: 'AWS KMS GenerateRandom, with curl',
+      note,
+      command: `curl --aws-sigv4 aws:amz:${region}:kms --user ${user} -H 'Content-Type: ${awsJson}' -H 'X-Amz-Target: TrentService.GenerateRandom' -d '{"NumberOfBytes":32}' ${url}/`,
+      hasUrl: true,
+    },
+  ];
 }

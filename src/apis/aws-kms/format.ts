@@ -1,12 +1,12 @@
 /**
- * AWS KMS GenerateRandom (awsJson1_1): members to a size, bytes to the answer, failures to errors.
+ * AWS KMS GenerateRandom (awsJson1_1): members to a size, bytes to a body, failures to errors. Pure.
  *
- * Sources, for each text below: [S] recorded from the live service, [D] its documentation,
- * [G] a guess: correct it here when somebody has seen the real one.
+ * Sources of each text below: [S] recorded from the live service, [D] its documentation, [G] a guess:
+ * correct it here once somebody has seen the real one.
  */
 import { errorCode, type FailureKind, failureKind, ServiceError } from '../../common/errors.js';
 
-/** Bytes in one answer, 1 to 1024: API reference, GenerateRandom, NumberOfBytes. */
+/** Bytes in one response, 1 to 1024: API reference, GenerateRandom, NumberOfBytes. */
 export const maxNumberOfBytes = 1024;
 const minNumberOfBytes = 1;
 
@@ -14,7 +14,7 @@ const minNumberOfBytes = 1;
 const maxInteger = 2 ** 31 - 1;
 const minInteger = -(2 ** 31);
 
-/** Errors whose text is fixed: HTTP status and text, '' where the service sends none. */
+/** Errors with a fixed text: HTTP status and text, '' if the service sends none. */
 const errors = {
   SerializationException: [400, ''], // [S]
   UnknownOperationException: [400, ''], // [S]
@@ -23,7 +23,7 @@ const errors = {
     400,
     'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.', // [D]
   ],
-  // Both may be retried; 503 and 500 are the SDK models' statuses, on which the SDKs do retry.
+  // Both may be retried; 503 and 500 are the statuses of the SDK models, and the SDKs retry on them.
   DependencyTimeoutException: [
     503,
     'The system timed out while trying to fulfill the request. You can retry the request.', // [D]
@@ -51,8 +51,8 @@ const failures = {
 } as const satisfies Record<FailureKind, keyof typeof errors>;
 
 /**
- * DependencyTimeoutException where the endpoint behind the gateway fails: the SDKs retry as with our
- * own failures, and whoever reads the text can tell them apart. Ours.
+ * The text of DependencyTimeoutException if the endpoint behind the gateway fails: the SDKs retry as
+ * with our own failures, and whoever reads the text can tell them apart. Ours.
  */
 const upstreamText =
   'The KMS endpoint behind this gateway did not answer. You can retry the request.';
@@ -67,7 +67,7 @@ const wrongTypeTexts = {
 } as const;
 
 /**
- * An error of the service that has a fixed text.
+ * An error of the service with a fixed text.
  * @param code the error's type
  * @returns a new error with the status and text that go with it
  */
@@ -77,7 +77,7 @@ export function awsError(code: keyof typeof errors, options?: ErrorOptions): Ser
 }
 
 /**
- * [S] AccessDeniedException: the policy does not allow what is asked for.
+ * [S] AccessDeniedException: no policy allows the operation.
  * @param arn who asks
  * @param operation such as `GenerateRandom`
  */
@@ -90,10 +90,10 @@ export function accessDenied(arn: string, operation: string): ServiceError {
 }
 
 /**
- * The size that a GenerateRandom request asks for. Types are checked first, then what is not
- * supported, then values: whatever else is wrong, Recipient and CustomKeyStoreId never yield bytes.
- * null equals absent, unknown members are ignored, decimals truncate (0.5 is 0, hence refused).
- * @param input the request's members, as JSON or the caller of the client library gives them
+ * The size that a GenerateRandom request asks for. Types are checked first, then unsupported members,
+ * then values: whatever else is wrong, Recipient and CustomKeyStoreId never yield bytes. null equals
+ * absent, unknown members are ignored, decimals are truncated (0.5 is 0, hence refused).
+ * @param input the request's members, as JSON or a caller of the client library gives them
  * @returns the size in bytes, 1 to 1024
  * @throws ServiceError `SerializationException`, `UnsupportedOperationException`,
  *   `CustomKeyStoreNotFoundException`, `ValidationException`
@@ -113,7 +113,7 @@ export function decodeRequest(input: unknown): { size: number } {
 
 /**
  * The members of a request of any operation.
- * @param input what the body held, parsed
+ * @param input the parsed body
  * @returns `input`
  * @throws ServiceError `SerializationException` unless it is an object
  */
@@ -124,9 +124,9 @@ export function toMembers(input: unknown): Record<string, unknown> {
 }
 
 /**
- * Whether only the cloud's service can answer a GenerateRandom request: bytes of a custom key store,
- * or bytes encrypted for an attested Recipient.
- * @param input the request's members; false for whatever is no object
+ * Whether only the cloud's service can answer a GenerateRandom request: it wants bytes of a custom key
+ * store, or bytes encrypted for an attested Recipient.
+ * @param input the request's members; false for anything but an object
  */
 export function needsKms(input: unknown): boolean {
   const { Recipient, CustomKeyStoreId } = Object(input);
@@ -134,19 +134,19 @@ export function needsKms(input: unknown): boolean {
 }
 
 /**
- * The body of a successful answer.
- * @param bytes 1 to 1024 random bytes; stay the caller's
+ * The body of a good response.
+ * @param bytes 1 to 1024 random bytes; they stay the caller's
  * @returns the members, to be sent as JSON
  */
-export function encodeAnswer(bytes: Uint8Array): { Plaintext: string } {
+export function encodeResponse(bytes: Uint8Array): { Plaintext: string } {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return { Plaintext: view.toString('base64') };
 }
 
 /**
- * What a failure of the generator, the daemon or the client is called here.
+ * A failure of the generator, the daemon or the client, in this API's terms.
  * @param error anything thrown; a ServiceError comes back as it is
- * @returns an error with the original as its cause; its text tells nothing of the original
+ * @returns an error with the original as its cause; its text says nothing about the original
  */
 export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
@@ -162,7 +162,7 @@ export function toServiceError(error: unknown): ServiceError {
  */
 export function encodeError(error: ServiceError): Record<string, string> {
   if (error.message === '') return { __type: error.code };
-  // [S] this one type spells its member with a capital.
+  // [S] this type alone spells its member with a capital.
   const key = error.code === 'AccessDeniedException' ? 'Message' : 'message';
   return { __type: error.code, [key]: error.message };
 }
@@ -191,9 +191,9 @@ function validationError(text: string): ServiceError {
   return new ServiceError('ValidationException', 400, text);
 }
 
-// Errors as the AWS SDK for JavaScript v3 throws them, for callers that come from it.
+// Errors as the AWS SDK for JavaScript v3 throws them, for callers that are used to it.
 
-/** What the SDK says of a call; there is one attempt, and no delay, without HTTP. */
+/** The SDK's metadata of a call; without HTTP there is one attempt and no delay. */
 export interface ResponseMetadata {
   /** As the service would have answered. */
   readonly httpStatusCode: number;
@@ -203,10 +203,10 @@ export interface ResponseMetadata {
   readonly totalRetryDelay: 0;
 }
 
-/** The SDK's text where the service sends none. */
+/** The SDK's text if the service sends none. */
 const noText = 'UnknownError';
 
-/** What the SDK retries: the first by its name, the others by their status. */
+/** Errors that the SDK retries: the first by its name, the others by their status. */
 const retryable: ReadonlyMap<string, { readonly throttling?: true }> = new Map([
   ['ThrottlingException', { throttling: true }],
   ['DependencyTimeoutException', {}],
@@ -214,15 +214,15 @@ const retryable: ReadonlyMap<string, { readonly throttling?: true }> = new Map([
 ]);
 
 /**
- * A failure in the SDK's form. `name` is the error's type, as is `code`; the SDK's own `instanceof`
- * takes it by its names for its KMSServiceException, and for its class of that type.
+ * A failure in the SDK's form. Both `name` and `code` are the error's type; by these names the SDK's
+ * own `instanceof` takes it for its KMSServiceException and for its class of that type.
  */
 export class KMSServiceException extends ServiceError {
   readonly $fault: 'client' | 'server';
   readonly $metadata: ResponseMetadata;
   /**
-   * Whether to try again is worth it. The SDK's KMS client leaves it undefined and decides by the
-   * same names and statuses; here the caller is the one who decides.
+   * Whether a retry is worthwhile. The SDK's KMS client leaves it undefined and decides by the same
+   * names and statuses; here the caller decides.
    */
   readonly $retryable: { readonly throttling?: true } | undefined;
 
@@ -240,7 +240,7 @@ export class KMSServiceException extends ServiceError {
   }
 }
 
-/** The metadata of a call without HTTP. */
+/** Metadata of a call without HTTP. */
 export function responseMetadata(httpStatusCode: number, requestId: string): ResponseMetadata {
   return { httpStatusCode, requestId, attempts: 1, totalRetryDelay: 0 };
 }

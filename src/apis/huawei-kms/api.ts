@@ -1,28 +1,32 @@
 /** `POST /v1.0/{project_id}/kms/gen-random` of Open Telekom Cloud and Huawei Cloud. */
 import { ServiceError } from '../../common/errors.js';
-import type { Access } from '../../gateway/auth/credentials.js';
-import {
-  type Credential,
-  type Credentials,
-  isSessionOf,
-  nobodysSecretKey,
-} from '../../gateway/auth/credentials.js';
-import { isFromWebPage, webPageText } from '../../gateway/browser-guard.js';
-import {
-  type Answer,
-  type GatewayRequest,
-  jsonAnswer,
-  parseJson,
-  type RandomSource,
-  type Route,
+import type {
+  Access,
+  Api,
+  ApiEntry,
+  ApiRequest,
+  ApiResponse,
+  Credential,
+  ErrorReason,
+  Example,
+  Place,
 } from '../api.js';
-import { readSdkHmac, type SdkHmacClaim, verifySdkHmac } from '../signing/sdk-hmac.js';
+import { dummySecretKey } from '../signing/canonical-request.js';
+import { readSdkHmac, verifySdkHmac } from '../signing/sdk-hmac.js';
+import {
+  errorReason,
+  jsonResponse,
+  parseJson,
+  shellWord,
+  thrownBy,
+  webPageText,
+} from '../toolkit.js';
 import {
   authenticationError,
   type Dialect,
   decodeRequest,
-  encodeAnswer,
   encodeError,
+  encodeResponse,
   expiredKeyError,
   genRandomError,
   toServiceError,
@@ -33,122 +37,167 @@ const bodyLimitBytes = 64 * 1024;
 
 const genRandomPath = /^\/v1\.0\/(?<projectId>[^/]+)\/kms\/gen-random$/;
 
-/** What the route is built from. */
-export interface GenRandomOptions {
-  readonly client: RandomSource;
-  /** Who may ask. */
-  readonly access: Access;
+/** As `allow` and the audit log name it. */
+const genRandom = 'gen-random';
+
+/** Codes that are not a fault of the request's form. */
+const reasons: ReadonlyMap<string, ErrorReason> = new Map([
+  ['APIGW.0301', 'authentication'],
+  ['KMS.0301', 'authentication'],
+  ['KMS.0302', 'authentication'],
+  ['KMS.0303', 'authentication'],
+  ['KMS.0321', 'forbidden'],
+  ['KMS.0326', 'forbidden'],
+  ['KMS.0330', 'forbidden'],
+  ['APIGW.0308', 'throttled'],
+]);
+
+/** What signature errors are made with: the service has one text for all faults but a late one. */
+const signatureErrors = {
+  invalid: () => genRandomError('APIGW.0301'),
+  expired: () => authenticationError('expired'),
+};
+
+/** [G] the number that Huawei's API gateway gives to all that it cannot take as a request. */
+const unreadableCode = 'APIGW.0201';
+
+/** 32 bytes do not exist in the dialect `otc`: it gives 64 and nothing else. */
+const sampleBody = '{"random_data_length":"512"}';
+
+/** The part of the configuration that this API reads. */
+export type HuaweiKmsSettings = {
   readonly dialect: Dialect;
   /** Adds to nested errors what Huawei's SDK for Node.js reads. */
-  readonly nodeSdkErrors?: boolean;
-}
+  readonly nodeSdkErrors?: boolean | undefined;
+};
 
-/**
- * The gen-random API. Paths that are no API of ours are answered here too, as the clouds' API
- * gateway answers them.
- */
-export function genRandomRoute({
-  client,
-  access,
-  dialect,
-  nodeSdkErrors = false,
-}: GenRandomOptions): Route {
-  return {
-    api: 'huawei-kms',
-    bodyLimitBytes,
-    async answer(request) {
-      const { size } = checkedRequest(request, dialect, access);
-      request.facts.size = size;
-      return answer(200, encodeAnswer(await client.random(size)), request.id);
-    },
-    refuse(error, requestId) {
-      const failure = toServiceError(error);
-      const members = encodeError(failure, { requestId, nodeSdkErrors });
-      return { ...answer(failure.status, members, requestId), outcome: failure.code };
-    },
-  };
-}
+export const huaweiKms = {
+  name: 'huawei-kms',
+  operations: [{ name: genRandom, byDefault: true }],
+  sample: {
+    method: 'POST',
+    path: '/v1.0/project/kms/gen-random',
+    headers: { 'Content-Type': 'application/json', 'X-Auth-Token': 'any' },
+    body: sampleBody,
+  },
+  create({ dialect, nodeSdkErrors = false }: HuaweiKmsSettings): Api {
+    return {
+      bodyLimitBytes,
+      // The API gateway of the clouds also answers paths that are no API.
+      claim: ({ path }) => (genRandomPath.test(path) ? 'path' : 'leftover'),
+      async answer(request, { random, access }) {
+        const { size } = checkedRequest(request, dialect, access);
+        request.audit.size = size;
+        return respond(200, encodeResponse(await random(size)), request.id);
+      },
+      refuse(failure, { id }) {
+        const error =
+          failure.kind === 'webPage'
+            ? new ServiceError('KMS.0326', 403, webPageText)
+            : toServiceError(thrownBy(failure));
+        return {
+          ...respond(error.status, encodeError(error, { requestId: id, nodeSdkErrors }), id),
+          error: { code: error.code, reason: errorReason(failure, reasons) },
+        };
+      },
+      malformed: (text, id) => ({
+        headers: { 'x-request-id': id },
+        // Huawei's SDKs read the flat members.
+        members: { error_code: unreadableCode, error_msg: text, request_id: id },
+      }),
+      examples: (at) => examples(at, dialect),
+      about: () => ({ dialect }),
+    };
+  },
+} satisfies ApiEntry;
 
 /** The API gateway comes first (path, authentication), then the service (JSON, members). */
-function checkedRequest(
-  request: GatewayRequest,
-  dialect: Dialect,
-  access: Access,
-): { size: number } {
-  if (isFromWebPage(request.headers)) throw new ServiceError('KMS.0326', 403, webPageText);
+function checkedRequest(request: ApiRequest, dialect: Dialect, access: Access): { size: number } {
   const { projectId } = genRandomPath.exec(request.path)?.groups ?? {};
   if (projectId === undefined) throw genRandomError('APIGW.0101');
   if (request.method !== 'POST') throw genRandomError('KMS.0215');
-  request.facts.operation = 'gen-random';
-  const caller = genRandomCaller(request, access);
-  request.facts.key = caller?.name ?? null;
-  authorizeGenRandom(caller, projectId, access);
-  return decodeRequest(parseJson(request.body, notJson), dialect);
+  request.audit.operation = genRandom;
+  const caller = callerOf(request, access);
+  request.audit.key = caller?.name ?? null;
+  authorize(caller, projectId, access);
+  const input = parseJson(request.body, (options) => genRandomError('KMS.0202', options));
+  return decodeRequest(input, dialect);
 }
 
-const notJson = (options: ErrorOptions) => genRandomError('KMS.0202', options);
-
-function answer(status: number, members: object, requestId: string): Answer<string> {
-  return jsonAnswer(status, members, { 'x-request-id': requestId });
+function respond(status: number, members: object, requestId: string): ApiResponse {
+  return jsonResponse(status, members, { 'x-request-id': requestId });
 }
 
-// Authentication and authorization of gen-random requests: SDK-HMAC-SHA256 or X-Auth-Token.
-//
-// A signature, and a request without any proof, are the API gateway's to refuse, with its flat 401;
-// a token is the service's, with its nested 403 (API references, error codes).
+function examples({ url, verifies, socketPath }: Place, dialect: Dialect): readonly Example[] {
+  const token = verifies ? '"X-Auth-Token: $TOKEN"' : "'X-Auth-Token: any'";
+  const path = `/v1.0/${verifies ? '"$PROJECT_ID"' : 'project'}/kms/gen-random`;
+  const note = verifies
+    ? 'A token of the credentials file in TOKEN, and its project in PROJECT_ID.'
+    : 'Any token is accepted; without one the answer is 401.';
+  const overUrl = {
+    title: `gen-random of Open Telekom Cloud and Huawei Cloud (dialect ${dialect})`,
+    note,
+    command: `curl -H ${token} -d '${sampleBody}' ${url}${path}`,
+    hasUrl: true,
+  };
+  if (socketPath === undefined) return [overUrl];
+  return [
+    overUrl,
+    {
+      title: 'gen-random over the Unix socket',
+      note: `For members of the socket's group. ${note}`,
+      command: `curl --unix-socket ${shellWord(socketPath)} -H ${token} -d '${sampleBody}' http://localhost${path}`,
+      hasUrl: false,
+    },
+  ];
+}
+
+// Authentication and authorization: SDK-HMAC-SHA256 or X-Auth-Token. A signature, and a request without
+// any proof, are the API gateway's to refuse, with its flat 401; a token is the service's, with its
+// nested 403 (API references, error codes).
 
 /**
- * Who asks. Where both proofs are there the signature counts: it covers the request.
- * @returns the credential; undefined where the gateway is open: then there is a well-formed signature
- *   or some token, and nobody is known
+ * Who asks. If both proofs are there the signature counts: it covers the request.
+ * @returns the credential; undefined if the gateway is open: then there is a well-formed signature or
+ *   some token, and nobody is known
  * @throws ServiceError of {@link readSdkHmac} and {@link verifySdkHmac}; `APIGW.0301` also for an
  *   unknown or expired key and for a request without any proof; `KMS.0301`, `KMS.0302`, `KMS.0303`
  */
-export function genRandomCaller(request: GatewayRequest, access: Access): Credential | undefined {
+function callerOf(request: ApiRequest, access: Access): Credential | undefined {
   const { authorization, 'x-auth-token': token } = request.headers;
-  if (authorization !== undefined) {
-    const claim = readSdkHmac(request);
-    return access.credentials && signer(request, claim, access.credentials, access.now());
-  }
+  if (authorization !== undefined) return signerOf(request, access);
   if (token === undefined) throw authenticationError('tokenAbsent');
   if (token === '') throw genRandomError('KMS.0301');
-  return access.credentials && tokenHolder(String(token), access.credentials, access.now());
+  if (!access.verifies) return undefined;
+  const credential = access.token(String(token));
+  if (credential === undefined) throw genRandomError('KMS.0302');
+  if (access.now() >= credential.expiresAt) throw genRandomError('KMS.0303');
+  return credential;
 }
 
-function signer(
-  request: GatewayRequest,
-  claim: SdkHmacClaim,
-  credentials: Credentials,
-  now: number,
-): Credential {
-  const key = credentials.key(claim.accessKey);
-  verifySdkHmac(request, claim, key?.secretKey ?? nobodysSecretKey, now);
-  if (key === undefined || !isSessionOf(key, claim.securityToken))
-    throw genRandomError('APIGW.0301');
+function signerOf(request: ApiRequest, access: Access): Credential | undefined {
+  const claim = readSdkHmac(request, signatureErrors);
+  if (!access.verifies) return undefined;
+  const key = access.key(claim.accessKey);
+  const now = access.now();
+  verifySdkHmac(request, claim, {
+    secretKey: key?.secretKey ?? dummySecretKey,
+    now,
+    errors: signatureErrors,
+  });
+  if (key === undefined || !key.hasSession(claim.securityToken)) throw genRandomError('APIGW.0301');
   if (now >= key.expiresAt) throw expiredKeyError(key.expiresAt);
   return key;
 }
 
-function tokenHolder(token: string, credentials: Credentials, now: number): Credential {
-  const credential = credentials.token(token);
-  if (credential === undefined) throw genRandomError('KMS.0302');
-  if (now >= credential.expiresAt) throw genRandomError('KMS.0303');
-  return credential;
-}
-
 /**
- * Whether the caller may do it now.
- * @param projectId of the path
+ * Checks that the caller may have it for this project, now.
  * @throws ServiceError `KMS.0321` for another project, `KMS.0330`, `APIGW.0308`
  */
-export function authorizeGenRandom(
-  caller: Credential | undefined,
-  projectId: string,
-  access: Access,
-): void {
+function authorize(caller: Credential | undefined, projectId: string, access: Access): void {
   if (caller === undefined) return;
   if (caller.projectId !== undefined && caller.projectId !== projectId)
     throw genRandomError('KMS.0321');
-  if (!caller.allow.has('gen-random')) throw genRandomError('KMS.0330');
+  if (!caller.allow.has(genRandom)) throw genRandomError('KMS.0330');
   if (!access.take(caller)) throw genRandomError('APIGW.0308');
 }

@@ -1,16 +1,16 @@
 /**
- * gen-random (Open Telekom Cloud and Huawei Cloud KMS): members to a size, bytes to the answer,
- * failures to errors.
+ * gen-random (Open Telekom Cloud and Huawei Cloud KMS): members to a size, bytes to a body, failures to
+ * errors. Pure.
  *
- * Texts are those of the providers' documentation, those marked [G] a guess: correct them here when
+ * Texts are from the providers' documentation; those marked [G] are guesses: correct them here once
  * somebody has seen the real ones.
  */
 import { type FailureKind, failureKind, ServiceError } from '../../common/errors.js';
 
-/** Which cloud is spoken for: they differ in the lengths they take. */
+/** Whose gen-random it is: the clouds differ in the lengths that they accept. */
 export type Dialect = 'otc' | 'hwc';
 
-/** API references, random_data_length: OTC takes only 512, Huawei Cloud multiples of 8 in a range. */
+/** API references, random_data_length: OTC accepts only 512, Huawei Cloud multiples of 8 in a range. */
 const otcBits = 512;
 const hwcMinBits = 8;
 const hwcMaxBits = 8192;
@@ -19,10 +19,10 @@ const bitsPerByte = 8;
 /** API references, sequence: "36-byte serial number of a request message". */
 const sequenceBytes = 36;
 
-/** One segment of a URL's path: what may stand between /v1.0/ and /kms/gen-random. */
+/** One segment of a URL's path: it stands between /v1.0/ and /kms/gen-random. */
 const projectId = /^[^\s/?]+$/;
 
-/** A decimal integer; a sign makes it a number out of range rather than no number. */
+/** A decimal integer. With a sign it is a number out of range, rather than not a number. */
 const decimal = /^-?\d+$/;
 
 /** HTTP status and text of every error. KMS.* come from the service, APIGW.* from the API gateway. */
@@ -61,7 +61,7 @@ const outOfRangeTexts = {
   hwc: 'random_data_length must be in the range 8 bits to 8,192 bits.', // [G]
 } as const satisfies Record<Dialect, string>;
 
-/** What else APIGW.0301 says: signed too long ago or ahead; X-Auth-Token is absent; it is none. */
+/** Other texts of APIGW.0301: signed too long ago or ahead; no X-Auth-Token; not a token. */
 const authenticationTexts = {
   expired: 'Incorrect IAM authentication information: calc ak sk signature fail:signature expired',
   tokenAbsent: 'Incorrect IAM authentication information: x-auth-token not found',
@@ -79,7 +79,7 @@ export function genRandomError(code: keyof typeof errors, options?: ErrorOptions
 }
 
 /**
- * APIGW.0301 with another text than that of a signature that does not match.
+ * APIGW.0301 with a text other than that of a signature that does not match.
  * @param fault what is wrong
  */
 export function authenticationError(fault: keyof typeof authenticationTexts): ServiceError {
@@ -88,7 +88,7 @@ export function authenticationError(fault: keyof typeof authenticationTexts): Se
 }
 
 /**
- * APIGW.0301 for a key that has expired. The form of the time is a guess. [G]
+ * APIGW.0301 for a key that has expired. [G]: the form of the time is a guess.
  * @param expiresAt milliseconds since 1970
  */
 export function expiredKeyError(expiresAt: number): ServiceError {
@@ -101,7 +101,7 @@ export function expiredKeyError(expiresAt: number): ServiceError {
  * The size that a gen-random request asks for. Checked in the order of the error numbers: presence,
  * sequence, type, range, multiple of 8. Unknown members are ignored; null equals absent.
  * `random_data_length` is in bits, a string (as documented) or an integer (as OTC's own client sends).
- * @param input the request's members, as JSON or the caller of the client library gives them
+ * @param input the request's members, as JSON or a caller of the client library gives them
  * @param dialect which cloud's lengths apply
  * @returns the size in bytes: 64 (`otc`), 1 to 1024 (`hwc`)
  * @throws ServiceError `KMS.0202`, `KMS.0204`, `KMS.0206`, `KMS.0308`, `KMS.1801`, `KMS.1802`
@@ -120,7 +120,7 @@ export function decodeRequest(input: unknown, dialect: Dialect): { size: number 
 }
 
 /**
- * Checks the project of a request that has no path: one that no URL can hold is no API.
+ * Checks the project of a request that has no path: one that no URL can hold names no API.
  * @param id what the caller gave; null equals absent
  * @throws ServiceError `APIGW.0101`
  */
@@ -130,19 +130,19 @@ export function checkProjectId(id: unknown): void {
 }
 
 /**
- * The body of a successful answer. The sequence is not echoed: the service does not either.
- * @param bytes 1 to 1024 random bytes; stay the caller's
+ * The body of a good response. Like the service's, it does not echo the sequence.
+ * @param bytes 1 to 1024 random bytes; they stay the caller's
  * @returns the members, to be sent as JSON: hexadecimal digits in upper case, two a byte
  */
-export function encodeAnswer(bytes: Uint8Array): { random_data: string } {
+export function encodeResponse(bytes: Uint8Array): { random_data: string } {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return { random_data: view.toString('hex').toUpperCase() };
 }
 
 /**
- * What a failure of the generator, the daemon or the client is called here.
+ * A failure of the generator, the daemon or the client, in this API's terms.
  * @param error anything thrown; a ServiceError comes back as it is
- * @returns an error with the original as its cause; its text tells nothing of the original
+ * @returns an error with the original as its cause; its text says nothing about the original
  */
 export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
@@ -151,7 +151,7 @@ export function toServiceError(error: unknown): ServiceError {
 
 /** How {@link encodeError} writes an error. */
 export interface ErrorEncoding {
-  /** The answer's x-request-id; the flat errors of the API gateway repeat it. */
+  /** The response's x-request-id; the flat errors of the API gateway repeat it. */
   readonly requestId: string;
   /** Adds `code` and `message`, the only members that Huawei's SDK for Node.js reads. */
   readonly nodeSdkErrors?: boolean;
@@ -169,15 +169,15 @@ export function encodeError(error: ServiceError, encoding: ErrorEncoding): objec
   return { error: { ...members, code: error.code, message: error.message } };
 }
 
-/** A failure for callers of the client library: with the members of the documented body. */
+/** A failure for callers of the client library, with the members of the documented body. */
 export interface GenRandomError extends ServiceError {
   readonly error: { readonly error_code: string; readonly error_msg: string };
 }
 
 /**
- * What the client library throws.
+ * The error that the client library throws.
  * @param error anything thrown
- * @returns what {@link toServiceError} makes of it, with the members `error`
+ * @returns the result of {@link toServiceError} with the member `error`
  */
 export function toCallerError(error: unknown): GenRandomError {
   const failure = toServiceError(error);

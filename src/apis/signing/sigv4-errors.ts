@@ -1,7 +1,7 @@
 /**
- * What AWS says of a signature whose fault has a name. Pure; for texts without parameters see
- * aws-kms.ts. IncompleteSignatureException is for what does not conform to the standard,
- * InvalidSignatureException for what conforms and is wrong.
+ * What AWS says about a signature whose fault has a name. Pure; texts without parameters are those of
+ * the service that was asked. IncompleteSignatureException is for what does not conform to the
+ * standard, InvalidSignatureException for what conforms and is wrong.
  *
  * Sources: [S] recorded from live services, [G] a guess: correct it here when somebody has seen the
  * real one.
@@ -66,7 +66,7 @@ export function badDate(text: string): ServiceError {
   );
 }
 
-/** [S] Another scheme than ours, though one of AWS's. */
+/** [S] Another of AWS's schemes. */
 export function unsupportedAlgorithm(name: string): ServiceError {
   return incomplete(
     `Unsupported AWS 'algorithm': '${name}' (only AWS4-HMAC-SHA256 for now). `, // the space too
@@ -90,7 +90,7 @@ export function badSignedHeaders(): ServiceError {
   return incomplete("'SignedHeaders' must be lower-case, sorted and unique.");
 }
 
-/** A header field that is not signed though it must be: [S] for Host, [G] for others. */
+/** A header field that must be signed and is not: [S] for Host, [G] for others. */
 export function notSigned(name: string): ServiceError {
   const shown = name === 'host' ? "'Host' or ':authority'" : `'${name}'`;
   return invalid(`${shown} must be a 'SignedHeader' in the AWS Authorization.`);

@@ -1,7 +1,12 @@
-/** Where the parts of an AWS signature stand: in the Authorization header, or in the query. Pure. */
-import { awsError } from '../aws-kms/format.js';
-import type { HeaderFields, QueryParameter } from './canonical-request.js';
-import { formatBasicTime, parseAuthorization, parseBasicTime } from './canonical-request.js';
+/** The parts of an AWS signature, found in the Authorization header or in the query. Pure. */
+import {
+  type Authorization,
+  formatBasicTime,
+  type HeaderFields,
+  type ParsedRequest,
+  parseBasicTime,
+  type QueryParameter,
+} from './canonical-request.js';
 import {
   badDate,
   badLifetime,
@@ -14,7 +19,7 @@ import {
   twoSignatures,
 } from './sigv4-errors.js';
 
-/** How far a client's clock may be off, and how long a signature lives; the live service's text. */
+/** How far a client's clock may be off, and how long a signature lives: by the live service's text. */
 export const windowMs = 5 * 60_000;
 
 /** API reference, X-Amz-Expires: seconds, a week at most. */
@@ -34,7 +39,7 @@ const singleFields = [
   'x-amz-content-sha256',
 ] as const;
 
-/** A signature's parts, wherever they stood. */
+/** A signature's parts, wherever they were. */
 export interface SignatureParts {
   readonly algorithm: string;
   readonly credential: string;
@@ -45,36 +50,34 @@ export interface SignatureParts {
   readonly timestamp: string;
   readonly lifetimeMs: number;
   readonly sessionToken: string | undefined;
-  /** What of the query is signed. */
+  /** The part of the query that is signed. */
   readonly query: readonly QueryParameter[];
 }
 
 /**
  * Finds the parts. The texts, and the order in which faults are looked for, are the live services'.
- * @throws ServiceError `MissingAuthenticationTokenException`, `IncompleteSignatureException`,
- *   `InvalidSignatureException`
+ * @param missing makes the error for a request without a signature
+ * @throws `missing()`; ServiceError `IncompleteSignatureException`, `InvalidSignatureException`
  */
 export function readSignatureParts(
-  fields: HeaderFields,
-  query: readonly QueryParameter[],
+  { fields, query, authorization }: ParsedRequest,
+  missing: () => Error,
 ): SignatureParts {
   for (const name of singleFields) if ((fields.get(name)?.length ?? 0) > 1) throw repeated(name);
-  const [authorization] = fields.get('authorization') ?? [];
   const inQuery = query.some(([name]) => name === 'X-Amz-Algorithm');
   if (authorization !== undefined && inQuery) throw twoSignatures();
   if (inQuery) return partsOfQuery(query);
-  // [S] a scheme that is not of AWS counts as none.
-  if (!authorization?.startsWith('AWS4-')) throw awsError('MissingAuthenticationTokenException');
+  // [S] a scheme that is not AWS's counts as none.
+  if (!authorization?.text.startsWith('AWS4-')) throw missing();
   return partsOfHeader(authorization, fields, query);
 }
 
 function partsOfHeader(
-  authorization: string,
+  { text, scheme, parameters, ...faults }: Authorization,
   fields: HeaderFields,
   query: readonly QueryParameter[],
 ): SignatureParts {
-  const { scheme, parameters, ...faults } = parseAuthorization(authorization);
-  if (faults.malformed !== undefined) throw notKeyValue(faults.malformed, authorization);
+  if (faults.malformed !== undefined) throw notKeyValue(faults.malformed, text);
   if (faults.repeated !== undefined) throw repeated(faults.repeated);
   const [credential, signature, signedHeaders] = headerParts.map((name) => parameters.get(name));
   const [amzDate] = fields.get('x-amz-date') ?? [];
@@ -83,7 +86,7 @@ function partsOfHeader(
     throw incompleteHeader(
       headerParts.filter((name) => !parameters.get(name)),
       date === undefined,
-      authorization,
+      text,
     );
   return {
     algorithm: scheme,
@@ -123,7 +126,7 @@ function partsOfQuery(query: readonly QueryParameter[]): SignatureParts {
 
 /**
  * A link may ask for a week. It gets five minutes all the same: nothing remembers which links have
- * been used, and whoever finds one in a log could go on drawing bytes on its owner's account.
+ * been used, and whoever finds one in a log could keep drawing bytes on its owner's account.
  */
 function lifetimeOf(expires: string | undefined): number {
   if (expires === undefined) return windowMs;
@@ -142,7 +145,7 @@ function parseAmzDate(text: string): Pick<SignatureParts, 'time' | 'timestamp'> 
 function parseDate(text: string): Pick<SignatureParts, 'time' | 'timestamp'> {
   if (text.length !== httpDateLength) return parseAmzDate(text);
   const date = new Date(text);
-  // Date.parse takes much more than one form; only the right one comes back the same.
+  // Date.parse accepts many more forms; only the right one comes back the same.
   if (date.toUTCString() !== text) throw badDate(text);
   return { time: date.getTime(), timestamp: formatBasicTime(date.getTime()) };
 }

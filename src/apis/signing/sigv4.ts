@@ -2,18 +2,15 @@
  * AWS Signature Version 4, verified: in the Authorization header or in the query, for KMS.
  *
  * Source: the IAM User Guide, "Create a signed AWS API request". The scheme has no nonce: whoever
- * sees a request on its way can send it once more within its five minutes. TLS prevents that.
+ * sees a request in transit can send it again within its five minutes. TLS prevents that.
  */
 import { createHmac } from 'node:crypto';
-import { awsError } from '../aws-kms/format.js';
 import {
-  canonicalQuery,
   canonicalRequest,
   equalSignatures,
   formatBasicTime,
   type HeaderFields,
-  headerFields,
-  parseQuery,
+  parseRequest,
   type SignedRequest,
   sha256,
   signedNames,
@@ -34,10 +31,18 @@ const algorithm = 'AWS4-HMAC-SHA256';
 const service = 'kms';
 const terminator = 'aws4_request';
 
-/** Regions are labels of host names: RFC 1035 2.3.4. A bound, too, on what derived keys are kept by. */
+/** Regions are labels of host names: RFC 1035 2.3.4. It also bounds what signing keys are kept by. */
 const regionForm = /^[a-z\d-]{1,63}$/;
 
-/** What a well-formed signature says of itself. Nothing of it is proven before it is verified. */
+/** Makes the API's own errors; sigv4-errors.ts has those that are the same for every service. */
+export interface SigV4Errors {
+  /** There is no signature. */
+  missing(): Error;
+  /** The signature is not that of this request and secret. */
+  mismatch(): Error;
+}
+
+/** What a well-formed signature says about itself. Nothing of it is proven before it is verified. */
 export interface SigV4Claim {
   readonly accessKey: string;
   readonly sessionToken: string | undefined;
@@ -50,7 +55,7 @@ export interface SigV4Claim {
   readonly lifetimeMs: number;
   /** `yyyymmdd/region/kms/aws4_request`. */
   readonly scope: string;
-  /** All but the payload's hash. */
+  /** Without the payload's hash. */
   readonly canonicalRequest: string;
   /** X-Amz-Content-Sha256. */
   readonly payloadHash: string | undefined;
@@ -58,21 +63,22 @@ export interface SigV4Claim {
 }
 
 /**
- * Everything that needs no secret: presence, form, scope, and what must be signed. In the order in
- * which the live services look at it.
- * @param options `regions`: those that a scope may name; any when absent
- * @throws ServiceError `MissingAuthenticationTokenException`, `IncompleteSignatureException`,
+ * Checks everything that needs no secret: presence, form, scope, and what must be signed, in the order
+ * of the live services.
+ * @param regions that a scope may name; any if undefined
+ * @throws `errors.missing()`, `errors.mismatch()`; ServiceError `IncompleteSignatureException`,
  *   `InvalidSignatureException`
  */
 export function readSigV4(
   request: SignedRequest,
-  options: { readonly regions?: readonly string[] } = {},
+  errors: SigV4Errors,
+  regions?: readonly string[],
 ): SigV4Claim {
-  const fields = headerFields(request.rawHeaders);
-  const parts = readSignatureParts(fields, parseQuery(request.query));
-  const names = checkedNames(parts.signedHeaders, fields);
+  const parsed = parseRequest(request);
+  const parts = readSignatureParts(parsed, errors.missing);
+  const names = checkedNames(parts.signedHeaders, parsed.fields, errors);
   if (parts.algorithm !== algorithm) throw unsupportedAlgorithm(parts.algorithm);
-  const { accessKey, region, scope } = readCredential(parts, options.regions);
+  const { accessKey, region, scope } = readCredential(parts, regions);
   return {
     accessKey,
     sessionToken: parts.sessionToken,
@@ -81,34 +87,35 @@ export function readSigV4(
     timestamp: parts.timestamp,
     lifetimeMs: parts.lifetimeMs,
     scope,
-    // The path is hashed as it came. Other services normalise it; that of KMS is always `/`.
-    canonicalRequest: canonicalRequest(
-      request.method,
-      request.path,
-      canonicalQuery(parts.query),
-      headerLines(names, fields),
-      parts.signedHeaders,
-    ),
-    payloadHash: fields.get('x-amz-content-sha256')?.[0],
+    // The path is hashed as received. Other services normalize it; that of KMS is always `/`. Runs of
+    // spaces become one space, and so do tabs, as in the AWS SDKs.
+    canonicalRequest: canonicalRequest(parsed, names, { query: parts.query, foldBlanks: true }),
+    payloadHash: parsed.fields.get('x-amz-content-sha256')?.[0],
     signature: parts.signature,
   };
 }
 
+/** What a signature is verified with. */
+export interface SigV4Verification {
+  readonly secretKey: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Without it the signing key is derived for this request alone. */
+  readonly keys?: SigningKeys;
+  readonly errors: Pick<SigV4Errors, 'mismatch'>;
+}
+
 /**
  * Verifies time and signature. For an unknown access key call it with a dummy secret all the same, so
- * that the time taken does not tell which access keys exist. The session token is the caller's to
- * compare.
+ * that the time taken does not tell which access keys exist. Comparing the session token is the
+ * caller's task.
  * @param request the one that the claim was read from
- * @param now milliseconds since the epoch
- * @param keys without it the key is derived anew
- * @throws ServiceError `InvalidSignatureException`
+ * @throws `errors.mismatch()`; ServiceError `InvalidSignatureException` for a time out of its window
  */
 export function verifySigV4(
   request: SignedRequest,
   claim: SigV4Claim,
-  secretKey: string,
-  now: number,
-  keys?: DerivedKeys,
+  { secretKey, now, keys, errors }: SigV4Verification,
 ): void {
   checkTime(claim, now);
   const payloadHash = sha256(request.body);
@@ -117,26 +124,29 @@ export function verifySigV4(
   const key = keys?.get(secretKey, claim.scope) ?? deriveKey(secretKey, claim.scope);
   const signature = createHmac('sha256', key).update(stringToSign).digest('hex');
   if (keys === undefined) key.fill(0);
-  if (!equalSignatures(signature, claim.signature)) throw awsError('InvalidSignatureException');
+  if (!equalSignatures(signature, claim.signature)) throw errors.mismatch();
   // UNSIGNED-PAYLOAD fails here as well: it would let the body be changed.
-  if (claim.payloadHash !== undefined && claim.payloadHash !== payloadHash)
-    throw awsError('InvalidSignatureException');
+  if (claim.payloadHash !== undefined && claim.payloadHash !== payloadHash) throw errors.mismatch();
 }
 
 /**
  * The signed headers' names. Content-Type need not be among them: the guide to S3 wants it, but the
- * SDK for JavaScript v2 never signs it and the services take that. Whoever changes it gains nothing:
- * one media type is served. `amz-sdk-*`, `x-amzn-trace-id` and the rest may come unsigned, too.
+ * SDK for JavaScript v2 never signs it and the services accept that. Whoever changes it gains nothing:
+ * one media type is served. `amz-sdk-*`, `x-amzn-trace-id` and the rest may be unsigned too.
  */
-function checkedNames(signedHeaders: string, fields: HeaderFields): readonly string[] {
+function checkedNames(
+  signedHeaders: string,
+  fields: HeaderFields,
+  errors: SigV4Errors,
+): readonly string[] {
   const names = signedNames(signedHeaders);
   if (names === undefined) throw badSignedHeaders();
   const signed = new Set(names);
   if (!signed.has('host')) throw notSigned('host');
   for (const name of fields.keys())
     if (name.startsWith('x-amz-') && !signed.has(name)) throw notSigned(name);
-  // Absent is not empty: else a field with an empty value could be taken away.
-  if (!names.every((name) => fields.has(name))) throw awsError('InvalidSignatureException');
+  // Absent is not empty: otherwise a field with an empty value could be removed.
+  if (!names.every((name) => fields.has(name))) throw errors.mismatch();
   return names;
 }
 
@@ -157,13 +167,6 @@ function readCredential(
   return { accessKey, region, scope: `${day}/${region}/${service}/${terminator}` };
 }
 
-/** A line for each name. Runs of spaces become one space, and so do tabs, as in the AWS SDKs. */
-function headerLines(names: readonly string[], fields: HeaderFields): string {
-  let lines = '';
-  for (const name of names) lines += `${name}:${fields.get(name)?.join(',')}\n`;
-  return lines.replace(/[ \t]{2,}|\t/g, ' ');
-}
-
 function checkTime({ time, timestamp, lifetimeMs }: SigV4Claim, now: number): void {
   const earliest = now - lifetimeMs;
   const latest = now + windowMs;
@@ -178,31 +181,31 @@ function checkTime({ time, timestamp, lifetimeMs }: SigV4Claim, now: number): vo
     throw notYetCurrent(timestamp, formatBasicTime(latest), formatBasicTime(now), '5 min.');
 }
 
-// Signing keys of AWS Signature Version 4: derived from the secret, once a day and region.
+// Signing keys: derived from the secret, once a day and region.
 
-/** Keys kept; a client needs one a day and region. Ours: 1024 keys are 32 KiB. */
-export const maxDerivedKeys = 1024;
+/** Keys kept at most; a client needs one a day and region. Ours: 1024 keys are 32 KiB. */
+export const maxSigningKeys = 1024;
 
-/** Derived keys, kept. */
-export interface DerivedKeys {
+/** A cache of signing keys. */
+export interface SigningKeys {
   /**
    * The key that a secret has for a scope.
    * @param scope `yyyymmdd/region/service/aws4_request`
    * @returns 32 bytes that stay the cache's: for use at once, before the next call
    */
   get(secretKey: string, scope: string): Buffer;
-  /** Wipes and forgets all. Call it when secrets have changed: it also lets go of the old ones. */
+  /** Wipes and forgets all keys. Call it when secrets have changed: it also drops the old ones. */
   clear(): void;
 }
 
 /**
- * A cache with nothing in it. Keys are found by the secret itself, so a secret that has changed under
- * its access key never meets the old one's key; and unknown access keys, for all of which one dummy
- * secret stands, are as fast as known ones. When it is full all are wiped: no order to keep, and
- * who sends invented regions costs the others no more than one derivation each time.
+ * An empty cache. Keys are found by the secret itself, so a secret that has changed under its access
+ * key never meets the old one's key; and unknown access keys, which all share one dummy secret, are as
+ * fast as known ones. When it is full all keys are wiped: there is no order to keep, and a client that
+ * sends invented regions costs the others at most one derivation each time.
  * @param limit keys kept at most
  */
-export function createDerivedKeys(limit = maxDerivedKeys): DerivedKeys {
+export function createSigningKeys(limit = maxSigningKeys): SigningKeys {
   const scopesBySecret = new Map<string, Map<string, Buffer>>();
   let size = 0;
 

@@ -1,13 +1,13 @@
 /**
- * The random API of HashiCorp Vault and OpenBao: path and members to a size, bytes to the answer,
- * failures to errors.
+ * The random API of HashiCorp Vault and OpenBao: path and members to a size, bytes to a body, failures
+ * to errors. Pure.
  *
- * Sources, for each text below: [D] Vault's API documentation, [S] the servers' source or answers
- * recorded from them, [G] a guess. Where the two differ the text is Vault's.
+ * Sources of each text below: [D] Vault's API documentation, [S] the servers' source or responses
+ * recorded from them, [G] a guess. If the two servers differ the text is Vault's.
  */
 import { type FailureKind, failureKind, ServiceError } from '../../common/errors.js';
 
-/** Bytes in one answer, 1 to 131,072 [S]. Vault 2 gives more from `platform` [D]; this does not. */
+/** Bytes in one response, 1 to 131,072 [S]. Vault 2 gives more from `platform` [D]; this does not. */
 export const maxBytes = 128 * 1024;
 const minBytes = 1;
 
@@ -18,22 +18,22 @@ const defaultFormat = 'base64';
 /** How bytes are written. */
 export type Format = 'hex' | 'base64';
 
-/** Both mounts have the same function [D]. Transit's is where it is mounted by default. */
+/** Both mounts have the same function [D]. Transit is at its default mount. */
 const randomPath =
   /^\/v1\/(?:sys\/tools|transit)\/random(?:\/(?<first>[^/]+)(?:\/(?<second>[^/]+))?)?$/;
 
 const sources: readonly string[] = ['platform', 'seal', 'all'];
 
 /**
- * Decimal integers, one spelling each: Vault reads `010` as ten in a path and as eight in a body. A
- * sign makes it a number out of range rather than no number.
+ * Decimal integers, one spelling each: Vault reads `010` as ten in a path and as eight in a body. With
+ * a sign it is a number out of range, rather than not a number.
  */
 const decimal = /^-?(?:0|[1-9]\d*)$/;
 
-/** What a body may hold; everything else is ignored, and the answer says so. */
+/** Members that a body may have; others are ignored, and the response says so. */
 const members: readonly string[] = ['bytes', 'format', 'source'];
 
-/** HTTP status and text of every error that has a fixed text; the names are Vault's or ours. */
+/** HTTP status and text of every error with a fixed text; the names are Vault's or ours. */
 const errors = {
   'no token': [403, 'permission denied'], // [S]
   'invalid token': [403, '2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n'], // [S]
@@ -41,7 +41,7 @@ const errors = {
   'unsupported path': [404, '1 error occurred:\n\t* unsupported path\n\n'], // [S]
   'unsupported operation': [405, '1 error occurred:\n\t* unsupported operation\n\n'], // [S]
   'request body too large': [413, 'http: request body too large'], // [S]
-  'rate limit quota exceeded': [429, 'rate limit quota exceeded'], // [S], there behind the path
+  'rate limit quota exceeded': [429, 'rate limit quota exceeded'], // [S], there after the path
   'internal error': [500, 'internal error'], // [S]
   'Vault is sealed': [503, 'Vault is sealed'], // [D] status, [S] text
 } as const satisfies Record<string, readonly [status: number, text: string]>;
@@ -53,11 +53,11 @@ const failures = {
   fault: 'internal error',
 } as const satisfies Record<FailureKind, keyof typeof errors>;
 
-/** [S] what both servers say where nothing but the platform has entropy. */
+/** [S] both servers say so if only the platform has entropy. */
 const noSealWarning = 'no seal/entropy augmentation available, using platform entropy source';
 
 /**
- * An error that has a fixed text.
+ * An error with a fixed text.
  * @param code its name
  * @returns a new error with the status and text that go with it
  */
@@ -74,18 +74,18 @@ export function invalidRequest(text: string, options?: ErrorOptions): ServiceErr
   return new ServiceError('invalid request', 400, text, options);
 }
 
-/** What a path says besides that it is this API's. */
+/** What a path of this API asks for. */
 export interface RandomPath {
   readonly source?: string;
-  /** Not yet looked at. */
+  /** Not yet checked. */
   readonly bytes?: string;
 }
 
 /**
- * Reads a path. Source and bytes may both be left out; one that stands alone is a source if it is the
- * name of one [S].
- * @param path as received, without the query; percent-encoding is not undone
- * @returns undefined where the path is none of this API
+ * Reads a path. Source and bytes may both be left out; one that is alone is a source if it is the name
+ * of one [S].
+ * @param path as received, without the query; percent-encoding is not decoded
+ * @returns undefined: the path is not of this API
  */
 export function readPath(path: string): RandomPath | undefined {
   const match = randomPath.exec(path);
@@ -96,21 +96,21 @@ export function readPath(path: string): RandomPath | undefined {
   return sources.includes(first) ? { source: first } : { bytes: first };
 }
 
-/** What is asked for. */
+/** A checked request. */
 export interface RandomRequest {
   /** Bytes, 1 to 131,072. */
   readonly size: number;
   readonly format: Format;
-  /** For the answer. */
+  /** For the response. */
   readonly warnings: readonly string[];
 }
 
 /**
- * What a request asks for, checked in the servers' order: types, size, format, source. Bytes of the
- * path count before those of the body; a source counts only in the path [S]. All sources give the
- * same bytes here, as on servers without entropy augmentation.
+ * Checks a request in the servers' order: types, size, format, source. Bytes of the path take
+ * precedence over those of the body; a source counts only in the path [S]. All sources give the same
+ * bytes here, as on servers without entropy augmentation.
  * @param path of {@link readPath}
- * @param input what the body held, parsed; undefined or null: there was none
+ * @param input the parsed body; undefined or null: there was none
  * @throws ServiceError `invalid request`
  */
 export function decodeRequest(path: RandomPath, input: unknown): RandomRequest {
@@ -139,12 +139,12 @@ export function decodeRequest(path: RandomPath, input: unknown): RandomRequest {
 }
 
 /**
- * The body of a successful answer, in the envelope of every answer of the servers.
- * @param bytes 1 to 131,072 random bytes; stay the caller's
- * @param requestId the answer's id
+ * The body of a good response, in the envelope of every response of the servers.
+ * @param bytes 1 to 131,072 random bytes; they stay the caller's
+ * @param requestId the response's id
  * @returns the members, to be sent as JSON; hexadecimal digits in lower case
  */
-export function encodeAnswer(
+export function encodeResponse(
   bytes: Uint8Array,
   { format, warnings }: Pick<RandomRequest, 'format' | 'warnings'>,
   requestId: string,
@@ -163,9 +163,9 @@ export function encodeAnswer(
 }
 
 /**
- * What a failure of the generator, the daemon or the client is called here.
+ * A failure of the generator, the daemon or the client, in this API's terms.
  * @param error anything thrown; a ServiceError comes back as it is
- * @returns an error with the original as its cause; its text tells nothing of the original
+ * @returns an error with the original as its cause; its text says nothing about the original
  */
 export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
@@ -187,7 +187,7 @@ function toMembers(input: unknown): Record<string, unknown> {
   throw invalidRequest('failed to parse JSON input');
 }
 
-/** Strings too: the servers' own command sends nothing else. null is zero [S], hence out of range. */
+/** Accepts strings: the servers' own command sends nothing else. null is zero [S], hence out of range. */
 function toInteger(value: unknown): number | undefined {
   if (value === null) return 0;
   if (typeof value === 'string' && decimal.test(value)) return Number(value);
@@ -198,7 +198,7 @@ function isFormat(text: string): text is Format {
   return text === 'hex' || text === 'base64';
 }
 
-/** The beginning is the servers' [S], the end ours. */
+/** The beginning is the servers' [S], the end is ours. */
 function fieldError(name: string, type: string): ServiceError {
   return invalidRequest(
     `Field validation failed: error converting input for field "${name}": want ${type}`,

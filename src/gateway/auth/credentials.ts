@@ -1,44 +1,22 @@
-/** The credentials in force: found by access key or by token, with what each of them may do. */
+/** The credentials in force, for every API: found by access key or token, each with its rights and rate. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { randomOperations } from '../../apis/operations.js';
-import { createDerivedKeys, type DerivedKeys } from '../../apis/signing/sigv4.js';
+import type { Access, Credential, Key } from '../../apis/api.js';
+import { defaultOperations, operationsOf } from '../../apis/list.js';
 import type { CredentialEntry, CredentialsFile } from './credentials-file.js';
 
-/** Who asks. */
-export interface Credential {
-  /** The operator's, unique among all. */
-  readonly name: string;
-  readonly allow: ReadonlySet<string>;
-  /** Milliseconds since 1970; Infinity: never. */
-  readonly expiresAt: number;
-  /** undefined: of every project. */
-  readonly projectId: string | undefined;
-  /** undefined: as often as wanted. */
-  readonly bucket: TokenBucket | undefined;
-}
-
-/** Who signs. */
-export interface Key extends Credential {
-  readonly secretKey: string;
-  /** Of the session token; undefined: the key is not temporary and there must be none. */
-  readonly sessionDigest: Buffer | undefined;
-}
-
-/** Finds credentials. What differs between a hit and a miss tells nothing about a token. */
+/** Finds credentials. How a hit differs from a miss tells nothing about a token. */
 export interface Credentials {
   readonly keys: number;
   readonly tokens: number;
   key(accessKey: string): Key | undefined;
   token(token: string): Credential | undefined;
-  named(name: string): Credential | undefined;
+  /** The rate of the credential with this name; undefined: it has none. */
+  bucket(name: string): TokenBucket | undefined;
 }
 
-/** What signatures of unknown access keys are verified with: as much work as for known ones. */
-export const nobodysSecretKey = randomBytes(30).toString('base64');
-
 /**
- * Tokens are compared and looked up by digests under a key of this process. A search that ends
- * early then tells of a value that nobody outside can compute.
+ * Tokens are compared and looked up by digests under a key of this process. A search that ends early
+ * then tells about a value that nobody outside can compute.
  */
 const digestKey = randomBytes(32);
 const digest = (token: string) => createHmac('sha256', digestKey).update(token).digest();
@@ -47,60 +25,59 @@ const digest = (token: string) => createHmac('sha256', digestKey).update(token).
  * Puts a file in force.
  * @param file as checked
  * @param nowMs milliseconds of a clock that never goes back
- * @param before what was in force: rates go on where a name stays
+ * @param defaults what a credential without `allow` may do
+ * @param before what was in force: the rate of a name that stays continues
  */
 export function createCredentials(
   file: CredentialsFile,
   nowMs: number,
+  defaults: readonly string[] = defaultOperations(operationsOf()),
   before?: Credentials,
 ): Credentials {
-  const credential = (entry: CredentialEntry): Credential => ({
-    name: entry.name,
-    allow: new Set<string>(entry.allow ?? randomOperations),
-    expiresAt: entry.expires?.getTime() ?? Number.POSITIVE_INFINITY,
-    projectId: entry.project_id,
-    bucket:
-      entry.requests_per_second === undefined
-        ? undefined
-        : new TokenBucket(entry.requests_per_second, nowMs, before?.named(entry.name)?.bucket),
-  });
+  const buckets = new Map<string, TokenBucket>();
+  const credential = (entry: CredentialEntry): Credential => {
+    const { name, requests_per_second: rate } = entry;
+    if (rate !== undefined) buckets.set(name, new TokenBucket(rate, nowMs, before?.bucket(name)));
+    return {
+      name,
+      allow: new Set<string>(entry.allow ?? defaults),
+      expiresAt: entry.expires?.getTime() ?? Number.POSITIVE_INFINITY,
+      projectId: entry.project_id,
+    };
+  };
   const keys = new Map(
-    file.key.map((entry): [string, Key] => [
-      entry.access_key,
-      {
-        ...credential(entry),
-        secretKey: entry.secret_key,
-        sessionDigest: entry.session_token === undefined ? undefined : digest(entry.session_token),
-      },
-    ]),
+    file.key.map((entry): [string, Key] => {
+      const session = entry.session_token === undefined ? undefined : digest(entry.session_token);
+      return [
+        entry.access_key,
+        {
+          ...credential(entry),
+          secretKey: entry.secret_key,
+          hasSession: (token) => isSession(session, token),
+        },
+      ];
+    }),
   );
   const tokens = new Map(
     file.token.map((entry) => [digest(entry.token).toString('hex'), credential(entry)]),
   );
-  const names = new Map([...keys.values(), ...tokens.values()].map((each) => [each.name, each]));
   return {
     keys: keys.size,
     tokens: tokens.size,
     key: (accessKey) => keys.get(accessKey),
     token: (token) => tokens.get(digest(token).toString('hex')),
-    named: (name) => names.get(name),
+    bucket: (name) => buckets.get(name),
   };
 }
 
-/**
- * Whether a request carries the session token of its key, or none where the key has none.
- * @param given of the request
- */
-export function isSessionOf({ sessionDigest }: Key, given: string | undefined): boolean {
-  // Whether a key is temporary is no secret: its name tells.
-  if (sessionDigest === undefined || given === undefined)
-    return sessionDigest === undefined && given === undefined;
-  return timingSafeEqual(digest(given), sessionDigest);
+function isSession(session: Buffer | undefined, token: string | undefined): boolean {
+  // Whether a key is temporary is not secret: its access key shows it.
+  if (session === undefined || token === undefined)
+    return session === undefined && token === undefined;
+  return timingSafeEqual(digest(token), session);
 }
 
-// A token bucket: so many requests a second, in bursts of at most one second's worth.
-
-/** A bucket that starts full. */
+/** A token bucket: so many requests a second, in bursts of at most one second's worth. Starts full. */
 export class TokenBucket {
   readonly #perSecond: number;
   #tokens: number;
@@ -117,7 +94,7 @@ export class TokenBucket {
     this.#tokens = before === undefined ? perSecond : Math.min(perSecond, before.#level(nowMs));
   }
 
-  /** Takes a token for a request; false where there is none. */
+  /** Takes a token for a request; false: there is none. */
   take(nowMs: number): boolean {
     const level = this.#level(nowMs);
     this.#filledAt = nowMs;
@@ -132,21 +109,10 @@ export class TokenBucket {
   }
 }
 
-// Who is known to the gateway, for all APIs: the credentials in force, or nobody. How a request
-// proves whose it is, and how it is refused, is each API's own: apis/.
-
-/** What authentication depends on. Changed by {@link Access.adopt} alone. */
-export interface Access {
-  /** undefined: open. Any well-formed signature or token will do, and nobody is known. */
-  readonly credentials: Credentials | undefined;
-  /** Kept for the credentials in force. */
-  readonly derivedKeys: DerivedKeys;
-  /** Scopes of signatures for AWS; none: any. */
-  readonly regions: readonly string[];
-  /** Milliseconds since 1970. */
-  now(): number;
-  /** Whether a credential has a request left in this second; takes it. */
-  take(credential: Credential): boolean;
+/** The gateway's access: what APIs see of it, and what the gateway changes. */
+export interface GatewayAccess extends Access {
+  /** How many credentials of each kind are in force; undefined: the gateway is open. */
+  readonly counts: { readonly keys: number; readonly tokens: number } | undefined;
   /** From now on these credentials and no others. */
   adopt(file: CredentialsFile): void;
 }
@@ -161,22 +127,23 @@ const systemClocks: Clocks = { wall: Date.now, steady: () => performance.now() }
 
 /**
  * Access for a gateway: open until a file is adopted.
- * @param regions scopes of signatures for AWS; none: any
+ * @param defaults what a credential without `allow` may do; default: as every API has it
  */
-export function createAccess(regions: readonly string[] = [], clocks = systemClocks): Access {
+export function createAccess(defaults?: readonly string[], clocks = systemClocks): GatewayAccess {
   let credentials: Credentials | undefined;
-  const derivedKeys = createDerivedKeys();
   return {
-    get credentials() {
-      return credentials;
+    get verifies() {
+      return credentials !== undefined;
     },
-    derivedKeys,
-    regions,
+    get counts() {
+      return credentials && { keys: credentials.keys, tokens: credentials.tokens };
+    },
+    key: (accessKey) => credentials?.key(accessKey),
+    token: (token) => credentials?.token(token),
     now: clocks.wall,
-    take: ({ bucket }) => bucket?.take(clocks.steady()) ?? true,
+    take: ({ name }) => credentials?.bucket(name)?.take(clocks.steady()) ?? true,
     adopt(file) {
-      credentials = createCredentials(file, clocks.steady(), credentials);
-      derivedKeys.clear();
+      credentials = createCredentials(file, clocks.steady(), defaults, credentials);
     },
   };
 }

@@ -1,8 +1,8 @@
-/** The files of the gateway's page: the package has them in page/, as a browser gets them. */
+/** The gateway's front page: its files, the headers that confine it, and its template filled. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Example } from '../../apis/api.js';
 import { packageRoot } from '../../common/package.js';
-import type { Call } from './calls.js';
 
 const names = [
   'index.html',
@@ -22,15 +22,15 @@ const names = [
   'words.js',
 ] as const;
 
-/** Texts by the name of the file. */
+/** Texts by file name. */
 export type PageFiles = Readonly<Record<(typeof names)[number], string>>;
 
 let reading: Promise<PageFiles> | undefined;
 
 /**
- * The files, read together at the first call, so that they fit each other whatever happens to the
- * package later.
- * @throws the error of node:fs where one cannot be read; the next call tries again
+ * The files of the package's folder page/, as a browser gets them. They are read together at the first
+ * call, so that they fit each other whatever happens to the package later.
+ * @throws the error of node:fs if one cannot be read; the next call tries again
  */
 export function pageFiles(): Promise<PageFiles> {
   reading ??= readAll().catch((error) => {
@@ -48,10 +48,8 @@ async function readAll(): Promise<PageFiles> {
   return Object.fromEntries(await Promise.all(names.map(read)));
 }
 
-// Header fields that confine a page in the browser; send.ts adds `no-store` and `nosniff`.
-
 /**
- * Content Security Policy Level 3: what the gateway itself serves, and no other host; nobody may
+ * Content Security Policy Level 3: a page loads what the gateway serves and nothing else; nobody may
  * frame it; a string never becomes markup or code (Trusted Types).
  */
 const policy = [
@@ -67,7 +65,7 @@ const policy = [
   "trusted-types 'none'",
 ].join('; ');
 
-/** Of every answer of the pages, errors too. */
+/** Confine every response of the pages, errors too. Every response also has `no-store` and `nosniff`. */
 export const pageHeaders: Readonly<Record<string, string>> = {
   'Content-Security-Policy': policy,
   'Cross-Origin-Embedder-Policy': 'require-corp',
@@ -76,28 +74,26 @@ export const pageHeaders: Readonly<Record<string, string>> = {
   'Referrer-Policy': 'no-referrer',
 };
 
-// The page's HTML: its template with what is known when it is asked for, all of it escaped.
-
-/** What the template is filled with. */
+/** What the template is filled with when the page is requested; every text is escaped. */
 export interface PageView {
-  /** Of the daemon, or `unreachable`. */
+  /** The daemon's, or `unreachable`. */
   readonly state: string;
   readonly reason: string;
   /** Scheme, host and port, as the reader reaches the gateway. */
   readonly url: string;
-  /** Who is let in, in a sentence. */
+  /** Who may ask, in a sentence. */
   readonly access: string;
-  readonly calls: readonly Call[];
+  readonly examples: readonly Example[];
 }
 
-/** States for which the template has words. */
+/** States that the template describes. */
 const knownStates = ['operational', 'degraded', 'fallback', 'seeding', 'error', 'unreachable'];
 
 /**
- * Fills the template. Every `{{name}}` is replaced once: no text is a template again.
+ * Fills the template. Every `{{name}}` is replaced once: no text is taken for a template again.
  * @param template page/index.html
  * @param view any texts
- * @returns HTML in which the texts are text
+ * @returns HTML in which the texts are nothing but text
  */
 export function renderPage(template: string, view: PageView): string {
   const values: Record<string, string> = {
@@ -106,13 +102,13 @@ export function renderPage(template: string, view: PageView): string {
     reason: escapeHtml(view.reason),
     host: escapeHtml(view.url.replace(/^https?:\/\//, '')),
     access: escapeHtml(view.access),
-    calls: view.calls.map((call) => renderCall(call, view.url)).join('\n'),
+    calls: view.examples.map((example) => renderExample(example, view.url)).join('\n'),
   };
   return template.replace(/\{\{(\w+)\}\}/g, (_, name: string) => values[name] ?? '');
 }
 
-/** A script replaces the URL by the one that the browser has, which differs behind a proxy. */
-function renderCall({ title, note, command, hasUrl }: Call, url: string): string {
+/** A script replaces the URL with the browser's, which differs behind a proxy. */
+function renderExample({ title, note, command, hasUrl }: Example, url: string): string {
   const origin = `<span data-origin>${escapeHtml(url)}</span>`;
   const parts = hasUrl ? command.split(url) : [command];
   const name = escapeHtml(title);

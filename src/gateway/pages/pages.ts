@@ -1,14 +1,9 @@
-/**
- * The pages for people and their monitoring: `/` and its files, `/status`, `/metrics` and `/healthz`.
- */
-
-import type { Answer, RandomSource, Route } from '../../apis/api.js';
-import type { Dialect } from '../../apis/huawei-kms/format.js';
-import { EntropyError } from '../../common/errors.js';
+/** The pages for people and monitoring: `/` and its files, `/status`, `/metrics` and `/healthz`. */
+import type { Access, Api, ApiResponse, Example, Head, RandomSource } from '../../apis/api.js';
+import { errorReason, thrownBy } from '../../apis/toolkit.js';
+import { EntropyError, errorCode } from '../../common/errors.js';
 import { version } from '../../common/package.js';
-import type { Access } from '../auth/credentials.js';
 import { isPageHost } from '../browser-guard.js';
-import { type Call, callsFor } from './calls.js';
 import { type PageFiles, pageFiles, pageHeaders, renderPage } from './front-page.js';
 
 /** GET and HEAD have no body. */
@@ -20,70 +15,61 @@ const json = 'application/json';
 /** Prometheus text exposition format. */
 const exposition = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** What pages show, and `/` itself. */
+/** The pages. */
 const paths: readonly string[] = ['/', '/status', '/metrics', '/healthz'];
 
-/** Where the files of `/` are. */
+/** The files of the front page are below it. */
 const filePrefix = '/page/';
 
-/** By the end of a file's name. The template is no file of its own. */
+/** An address of a Unix socket. */
+const unixPrefix = 'unix:';
+
+/** By the extension of a file's name. The template is not served as a file. */
 const fileTypes: Readonly<Record<string, string>> = {
   css: 'text/css; charset=utf-8',
   js: 'text/javascript; charset=utf-8',
   svg: 'image/svg+xml',
 };
 
-/** Commands for AWS name a region; any will do where none is wanted. */
-const anyRegion = 'eu-central-1';
-
-/** What the pages are built from. */
+/** What the pages show. */
 export interface PagesOptions {
-  readonly client: RandomSource;
-  /** The page at `/metrics`, Prometheus text format; default: the daemon's. */
-  readonly metrics?: () => Promise<string>;
-  readonly dialect: Dialect;
+  readonly client: Pick<RandomSource, 'health' | 'status'>;
+  /** The page at `/metrics`, Prometheus text format. */
+  readonly metrics: () => Promise<string>;
+  /** In the order of their examples. */
+  readonly apis: readonly Pick<Api, 'examples' | 'about'>[];
   /** Names under which pages answer, besides localhost and loopback addresses. */
-  readonly pageHosts?: readonly string[];
+  readonly pageHosts?: readonly string[] | undefined;
   /** Whether TCP listeners speak TLS. */
-  readonly isTls?: boolean;
-  /** Whether proofs are verified. */
-  readonly access: Access;
+  readonly isTls: boolean;
+  readonly access: Pick<Access, 'verifies'>;
   /** The addresses that are open, as `--listen` takes them. */
-  readonly listen?: () => readonly string[];
+  readonly listen: () => readonly string[];
 }
 
-/**
- * Whether a request wants a page.
- * @returns false also for these paths with any other method: an API answers then
- */
-export function isPage(method: string, path: string): boolean {
-  return (
-    (method === 'GET' || method === 'HEAD') && (paths.includes(path) || path.startsWith(filePrefix))
-  );
+/** The pages claim GET and HEAD of their paths; with any other method an API answers. */
+export function claimPage({ method, path }: Pick<Head, 'method' | 'path'>): 'no' | 'path' {
+  const isRead = method === 'GET' || method === 'HEAD';
+  return isRead && (paths.includes(path) || path.startsWith(filePrefix)) ? 'path' : 'no';
 }
 
-/**
- * The pages.
- * @param options see {@link PagesOptions}
- * @returns a route for requests that {@link isPage} accepts
- */
-export function pagesRoute(options: PagesOptions): Route {
-  const { client, dialect, access, pageHosts = [], listen = () => [] } = options;
-  const metrics = options.metrics ?? (() => client.metrics());
+/** The pages, answered as an API answers; they have no example of their own. */
+export function createPages(options: PagesOptions): Api {
+  const { client, metrics, apis, access, pageHosts = [], listen } = options;
   const health = async () => {
     const { state, reason } = await client.health().catch(unreachable);
     return { state, reason: reason === '' && !serving.has(state) ? notYet : reason };
   };
 
-  /** What a reader of the daemon's status wants to know of this gateway. */
+  /** What a reader of the daemon's status wants to know about this gateway. */
   const gateway = () => ({
     version,
-    dialect,
-    verifies: access.credentials !== undefined,
+    ...Object.assign({}, ...apis.map((api) => api.about?.())),
+    verifies: access.verifies,
     listen: listen(),
   });
 
-  async function statusPage(): Promise<Answer<string>> {
+  async function statusPage(): Promise<ApiResponse> {
     try {
       const status = await client.status();
       return page(200, json, JSON.stringify({ ...status, gateway: gateway() }));
@@ -93,34 +79,35 @@ export function pagesRoute(options: PagesOptions): Route {
     }
   }
 
-  async function frontPage(host: string, accept: string): Promise<Answer<string>> {
+  async function frontPage(host: string, accept: string): Promise<ApiResponse> {
     const { state, reason } = await health();
     const url = `${options.isTls ? 'https' : 'http'}://${host}`;
-    const calls = callsFor({
-      url,
-      dialect,
-      verifies: access.credentials !== undefined,
-      region: access.regions[0] ?? anyRegion,
-      socketPath: listen()
-        .find((address) => address.startsWith('unix:'))
-        ?.slice('unix:'.length),
-    });
+    const socketPath = listen()
+      .find((address) => address.startsWith(unixPrefix))
+      ?.slice(unixPrefix.length);
+    const all = apis.flatMap((api) => api.examples({ url, verifies: access.verifies, socketPath }));
+    const examples = [
+      ...all.filter(({ hasUrl }) => hasUrl),
+      ...all.filter(({ hasUrl }) => !hasUrl),
+    ];
     // Every browser asks for HTML; curl, which does not, writes to a terminal.
     if (!accept.includes('text/html'))
-      return page(200, plainText, frontText(state, reason, accessText(access), calls));
+      return page(200, plainText, frontText(state, reason, accessText(access), examples));
     const { 'index.html': template } = await pageFiles();
-    const view = { state, reason, url, access: accessText(access), calls };
+    const view = { state, reason, url, access: accessText(access), examples };
     return page(200, html, renderPage(template, view));
   }
 
   return {
     bodyLimitBytes,
+    claim: claimPage,
+    examples: () => [],
     async answer({ path, local, headers: { host, accept = '' } }) {
       if (host === undefined || !isPageHost(host, pageHosts, local))
         return page(
           403,
           plainText,
-          'Pages answer under localhost or a loopback address where only this host can connect, and under configured names.\n',
+          'Pages answer under localhost or a loopback address if only this host can connect, and under configured names.\n',
         );
       if (path === '/metrics') return page(200, exposition, await metrics());
       if (path === '/status') return statusPage();
@@ -129,10 +116,16 @@ export function pagesRoute(options: PagesOptions): Route {
       const { state, reason } = await health();
       return page(serving.has(state) ? 200 : 503, json, JSON.stringify({ state, reason }));
     },
-    refuse(error) {
-      if (!(error instanceof EntropyError)) return page(500, plainText, 'internal error\n');
-      const status = error.code === 'ERR_TOO_LARGE' ? 413 : 503;
-      return page(status, plainText, `${error.code}: ${error.message}\n`);
+    refuse(failure) {
+      const error = thrownBy(failure);
+      const reason = errorReason(failure, new Map());
+      const code = errorCode(error);
+      if (!(error instanceof EntropyError))
+        return { ...page(500, plainText, 'internal error\n'), error: { code, reason } };
+      const text =
+        failure.kind === 'tooLarge' ? `the body is over ${bodyLimitBytes} bytes` : error.message;
+      const status = code === 'ERR_TOO_LARGE' ? 413 : 503;
+      return { ...page(status, plainText, `${code}: ${text}\n`), error: { code, reason } };
     },
   };
 }
@@ -140,35 +133,40 @@ export function pagesRoute(options: PagesOptions): Route {
 /** States in which random bytes are served; monitoring tells them apart, a load balancer need not. */
 const serving: ReadonlySet<string> = new Set(['operational', 'degraded', 'fallback']);
 
-/** In `seeding`, the generator has no reason once all tests have passed. */
+/** In `seeding`, the generator gives no reason once all tests have passed. */
 const notYet = 'the first samples are being gathered';
 
-/** A daemon that does not answer is a state too, to people and to monitoring. */
+/** To people and to monitoring, a daemon that does not answer is a state too. */
 function unreachable(error: unknown): Awaited<ReturnType<RandomSource['health']>> {
   const reason = error instanceof EntropyError ? error.message : 'internal error';
   return { state: 'unreachable', healthy: false, reason };
 }
 
-function accessText({ credentials }: Access): string {
-  return credentials === undefined
-    ? 'any well-formed signature or token is accepted'
-    : 'signatures and tokens are verified';
+function accessText({ verifies }: Pick<Access, 'verifies'>): string {
+  return verifies
+    ? 'signatures and tokens are verified'
+    : 'any well-formed signature or token is accepted';
 }
 
-/** The same for a terminal. */
-function frontText(state: string, reason: string, access: string, calls: readonly Call[]): string {
+/** The front page for a terminal. */
+function frontText(
+  state: string,
+  reason: string,
+  access: string,
+  examples: readonly Example[],
+): string {
   return `entropyd gateway
 state: ${reason === '' ? state : `${state}: ${reason}`}
 ${access}
 
-${calls.map(({ title, note, command }) => `${title}: ${note}\n  ${command}\n`).join('\n')}
+${examples.map(({ title, note, command }) => `${title}: ${note}\n  ${command}\n`).join('\n')}
 /healthz  200 while bytes are served, else 503
-/status   all that the daemon says of itself, in JSON
+/status   all that the daemon says about itself, in JSON
 /metrics  Prometheus text format
 `;
 }
 
-async function filePage(name: string): Promise<Answer<string>> {
+async function filePage(name: string): Promise<ApiResponse> {
   const type = fileTypes[name.slice(name.lastIndexOf('.') + 1)];
   const files: Partial<PageFiles> = await pageFiles();
   const text = Object.hasOwn(files, name) ? files[name as keyof PageFiles] : undefined;
@@ -176,6 +174,6 @@ async function filePage(name: string): Promise<Answer<string>> {
   return page(200, type, text);
 }
 
-function page(status: number, contentType: string, body: string): Answer<string> {
+function page(status: number, contentType: string, body: string): ApiResponse {
   return { status, headers: { ...pageHeaders, 'Content-Type': contentType }, body };
 }

@@ -5,8 +5,8 @@ import {
   accessDenied,
   awsError,
   decodeRequest,
-  encodeAnswer,
   encodeError,
+  encodeResponse,
   KMSServiceException,
   maxNumberOfBytes,
   needsKms,
@@ -69,7 +69,7 @@ t.test('refuses a wrong type with the text of the service', async (t) => {
     );
 });
 
-t.test('refuses what is no structure, without a text', async (t) => {
+t.test('refuses anything but a structure, without a text', async (t) => {
   for (const input of [null, undefined, [], [{ NumberOfBytes: 1 }], 'x', 1, true])
     t.throws(
       () => decodeRequest(input),
@@ -148,8 +148,8 @@ t.test('decodes anything to a size from 1 to 1024 or to an error of the service'
 
 t.test('answers in base64, with padding, of just the view given', async (t) => {
   const bytes = new Uint8Array([9, 0xff, 0xef, 0, 9]).subarray(1, 4);
-  t.strictSame(encodeAnswer(bytes), { Plaintext: '/+8A' });
-  t.strictSame(encodeAnswer(bytes.subarray(0, 1)), { Plaintext: '/w==' });
+  t.strictSame(encodeResponse(bytes), { Plaintext: '/+8A' });
+  t.strictSame(encodeResponse(bytes.subarray(0, 1)), { Plaintext: '/w==' });
 });
 
 t.test('names failures of the daemon in terms of the service', async (t) => {

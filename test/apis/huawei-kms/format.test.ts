@@ -5,8 +5,8 @@ import {
   checkProjectId,
   type Dialect,
   decodeRequest,
-  encodeAnswer,
   encodeError,
+  encodeResponse,
   expiredKeyError,
   genRandomError,
   toCallerError,
@@ -125,7 +125,7 @@ t.test('decodes anything to a size of its dialect or to an error of the service'
 
 t.test('answers in upper-case hexadecimal of just the view given', async (t) => {
   const bytes = new Uint8Array([9, 0xab, 0x00, 0x1f, 9]).subarray(1, 4);
-  t.strictSame(encodeAnswer(bytes), { random_data: 'AB001F' });
+  t.strictSame(encodeResponse(bytes), { random_data: 'AB001F' });
 });
 
 t.test('names failures of the daemon in terms of the service', async (t) => {

@@ -1,5 +1,6 @@
 import t from 'tap';
-import type { QueryParameter } from '../../../src/apis/signing/canonical-request.js';
+import { awsError } from '../../../src/apis/aws-kms/format.js';
+import { parseRequest, type QueryParameter } from '../../../src/apis/signing/canonical-request.js';
 import { readSignatureParts } from '../../../src/apis/signing/sigv4-parameters.js';
 
 const credential = 'AKIDEXAMPLE/20181105/eu-west-1/kms/aws4_request';
@@ -8,13 +9,20 @@ const scheme = 'AWS4-HMAC-SHA256';
 const header = `${scheme} Credential=${credential}, SignedHeaders=host;x-amz-date, Signature=${signature}`;
 const time = Date.UTC(2018, 10, 5, 22, 16, 4);
 
-/** Names in lower case, as header fields are kept. */
-const inHeader = (fields: Record<string, string | string[] | undefined>) =>
+/** Reads the parts of a request with these header fields and parameters. */
+const read = (fields: readonly (readonly [string, string])[], query: readonly QueryParameter[]) =>
   readSignatureParts(
-    new Map(
-      Object.entries({ authorization: header, 'x-amz-date': '20181105T221604Z', ...fields })
-        .filter(([, values]) => values !== undefined)
-        .map(([name, values]) => [name, [values].flat() as string[]]),
+    parseRequest({
+      ...{ method: 'POST', path: '/', body: Buffer.alloc(0), rawHeaders: fields.flat() },
+      query: query.map((pair) => pair.map(encodeURIComponent).join('=')).join('&'),
+    }),
+    () => awsError('MissingAuthenticationTokenException'),
+  );
+
+const inHeader = (fields: Record<string, string | string[] | undefined>) =>
+  read(
+    Object.entries({ authorization: header, 'x-amz-date': '20181105T221604Z', ...fields }).flatMap(
+      ([name, values]) => [values ?? []].flat().map((value): [string, string] => [name, value]),
     ),
     [],
   );
@@ -27,12 +35,15 @@ const link: Readonly<Record<string, string | undefined>> = {
   'X-Amz-Signature': signature,
 };
 const inQuery = (changes: Record<string, string | undefined>, ...more: QueryParameter[]) =>
-  readSignatureParts(new Map([['host', ['localhost']]]), [
-    ...Object.entries({ ...link, ...changes }).filter(
-      (entry): entry is [string, string] => entry[1] !== undefined,
-    ),
-    ...more,
-  ]);
+  read(
+    [['host', 'localhost']],
+    [
+      ...Object.entries({ ...link, ...changes }).filter(
+        (entry): entry is [string, string] => entry[1] !== undefined,
+      ),
+      ...more,
+    ],
+  );
 
 const incomplete = (message: string) => ({
   code: 'IncompleteSignatureException',
@@ -92,10 +103,7 @@ t.test('no signature, or one of another scheme, is a missing token', async (t) =
 t.test('a signature in the header and one in the query are too many', async (t) => {
   for (const authorization of [header, 'Bearer a', ''])
     t.throws(
-      () =>
-        readSignatureParts(new Map([['authorization', [authorization]]]), [
-          ['X-Amz-Algorithm', scheme],
-        ]),
+      () => read([['authorization', authorization]], [['X-Amz-Algorithm', scheme]]),
       {
         code: 'InvalidSignatureException',
         message:
@@ -136,7 +144,7 @@ t.test('an incomplete query is told all that it lacks, and only that', async (t)
     for (const value of [undefined, ''])
       t.throws(() => inQuery({ [name]: value }), incomplete(missingInQuery(name)), name);
   t.throws(
-    () => readSignatureParts(new Map(), [['X-Amz-Algorithm', '']]),
+    () => read([], [['X-Amz-Algorithm', '']]),
     incomplete(
       missingInQuery(
         ...['Algorithm', 'Credential', 'Signature', 'SignedHeaders', 'Date'].map(

@@ -1,21 +1,18 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { awsError } from '../../../src/apis/aws-kms/format.js';
 import type { SignedRequest } from '../../../src/apis/signing/canonical-request.js';
 import {
-  createDerivedKeys,
-  type DerivedKeys,
+  createSigningKeys,
   deriveKey,
-  maxDerivedKeys,
+  maxSigningKeys,
   readSigV4,
   type SigV4Claim,
   verifySigV4,
 } from '../../../src/apis/signing/sigv4.js';
-import { ServiceError } from '../../../src/common/errors.js';
+import { describeScheme, edited } from '../../support/signing/scheme.js';
 import {
   body,
-  type Change,
-  change,
-  changed,
   headerOf,
   headers,
   headerValue,
@@ -32,16 +29,33 @@ import {
 } from '../../support/signing/signing.js';
 import { type Signing, signWithAws4, signWithSmithy } from '../../support/signing/sigv4-signers.js';
 
-const now = Date.UTC(2018, 10, 5, 22, 16, 4);
 const minute = 60_000;
 const mismatch =
   'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.';
+
+const error = (code: string) => (message: string | RegExp) => ({
+  name: 'ServiceError',
+  code,
+  status: 400,
+  message,
+});
+const invalid = error('InvalidSignatureException');
+const incomplete = error('IncompleteSignatureException');
+
+const errors = {
+  missing: () => awsError('MissingAuthenticationTokenException'),
+  mismatch: () => awsError('InvalidSignatureException'),
+};
+const read = (request: SignedRequest, regions?: readonly string[]) =>
+  readSigV4(request, errors, regions);
+
+const keys = createSigningKeys();
 
 const signing: Signing = {
   accessKey: 'AKIDEXAMPLE',
   secretKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
   region: 'eu-west-1',
-  time: now,
+  time: Date.UTC(2018, 10, 5, 22, 16, 4),
 };
 
 /** What the aws command sends. */
@@ -57,38 +71,75 @@ const plain: UnsignedRequest = {
   body: Buffer.from('{"NumberOfBytes": 32}'),
 };
 
-const signed = (changes: Partial<Signing> = {}, request: Partial<UnsignedRequest> = {}) =>
-  signWithAws4({ ...plain, ...request }, { ...signing, ...changes });
-
-/** Reads and verifies. */
-function check(
-  request: SignedRequest,
-  at = now,
-  { secretKey = signing.secretKey, keys }: { secretKey?: string; keys?: DerivedKeys } = {},
-): SigV4Claim {
-  const claim = readSigV4(request);
-  verifySigV4(request, claim, secretKey, at, keys);
-  return claim;
-}
-
-const invalid = (message: string) => ({
-  name: 'ServiceError',
-  code: 'InvalidSignatureException',
-  status: 400,
-  message,
-});
-const incomplete = (message: string) => ({
-  name: 'ServiceError',
-  code: 'IncompleteSignatureException',
-  status: 400,
-  message,
-});
-
-/** A request with another Authorization: `from` becomes `to` in it. */
-const edited = (request: SignedRequest, from: string | RegExp, to: string) =>
-  withHeaders(request, {
-    authorization: headerOf(request, 'authorization').replace(from, to),
+const requests = (values: fc.Arbitrary<readonly string[]>): fc.Arbitrary<UnsignedRequest> =>
+  fc.record({
+    method,
+    // Other services normalize paths and encode them twice. KMS has none but `/`.
+    path: fc.constantFrom('/', '/a', '/a-b/~c_d/'),
+    query,
+    headers: fc
+      .tuple(host, headers(tokenAlphabet, values))
+      .map(([name, rest]) => [['host', [name]] as const, ...rest]),
+    body,
   });
+
+/** Several values go out as a field each; a single one keeps the blanks at its ends. */
+const fieldValues = fc.oneof(
+  headerValue.map((value) => [value]),
+  fc.array(trimmedValue, { minLength: 2, maxLength: 3 }),
+);
+
+const { signed, check, now } = describeScheme<Signing, SigV4Claim>({
+  plain,
+  signing,
+  sign: signWithAws4,
+  read,
+  verify: (request, claim, secretKey, at) =>
+    verifySigV4(request, claim, { secretKey, now: at, keys, errors }),
+  isOf: (claim, by) => claim.accessKey === by.accessKey && claim.sessionToken === by.sessionToken,
+  covered: ({ inQuery }) => (inQuery ? [] : ['authorization']),
+  mismatch: invalid(mismatch),
+  codes: [
+    'MissingAuthenticationTokenException',
+    'IncompleteSignatureException',
+    'InvalidSignatureException',
+  ],
+  status: 400,
+  windowMs: 5 * minute,
+  late: invalid(/^Signature expired: /),
+  early: invalid(/^Signature not yet current: /),
+  hashField: 'X-AMZ-Content-SHA256',
+  dateField: 'x-amz-date',
+  signings: fc.record({
+    accessKey: fc.stringMatching(/^[A-Z0-9_=]{1,24}$/),
+    secretKey,
+    sessionToken: fc.option(fc.stringMatching(/^[A-Za-z0-9+/=]{1,32}$/), { nil: undefined }),
+    region: fc.constantFrom('eu-west-1', 'us-gov-east-1', 'local'),
+    time,
+    inQuery: fc.boolean(),
+    lifetimeSeconds: fc.integer({ min: 1, max: 604_800 }),
+  }),
+  oracles: [
+    {
+      name: 'aws4',
+      sign: signWithAws4,
+      // It takes all of Unicode's blanks for spaces; for the SDKs and for us they are ordinary bytes.
+      requests: requests(
+        fieldValues.filter((texts) => !texts.some((text) => /[^\S \t]/.test(text))),
+      ),
+    },
+    { name: 'the SDK', sign: signWithSmithy, requests: requests(fieldValues) },
+  ],
+  pieces: [
+    ...['AWS4-HMAC-SHA256', '%4', 'Credential=a/20181105/b/kms/aws4_request', 'Signature='],
+    ...[`Signature=${'0'.repeat(64)}`, 'SignedHeaders=host', 'host', 'x-amz-date'],
+    ...['20181105T221604Z', 'Mon, 05 Nov 2018 22:16:04 GMT', 'X-Amz-Algorithm=AWS4-HMAC-SHA256&'],
+    ...['X-Amz-Credential=a/20181105/b/kms/aws4_request&', 'X-Amz-SignedHeaders=host&'],
+    ...['X-Amz-Signature=0&', 'X-Amz-Date=20181105T221604Z&', 'X-Amz-Expires='],
+  ],
+  names: ['X-Amz-Date', 'Date', 'X-Amz-Security-Token'],
+  fields: ['Host', 'a', 'X-Amz-Date', '20181105T221604Z'],
+});
 
 t.test('a claim says who signed, when and for which region', async (t) => {
   for (const inQuery of [false, true])
@@ -102,6 +153,39 @@ t.test('a claim says who signed, when and for which region', async (t) => {
         scope: '20181105/eu-west-1/kms/aws4_request',
       });
     }
+});
+
+t.test(
+  'the texts of a time out of its window are the live service’s, also in a query',
+  async (t) => {
+    for (const inQuery of [false, true])
+      for (const [at, message] of [
+        [
+          now + 5 * minute + 1,
+          'Signature expired: 20181105T221604Z is now earlier than 20181105T221604Z (20181105T222104Z - 5 min.)',
+        ],
+        [
+          now + 6 * minute,
+          'Signature expired: 20181105T221604Z is now earlier than 20181105T221704Z (20181105T222204Z - 5 min.)',
+        ],
+        [
+          now - 6 * minute,
+          'Signature not yet current: 20181105T221604Z is still later than 20181105T221504Z (20181105T221004Z + 5 min.)',
+        ],
+      ] as const)
+        t.throws(() => check(signed({ inQuery }), at), invalid(message), message);
+  },
+);
+
+t.test('the SDK’s hash of the body counts, and no other', async (t) => {
+  const bySdk = await signWithSmithy(plain, signing);
+  t.match(headerOf(bySdk, 'x-amz-content-sha256'), /^[0-9a-f]{64}$/);
+  t.doesNotThrow(() => check(bySdk));
+  for (const hash of ['UNSIGNED-PAYLOAD', '', '0'.repeat(64)]) {
+    const field = ['x-amz-content-sha256', [hash]] as const;
+    const claimed = await signWithSmithy({ ...plain, headers: [...plain.headers, field] }, signing);
+    t.throws(() => check(claimed), invalid(mismatch), hash);
+  }
 });
 
 t.test("AWS's published signatures verify", async (t) => {
@@ -230,10 +314,11 @@ t.test("AWS's published signatures verify", async (t) => {
       body: Buffer.from(body),
     };
     const claim = {
-      ...readSigV4(request),
+      ...read(request),
       scope: '20150830/us-east-1/service/aws4_request',
     };
-    const verify = () => verifySigV4(request, claim, signing.secretKey, claim.time);
+    const verify = () =>
+      verifySigV4(request, claim, { secretKey: signing.secretKey, now: claim.time, errors });
     t.doesNotThrow(verify, name);
   }
 });
@@ -286,9 +371,9 @@ t.test('the scope names kms, a region, the day of the request and the terminator
         ] as const,
     ),
   ] as const)
-    t.throws(() => readSigV4(edited(signed(), scope, to)), error, name);
+    t.throws(() => read(edited(signed(), scope, to)), error, name);
   t.throws(
-    () => readSigV4(edited(signed(), 'AKIDEXAMPLE', '')),
+    () => read(edited(signed(), 'AKIDEXAMPLE', '')),
     incomplete(
       `Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '${scope}'`,
     ),
@@ -296,21 +381,21 @@ t.test('the scope names kms, a region, the day of the request and the terminator
   );
 });
 
-t.test('a list of regions is kept to', async (t) => {
-  t.equal(readSigV4(signed(), { regions: ['us-east-1', 'eu-west-1'] }).region, 'eu-west-1');
+t.test('only regions of the list are accepted', async (t) => {
+  t.equal(read(signed(), ['us-east-1', 'eu-west-1']).region, 'eu-west-1');
   for (const regions of [[], ['us-east-1']])
     t.throws(
-      () => readSigV4(signed(), { regions }),
+      () => read(signed(), regions),
       invalid("Credential should be scoped to a valid region, not 'eu-west-1'. "),
     );
   const long = 'a'.repeat(64);
-  t.throws(() => readSigV4(signed({ region: long })), { code: 'InvalidSignatureException' });
+  t.throws(() => read(signed({ region: long })), { code: 'InvalidSignatureException' });
 });
 
-t.test('only AWS4-HMAC-SHA256 is taken', async (t) => {
+t.test('only AWS4-HMAC-SHA256 is accepted', async (t) => {
   for (const name of ['AWS4-HMAC-SHA25', 'AWS4-ECDSA-P256-SHA256'])
     t.throws(
-      () => readSigV4(edited(signed(), 'AWS4-HMAC-SHA256', name)),
+      () => read(edited(signed(), 'AWS4-HMAC-SHA256', name)),
       incomplete(`Unsupported AWS 'algorithm': '${name}' (only AWS4-HMAC-SHA256 for now). `),
     );
 });
@@ -327,7 +412,7 @@ t.test('signed headers are lower-case, sorted, unique and present', async (t) =>
     ['constructor;host;x-amz-date;x-amz-target', invalid(mismatch)],
     ['host;x-absent;x-amz-date;x-amz-target', invalid(mismatch)],
   ] as const)
-    t.throws(() => readSigV4(edited(signed(), list, `SignedHeaders=${to}`)), error, to);
+    t.throws(() => read(edited(signed(), list, `SignedHeaders=${to}`)), error, to);
 });
 
 t.test('Host and every X-Amz-* field must be signed, others need not be', async (t) => {
@@ -344,54 +429,17 @@ t.test('Host and every X-Amz-* field must be signed, others need not be', async 
     ['x-amz-target', "'x-amz-target' must be a 'SignedHeader' in the AWS Authorization."],
     ['x-amz-empty', "'x-amz-empty' must be a 'SignedHeader' in the AWS Authorization."],
   ] as const) {
-    t.throws(() => readSigV4(signed({ unsigned: [name] }, request)), invalid(message), name);
+    t.throws(() => read(signed({ unsigned: [name] }, request)), invalid(message), name);
     if (name !== 'x-amz-date')
-      t.throws(
-        () => readSigV4(signed({ unsigned: [name], inQuery: true }, request)),
-        invalid(message),
-      );
+      t.throws(() => read(signed({ unsigned: [name], inQuery: true }, request)), invalid(message));
   }
   t.throws(
-    () => readSigV4(withField(signed(), 'X-AMZ-Late', '')),
+    () => read(withField(signed(), 'X-AMZ-Late', '')),
     invalid("'x-amz-late' must be a 'SignedHeader' in the AWS Authorization."),
     'added on the way',
   );
   for (const name of ['content-type', 'amz-sdk-request', 'x-amzn-trace-id', 'user-agent'])
     t.doesNotThrow(() => check(signed({ unsigned: [name] }, request)), `${name} is not signed`);
-});
-
-t.test('a signed field with an empty value cannot be taken away', async (t) => {
-  const request = signed({}, { headers: [...plain.headers, ['x-empty', ['']]] });
-  t.doesNotThrow(() => check(request));
-  t.throws(() => check(withHeaders(request, { 'x-empty': undefined })), invalid(mismatch));
-});
-
-t.test('a signature is valid for five minutes before and after its time', async (t) => {
-  for (const inQuery of [false, true]) {
-    const request = signed({ inQuery });
-    for (const [name, at] of [
-      ['at once', now],
-      ['4 minutes past', now + 4 * minute],
-      ['5 minutes past', now + 5 * minute],
-      ['5 minutes ahead', now - 5 * minute],
-    ] as const)
-      t.doesNotThrow(() => check(request, at), name);
-    for (const [at, message] of [
-      [
-        now + 5 * minute + 1,
-        'Signature expired: 20181105T221604Z is now earlier than 20181105T221604Z (20181105T222104Z - 5 min.)',
-      ],
-      [
-        now + 6 * minute,
-        'Signature expired: 20181105T221604Z is now earlier than 20181105T221704Z (20181105T222204Z - 5 min.)',
-      ],
-      [
-        now - 6 * minute,
-        'Signature not yet current: 20181105T221604Z is still later than 20181105T221504Z (20181105T221004Z + 5 min.)',
-      ],
-    ] as const)
-      t.throws(() => check(request, at), invalid(message), message);
-  }
 });
 
 t.test('X-Amz-Expires shortens the five minutes and never lengthens them', async (t) => {
@@ -415,61 +463,13 @@ t.test('X-Amz-Expires shortens the five minutes and never lengthens them', async
   t.throws(() => check(link(60), now - 6 * minute), /^Signature not yet current: /);
 });
 
-t.test('the body is what its hash says', async (t) => {
-  const request = signed();
-  t.throws(
-    () => check({ ...request, body: Buffer.from('{"NumberOfBytes": 33}') }),
-    invalid(mismatch),
-  );
-  const bySdk = await signWithSmithy(plain, signing);
-  t.match(headerOf(bySdk, 'x-amz-content-sha256'), /^[0-9a-f]{64}$/);
-  t.doesNotThrow(() => check(bySdk));
-  for (const hash of [
-    'UNSIGNED-PAYLOAD',
-    'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
-    '',
-    '0'.repeat(64),
-  ]) {
-    const claimed = await signWithSmithy(
-      { ...plain, headers: [...plain.headers, ['x-amz-content-sha256', [hash]]] },
-      signing,
-    );
-    t.throws(() => check(claimed), invalid(mismatch), hash);
-    // Signed over the right hash, and another in the field.
-    const other = signed({}, { headers: [...plain.headers, ['X-AMZ-Content-SHA256', [hash]]] });
-    t.throws(() => check(other), invalid(mismatch), `${hash} beside the right one`);
-  }
-});
-
-t.test('a wrong secret, and a signature in another form, do not match', async (t) => {
-  const request = signed();
-  t.throws(() => check(request, now, { secretKey: `${signing.secretKey} ` }), invalid(mismatch));
-  const signature = /[0-9a-f]{64}$/.exec(headerOf(request, 'authorization'))?.[0] ?? '';
-  for (const to of [
-    signature.toUpperCase(),
-    signature.slice(1),
-    `${signature}0`,
-    'x',
-    'é'.repeat(64),
-  ])
-    t.throws(() => check(edited(request, signature, to)), invalid(mismatch), to);
-});
-
-t.test('derived keys are kept by secret: a changed secret is in force at once', async (t) => {
-  const keys = createDerivedKeys();
+t.test('signing keys are kept by secret: a changed secret is in force at once', async (t) => {
   for (const secretKey of ['one', 'two', 'one']) {
     const request = signed({ secretKey });
-    for (let i = 0; i < 2; i++)
-      t.doesNotThrow(() => check(request, now, { secretKey, keys }), secretKey);
+    for (let i = 0; i < 2; i++) t.doesNotThrow(() => check(request, now, secretKey), secretKey);
     for (const other of ['one', 'two', 'three'].filter((text) => text !== secretKey))
-      t.throws(() => check(request, now, { secretKey: other, keys }), invalid(mismatch));
+      t.throws(() => check(request, now, other), invalid(mismatch));
   }
-});
-
-t.test('the name of Host is not looked at, its port is signed', async (t) => {
-  const request = signed({}, { headers: [['host', ['localhost:8478']]] });
-  t.doesNotThrow(() => check(request));
-  t.throws(() => check(withHeaders(request, { host: 'localhost' })), invalid(mismatch));
 });
 
 t.test('of Date and X-Amz-Date the latter counts; Date has two forms', async (t) => {
@@ -477,200 +477,10 @@ t.test('of Date and X-Amz-Date the latter counts; Date has two forms', async (t)
   const withDate = (date: string) => withHeaders(request, { 'x-amz-date': undefined, date });
   const list = 'SignedHeaders=content-length;content-type;host;x-amz-target';
   for (const date of ['20181105T221604Z', 'Mon, 05 Nov 2018 22:16:04 GMT']) {
-    const claim = readSigV4(edited(withDate(date), /SignedHeaders=[^,]+/, list));
+    const claim = read(edited(withDate(date), /SignedHeaders=[^,]+/, list));
     t.match(claim, { time: now, timestamp: '20181105T221604Z' }, date);
   }
-  t.equal(readSigV4(withField(request, 'Date', 'nonsense')).time, now);
-});
-
-const unsignedRequest = (values: fc.Arbitrary<readonly string[]>): fc.Arbitrary<UnsignedRequest> =>
-  fc.record({
-    method,
-    // Other services normalise paths and encode them twice. KMS has none but `/`.
-    path: fc.constantFrom('/', '/a', '/a-b/~c_d/'),
-    query,
-    headers: fc
-      .tuple(host, headers(tokenAlphabet, values))
-      .map(([name, rest]) => [['host', [name]] as const, ...rest]),
-    body,
-  });
-
-const anySigning: fc.Arbitrary<Signing> = fc.record({
-  accessKey: fc.stringMatching(/^[A-Z0-9_=]{1,24}$/),
-  secretKey,
-  sessionToken: fc.option(fc.stringMatching(/^[A-Za-z0-9+/=]{1,32}$/), { nil: undefined }),
-  region: fc.constantFrom('eu-west-1', 'us-gov-east-1', 'local'),
-  time,
-  inQuery: fc.boolean(),
-  lifetimeSeconds: fc.integer({ min: 1, max: 604_800 }),
-});
-
-/** Several values go out as a field each; a single one keeps the blanks at its ends. */
-const fieldValues = fc.oneof(
-  headerValue.map((value) => [value]),
-  fc.array(trimmedValue, { minLength: 2, maxLength: 3 }),
-);
-
-/** Takes a claim for what it says it is, as a caller does that looks the secret up. */
-function accepts(request: SignedRequest, by: Signing, keys: DerivedKeys): boolean {
-  try {
-    const claim = check(request, by.time, { secretKey: by.secretKey, keys });
-    return claim.accessKey === by.accessKey && claim.sessionToken === by.sessionToken;
-  } catch (error) {
-    if (error instanceof ServiceError) return false;
-    throw error;
-  }
-}
-
-/** Whether a request is accepted, and no longer is when one byte of it has changed. */
-function isTight(request: SignedRequest, by: Signing, where: Change, keys: DerivedKeys): boolean {
-  const signedHeaders = readSigV4(request).canonicalRequest.split('\n').at(-2) ?? '';
-  const fields = [...signedHeaders.split(';'), ...(by.inQuery ? [] : ['authorization'])];
-  return (
-    accepts(request, by, keys) &&
-    !accepts(changed(request, where, fields), by, keys) &&
-    !accepts(request, { ...by, secretKey: `${by.secretKey}.` }, keys)
-  );
-}
-
-t.test('whatever aws4 signs is accepted, and nothing else', async (t) => {
-  const keys = createDerivedKeys();
-  // aws4 takes all of Unicode's blanks for spaces; for the SDKs and for us they are bytes like others.
-  const values = fieldValues.filter((texts) => !texts.some((text) => /[^\S \t]/.test(text)));
-  t.doesNotThrow(() =>
-    fc.assert(
-      fc.property(unsignedRequest(values), anySigning, change, (request, by, where) =>
-        isTight(signWithAws4(request, by), by, where, keys),
-      ),
-      { numRuns: 3000 },
-    ),
-  );
-});
-
-t.test('whatever the SDK signs is accepted, and nothing else', async (t) => {
-  const keys = createDerivedKeys();
-  await t.resolves(
-    fc.assert(
-      fc.asyncProperty(
-        unsignedRequest(fieldValues),
-        anySigning,
-        change,
-        async (request, by, where) => isTight(await signWithSmithy(request, by), by, where, keys),
-      ),
-      { numRuns: 3000 },
-    ),
-  );
-});
-
-t.test('anything else is an error of the service', async (t) => {
-  const codes = [
-    'MissingAuthenticationTokenException',
-    'IncompleteSignatureException',
-    'InvalidSignatureException',
-  ];
-  const latin1 = fc.string({
-    unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
-  });
-  const piece = fc.oneof(
-    latin1,
-    fc.constantFrom(
-      ...[
-        'AWS4-HMAC-SHA256',
-        ' ',
-        ',',
-        '=',
-        ';',
-        '/',
-        '%',
-        '&',
-        '%4',
-        'Credential=a/20181105/b/kms/aws4_request',
-      ],
-      ...['Signature=', `Signature=${'0'.repeat(64)}`, 'SignedHeaders=host', 'host', 'x-amz-date'],
-      ...['20181105T221604Z', 'Mon, 05 Nov 2018 22:16:04 GMT', 'X-Amz-Algorithm=AWS4-HMAC-SHA256&'],
-      ...['X-Amz-Credential=a/20181105/b/kms/aws4_request&', 'X-Amz-SignedHeaders=host&'],
-      ...['X-Amz-Signature=0&', 'X-Amz-Date=20181105T221604Z&', 'X-Amz-Expires=', '__proto__'],
-    ),
-  );
-  const text = fc.array(piece, { maxLength: 8 }).map((pieces) => pieces.join(''));
-  const name = fc.oneof(
-    latin1,
-    fc.constantFrom(
-      'Authorization',
-      'Host',
-      'X-Amz-Date',
-      'Date',
-      'X-Amz-Security-Token',
-      '__proto__',
-    ),
-  );
-  const fields = fc.array(fc.tuple(name, text), { maxLength: 6 }).map((pairs) => pairs.flat());
-  const anyRequest = fc.record({
-    method: latin1,
-    path: latin1,
-    query: text,
-    rawHeaders: fc.oneof(
-      fields,
-      fields.map((more) => ['Host', 'a', 'X-Amz-Date', '20181105T221604Z', ...more]),
-    ),
-    body,
-  });
-  t.doesNotThrow(() =>
-    fc.assert(
-      fc.property(anyRequest, (request) => {
-        try {
-          check(request);
-          return false;
-        } catch (error) {
-          return (
-            error instanceof ServiceError && codes.includes(error.code) && error.status === 400
-          );
-        }
-      }),
-      { numRuns: 5000 },
-    ),
-  );
-});
-
-t.test('the time taken grows no faster than the request', async (t) => {
-  const keys = createDerivedKeys();
-  const size = 16 * 1024; // node:http's limit, and the gateway's
-  const many = (count: number, make: (at: number) => string[]) =>
-    Array.from({ length: count }, (_, at) => make(at)).flat();
-  const { rawHeaders } = signed();
-  for (const [name, request] of [
-    ...[' ', '\t', ',', '=', ';', '/', '%', 'a ', 'a=b,', 'a;', 'Credential=a,'].flatMap((unit) => {
-      const text = unit.repeat(size / unit.length);
-      return [
-        [`Authorization ${unit}`, withHeaders(signed(), { authorization: `AWS4-${text}` })],
-        [`SignedHeaders ${unit}`, edited(signed(), /(?<=SignedHeaders=)/, text)],
-        [`X-Amz-Date ${unit}`, withHeaders(signed(), { 'x-amz-date': text })],
-        [`Date ${unit}`, withHeaders(signed(), { 'x-amz-date': undefined, date: text })],
-        [`Content-Type ${unit}`, withHeaders(signed(), { 'content-type': `a${text}a` })],
-      ] as const;
-    }),
-    ...['&', '=', '%', '%41', 'a&', 'a=b&', 'X-Amz-Algorithm&', '+'].map(
-      (unit) => [`query ${unit}`, { ...signed(), query: unit.repeat(size / unit.length) }] as const,
-    ),
-    [
-      'fields',
-      { ...signed(), rawHeaders: [...rawHeaders, ...many(2000, (at) => [`x-amz-${at}`, ''])] },
-    ],
-    [
-      'one field',
-      { ...signed(), rawHeaders: [...rawHeaders, ...many(2000, () => ['content-type', 'a'])] },
-    ],
-  ] as const) {
-    const took = Math.min(
-      ...Array.from({ length: 3 }, () => {
-        const start = process.hrtime.bigint();
-        accepts(request, signing, keys);
-        return Number(process.hrtime.bigint() - start) / 1e6;
-      }),
-    );
-    // Some milliseconds; quadratic work on 16 KiB is hundreds.
-    t.ok(took < 100, `${name}: ${took.toFixed(1)} ms`);
-  }
+  t.equal(read(withField(request, 'Date', 'nonsense')).time, now);
 });
 
 const scope = '20150830/us-east-1/iam/aws4_request';
@@ -687,7 +497,7 @@ t.test("AWS's published example is derived", async (t) => {
 });
 
 t.test('a key is derived once for a secret and scope', async (t) => {
-  const keys = createDerivedKeys();
+  const keys = createSigningKeys();
   const key = keys.get('secret', scope);
   t.ok(key.equals(deriveKey('secret', scope)));
   t.equal(keys.get('secret', scope), key);
@@ -701,7 +511,7 @@ t.test('a key is derived once for a secret and scope', async (t) => {
 });
 
 t.test('keys that go are wiped: when all are cleared and when there are too many', async (t) => {
-  const keys = createDerivedKeys(3);
+  const keys = createSigningKeys(3);
   const wiped = (key: Buffer) => key.every((byte) => byte === 0);
   const first = keys.get('a', scope);
   keys.clear();
@@ -712,13 +522,13 @@ t.test('keys that go are wiped: when all are cleared and when there are too many
   t.ok(kept.every(wiped), 'the fourth wipes them');
   t.notOk(wiped(fourth));
   t.equal(keys.get('d', scope), fourth);
-  t.ok(keys.get('a', scope).equals(deriveKey('a', scope)), 'and they are derived anew');
+  t.ok(keys.get('a', scope).equals(deriveKey('a', scope)), 'and they are derived again');
 });
 
 t.test('invented regions take no more than the limit', async (t) => {
-  const keys = createDerivedKeys();
+  const keys = createSigningKeys();
   const first = keys.get('secret', 'region 0');
-  for (let i = 1; i < maxDerivedKeys; i++) keys.get('secret', `region ${i}`);
+  for (let i = 1; i < maxSigningKeys; i++) keys.get('secret', `region ${i}`);
   t.equal(keys.get('secret', 'region 0'), first);
   keys.get('secret', 'one more');
   t.not(keys.get('secret', 'region 0'), first);

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import {
   decodeRequest,
-  encodeAnswer,
   encodeError,
+  encodeResponse,
   maxBytes,
   readPath,
   toServiceError,
@@ -173,7 +173,7 @@ t.test('answers in the envelope, with just the view given', async (t) => {
     ['hex', [], 'ab001f'],
     ['base64', ['w'], 'qwAf'],
   ] as const)
-    t.strictSame(encodeAnswer(bytes, { format, warnings }, 'id-1'), {
+    t.strictSame(encodeResponse(bytes, { format, warnings }, 'id-1'), {
       request_id: 'id-1',
       lease_id: '',
       renewable: false,
@@ -190,7 +190,7 @@ t.test('what is answered is the bytes, in either format', async (t) => {
   t.doesNotThrow(() =>
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 300 }), format, (bytes, format) => {
-        const { data } = encodeAnswer(bytes, { format, warnings: [] }, 'x') as {
+        const { data } = encodeResponse(bytes, { format, warnings: [] }, 'x') as {
           data: { random_bytes: string };
         };
         return Buffer.from(data.random_bytes, format).equals(bytes);

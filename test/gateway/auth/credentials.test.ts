@@ -1,13 +1,11 @@
 import t from 'tap';
-import { randomOperations } from '../../../src/apis/operations.js';
 import {
   createAccess,
   createCredentials,
-  isSessionOf,
   TokenBucket,
 } from '../../../src/gateway/auth/credentials.js';
 import { parseCredentialsFile } from '../../../src/gateway/auth/credentials-file.js';
-import { accessOf } from '../../support/gateway.js';
+import { accessOf } from '../../support/credentials.js';
 
 const file = parseCredentialsFile(
   `[[key]]
@@ -38,7 +36,6 @@ t.test('finds keys by access key and tokens by token, exactly', async (t) => {
     [credentials.key('AKID'), 'lasting'],
     [credentials.key('ASID'), 'temporary'],
     [credentials.token('abc'), 'reports'],
-    [credentials.named('reports'), 'reports'],
     ...['akid', 'AKID ', '', 'abc', '__proto__', 'constructor'].map(
       (accessKey) => [credentials.key(accessKey), undefined] as const,
     ),
@@ -49,15 +46,20 @@ t.test('finds keys by access key and tokens by token, exactly', async (t) => {
     t.equal(found?.name, name);
 });
 
-t.test('without allow the random operations are allowed and nothing else', async (t) => {
-  t.strictSame([...randomOperations], ['GenerateRandom', 'gen-random', 'vault-random']);
-  const credentials = createCredentials(file, 0);
-  for (const [name, allowed] of [
-    ['lasting', [...randomOperations]],
-    ['temporary', ['upstream']],
-    ['reports', []],
-  ] as const)
-    t.strictSame([...(credentials.named(name)?.allow ?? [])], allowed, name);
+t.test('without allow the default operations are allowed and nothing else', async (t) => {
+  for (const [defaults, wanted] of [
+    [undefined, ['GenerateRandom', 'gen-random', 'vault-random']],
+    [['roll'], ['roll']],
+    [[], []],
+  ] as const) {
+    const credentials = createCredentials(file, 0, defaults);
+    for (const [found, allowed] of [
+      [credentials.key('AKID'), wanted],
+      [credentials.key('ASID'), ['upstream']],
+      [credentials.token('abc'), []],
+    ] as const)
+      t.strictSame([...(found?.allow ?? ['nobody'])], allowed);
+  }
 });
 
 t.test('expiry and project are those of the file, never and any where it has none', async (t) => {
@@ -67,7 +69,8 @@ t.test('expiry and project are those of the file, never and any where it has non
     expiresAt: Date.UTC(2027, 0, 1),
     projectId: 'p',
   });
-  t.match(credentials.key('AKID'), { expiresAt: Number.POSITIVE_INFINITY, bucket: undefined });
+  t.match(credentials.key('AKID'), { expiresAt: Number.POSITIVE_INFINITY });
+  t.equal(credentials.bucket('lasting'), undefined, 'as often as wanted');
   t.equal(credentials.key('AKID')?.projectId, undefined);
 });
 
@@ -82,25 +85,23 @@ t.test('a temporary key goes with its session token, a lasting one with none', a
     ['ASID', '', false],
     ['ASID', 'sessiom', false],
     ['ASID', 'session2', false],
-  ] as const) {
-    const found = key(accessKey);
-    t.equal(found && isSessionOf(found, given), expected, `${accessKey} ${given}`);
-  }
+  ] as const)
+    t.equal(key(accessKey)?.hasSession(given), expected, `${accessKey} ${given}`);
 });
 
 t.test('tokens are kept as digests only', async (t) => {
   const credentials = createCredentials(file, 0);
-  const kept = JSON.stringify([credentials.named('reports'), credentials.named('temporary')]);
+  const kept = JSON.stringify([credentials.token('abc'), credentials.key('ASID')]);
   t.notMatch(kept, /abc|session"/);
 });
 
 t.test('rates go on where a name stays', async (t) => {
   const before = createCredentials(file, 0);
-  const bucket = before.named('temporary')?.bucket;
+  const bucket = before.bucket('temporary');
   for (let i = 0; i < 5; i++) t.ok(bucket?.take(0));
   const renamed = { ...file, key: file.key.map((key) => ({ ...key, name: `${key.name}2` })) };
-  t.notOk(createCredentials(file, 0, before).named('temporary')?.bucket?.take(0), 'the same name');
-  t.ok(createCredentials(renamed, 0, before).named('temporary2')?.bucket?.take(0), 'another');
+  t.notOk(createCredentials(file, 0, [], before).bucket('temporary')?.take(0), 'the same name');
+  t.ok(createCredentials(renamed, 0, [], before).bucket('temporary2')?.take(0), 'another');
 });
 
 /** How many of `count` requests at `nowMs` are granted. */
@@ -150,30 +151,22 @@ const limited = (rate: number) =>
   `[[token]]\nname = "t"\ntoken = "abc"\nrequests_per_second = ${rate}\n`;
 
 t.test('is open until credentials are adopted, and then has those alone', async (t) => {
-  const access = createAccess(['eu-central-1']);
-  t.equal(access.credentials, undefined);
-  t.strictSame(access.regions, ['eu-central-1']);
-  t.strictSame(createAccess().regions, [], 'any region');
-  access.adopt(parseCredentialsFile(limited(1), 'f'));
-  t.equal(access.credentials?.token('abc')?.name, 't');
-  access.adopt(parseCredentialsFile('', 'f'));
-  t.match(access.credentials, { keys: 0, tokens: 0 });
-  t.equal(access.credentials?.token('abc'), undefined);
-});
-
-t.test('derived keys of secrets that may be gone are forgotten', async (t) => {
   const access = createAccess();
-  const scope = '20260101/r/kms/aws4_request';
-  const key = access.derivedKeys.get('secret', scope);
-  t.equal(access.derivedKeys.get('secret', scope), key, 'kept');
+  t.match(access, { verifies: false, counts: undefined });
+  t.equal(access.token('abc'), undefined);
+  t.equal(access.key('abc'), undefined);
+  access.adopt(parseCredentialsFile(limited(1), 'f'));
+  t.match(access, { verifies: true, counts: { keys: 0, tokens: 1 } });
+  t.equal(access.token('abc')?.name, 't');
   access.adopt(parseCredentialsFile('', 'f'));
-  t.not(access.derivedKeys.get('secret', scope), key);
+  t.match(access, { verifies: true, counts: { keys: 0, tokens: 0 } });
+  t.equal(access.token('abc'), undefined);
 });
 
 t.test('takes requests by the steady clock, and goes on over an adoption', async (t) => {
   const access = accessOf(limited(2));
   const take = () => {
-    const credential = access.credentials?.token('abc');
+    const credential = access.token('abc');
     return credential && access.take(credential);
   };
   t.strictSame([take(), take(), take()], [true, true, false]);
@@ -185,6 +178,11 @@ t.test('takes requests by the steady clock, and goes on over an adoption', async
   t.strictSame([take(), take(), take()], [true, true, true], 'without a rate');
 });
 
-t.test('the clocks are the wall’s and one that never goes back', async (t) => {
-  t.ok(Math.abs(createAccess().now() - Date.now()) < 1000);
+t.test('the clock is the wall’s unless another is given', async (t) => {
+  t.intercept(Date, 'now', { value: () => 42 });
+  t.equal(accessOf(limited(1), { at: 7 }).now(), 7);
+  const { createAccess: fresh } = await t.mockImport<
+    typeof import('../../../src/gateway/auth/credentials.js')
+  >('../../../src/gateway/auth/credentials.js');
+  t.equal(fresh().now(), 42);
 });

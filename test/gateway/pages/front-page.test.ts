@@ -11,7 +11,7 @@ import {
   renderPage,
 } from '../../../src/gateway/pages/front-page.js';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
 const folder = join(root, 'page');
 
 t.test('gives each file of the page as it is', async (t) => {
@@ -85,7 +85,9 @@ const view: PageView = {
   reason: 'a reason',
   url: 'http://localhost:8478',
   access: 'anybody is let in',
-  calls: [{ title: 'Call', note: 'A note.', command: 'ask http://localhost:8478/x', hasUrl: true }],
+  examples: [
+    { title: 'Call', note: 'A note.', command: 'ask http://localhost:8478/x', hasUrl: true },
+  ],
 };
 
 t.test('puts texts where the template wants them', async (t) => {
@@ -98,7 +100,7 @@ t.test('puts texts where the template wants them', async (t) => {
     '<code>ask <span data-origin>http://localhost:8478</span>/x</code>',
   );
   const call = { title: 'Socket', note: '', command: 'ask http://localhost:8478', hasUrl: false };
-  t.match(renderPage('{{calls}}', { ...view, calls: [call] }), `<code>${call.command}</code>`);
+  t.match(renderPage('{{calls}}', { ...view, examples: [call] }), `<code>${call.command}</code>`);
 });
 
 t.test('nothing of the template is left, and a state has words', async (t) => {
@@ -140,8 +142,8 @@ t.test('whatever the texts are, they make no element and no attribute', async (t
   const wanted = tags(renderPage(template, view));
   fc.assert(
     fc.property(hostile, hostile, hostile, (state, reason, text) => {
-      const calls = [{ title: text, note: text, command: `${text} ${view.url}`, hasUrl: true }];
-      const page = renderPage(template, { ...view, state, reason, access: text, calls });
+      const examples = [{ title: text, note: text, command: `${text} ${view.url}`, hasUrl: true }];
+      const page = renderPage(template, { ...view, state, reason, access: text, examples });
       t.strictSame(tags(page), wanted);
       const attributes = page.match(/\s(?:on\w+|autofocus)\s*=\s*["']/g);
       t.equal(attributes, null);

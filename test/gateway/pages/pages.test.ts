@@ -1,17 +1,11 @@
 import t from 'tap';
 import type { RandomSource } from '../../../src/apis/api.js';
+import { apis } from '../../../src/apis/list.js';
 import { EntropyError } from '../../../src/common/errors.js';
 import { version } from '../../../src/common/package.js';
-import { createAccess } from '../../../src/gateway/auth/credentials.js';
 import { pageHeaders } from '../../../src/gateway/pages/front-page.js';
-import { isPage, type PagesOptions, pagesRoute } from '../../../src/gateway/pages/pages.js';
-import {
-  accessOf,
-  answerOf,
-  failingSource,
-  fakeSource,
-  gatewayRequest,
-} from '../../support/gateway.js';
+import { claimPage, createPages, type PagesOptions } from '../../../src/gateway/pages/pages.js';
+import { answerOf, apiRequest, failingSource, fakeSource } from '../../support/gateway.js';
 
 interface Asked {
   client?: RandomSource;
@@ -21,17 +15,25 @@ interface Asked {
   options?: Partial<PagesOptions>;
 }
 
+const created = (regions: string[] = [], dialect: 'otc' | 'hwc' = 'otc') =>
+  apis.map((entry) => entry.create({ regions, dialect }));
+
+/** Of an open gateway of all APIs. */
+const openPages = (client: RandomSource): PagesOptions => ({
+  client,
+  metrics: () => client.metrics(),
+  apis: created(),
+  pageHosts: ['entropy.example'],
+  isTls: false,
+  access: { verifies: false },
+  listen: () => [],
+});
+
 function ask(path: string, asked: Asked = {}) {
   const { client = fakeSource(), host = 'localhost:8478', accept, local = 'unix' } = asked;
-  const route = pagesRoute({
-    client,
-    access: createAccess(),
-    dialect: 'otc',
-    pageHosts: ['entropy.example'],
-    ...asked.options,
-  });
+  const pages = createPages({ ...openPages(client), ...asked.options });
   const headers = accept === undefined ? { host } : { host, accept };
-  return answerOf(route, gatewayRequest({ method: 'GET', path, headers, local }));
+  return answerOf(pages, apiRequest({ method: 'GET', path, headers, local }));
 }
 
 const browser = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
@@ -59,7 +61,7 @@ t.test('pages are four paths and the files of one, by GET and HEAD', async (t) =
     ['GET', '/x', false],
     ['GET', '/healthz/', false],
   ] as const)
-    t.equal(isPage(method, path), expected, `${method} ${path}`);
+    t.equal(claimPage({ method, path }) === 'path', expected, `${method} ${path}`);
 });
 
 t.test('/healthz answers 200 or 503 with state and reason', async (t) => {
@@ -90,7 +92,11 @@ t.test('/healthz answers 200 or 503 with state and reason', async (t) => {
 t.test('/status is that of the daemon and what it does not know of the gateway', async (t) => {
   const gateway = { version, dialect: 'otc', verifies: false, listen: [] };
   const listen = ['127.0.0.1:8478', 'unix:/x'];
-  const verified = { access: accessOf(''), dialect: 'hwc', listen: () => listen } as const;
+  const verified = {
+    access: { verifies: true },
+    apis: created([], 'hwc'),
+    listen: () => listen,
+  };
   for (const [name, asked, status, body] of [
     ['healthy', {}, 200, { state: 'operational', reason: '', requests: 1, gateway }],
     [
@@ -144,7 +150,7 @@ t.test('/ on a terminal says the state and how to call each API', async (t) => {
     t.match(body, line);
   t.match(body, 'any well-formed signature or token is accepted');
   t.match((await ask('/', { client: unhealthy })).body, /^state: error: repetition count$/m);
-  const options = { access: accessOf(''), isTls: true };
+  const options = { access: { verifies: true }, isTls: true };
   const verified = await ask('/', { host: 'localhost', options });
   t.match(verified.body, 'signatures and tokens are verified');
   t.match(verified.body, /--endpoint-url https:\/\/localhost$/m, 'with TLS');
@@ -160,7 +166,7 @@ t.test('/ in a browser has the state and the commands without a script, too', as
   t.match(failing.body, 'data-state="error"');
   t.match(failing.body, '<span id="reason">repetition count</span>');
   t.match((await ask('/', { ...browser, client: away })).body, 'data-state="unreachable"');
-  const region = { access: createAccess(['eu-de']), listen: () => ['unix:/run/x y'] };
+  const region = { apis: created(['eu-de']), listen: () => ['unix:/run/x y'] };
   const { body: other } = await ask('/', { ...browser, options: region });
   t.match(other, '--region eu-de ');
   t.match(other, 'curl --unix-socket &#39;/run/x y&#39;');
@@ -204,17 +210,34 @@ t.test('pages answer only under names of this host', async (t) => {
   ] as const)
     for (const path of everyPath.slice(0, -1))
       t.equal((await ask(path, { host, local })).status, status, `${path} under ${host}`);
-  const route = pagesRoute({ client: fakeSource(), access: createAccess(), dialect: 'otc' });
-  t.equal((await route.answer(gatewayRequest({ method: 'GET' }))).status, 403, 'without a Host');
+  const request = apiRequest({ method: 'GET' });
+  const nameless = await answerOf(createPages(openPages(fakeSource())), request);
+  t.equal(nameless.status, 403, 'without a Host');
 });
 
 t.test('failures are plain text, and defects stay inside', async (t) => {
-  for (const [error, status, body] of [
-    [new EntropyError('ERR_CONNECT', 'no daemon'), 503, 'ERR_CONNECT: no daemon\n'],
-    [new EntropyError('ERR_TOO_LARGE', 'over'), 413, 'ERR_TOO_LARGE: over\n'],
-    [new TypeError('x is undefined'), 500, 'internal error\n'],
+  for (const [error, status, body, reason] of [
+    [new EntropyError('ERR_CONNECT', 'no daemon'), 503, 'ERR_CONNECT: no daemon\n', 'unavailable'],
+    [new TypeError('x is undefined'), 500, 'internal error\n', 'fault'],
   ] as const) {
     const answer = await ask('/metrics', { client: failingSource(error) });
-    t.match(answer, { status, body, headers: { 'Content-Type': /^text\/plain/ } });
+    const headers = { 'Content-Type': /^text\/plain/ };
+    t.match(answer, { status, body, headers, error: { reason } });
   }
+  const { refuse } = createPages(openPages(fakeSource()));
+  for (const [kind, status, body] of [
+    ['tooLarge', 413, 'ERR_TOO_LARGE: the body is over 0 bytes\n'],
+    ['busy', 503, 'ERR_BUSY: too many requests at once\n'],
+  ] as const)
+    t.match(refuse({ kind }, apiRequest()), { status, body });
+});
+
+t.test('examples over the URL come first, whichever API they are of', async (t) => {
+  const options = { listen: () => ['unix:/s'] };
+  const { body } = await ask('/', { options });
+  const commands = body.split('\n').filter((line) => line.startsWith('  '));
+  t.equal(
+    commands.findIndex((line) => line.includes('--unix-socket')),
+    commands.length - 1,
+  );
 });

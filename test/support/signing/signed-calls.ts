@@ -1,8 +1,8 @@
 /** Calls of the APIs as clients sign them with either scheme, in few words. */
 
-import type { GatewayRequest } from '../../../src/apis/api.js';
+import type { ApiRequest } from '../../../src/apis/api.js';
 import type { SignedRequest } from '../../../src/apis/signing/canonical-request.js';
-import { gatewayRequest } from '../gateway.js';
+import { apiRequest } from '../gateway.js';
 import { signSdkHmac as signWithSdkHmac } from './sdk-hmac-signer.js';
 import { signWithAws4 } from './sigv4-signers.js';
 
@@ -63,6 +63,6 @@ export function signSdkHmac(
 export const unverifiable = signAws({ accessKey: 'any', secretKey: 'any' }, '');
 
 /** A request for GenerateRandom as `signer` sends it. */
-export function awsRequest(signer: Signer, body = '{"NumberOfBytes": 32}'): GatewayRequest {
-  return gatewayRequest({ headers: signAws(signer, body), body: Buffer.from(body) });
+export function awsRequest(signer: Signer, body = '{"NumberOfBytes": 32}'): ApiRequest {
+  return apiRequest({ headers: signAws(signer, body), body: Buffer.from(body) });
 }

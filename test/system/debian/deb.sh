@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The Debian package of the tarball, but for its compression; once for what the tree holds. Prints its path.
+# Makes the Debian package of the tarball, uncompressed, once per state of the tree. Prints its path.
 #   deb.sh
 set -euo pipefail
 cd "$(dirname "$0")/../../.."

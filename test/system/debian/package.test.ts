@@ -1,11 +1,10 @@
 /**
- * The Debian package on a new machine with a real systemd and without Node: built, looked through by
- * lintian, installed, used, upgraded under load, removed, purged. One machine serves all tests, in order.
+ * The Debian package on a new machine with a real systemd and without Node: built, checked by lintian,
+ * installed, used, upgraded under load, removed, purged. One machine serves all tests, in order.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -16,9 +15,8 @@ import { cannotBuild, deb, missing } from './deb.js';
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const run = promisify(execFile);
 
-/** For the files of the machine, which come over the network, and the package. */
+/** Includes downloading the machine's files and building the package. */
 const wholeMs = 900_000;
-const loadMs = 1_000;
 const clients = 4;
 const config = '/etc/entropyd/entropyd.toml';
 
@@ -31,7 +29,7 @@ if (reason !== undefined) {
   else t.plan(0, `no new Debian machine: ${reason}`);
 } else await all();
 
-/** The same as the next version, which its programs report. */
+/** Makes the same package with another version, which its programs report. @returns its path */
 function next(deb: string, version: string, folder: string): string {
   const content = join(folder, 'next');
   execFileSync('dpkg-deb', ['--raw-extract', deb, content]);
@@ -85,7 +83,7 @@ async function all(): Promise<void> {
   const random = () => machine.ok(['entropyctl', 'random', '32', '--format', 'hex'], 'nobody');
   const status = () => JSON.parse(machine.ok(['entropyctl', 'status', '--json']));
   const pid = (unit: string) => machine.show(unit, 'MainPID');
-  /** All files, but for what runs there and what every installation writes. */
+  /** All files, except running state and what every installation writes. */
   const files = () =>
     machine
       .sh(
@@ -97,7 +95,7 @@ async function all(): Promise<void> {
 
   const before = files();
 
-  await t.test('it installs where there is no Node, and its socket waits', async (t) => {
+  await t.test('it installs on a host without Node, and its socket waits', async (t) => {
     t.not(machine.run(['sh', '-c', 'command -v node']).status, 0, 'no Node on this machine');
     apt('install', '/opt/entropyd.deb');
     t.match(states('is-enabled'), {
@@ -144,7 +142,7 @@ async function all(): Promise<void> {
     },
   );
 
-  await t.test('pages, completion, examples and licences are there', async (t) => {
+  await t.test('manual pages, completion, examples and licenses are installed', async (t) => {
     for (const path of [
       '/usr/share/man/man8/entropyd.8.gz',
       '/usr/share/man/man1/entropyctl.1.gz',
@@ -167,7 +165,7 @@ async function all(): Promise<void> {
     t.equal(machine.sh('find /usr/lib/entropyd -name "*.cc" -o -name "*.gyp"'), '', 'no sources');
   });
 
-  await t.test('the gateway serves where it is enabled', async (t) => {
+  await t.test('the gateway serves once it is enabled', async (t) => {
     machine.sh('systemctl enable --now entropyd-gateway.socket');
     const fetched = `fetch('http://127.0.0.1:8478/healthz').then(({ status }) => console.log(status))`;
     t.equal(machine.ok(['/usr/lib/entropyd/bin/node', '-e', fetched], 'nobody'), '200');
@@ -179,10 +177,10 @@ async function all(): Promise<void> {
     const sockets = ['entropyd.socket', 'entropyd-gateway.socket'];
     const since = () => sockets.map((unit) => machine.show(unit, 'ActiveEnterTimestampMonotonic'));
     const [pids, socketsSince] = [services.map(pid), since()];
-    const { answered, failures, worstMs } = await machine.underLoad(clients, async () => {
-      await setTimeout(loadMs);
+    const { answered, failures, worstMs } = await machine.underLoad(clients, async (served) => {
+      await served();
       apt('install', '/opt/next.deb');
-      await setTimeout(loadMs);
+      await served();
     });
     t.comment(`upgrade: ${answered} answered, the longest after ${worstMs} ms`);
     t.ok(answered > 0);
@@ -192,7 +190,7 @@ async function all(): Promise<void> {
     t.strictSame(since(), socketsSince, 'the sockets stay');
   });
 
-  await t.test('removed, it runs no more, and leaves its configuration', async (t) => {
+  await t.test('removal ends it and keeps its configuration', async (t) => {
     apt('remove', 'entropyd');
     t.strictSame(
       Object.values(states('is-active')).filter((state) => state === 'active'),
@@ -205,7 +203,7 @@ async function all(): Promise<void> {
     t.match(status(), { limits: { connections: 99 } });
   });
 
-  await t.test('purged, it leaves nothing but its users, and can come back', async (t) => {
+  await t.test('purging leaves nothing but its users, and it can be installed again', async (t) => {
     apt('purge', 'entropyd');
     const known = new Set(before);
     t.strictSame(

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The files of a new Debian machine with systemd and nothing more, of this system's release and from
-# its own mirror. Prints their folder, which nobody changes: it is kept, and made anew after a week.
+# Makes the files of a new Debian machine with systemd and nothing else: this system's release, from its
+# own mirror. Prints their folder. Nobody changes it; it is kept for a week, then made again.
 set -euo pipefail
 packages=systemd,systemd-sysv,dbus
 . /etc/os-release
@@ -11,7 +11,7 @@ exec 9>"$cache/lock"
 flock 9
 find "$cache" -mindepth 1 -maxdepth 1 -type d -mtime +7 -exec rm -rf {} +
 if [ ! -d "$tree" ]; then
-  # shellcheck disable=SC2016 # apt's own placeholders
+  # shellcheck disable=SC2016 # placeholders of apt
   mirror=$(apt-get indextargets --format '$(REPO_URI)' \
     'Created-By: Packages' 'Origin: Debian' "Codename: $VERSION_CODENAME" 'Component: main' | head -n 1)
   [ -n "$mirror" ] || { echo "no mirror of $VERSION_CODENAME is configured: apt-get update?" >&2; exit 1; }

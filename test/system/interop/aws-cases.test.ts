@@ -1,4 +1,4 @@
-/** What KMS GenerateRandom answers to each kind of request, as bytes on TCP and on the socket. */
+/** KMS GenerateRandom's answer to each kind of request, byte for byte, over TCP and the Unix socket. */
 import t, { type Test } from 'tap';
 import { EntropyError } from '../../../src/common/errors.js';
 import { startGateway } from '../../../src/gateway/gateway.js';
@@ -16,13 +16,13 @@ type Where = { readonly port: number } | { readonly socketPath: string };
 const body = '{"NumberOfBytes": 32}';
 const key = { accessKey: goodKey.accessKeyId, secretKey: goodKey.secretAccessKey };
 
-/** A request that is signed as its headers and body are. */
+/** A request, correctly signed with its headers and body. */
 const signed = (sent: string, headers: Headers = {}, signer: object = {}) => ({
   headers: signAws({ ...key, ...signer }, sent, headers),
   body: sent,
 });
 
-/** The good request with its Authorization changed. */
+/** The valid request with its Authorization header changed. */
 function authorized(change: (authorization: string) => string) {
   const { headers } = signed(body);
   return { headers: { ...headers, authorization: change(String(headers.authorization)) }, body };
@@ -168,7 +168,7 @@ const cases: readonly (readonly [
   ],
 ];
 
-/** Sends a request, checks what every answer has, and returns its status and members. */
+/** Sends a request and checks what every answer has in common. @returns status and members */
 async function ask(
   t: Test,
   name: string,
@@ -190,7 +190,7 @@ async function ask(
   return { status, id: String(headers['x-amzn-requestid']), members: JSON.parse(body) };
 }
 
-t.test('every case is answered as the service does, on every listener', async (t) => {
+t.test('every case is answered as the service answers it, on every listener', async (t) => {
   const { port, gatewaySocketPath: socketPath } = await startRealPath(t, { credentials });
   const ids = new Set<string>();
   for (const where of [{ port }, { socketPath }])
@@ -211,45 +211,51 @@ t.test('every case is answered as the service does, on every listener', async (t
   t.equal(ids.size, 2 * cases.length, 'each answer has an id of its own');
 });
 
-t.test('a denied key is told in `Message`, a key over its rate to slow down', async (t) => {
-  const { port } = await startRealPath(t, { credentials });
-  const denied = await ask(t, 'denied', { port }, signed(body, {}, { accessKey: 'DENIED' }));
-  t.equal(denied.status, 400);
-  t.strictSame(denied.members, {
-    __type: 'AccessDeniedException',
-    Message:
-      'User: arn:aws:iam::000000000000:user/denied is not authorized to perform: kms:GenerateRandom because no identity-based policy allows the kms:GenerateRandom action',
-  });
-  const slow = { accessKey: slowKey.accessKeyId };
-  const answers = await Promise.all(
-    Array.from({ length: 5 }, () => ask(t, 'slow', { port }, signed(body, {}, slow))),
-  );
-  const [served, refused] = [200, 400].map((wanted) =>
-    answers.filter(({ status }) => status === wanted),
-  );
-  t.ok(served?.length && refused?.length, 'some are served, some refused');
-  for (const { members } of refused ?? [])
-    t.strictSame(members, {
-      __type: 'ThrottlingException',
-      message:
-        'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.',
+t.test(
+  'a denied key reads why in `Message`; a key over its rate is told to slow down',
+  async (t) => {
+    const { port } = await startRealPath(t, { credentials });
+    const denied = await ask(t, 'denied', { port }, signed(body, {}, { accessKey: 'DENIED' }));
+    t.equal(denied.status, 400);
+    t.strictSame(denied.members, {
+      __type: 'AccessDeniedException',
+      Message:
+        'User: arn:aws:iam::000000000000:user/denied is not authorized to perform: kms:GenerateRandom because no identity-based policy allows the kms:GenerateRandom action',
     });
-});
+    const slow = { accessKey: slowKey.accessKeyId };
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => ask(t, 'slow', { port }, signed(body, {}, slow))),
+    );
+    const [served, refused] = [200, 400].map((wanted) =>
+      answers.filter(({ status }) => status === wanted),
+    );
+    t.ok(served?.length && refused?.length, 'some are served, some refused');
+    for (const { members } of refused ?? [])
+      t.strictSame(members, {
+        __type: 'ThrottlingException',
+        message:
+          'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.',
+      });
+  },
+);
 
-t.test("the generator's and the daemon's failures have the SDK model's statuses", async (t) => {
-  for (const [code, status, __type] of [
-    ['ERR_HEALTH', 500, 'KMSInternalException'],
-    ['ERR_NOT_SEEDED', 503, 'DependencyTimeoutException'],
-  ] as const) {
-    const gateway = await startGateway({
-      listen: ['127.0.0.1:0'],
-      client: failingSource(new EntropyError(code, 'x')),
-      dialect: 'otc',
-      credentials,
-      log: memoryLog(),
-    });
-    t.teardown(() => gateway.close());
-    const port = Number(gateway.addresses[0]?.split(':')[1]);
-    t.match(await ask(t, code, { port }, signed(body)), { status, members: { __type } });
-  }
-});
+t.test(
+  "failures of the generator and the daemon have the statuses of the SDK's model",
+  async (t) => {
+    for (const [code, status, __type] of [
+      ['ERR_HEALTH', 500, 'KMSInternalException'],
+      ['ERR_NOT_SEEDED', 503, 'DependencyTimeoutException'],
+    ] as const) {
+      const gateway = await startGateway({
+        listen: ['127.0.0.1:0'],
+        client: failingSource(new EntropyError(code, 'x')),
+        dialect: 'otc',
+        credentials,
+        log: memoryLog(),
+      });
+      t.teardown(() => gateway.close());
+      const port = Number(gateway.addresses[0]?.split(':')[1]);
+      t.match(await ask(t, code, { port }, signed(body)), { status, members: { __type } });
+    }
+  },
+);

@@ -19,7 +19,7 @@ const cli = commandClient('aws', 'aws (Debian package awscli)');
 const dir = t.testdir();
 const credentials = writeKnownKeys();
 
-/** `aws kms generate-random` at an endpoint. */
+/** Runs `aws kms generate-random` against an endpoint. */
 function generateRandom(
   aws: string,
   endpoint: string,
@@ -42,7 +42,7 @@ function generateRandom(
 
 const size32 = ['--number-of-bytes', '32'];
 
-testWith(cli, 'the aws command gets bytes, and the texts of the service', async (t, aws) => {
+testWith(cli, 'the aws command gets bytes, and the error texts of the service', async (t, aws) => {
   const { port } = await startRealPath(t);
   const generate = (...args: string[]) => generateRandom(aws, `http://127.0.0.1:${port}`, args);
   for (const [size, characters] of [
@@ -70,31 +70,35 @@ testWith(cli, 'the aws command gets bytes, and the texts of the service', async 
   }
 });
 
-testWith(cli, 'the aws command is verified, and shows why not', async (t, aws) => {
-  const { port } = await startRealPath(t, { credentials });
-  for (const [title, key, refusal] of verdicts) {
-    const { status, stdout, stderr } = await generateRandom(
-      aws,
-      `http://127.0.0.1:${port}`,
-      size32,
-      key,
-    );
-    if (refusal === undefined) {
-      t.equal(status, 0, `${title} ${stderr}`);
-      t.match(stdout, /^[A-Za-z0-9+/]{43}=\n$/, title);
-    } else {
-      t.not(status, 0, title);
-      t.equal(stdout, '', title);
-      const [name, text] = refusal;
-      t.match(stderr, `(${name}) when calling the GenerateRandom operation: ${text}`, title);
-    }
-  }
-});
-
-// The generator's failures cannot be brought about from outside: the gateway gets a source that fails.
 testWith(
   cli,
-  'the aws command tries three times where the generator or the daemon fails',
+  'the signature of the aws command is verified, and it shows why one is refused',
+  async (t, aws) => {
+    const { port } = await startRealPath(t, { credentials });
+    for (const [title, key, refusal] of verdicts) {
+      const { status, stdout, stderr } = await generateRandom(
+        aws,
+        `http://127.0.0.1:${port}`,
+        size32,
+        key,
+      );
+      if (refusal === undefined) {
+        t.equal(status, 0, `${title} ${stderr}`);
+        t.match(stdout, /^[A-Za-z0-9+/]{43}=\n$/, title);
+      } else {
+        t.not(status, 0, title);
+        t.equal(stdout, '', title);
+        const [name, text] = refusal;
+        t.match(stderr, `(${name}) when calling the GenerateRandom operation: ${text}`, title);
+      }
+    }
+  },
+);
+
+// Nothing outside can make the generator fail, so the gateway gets a source that fails.
+testWith(
+  cli,
+  'the aws command tries three times when the generator or the daemon fails',
   async (t, aws) => {
     for (const [code, name] of passingFailures) {
       let calls = 0;

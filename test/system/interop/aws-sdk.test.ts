@@ -12,7 +12,7 @@ import { failingSource, memoryLog } from '../../support/gateway.js';
 import { goodKey, passingFailures, slowKey, verdicts, writeKnownKeys } from './known-keys.js';
 import { startRealPath } from './real-path.js';
 
-/** A client with credentials that open nothing, ended with the test. */
+/** A client with worthless credentials, destroyed when the test ends. */
 function kmsClient(t: Test, config: KMSClientConfig): KMSClient {
   const client = new KMSClient({
     region: 'us-east-1',
@@ -45,7 +45,7 @@ t.test('the SDK gets bytes over TCP and over the Unix socket, in one attempt', a
   }
 });
 
-t.test('the SDK reads types and texts of errors, and does not retry them', async (t) => {
+t.test('the SDK reads the types and texts of errors, and does not retry', async (t) => {
   const { port } = await startRealPath(t);
   const kms = kmsClient(t, { endpoint: `http://127.0.0.1:${port}` });
   const table: readonly [unknown, string, string][] = [
@@ -115,51 +115,57 @@ t.test('the SDK reads the answer to headers that are too large', async (t) => {
 
 const credentials = writeKnownKeys();
 
-t.test('the SDK is verified, and told why not in its own terms', async (t) => {
-  const { port, gatewaySocketPath } = await startRealPath(t, { credentials });
-  const requestHandler = { httpAgent: { socketPath: gatewaySocketPath } } as never;
-  for (const [where, config] of [
-    ['over TCP', { endpoint: `http://127.0.0.1:${port}` }],
-    [
-      "over the socket, under the cloud's name",
-      { endpoint: 'http://kms.us-east-2.amazonaws.com', requestHandler },
-    ],
-  ] as const)
-    for (const [title, key, refusal] of verdicts) {
-      const kms = kmsClient(t, { ...config, credentials: key });
-      const outcome = kms.send(new GenerateRandomCommand({ NumberOfBytes: 32 }));
-      const name = `${title} ${where}`;
-      if (refusal !== undefined) {
-        const wanted = { name: refusal[0], message: refusal[1] };
-        await t.rejects(outcome, { ...wanted, $metadata: { attempts: 1 } }, name);
-        continue;
+t.test(
+  'the signature of the SDK is verified, and it is told in its own terms why one is refused',
+  async (t) => {
+    const { port, gatewaySocketPath } = await startRealPath(t, { credentials });
+    const requestHandler = { httpAgent: { socketPath: gatewaySocketPath } } as never;
+    for (const [where, config] of [
+      ['over TCP', { endpoint: `http://127.0.0.1:${port}` }],
+      [
+        "over the socket, under the cloud's name",
+        { endpoint: 'http://kms.us-east-2.amazonaws.com', requestHandler },
+      ],
+    ] as const)
+      for (const [title, key, refusal] of verdicts) {
+        const kms = kmsClient(t, { ...config, credentials: key });
+        const outcome = kms.send(new GenerateRandomCommand({ NumberOfBytes: 32 }));
+        const name = `${title} ${where}`;
+        if (refusal !== undefined) {
+          const wanted = { name: refusal[0], message: refusal[1] };
+          await t.rejects(outcome, { ...wanted, $metadata: { attempts: 1 } }, name);
+          continue;
+        }
+        const { Plaintext, $metadata } = await outcome;
+        t.equal(Plaintext?.length, 32, name);
+        t.equal($metadata.attempts, 1, name);
       }
-      const { Plaintext, $metadata } = await outcome;
-      t.equal(Plaintext?.length, 32, name);
-      t.equal($metadata.attempts, 1, name);
-    }
-});
+  },
+);
 
-// The gateway holds on to the true clock; what is replaced is the one that the SDK asks.
-t.test('the SDK with a wrong clock learns the time from Date, and signs again', async (t) => {
-  const { port } = await startRealPath(t, { credentials });
-  const trueNow = Date.now;
-  for (const offsetMs of [-1_200_000, 1_200_000]) {
-    const kms = kmsClient(t, { endpoint: `http://127.0.0.1:${port}` });
-    Date.now = () => trueNow() + offsetMs;
-    try {
-      const { Plaintext, $metadata } = await kms.send(
-        new GenerateRandomCommand({ NumberOfBytes: 32 }),
-      );
-      t.equal(Plaintext?.length, 32);
-      t.equal($metadata.attempts, 2, `${offsetMs} ms off`);
-    } finally {
-      Date.now = trueNow;
+// The gateway keeps the true clock; only the SDK's is replaced.
+t.test(
+  'an SDK with a wrong clock learns the time from the Date header, and signs again',
+  async (t) => {
+    const { port } = await startRealPath(t, { credentials });
+    const trueNow = Date.now;
+    for (const offsetMs of [-1_200_000, 1_200_000]) {
+      const kms = kmsClient(t, { endpoint: `http://127.0.0.1:${port}` });
+      Date.now = () => trueNow() + offsetMs;
+      try {
+        const { Plaintext, $metadata } = await kms.send(
+          new GenerateRandomCommand({ NumberOfBytes: 32 }),
+        );
+        t.equal(Plaintext?.length, 32);
+        t.equal($metadata.attempts, 2, `${offsetMs} ms off`);
+      } finally {
+        Date.now = trueNow;
+      }
     }
-  }
-});
+  },
+);
 
-t.test('the SDK makes three attempts where its key is over its rate', async (t) => {
+t.test('the SDK makes three attempts when its key is over its rate', async (t) => {
   const { port } = await startRealPath(t, { credentials });
   const kms = kmsClient(t, {
     endpoint: `http://127.0.0.1:${port}`,
@@ -174,8 +180,8 @@ t.test('the SDK makes three attempts where its key is over its rate', async (t) 
     t.match(reason, { name: 'ThrottlingException', $metadata: { attempts: 3 } });
 });
 
-// The generator's failures cannot be brought about from outside: the gateway gets a source that fails.
-t.test('the SDK makes three attempts where the generator or the daemon fails', async (t) => {
+// Nothing outside can make the generator fail, so the gateway gets a source that fails.
+t.test('the SDK makes three attempts when the generator or the daemon fails', async (t) => {
   for (const [code, name, httpStatusCode] of passingFailures) {
     const gateway = await startGateway({
       listen: ['127.0.0.1:0'],

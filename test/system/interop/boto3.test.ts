@@ -63,31 +63,35 @@ testWith(boto3, 'boto3 reads bytes, request ids, types and texts of errors', asy
 
 const credentials = writeKnownKeys();
 
-testWith(boto3, 'boto3 is verified, and shows why not', async (t, python) => {
-  const { port } = await startRealPath(t, { credentials });
-  const calls = verdicts.map(([, key]) => ({ parameters, client: asClient(key) }));
-  const outcomes = await callWithBoto3(python, `http://127.0.0.1:${port}`, calls);
-  for (const [index, [title, , refusal]] of verdicts.entries())
-    t.match(
-      outcomes[index],
-      {
-        requestId: /^[0-9a-f-]{36}$/,
-        retries: 0,
-        ...(refusal === undefined
-          ? { status: 200, size: 32, error: null }
-          : {
-              status: 400,
-              size: null,
-              error: {
-                Code: refusal[0],
-                Message: refusal[1],
-                Text: `An error occurred (${refusal[0]}) when calling the GenerateRandom operation: ${refusal[1]}`,
-              },
-            }),
-      },
-      title,
-    );
-});
+testWith(
+  boto3,
+  'the signature of boto3 is verified, and it shows why one is refused',
+  async (t, python) => {
+    const { port } = await startRealPath(t, { credentials });
+    const calls = verdicts.map(([, key]) => ({ parameters, client: asClient(key) }));
+    const outcomes = await callWithBoto3(python, `http://127.0.0.1:${port}`, calls);
+    for (const [index, [title, , refusal]] of verdicts.entries())
+      t.match(
+        outcomes[index],
+        {
+          requestId: /^[0-9a-f-]{36}$/,
+          retries: 0,
+          ...(refusal === undefined
+            ? { status: 200, size: 32, error: null }
+            : {
+                status: 400,
+                size: null,
+                error: {
+                  Code: refusal[0],
+                  Message: refusal[1],
+                  Text: `An error occurred (${refusal[0]}) when calling the GenerateRandom operation: ${refusal[1]}`,
+                },
+              }),
+        },
+        title,
+      );
+  },
+);
 
 testWith(boto3, 'boto3 with a wrong clock is told both times', async (t, python) => {
   const { port } = await startRealPath(t, { credentials });
@@ -110,7 +114,7 @@ testWith(boto3, 'boto3 with a wrong clock is told both times', async (t, python)
     );
 });
 
-testWith(boto3, 'boto3 that is over its rate is served in the end', async (t, python) => {
+testWith(boto3, 'boto3 over its rate is served in the end', async (t, python) => {
   const { port } = await startRealPath(t, { credentials });
   const call = { parameters, client: asClient(slowKey) };
   const outcomes = await callWithBoto3(python, `http://127.0.0.1:${port}`, [
@@ -120,7 +124,7 @@ testWith(boto3, 'boto3 that is over its rate is served in the end', async (t, py
   for (const outcome of outcomes.slice(0, 3)) t.match(outcome, { status: 200, size: 32 });
   t.ok(
     outcomes.some(({ retries }) => retries > 0),
-    'by trying again',
+    'after retries',
   );
   t.match(
     outcomes.slice(3).find(({ error }) => error !== null),
@@ -132,10 +136,10 @@ testWith(boto3, 'boto3 that is over its rate is served in the end', async (t, py
   );
 });
 
-// The generator's failures cannot be brought about from outside: the gateway gets a source that fails.
+// Nothing outside can make the generator fail, so the gateway gets a source that fails.
 testWith(
   boto3,
-  'boto3 tries three times where the generator or the daemon fails',
+  'boto3 tries three times when the generator or the daemon fails',
   async (t, python) => {
     for (const [code, Code, status] of passingFailures) {
       const gateway = await startGateway({

@@ -1,4 +1,4 @@
-/** boto3 as a client: calls in, what became of each out. */
+/** boto3 as a client: takes calls, gives the outcome of each. */
 import { fileURLToPath } from 'node:url';
 import { pythonClient } from './installed.js';
 import type { ClientKey } from './known-keys.js';
@@ -8,29 +8,29 @@ export const boto3 = pythonClient('boto3', 'boto3 (Debian package python3-boto3)
 
 const script = fileURLToPath(new URL('boto3_client.py', import.meta.url));
 
-/** As boto3_client.py takes it. */
+/** A call as boto3_client.py takes it. */
 export interface Boto3Call {
   readonly parameters: unknown;
   readonly operation?: string;
   /** Arguments of boto3.client. */
   readonly client?: Readonly<Record<string, unknown>>;
-  /** At most; 3 by default. */
+  /** Most attempts; 3 by default. */
   readonly attempts?: number;
-  /** Seconds that boto3's clock is ahead. */
+  /** How far boto3's clock is ahead, s. */
   readonly clock?: number;
 }
 
-/** What became of a call. */
+/** The outcome of a call. */
 export interface Boto3Outcome {
   readonly status: number;
   readonly requestId: string;
   readonly retries: number;
-  /** Bytes of Plaintext; null: there is none. */
+  /** Size of Plaintext, bytes; null if there is none. */
   readonly size: number | null;
   readonly error: { readonly Code: string; readonly Message: string } | null;
 }
 
-/** Arguments of boto3.client for a key. */
+/** Arguments of boto3.client that sign with a key. */
 export function asClient({ accessKeyId, secretAccessKey, sessionToken = '' }: ClientKey) {
   return {
     aws_access_key_id: accessKeyId,
@@ -40,9 +40,9 @@ export function asClient({ accessKeyId, secretAccessKey, sessionToken = '' }: Cl
 }
 
 /**
- * Calls one after the other.
+ * Makes the calls one after the other.
  * @param python the command of {@link boto3}
- * @throws Error with what Python said, unless every call has an outcome
+ * @throws Error with Python's output unless every call has an outcome
  */
 export async function callWithBoto3(
   python: string,

@@ -1,7 +1,6 @@
-/** Debian's Chromium without a window, and what a page in it must never do. */
+/** Debian's headless Chromium, and what a page in it must never do. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { setTimeout } from 'node:timers/promises';
 import type { AxeResults } from 'axe-core';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import root from 'tap';
@@ -13,19 +12,19 @@ export const chromiumClient = commandClient(
 );
 
 /** Longest that a page may take to show something, ms. */
-const shownMs = 20_000;
+const shownMs = 30_000;
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let starting: Promise<Browser> | undefined;
 
-/** Starts it with the first call, until the file's tests end; no name leads anywhere. */
+/** Starts it with the first call, until the file's tests end. No host name resolves in it. */
 export function startBrowser(executablePath: string): Promise<Browser> {
   starting ??= chromium.launch({
     executablePath,
     args: [
       '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
-      // Its own sandbox refuses root.
+      // Its sandbox refuses to run as root.
       ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
     ],
   });
@@ -34,16 +33,16 @@ export function startBrowser(executablePath: string): Promise<Browser> {
 
 root.teardown(async () => (await starting)?.close());
 
-/** A page, and what it did that it must not. */
+/** A page, and what it must not have done. */
 export interface WatchedPage {
   readonly page: Page;
   /** Errors, warnings, violations of the policy, and requests that left for another origin. */
   readonly faults: string[];
-  /** URLs that it asked for. */
+  /** URLs that it requested. */
   readonly requests: string[];
 }
 
-/** Opens a URL; a page's failing requests are no fault of its own. */
+/** Opens a URL. Failing requests do not count as faults of the page. */
 export async function openPage(
   browser: Browser,
   url: string,
@@ -72,7 +71,7 @@ export async function openPage(
   return { page, faults, requests };
 }
 
-/** What axe-core has against the page as it is now, a line each. */
+/** axe-core's findings about the page as it is now, a line each. */
 export async function violations(page: Page): Promise<string[]> {
   if ((await page.evaluate('typeof axe')) === 'undefined') await page.evaluate(`${axe}; undefined`);
   const { violations, incomplete } = (await page.evaluate('axe.run()')) as AxeResults;
@@ -82,19 +81,10 @@ export async function violations(page: Page): Promise<string[]> {
   );
 }
 
-/** What is to be read, line by line: of the words for all states, those of one are seen. */
+/** The visible text, line by line. The page holds the words for all states and shows those of one. */
 export async function read(page: Page, selector: string): Promise<string> {
   // biome-ignore lint/performance/useDomNodeTextContent: has what is hidden, too
   return (await page.locator(selector).innerText())
     .replaceAll('\u00a0', ' ')
     .replace(/\s*\n\s*/g, '\n');
-}
-
-/** Waits until something is as it should be; playwright's own way is eval, which the policy forbids. */
-export async function until(condition: () => Promise<unknown>, what: string): Promise<void> {
-  const deadline = performance.now() + shownMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not in ${shownMs} ms: ${what}`);
-    await setTimeout(50);
-  }
 }

@@ -1,4 +1,4 @@
-/** The commands that `/` gives, as they stand there: each gets bytes, with any proof or the right one. */
+/** The commands of the page at `/`, unchanged: each gets bytes, with any or with the right credentials. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { call } from '../../support/gateway.js';
@@ -12,7 +12,7 @@ const clients = [
   commandClient('aws', 'the aws command (Debian package awscli)'),
 ] as const;
 
-/** The key is that of every client's environment in these tests. */
+/** The key is the one in every client's environment in these tests. */
 const credentialsFile = `[[key]]
 name = "key"
 access_key = "AKIDEXAMPLE"

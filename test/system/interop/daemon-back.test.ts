@@ -1,5 +1,5 @@
-/** A daemon that is killed while a call waits for it, and comes back: every SDK's call succeeds. */
-import { setTimeout } from 'node:timers/promises';
+/** The daemon is killed while a call waits for it, and comes back: the call succeeds with every SDK. */
+import { setImmediate } from 'node:timers/promises';
 import { GenerateRandomCommand, KMSClient, type KMSClientConfig } from '@aws-sdk/client-kms';
 import t, { type Test } from 'tap';
 import { createRequestHandler } from '../../../src/client/aws-sdk-handler.js';
@@ -9,25 +9,24 @@ import { untilAnswers } from '../../support/daemon.js';
 import { memoryLog } from '../../support/gateway.js';
 import { freePath } from '../../support/paths.js';
 import { built, Program } from '../../support/program.js';
+import { until } from '../../support/until.js';
 import { asClient, boto3, callWithBoto3 } from './boto3.js';
 import { testWith } from './installed.js';
 import { goodKey, writeKnownKeys } from './known-keys.js';
 
 const credentials = writeKnownKeys();
 
-/** The SDKs wait longer before each: seconds in all, in which a daemon starts. */
+/** The SDKs wait longer before each attempt: seconds in all, in which a daemon starts. */
 const maxAttempts = 20;
 
-/** How long the daemon stays away: for at least one attempt. */
-const awayMs = 300;
-
-/** A daemon that hangs, and what asks it; `killAndStart` kills it when a call waits for it. */
+/** A stopped daemon and a client of it; `killAndStart` kills the daemon when a call waits. */
 async function start(t: Test) {
   const socketPath = freePath();
   const startDaemon = () => new Program(t, [built('entropyd'), '--socket', socketPath]);
   const daemon = startDaemon();
   await untilAnswers(socketPath);
   const client = connect({ socketPath });
+  await client.random(1); // connected before the daemon stops
   t.teardown(() => client.close());
   const failures: string[] = [];
   let calls = 0;
@@ -45,20 +44,19 @@ async function start(t: Test) {
     status: () => client.status(),
     metrics: () => client.metrics(),
   };
-  /** Resolves when the daemon runs again. */
+  /** Resolves when the daemon is starting again. */
   async function killAndStart(): Promise<void> {
-    while (calls === 0) await setTimeout(5);
-    await setTimeout(50); // the call is with the daemon, which does not answer
+    await until(() => calls > 0, 'a call');
+    await setImmediate(); // it is written by now, and the stopped daemon does not answer
     await daemon.kill('SIGKILL');
-    while (failures.length === 0) await setTimeout(5);
-    await setTimeout(awayMs);
+    await until(() => failures.length > 0, 'its failure');
     startDaemon();
   }
   daemon.child.kill('SIGSTOP');
   return { source, failures, killAndStart };
 }
 
-/** The same behind a gateway that verifies. */
+/** The same behind a gateway that verifies signatures. */
 async function startBehindGateway(t: Test) {
   const { source, ...rest } = await start(t);
   const gateway = await startGateway({

@@ -12,8 +12,8 @@ import { startRealPath } from './real-path.js';
 const sequence = '919c82d4-8046-4722-9094-35c3c6524cff';
 
 /**
- * A client with credentials that open nothing. Not by the SDK's ClientBuilder: that logs every error
- * to standard output and writes a file into the user's home.
+ * A client with worthless credentials. The SDK's ClientBuilder is not used: it logs every error to
+ * standard output and writes a file into the user's home.
  */
 function kmsClient(port: number, ak = 'ak', sk = 'sk', securityToken?: string): HcClient {
   const silent = () => {};
@@ -24,7 +24,7 @@ function kmsClient(port: number, ak = 'ak', sk = 'sk', securityToken?: string): 
     .withCredential(new BasicCredentials({ ak, sk, projectId: 'project', securityToken } as never));
 }
 
-/** What Huawei's generated KMS client sends for CreateRandom. */
+/** The request that Huawei's generated KMS client sends for CreateRandom. */
 function genRandom(
   client: HcClient,
   data: Record<string, unknown>,
@@ -92,42 +92,46 @@ t.test('the SDK reads nested errors only with code and message in them', async (
   }
 });
 
-t.test('the SDK is verified, also with a temporary key, and told why not', async (t) => {
-  const credentials = join(t.testdir(), 'credentials.toml');
-  const entry = (name: string, more: string) =>
-    `[[key]]\nname = "${name}"\naccess_key = "${name}"\nsecret_key = "sk"\n${more}\n`;
-  writeFileSync(
-    credentials,
-    [
-      entry('app', 'project_id = "project"'),
-      entry('temporary', 'session_token = "session/token+=="'),
-      entry('other', 'project_id = "another"'),
-      entry('denied', 'allow = []'),
-      entry('expired', 'expires = 2020-01-01T00:00:00Z'),
-    ].join(''),
-    { mode: 0o600 },
-  );
-  const { port } = await startRealPath(t, { credentials, nodeSdkErrors: true });
-  const verifyFault = 'Incorrect IAM authentication information: verify aksk signature fail';
-  for (const [ak, sk, token, errorCode, errorMsg] of [
-    ['app', 'sk', undefined, undefined, undefined],
-    ['temporary', 'sk', 'session/token+==', undefined, undefined],
-    ['app', 'x', undefined, 'APIGW.0301', verifyFault],
-    ['nobody', 'sk', undefined, 'APIGW.0301', verifyFault],
-    ['temporary', 'sk', undefined, 'APIGW.0301', verifyFault],
-    ['temporary', 'sk', 'x', 'APIGW.0301', verifyFault],
-    ['expired', 'sk', undefined, 'APIGW.0301', /token expires, expires_at: 2020-01-01/],
-    ['other', 'sk', undefined, 'KMS.0321', 'URIs in URL and X-Auth-Token do not match.'],
-    ['denied', 'sk', undefined, 'KMS.0330', 'User has no permission.'],
-  ] as const) {
-    const outcome = genRandom(kmsClient(port, ak, sk, token), { random_data_length: '512' });
-    const title = `${ak} ${sk} ${token}`;
-    if (errorCode === undefined) t.match(await outcome, { random_data: /^[0-9A-F]{128}$/ }, title);
-    else t.match(await outcome.catch((error) => error), { errorCode, errorMsg }, title);
-  }
-});
+t.test(
+  'the signature of the SDK is verified, with a temporary key too, and it is told why one is refused',
+  async (t) => {
+    const credentials = join(t.testdir(), 'credentials.toml');
+    const entry = (name: string, more: string) =>
+      `[[key]]\nname = "${name}"\naccess_key = "${name}"\nsecret_key = "sk"\n${more}\n`;
+    writeFileSync(
+      credentials,
+      [
+        entry('app', 'project_id = "project"'),
+        entry('temporary', 'session_token = "session/token+=="'),
+        entry('other', 'project_id = "another"'),
+        entry('denied', 'allow = []'),
+        entry('expired', 'expires = 2020-01-01T00:00:00Z'),
+      ].join(''),
+      { mode: 0o600 },
+    );
+    const { port } = await startRealPath(t, { credentials, nodeSdkErrors: true });
+    const verifyFault = 'Incorrect IAM authentication information: verify aksk signature fail';
+    for (const [ak, sk, token, errorCode, errorMsg] of [
+      ['app', 'sk', undefined, undefined, undefined],
+      ['temporary', 'sk', 'session/token+==', undefined, undefined],
+      ['app', 'x', undefined, 'APIGW.0301', verifyFault],
+      ['nobody', 'sk', undefined, 'APIGW.0301', verifyFault],
+      ['temporary', 'sk', undefined, 'APIGW.0301', verifyFault],
+      ['temporary', 'sk', 'x', 'APIGW.0301', verifyFault],
+      ['expired', 'sk', undefined, 'APIGW.0301', /token expires, expires_at: 2020-01-01/],
+      ['other', 'sk', undefined, 'KMS.0321', 'URIs in URL and X-Auth-Token do not match.'],
+      ['denied', 'sk', undefined, 'KMS.0330', 'User has no permission.'],
+    ] as const) {
+      const outcome = genRandom(kmsClient(port, ak, sk, token), { random_data_length: '512' });
+      const title = `${ak} ${sk} ${token}`;
+      if (errorCode === undefined)
+        t.match(await outcome, { random_data: /^[0-9A-F]{128}$/ }, title);
+      else t.match(await outcome.catch((error) => error), { errorCode, errorMsg }, title);
+    }
+  },
+);
 
-t.test('the SDK is told each fault of a request by its number', async (t) => {
+t.test('the SDK is told each fault of a request by its code', async (t) => {
   const bits = (random_data_length: unknown) => ({ random_data_length });
   const range = 'random_data_length must be in the range 8 bits to 8,192 bits.';
   const shortSequence = { ...bits('512'), sequence: sequence.slice(1) };
@@ -158,7 +162,7 @@ t.test('the SDK is told each fault of a request by its number', async (t) => {
   }
 });
 
-t.test('a clock that is wrong is told, up to fifteen minutes it does not matter', async (t) => {
+t.test('a clock may be wrong by fifteen minutes; beyond that the SDK is told', async (t) => {
   const credentials = join(t.testdir(), 'credentials.toml');
   writeFileSync(
     credentials,
@@ -198,50 +202,53 @@ t.test('the SDK sees a generator that fails as a failure of the service', async 
   }
 });
 
-t.test('a token, a signed user-agent, and no JSON: what the SDK does not send', async (t) => {
-  const credentials = join(t.testdir(), 'credentials.toml');
-  writeFileSync(
-    credentials,
-    [
-      '[[key]]\nname = "app"\naccess_key = "app"\nsecret_key = "sk"\n',
-      '[[token]]\nname = "token"\ntoken = "good"\nproject_id = "project"\n',
-      '[[token]]\nname = "expired"\ntoken = "old"\nexpires = 2020-01-01T00:00:00Z\n',
-    ].join(''),
-    { mode: 0o600 },
-  );
-  const { port } = await startRealPath(t, { credentials });
-  const path = '/v1.0/project/kms/gen-random';
-  const body = '{"random_data_length":512}';
-  const signed = signSdkHmac(
-    {
-      method: 'POST',
-      path,
-      query: [],
-      headers: [
-        ['host', [`127.0.0.1:${port}`]],
-        ['content-type', ['application/json;charset=utf-8']],
-        ['user-agent', ['huaweicloud-usdk-python/3.0']],
-      ],
-      body: Buffer.from(body),
-    },
-    { accessKey: 'app', secretKey: 'sk', time: Math.trunc(Date.now() / 1000) * 1000 },
-  ).rawHeaders;
-  const signedHeaders = Object.fromEntries(
-    signed.flatMap((name, at) => (at % 2 === 0 ? [[name, signed[at + 1] ?? '']] : [])),
-  );
-  const holding = (token: string) => ({ 'x-auth-token': token });
-  for (const [title, request, status, answer] of [
-    ['signed user-agent', { headers: signedHeaders }, 200, /^\{"random_data":"[0-9A-F]{128}"\}$/],
-    ['token', { headers: holding('good') }, 200, /^\{"random_data":"[0-9A-F]{128}"\}$/],
-    ['no JSON', { headers: holding('good'), body: '{bad' }, 400, /"KMS\.0202"/],
-    ['GET', { method: 'GET', headers: holding('good'), body: '' }, 405, /"KMS\.0215"/],
-    ['expired', { headers: holding('old') }, 403, /"KMS\.0303"/],
-    ['project', { headers: holding('good'), path: '/v1.0/x/kms/gen-random' }, 403, /"KMS\.0321"/],
-    ['no API', { headers: holding('good'), path: '/v1.0/x' }, 404, /"APIGW\.0101"/],
-  ] as const)
-    t.match(
-      await call({ port, method: 'POST', path, body, ...request }),
-      { status, body: answer, headers: { 'x-request-id': /^[0-9a-f-]{36}$/ } },
-      title,
+t.test(
+  'a token, a signed user-agent and malformed JSON, which the SDK does not send',
+  async (t) => {
+    const credentials = join(t.testdir(), 'credentials.toml');
+    writeFileSync(
+      credentials,
+      [
+        '[[key]]\nname = "app"\naccess_key = "app"\nsecret_key = "sk"\n',
+        '[[token]]\nname = "token"\ntoken = "good"\nproject_id = "project"\n',
+        '[[token]]\nname = "expired"\ntoken = "old"\nexpires = 2020-01-01T00:00:00Z\n',
+      ].join(''),
+      { mode: 0o600 },
     );
-});
+    const { port } = await startRealPath(t, { credentials });
+    const path = '/v1.0/project/kms/gen-random';
+    const body = '{"random_data_length":512}';
+    const signed = signSdkHmac(
+      {
+        method: 'POST',
+        path,
+        query: [],
+        headers: [
+          ['host', [`127.0.0.1:${port}`]],
+          ['content-type', ['application/json;charset=utf-8']],
+          ['user-agent', ['huaweicloud-usdk-python/3.0']],
+        ],
+        body: Buffer.from(body),
+      },
+      { accessKey: 'app', secretKey: 'sk', time: Math.trunc(Date.now() / 1000) * 1000 },
+    ).rawHeaders;
+    const signedHeaders = Object.fromEntries(
+      signed.flatMap((name, at) => (at % 2 === 0 ? [[name, signed[at + 1] ?? '']] : [])),
+    );
+    const holding = (token: string) => ({ 'x-auth-token': token });
+    for (const [title, request, status, answer] of [
+      ['signed user-agent', { headers: signedHeaders }, 200, /^\{"random_data":"[0-9A-F]{128}"\}$/],
+      ['token', { headers: holding('good') }, 200, /^\{"random_data":"[0-9A-F]{128}"\}$/],
+      ['no JSON', { headers: holding('good'), body: '{bad' }, 400, /"KMS\.0202"/],
+      ['GET', { method: 'GET', headers: holding('good'), body: '' }, 405, /"KMS\.0215"/],
+      ['expired', { headers: holding('old') }, 403, /"KMS\.0303"/],
+      ['project', { headers: holding('good'), path: '/v1.0/x/kms/gen-random' }, 403, /"KMS\.0321"/],
+      ['no API', { headers: holding('good'), path: '/v1.0/x' }, 404, /"APIGW\.0101"/],
+    ] as const)
+      t.match(
+        await call({ port, method: 'POST', path, body, ...request }),
+        { status, body: answer, headers: { 'x-request-id': /^[0-9a-f-]{36}$/ } },
+        title,
+      );
+  },
+);

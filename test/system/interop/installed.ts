@@ -1,24 +1,30 @@
 /**
- * The rule for clients that npm does not install: their tests run where they are; with CI=true a
- * client that is missing is a failure, unless CI has nowhere to take it from; elsewhere the test is
+ * The rule for clients that npm does not install: their tests run where the client is installed.
+ * With CI=true a missing client is a failure, unless CI has no source for it; elsewhere the test is
  * skipped and says what is missing.
  */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
 /** Debian's own interpreter first: its packages belong to it. */
 const pythons = ['/usr/bin/python3', 'python3'];
 
 /** Longest that a client may take to load. */
-const probeMs = 20_000;
+const probeMs = 60_000;
 
-/** A client that may be there. */
+/** Longest that pip may take. */
+const installMs = 300_000;
+
+/** A client that may be installed. */
 export interface Client {
   /** What to install, for people. */
   readonly name: string;
   /** undefined: not installed. */
   readonly command: string | undefined;
-  /** No package manager of CI has it: it is skipped there too. */
+  /** Not every CI machine can get it: it is skipped there too. */
   readonly optional?: true;
 }
 
@@ -29,18 +35,36 @@ export function commandClient(command: string, name: string): Client {
 
 /** A Python module; the command is an interpreter that can import it. */
 export function pythonClient(module: string, name: string): Client {
-  return { name, command: pythons.find((python) => runs(python, ['-c', `import ${module}`])) };
+  return { name, command: pythons.find((python) => imports(python, module)) };
 }
 
-/** A client that CI cannot install; its test says so where it is skipped. */
-export function optional(client: Client): Client {
-  return { ...client, optional: true };
+/**
+ * A Python module of PyPI: with CI=true pip installs it into a virtual environment below the user's
+ * cache, once for each requirement. Skipped where pip cannot.
+ * @param requirement as pip takes it, with its version
+ */
+export function pypiClient(module: string, requirement: string): Client {
+  const name = `${requirement} of PyPI`;
+  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+  const folder = join(cache, 'entropyd-test', requirement.replaceAll(/[^\w.]+/g, '-'));
+  const python = join(folder, 'bin/python');
+  const found = [python, ...pythons].find((each) => imports(each, module));
+  if (found !== undefined || process.env.CI !== 'true')
+    return { name, command: found, optional: true };
+  const maker = pythons.find((each) => imports(each, 'ensurepip'));
+  const install = ['-m', 'pip', 'install', '--quiet', requirement];
+  const installed =
+    maker !== undefined &&
+    (existsSync(python) || runs(maker, ['-m', 'venv', folder])) &&
+    runs(python, install, installMs) &&
+    imports(python, module);
+  return { name, command: installed ? python : undefined, optional: true };
 }
 
 /**
  * A test that needs a client.
  * @param rule the test's name
- * @param body the test, with the client's command
+ * @param body the test, which gets the client's command
  */
 export function testWith(
   { name, command, optional }: Client,
@@ -55,6 +79,10 @@ export function testWith(
   });
 }
 
-function runs(command: string, args: string[]): boolean {
-  return spawnSync(command, args, { timeout: probeMs }).status === 0;
+function imports(python: string, module: string): boolean {
+  return runs(python, ['-c', `import ${module}`]);
+}
+
+function runs(command: string, args: string[], timeout = probeMs): boolean {
+  return spawnSync(command, args, { timeout }).status === 0;
 }

@@ -1,6 +1,6 @@
 /**
- * A KMS with keys: enough of it for clients to create a key, encrypt and decrypt, with every signature
- * verified. Its random bytes are no random bytes, so that a test sees whose they are.
+ * A KMS double: clients can create a key, encrypt and decrypt, and every signature is verified. Its
+ * GenerateRandom always returns the same bytes, so that a test sees whose they are.
  */
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
@@ -11,10 +11,10 @@ const ivSize = 12;
 const tagSize = 16;
 const idSize = 36;
 
-/** What GenerateRandom answers with, again and again. */
+/** The Plaintext of every GenerateRandom. */
 export const doubleByte = 0xee;
 
-/** A request as the double took it. */
+/** A request that the double accepted. */
 export interface Taken {
   readonly operation: string;
   readonly accessKey: string | undefined;
@@ -23,9 +23,9 @@ export interface Taken {
 }
 
 /**
- * A double that listens nowhere yet.
- * @param secrets of the access keys that it knows
- * @param taken gets every request
+ * A double that does not listen yet.
+ * @param secrets secret keys by access key
+ * @param taken receives every request
  */
 export function createKmsDouble(secrets: ReadonlyMap<string, string>, taken: Taken[]): Server {
   const keys = new Map<string, Buffer>();

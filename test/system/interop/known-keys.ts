@@ -1,9 +1,9 @@
-/** A credentials file with a key of each kind, and what becomes of whoever signs with them. */
+/** A credentials file with a key of each kind, and the verdict on requests signed with them. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
-/** A key as its owner holds it. */
+/** A key as its owner has it. */
 export interface ClientKey {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -12,15 +12,15 @@ export interface ClientKey {
 
 const secretAccessKey = 'secret';
 
-/** May use whatever is served here. */
+/** May use every operation. */
 export const goodKey: ClientKey = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey };
 
-/** May ask once a second. */
+/** May send one request a second. */
 export const slowKey: ClientKey = { accessKeyId: 'SLOW', secretAccessKey };
 
 const temporaryKey: ClientKey = { accessKeyId: 'ASIDEXAMPLE', secretAccessKey };
 
-/** Writes the file, its owner's alone. */
+/** Writes the file with mode 0600. @returns its path */
 export function writeKnownKeys(): string {
   const path = join(t.testdir(), 'credentials.toml');
   const entry = (name: string, accessKeyId: string, more = '') =>
@@ -36,7 +36,7 @@ export function writeKnownKeys(): string {
   return path;
 }
 
-/** Keys and what the service says to them; undefined: it serves them. */
+/** Keys and how the service refuses them; undefined: it serves them. */
 export const verdicts: readonly (readonly [
   title: string,
   key: ClientKey,
@@ -82,7 +82,7 @@ export const verdicts: readonly (readonly [
   ],
 ];
 
-/** Failures that every client tries three times: of the source, and what they are called. */
+/** Failures of the source that every client retries twice, with the names it reports. */
 export const passingFailures = [
   ['ERR_HEALTH', 'KMSInternalException', 500],
   ['ERR_CONNECT', 'DependencyTimeoutException', 503],

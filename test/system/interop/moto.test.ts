@@ -1,38 +1,28 @@
+/** moto as the gateway's upstream. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { setTimeout } from 'node:timers/promises';
 import {
   CreateKeyCommand,
   DecryptCommand,
   EncryptCommand,
   GenerateRandomCommand,
   KMSClient,
+  ListKeysCommand,
 } from '@aws-sdk/client-kms';
 import type { Test } from 'tap';
-import { createUpstream } from '../../../src/apis/aws-kms/upstream/upstream.js';
 import { connect } from '../../../src/client/client.js';
-import { optional, pythonClient, testWith } from './installed.js';
+import { freePort } from '../../support/paths.js';
+import { until } from '../../support/until.js';
+import { pypiClient, testWith } from './installed.js';
 import { startRealPath, writeKeys } from './real-path.js';
 
-/** Neither Debian nor npm has it; upstream.test.ts shows the same with a double. */
-const moto = optional(
-  pythonClient('moto.server', 'moto with its server (Python package moto[server])'),
-);
+/** upstream.test.ts shows the same with a double, if there is no moto. */
+const moto = pypiClient('moto.server', 'moto[kms,server]==5.2.5');
 
-/** Longest that it may take to listen: it loads every service. */
+/** Longest that moto may take to listen: it loads every service. */
 const startMs = 60_000;
 
-/** A port that was free a moment ago: moto takes a number, and tells none that it chose. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-/** moto's server until the test ends, and what it logs: a line for each request. */
+/** Starts moto's server until the test ends. It logs a line for each request. */
 async function startMoto(t: Test, python: string): Promise<{ url: string; log: () => string }> {
   const port = await freePort();
   const server: ChildProcess = spawn(
@@ -50,16 +40,14 @@ async function startMoto(t: Test, python: string): Promise<{ url: string; log: (
     log += data;
   });
   const url = `http://127.0.0.1:${port}`;
-  const deadline = performance.now() + startMs;
-  while (
-    !(await fetch(`${url}/moto-api/data.json`).then(
+  const listens = () => {
+    if (server.exitCode !== null) throw new Error(`moto ended: ${log}`);
+    return fetch(`${url}/moto-api/data.json`).then(
       ({ ok }) => ok,
       () => false,
-    ))
-  ) {
-    if (performance.now() > deadline || server.exitCode !== null) throw new Error(`moto: ${log}`);
-    await setTimeout(100);
-  }
+    );
+  };
+  await until(listens, 'an answer of moto', { limitMs: startMs, pollMs: 100 });
   return { url, log: () => log };
 }
 
@@ -69,10 +57,8 @@ testWith(
   async (t, python) => {
     const key = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' };
     const { url, log } = await startMoto(t, python);
-    const upstream = createUpstream({ url });
-    t.teardown(() => upstream.close());
     const { port, socketPath } = await startRealPath(t, {
-      upstream,
+      upstream: url,
       credentials: writeKeys([key]),
     });
     const kms = new KMSClient({
@@ -101,7 +87,8 @@ testWith(
     const { Plaintext: bytes } = await kms.send(new GenerateRandomCommand({ NumberOfBytes: 1024 }));
     t.equal(bytes?.length, 1024);
     t.equal((await daemon.status()).randomBytes - before, 1024);
-    await setTimeout(200); // a line that were late would still come
-    t.equal(requests(), asked, 'moto was not asked for random bytes');
+    await kms.send(new ListKeysCommand({}));
+    await until(() => requests() > asked, "the next request's line");
+    t.equal(requests(), asked + 1, 'moto was not asked for random bytes');
   },
 );

@@ -6,7 +6,7 @@ import { run } from './run.js';
 const msgpack = pythonClient('msgpack', 'msgpack for Python (Debian package python3-msgpack)');
 const script = fileURLToPath(new URL('msgpack_client.py', import.meta.url));
 
-testWith(msgpack, 'msgpack for Python speaks with the daemon, in order', async (t, python) => {
+testWith(msgpack, 'msgpack for Python talks to the daemon, in order', async (t, python) => {
   const { socketPath } = await startRealPath(t);
   const table = [
     ['random', [1], null, 1],

@@ -7,7 +7,7 @@ import { run } from './run.js';
 const nvim = commandClient('nvim', 'nvim (Debian package neovim)');
 const read = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
 
-/** The page's own example, with another socket. */
+/** The example of docs/clients.md, with another socket. */
 function example(socketPath: string): string {
   const [, lua] = /^```lua\n(.+?)^```$/ms.exec(read('../../../docs/clients.md')) ?? [];
   const usual = '/run/entropyd/entropyd.sock';
@@ -35,7 +35,7 @@ testWith(
       fresh: 7,
       version: { name: 'entropyd', protocol: 1 },
       health: { state: /./, healthy: Boolean, reason: String, sources: Array },
-      // Later versions may show more than 0.7.2 does.
+      // Later versions may show more than 0.7.2.
       badLength: { ok: false, result: /unknown error|ERR_LENGTH/ },
       noMethod: { ok: false, result: /unknown error|ERR_METHOD/ },
       afterwards: 5,

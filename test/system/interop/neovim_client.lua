@@ -1,5 +1,5 @@
--- Goes on where the example of docs/clients.md ends, with its `daemon` and `bytes`. Prints what
--- Neovim got as JSON, bytes in hexadecimal: JSON has no place for them.
+-- Continues the example of docs/clients.md, with its `daemon` and `bytes`. Prints what Neovim got
+-- as JSON, with bytes in hexadecimal.
 local function hex(s)
   return (s:gsub('.', function(c)
     return string.format('%02x', c:byte())
@@ -24,7 +24,7 @@ local seen = {
   badLength = call('random', 0),
   noMethod = call('nope'),
 }
--- Were it answered, Neovim would close the channel: no request has that id.
+-- If it were answered, Neovim would close the channel: no request has that id.
 vim.rpcnotify(daemon, 'nope')
 seen.afterwards = #vim.rpcrequest(daemon, 'random', 5)
 io.stdout:write(vim.json.encode(seen))

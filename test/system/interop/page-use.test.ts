@@ -5,7 +5,8 @@ import type { RandomSource } from '../../../src/apis/api.js';
 import { startGateway } from '../../../src/gateway/gateway.js';
 import { fakeSource, memoryLog } from '../../support/gateway.js';
 import { freePath } from '../../support/paths.js';
-import { chromiumClient, openPage, read, startBrowser, until } from './browser.js';
+import { until } from '../../support/until.js';
+import { chromiumClient, openPage, read, startBrowser } from './browser.js';
 import { testWith } from './installed.js';
 
 /** A gateway before a daemon that says what it is told to. */

@@ -1,11 +1,8 @@
-/** Debian's Prometheus scrapes running gateways, with the rules and the dashboard of this package. */
+/** Debian's Prometheus scrapes running gateways with this package's rules and dashboard. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { connect } from '../../../src/client/client.js';
 import { createGenerator } from '../../../src/generator/create.js';
@@ -15,9 +12,10 @@ import { makeCertificate } from '../../support/certificates.js';
 import { untilAnswers } from '../../support/daemon.js';
 import { call } from '../../support/gateway.js';
 import { metricsOf, samplesOf } from '../../support/metrics-page.js';
-import { freePath } from '../../support/paths.js';
+import { freePath, freePort } from '../../support/paths.js';
 import { built, Program } from '../../support/program.js';
 import { signAws } from '../../support/signing/signed-calls.js';
+import { until } from '../../support/until.js';
 import {
   readAlerts,
   readDashboard,
@@ -30,49 +28,42 @@ import { commandClient, testWith } from './installed.js';
 const prometheus = commandClient('prometheus', 'Prometheus, of the package prometheus');
 const promtool = commandClient('promtool', 'promtool, of the package prometheus');
 
-/** Longest that Prometheus may take for anything, on a slow machine; the programs live longer. */
-const patienceMs = 60_000;
+/** Longest that Prometheus may take for anything on a slow machine; the programs live longer. */
+const patience = { limitMs: 60_000, pollMs: 200 };
 const programsMs = 180_000;
-const pollMs = 200;
 
-/** Prometheus does not tell which port the kernel chose, so it is chosen before. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-/** The first answer that `wanted` takes; an error is none yet. */
+/** The first answer that `wanted` accepts; errors are not answers. */
 async function eventually<Value>(
   ask: () => Promise<Value>,
   wanted: (value: Value) => boolean,
 ): Promise<Value> {
-  const deadline = performance.now() + patienceMs;
-  for (;;) {
+  let last: unknown;
+  const look = async () => {
     const value = await ask().catch((error: Error) => error);
-    if (!(value instanceof Error) && wanted(value)) return value;
-    if (performance.now() > deadline)
-      throw new Error(`not in time; the last answer: ${JSON.stringify(value)}`);
-    await setTimeout(pollMs);
-  }
+    last = value;
+    return !(value instanceof Error) && wanted(value) && { value };
+  };
+  const { value } = await until(look, 'the wanted answer', patience).catch((error) => {
+    throw new Error(
+      `${error.message}; the last one: ${last instanceof Error ? last.message : JSON.stringify(last)}`,
+    );
+  });
+  return value;
 }
 
 const programs = { timeout: programsMs };
 
-/** Starts the built program, and gives where its gateway listens. */
+/** Starts the built program. @returns its gateway's address */
 async function startGateway(t: Test, args: readonly string[]): Promise<string> {
   const program = new Program(t, [built('entropyd'), ...args], programs);
   const listening = /"addresses":\["([^"]+)"\]/;
   return listening.exec(await program.says(listening))?.[1] ?? '';
 }
 
-/** Certificate, configuration and database. */
+/** Holds certificate, configuration and database. */
 const dir = t.testdir();
 
-/** What Prometheus' HTTP API answers, each to its own path. */
+/** The answers of Prometheus's HTTP API by path. */
 interface Answers {
   readonly query: {
     readonly result: readonly {
@@ -98,13 +89,13 @@ interface Answers {
   };
 }
 
-/** Asks Prometheus; rejects where it finds a fault. */
+/** Asks Prometheus. @throws Error if it finds a fault in the query */
 type Query = <Path extends keyof Answers>(
   path: Path,
   parameters?: Record<string, string>,
 ) => Promise<Answers[Path]>;
 
-/** Starts Prometheus with the package's rules. */
+/** Starts Prometheus with the package's rules, until the test ends. */
 async function startPrometheus(t: Test, command: string, scrapes: object[]): Promise<Query> {
   const config = join(dir, 'prometheus.yml');
   writeFileSync(
@@ -216,7 +207,7 @@ testWith(
   },
 );
 
-/** What promtool has against a page. */
+/** promtool's findings about a page. */
 async function lint(command: string, page: string): Promise<string> {
   const child = spawn(command, ['check', 'metrics']);
   child.stdin.end(page);

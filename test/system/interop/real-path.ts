@@ -1,82 +1,55 @@
-/** The real path for real clients: the daemon in a process of its own, the gateway as its client. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+/** The real path for real clients: the daemon in a process of its own, behind it the gateway. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import root, { type Test } from 'tap';
-import { type Client, connect } from '../../../src/client/client.js';
+import type { Test } from 'tap';
+import type { ApiEntry } from '../../../src/apis/api.js';
+import { connect } from '../../../src/client/client.js';
 import { type GatewayOptions, startGateway } from '../../../src/gateway/gateway.js';
 import { memoryLog } from '../../support/gateway.js';
+import { freePath, temporaryFolder } from '../../support/paths.js';
+import { startDaemonProgram } from '../../support/program.js';
 
-const program = fileURLToPath(new URL('../../../dist/entropyd.js', import.meta.url));
+let written = 0;
 
-/** Longest that a daemon may take to seed itself, on a slow machine. */
-const startMs = 20_000;
-const pollMs = 20;
-
-// The file's directory: below a test's own name a path can pass the 107 bytes that a socket may have.
-const dir = root.testdir();
-let started = 0;
-
-/** Where clients find daemon and gateway. */
+/** Where clients find the daemon and the gateway. */
 export interface RealPath {
-  /** The daemon's. */
   readonly socketPath: string;
-  /** The gateway's, on 127.0.0.1. */
+  /** The gateway's on 127.0.0.1. */
   readonly port: number;
   readonly gatewaySocketPath: string;
 }
 
 /**
- * Starts daemon and gateway, and stops them when the test ends.
- * @param gatewayOptions what differs from the `otc` dialect with default errors
+ * Starts a daemon and a gateway, and stops them when the test ends.
+ * @param gatewayOptions override the defaults, such as the dialect `otc`
+ * @param apis those it serves; default: all
  */
 export async function startRealPath(
   t: Test,
   gatewayOptions: Partial<GatewayOptions> = {},
+  apis?: readonly ApiEntry[],
 ): Promise<RealPath> {
-  const socketPath = join(dir, `daemon-${++started}.sock`);
-  const gatewaySocketPath = join(dir, `gateway-${started}.sock`);
-  const daemon = spawn(process.execPath, [program, '--socket', socketPath], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  t.teardown(async () => {
-    if (daemon.exitCode === null && daemon.kill()) await once(daemon, 'exit');
-  });
+  const { path: socketPath } = await startDaemonProgram(t, [], { timeout: 0 });
+  const gatewaySocketPath = freePath();
   const client = connect({ socketPath });
   t.teardown(() => client.close());
-  await seeded(client, daemon);
-  const gateway = await startGateway({
+  const options: GatewayOptions = {
     listen: ['127.0.0.1:0', `unix:${gatewaySocketPath}`],
     client,
     dialect: 'otc',
     log: memoryLog(),
     ...gatewayOptions,
-  });
+  };
+  const gateway = await startGateway(options, apis);
   t.teardown(() => gateway.close());
   return { socketPath, gatewaySocketPath, port: Number(gateway.addresses[0]?.split(':')[1]) };
 }
 
-async function seeded(client: Client, daemon: ChildProcess): Promise<void> {
-  const deadline = performance.now() + startMs;
-  for (;;) {
-    const state = await client.random(1).then(
-      () => undefined,
-      (error) => error,
-    );
-    if (state === undefined) return;
-    if (daemon.exitCode !== null || performance.now() > deadline) throw state;
-    await setTimeout(pollMs);
-  }
-}
-
-/** Writes a credentials file of keys that may use whatever there is. */
+/** Writes a credentials file whose keys may use every operation. @returns its path */
 export function writeKeys(
   keys: readonly { readonly accessKeyId: string; readonly secretAccessKey: string }[],
 ): string {
-  const path = join(dir, `credentials-${++started}.toml`);
+  const path = join(temporaryFolder(), `credentials-${++written}.toml`);
   const entries = keys.map(
     ({ accessKeyId, secretAccessKey }) =>
       `[[key]]\nname = "${accessKeyId}"\naccess_key = "${accessKeyId}"\nsecret_key = "${secretAccessKey}"\nallow = ["GenerateRandom", "gen-random", "upstream"]\n`,

@@ -1,11 +1,11 @@
-/** Runs a client as its users do, in an environment that leads nowhere but to this host. */
+/** Runs a client as its users do, in an environment that leads only to this host. */
 import { execFile } from 'node:child_process';
 import t from 'tap';
 
-/** Longest that a client may take; Python with boto3 takes a second or two to start. */
+/** Longest that a client may take; Python with boto3 needs a second or two to start. */
 const runMs = 60_000;
 
-/** Credentials that open nothing; no metadata service, no files of the user's, no proxy, no pager. */
+/** Worthless credentials; no metadata service, no files of the user, no proxy, no pager. */
 const environment = {
   PATH: process.env.PATH,
   HOME: t.testdirName,
@@ -22,7 +22,7 @@ const environment = {
   NO_PROXY: '*',
 };
 
-/** What a client left behind. */
+/** How a client ended. */
 export interface Outcome {
   /** Exit code; 0 is success. */
   readonly status: unknown;
@@ -31,8 +31,8 @@ export interface Outcome {
 }
 
 /**
- * Runs a client to its end, while the event loop goes on: the gateway may be in this process.
- * @param variables of the environment, besides those that every client gets
+ * Runs a client to its end without blocking the event loop: the gateway may be in this process.
+ * @param variables added to the environment of every client
  */
 export function run(
   command: string,

@@ -1,6 +1,6 @@
 /**
- * A daemon in this process whose noise sources do as they are told: the native generator with its
- * health tests and states, over sources of the tests' addon, behind the real server.
+ * A daemon in this process with scripted noise sources: the native generator with its health tests
+ * and states, over sources of the tests' addon, behind the real server.
  */
 import type { Test } from 'tap';
 import { EntropyError } from '../../../src/common/errors.js';
@@ -8,22 +8,22 @@ import type { Generator, GeneratorState } from '../../../src/generator/interface
 import { addon, type ScriptedSource, type TestGenerator } from '../../native/addon.js';
 import { fakeGenerator, startServer } from '../../support/daemon.js';
 
-/** What the snapshot of the tests' addon leaves out of a source's report. */
+/** Members of a source's report that the snapshot of the tests' addon lacks. */
 const rest = { testedBitsPerByte: 7, reads: 0, bytesPerSecond: 0 };
 
-/** Where the daemon is, and its sources' switches. */
+/** The daemon's socket, and the switches of its sources. */
 export interface ScriptedDaemon {
   readonly path: string;
   setFault: TestGenerator['setFault'];
-  /** As SIGHUP does. */
+  /** Reseeds, as SIGHUP does. */
   reseed(): void;
-  /** While true, it tells what it told last: a blocked source is lost after 5 s, and a look takes longer. */
+  /** While true the status is frozen: a blocked source is lost after 5 s, and judging the page takes longer. */
   still: boolean;
 }
 
 /**
- * Starts it, until the test ends.
- * @param sources none that is credited besides these: the profile is `strict`
+ * Starts a daemon until the test ends.
+ * @param sources the only ones that can be credited: the profile is `strict`
  */
 export async function startScriptedDaemon(
   t: Test,

@@ -8,10 +8,12 @@ import {
   ListKeysCommand,
 } from '@aws-sdk/client-kms';
 import t, { type Test } from 'tap';
+import { awsKms, createAwsKms } from '../../../src/apis/aws-kms/api.js';
 import {
   createUpstream,
   type UpstreamOptions,
 } from '../../../src/apis/aws-kms/upstream/upstream.js';
+import { apis as allApis } from '../../../src/apis/list.js';
 import { connect } from '../../../src/client/client.js';
 import { serve } from '../../support/gateway.js';
 import { createKmsDouble, doubleByte, type Taken } from './kms-double.js';
@@ -20,19 +22,19 @@ import { startRealPath, writeKeys } from './real-path.js';
 const clientKey = { accessKeyId: 'AKIDCLIENT', secretAccessKey: 'client secret' };
 const gatewayKey = { accessKeyId: 'AKIDGATEWAY', secretAccessKey: 'gateway secret' };
 
-/** Daemon and gateway before the double, and the SDK as the client. */
+/** Daemon and gateway in front of the double, with the SDK as the client. */
 async function start(t: Test, options: Partial<UpstreamOptions> = {}) {
   const taken: Taken[] = [];
   const secrets = [clientKey, gatewayKey].map(
     ({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey] as const,
   );
   const doublePort = await serve(t, createKmsDouble(new Map(secrets), taken));
+  // The upstream with what a test gives it, such as its own credentials.
   const upstream = createUpstream({ url: `http://127.0.0.1:${doublePort}`, ...options });
-  t.teardown(() => upstream.close());
-  const { port, socketPath } = await startRealPath(t, {
-    upstream,
-    credentials: writeKeys([clientKey]),
-  });
+  const entry = { ...awsKms, create: () => createAwsKms({ upstream }) };
+  const apis = allApis.map((each) => (each === awsKms ? entry : each));
+  const credentials = writeKeys([clientKey]);
+  const { port, socketPath } = await startRealPath(t, { credentials }, apis);
   const kms = new KMSClient({
     region: 'eu-west-1',
     credentials: clientKey,
@@ -46,7 +48,7 @@ async function start(t: Test, options: Partial<UpstreamOptions> = {}) {
 
 for (const [way, options, accessKey] of [
   ['passed through, under its own signature', {}, 'AKIDCLIENT'],
-  ['signed anew', { resign: true, credentials: async () => gatewayKey }, 'AKIDGATEWAY'],
+  ['re-signed', { resign: true, credentials: async () => gatewayKey }, 'AKIDGATEWAY'],
 ] as const)
   t.test(`the SDK creates a key, encrypts and decrypts, ${way}`, async (t) => {
     const { kms, taken, daemon } = await start(t, options);
@@ -93,14 +95,14 @@ for (const [way, options, accessKey] of [
     t.equal(taken.at(-1)?.operation, 'GenerateRandom');
   });
 
-t.test('what the service refuses of the gateway is refused to the client', async (t) => {
+t.test('a refusal by the service reaches the client', async (t) => {
   const credentials = async () => ({ ...gatewayKey, secretAccessKey: 'wrong' });
   const { kms } = await start(t, { resign: true, credentials });
   await t.rejects(kms.send(new ListKeysCommand({})), { name: 'InvalidSignatureException' });
 });
 
 t.test(
-  'the SDK tries three times where the upstream fails, and reads whose failure it is',
+  'the SDK tries three times when the upstream fails, and reads whose failure it is',
   async (t) => {
     let asked = 0;
     const port = await serve(t, (request) => {

@@ -8,7 +8,7 @@ import { untilAnswers } from '../../support/daemon.js';
 import { temporaryFolder } from '../../support/paths.js';
 import { startDaemonProgram } from '../../support/program.js';
 
-/** Two users of every Debian, neither of them root. */
+/** Two users that every Debian has; neither is root. */
 const [daemonUser, mailUser] = ['daemon', 'mail'];
 
 const skip =
@@ -18,7 +18,7 @@ const skip =
       ? 'setpriv of util-linux is not installed'
       : false;
 
-/** Sends requests as another user; what comes back until the daemon ends, as hex. */
+/** Sends requests as another user. @returns everything received until the daemon ends, in hexadecimal */
 async function as(user: string, path: string, requests: string): Promise<string> {
   const client = `import socket, sys
 s = socket.socket(socket.AF_UNIX)
@@ -34,23 +34,30 @@ const random = '940001a672616e646f6d9110'; // [0, 1, "random", [16]]
 const reseed = '940002a672657365656490'; // [0, 2, "reseed", []]
 const code = (name: string) => Buffer.from(name).toString('hex');
 
-t.test('two users are told apart: rights, and what each may use', { skip }, async (t) => {
-  const folder = join(temporaryFolder(), 'shared');
-  mkdirSync(folder);
-  for (const open of [temporaryFolder(), folder]) chmodSync(open, 0o755);
-  const config = join(folder, 'entropyd.toml');
-  writeFileSync(
-    config,
-    `[access]\nadmin_group = "${mailUser}"\n[limits]\nbytes_per_second_per_user = 1\n`,
-  );
-  const { path } = await startDaemonProgram(t, ['--config', config]);
-  await untilAnswers(path);
-  t.match(await as(daemonUser, path, random), /^9401ce00000001c0c410/, 'the first is served');
-  t.ok((await as(daemonUser, path, random)).includes(code('ERR_RATE')), 'and has used up its own');
-  t.match(await as(mailUser, path, random), /^9401ce00000001c0c410/, 'the second has not');
-  t.ok((await as(daemonUser, path, reseed)).includes(code('ERR_FORBIDDEN')));
-  t.match(await as(mailUser, path, reseed), /^940102c0/, 'a member of the group');
-  const client = connect({ socketPath: path });
-  t.match(await client.reseed(), { state: 'operational' }, 'root');
-  await client.close();
-});
+t.test(
+  'two users are told apart: each has its own rights and its own quota',
+  { skip },
+  async (t) => {
+    const folder = join(temporaryFolder(), 'shared');
+    mkdirSync(folder);
+    for (const open of [temporaryFolder(), folder]) chmodSync(open, 0o755);
+    const config = join(folder, 'entropyd.toml');
+    writeFileSync(
+      config,
+      `[access]\nadmin_group = "${mailUser}"\n[limits]\nbytes_per_second_per_user = 1\n`,
+    );
+    const { path } = await startDaemonProgram(t, ['--config', config]);
+    await untilAnswers(path);
+    t.match(await as(daemonUser, path, random), /^9401ce00000001c0c410/, 'the first is served');
+    t.ok(
+      (await as(daemonUser, path, random)).includes(code('ERR_RATE')),
+      'and has used up its own',
+    );
+    t.match(await as(mailUser, path, random), /^9401ce00000001c0c410/, 'the second has not');
+    t.ok((await as(daemonUser, path, reseed)).includes(code('ERR_FORBIDDEN')));
+    t.match(await as(mailUser, path, reseed), /^940102c0/, 'a member of the group');
+    const client = connect({ socketPath: path });
+    t.match(await client.reseed(), { state: 'operational' }, 'root');
+    await client.close();
+  },
+);

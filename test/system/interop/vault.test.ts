@@ -9,7 +9,7 @@ import { startRealPath } from './real-path.js';
 const vault = (port: number, token: string, options: object = {}) =>
   nodeVault({ endpoint: `http://127.0.0.1:${port}`, token, ...options });
 
-/** What node-vault throws, as far as it has it from the answer. */
+/** The members of node-vault's errors that come from the answer. */
 const refusal = (call: Promise<unknown>) =>
   call.then(
     () => t.fail('must be refused'),
@@ -38,14 +38,14 @@ t.test('node-vault gets bytes from both mounts, in both formats', async (t) => {
   t.not(one?.data.random_bytes, two?.data.random_bytes);
 });
 
-t.test('node-vault is told what is wrong', async (t) => {
+t.test('node-vault is told why a request is refused', async (t) => {
   const { port } = await startRealPath(t);
   const client = vault(port, 'any');
   for (const [call, status, message] of [
     [client.write('sys/tools/random/0', {}), 400, '"bytes" cannot be less than 1'],
     [client.write('transit/random', { format: 'x' }), 400, /^unsupported encoding format "x"/],
     [client.read('sys/tools/random'), 405, /unsupported operation/],
-    // LIST is no method to Node's parser: what is no HTTP has an answer that node-vault reads too.
+    // Node's parser does not know the method LIST; node-vault can read the answer to malformed HTTP too.
     [client.list('transit/random'), 400, 'Bad Request'],
     [client.write('secret/data/x', { data: {} }), 404, /unsupported path/],
     [vault(port, '').write('transit/random', {}), 403, 'permission denied'],
@@ -53,34 +53,37 @@ t.test('node-vault is told what is wrong', async (t) => {
     t.match(await refusal(call), { status, message });
 });
 
-t.test('tokens of the credentials file are verified, and as often as it says', async (t) => {
-  const credentials = join(t.testdir(), 'credentials.toml');
-  const entry = (name: string, more = '') =>
-    `[[token]]\nname = "${name}"\ntoken = "hvs.${name}"\n${more}\n`;
-  writeFileSync(
-    credentials,
-    [
-      entry('app', 'project_id = "any"'),
-      entry('limited', 'requests_per_second = 1'),
-      entry('denied', 'allow = ["gen-random"]'),
-      entry('expired', 'expires = 2020-01-01T00:00:00Z'),
-    ].join(''),
-    { mode: 0o600 },
-  );
-  const { port } = await startRealPath(t, { credentials });
-  const write = (token: string) => vault(port, token).write('sys/tools/random/8', {});
-  for (const token of ['hvs.app', 'hvs.limited'])
-    t.match(await write(token), { data: { random_bytes: /^.{11}=$/ } }, token);
-  for (const [token, status, message] of [
-    ['hvs.limited', 429, 'rate limit quota exceeded'],
-    ['hvs.other', 403, /permission denied[\s\S]*invalid token/],
-    ['hvs.expired', 403, /permission denied[\s\S]*invalid token/],
-    ['hvs.denied', 403, '1 error occurred:\n\t* permission denied\n\n'],
-  ] as const)
-    t.match(await refusal(write(token)), { status, message }, token);
-});
+t.test(
+  'tokens of the credentials file are verified, and may ask as often as it says',
+  async (t) => {
+    const credentials = join(t.testdir(), 'credentials.toml');
+    const entry = (name: string, more = '') =>
+      `[[token]]\nname = "${name}"\ntoken = "hvs.${name}"\n${more}\n`;
+    writeFileSync(
+      credentials,
+      [
+        entry('app', 'project_id = "any"'),
+        entry('limited', 'requests_per_second = 1'),
+        entry('denied', 'allow = ["gen-random"]'),
+        entry('expired', 'expires = 2020-01-01T00:00:00Z'),
+      ].join(''),
+      { mode: 0o600 },
+    );
+    const { port } = await startRealPath(t, { credentials });
+    const write = (token: string) => vault(port, token).write('sys/tools/random/8', {});
+    for (const token of ['hvs.app', 'hvs.limited'])
+      t.match(await write(token), { data: { random_bytes: /^.{11}=$/ } }, token);
+    for (const [token, status, message] of [
+      ['hvs.limited', 429, 'rate limit quota exceeded'],
+      ['hvs.other', 403, /permission denied[\s\S]*invalid token/],
+      ['hvs.expired', 403, /permission denied[\s\S]*invalid token/],
+      ['hvs.denied', 403, '1 error occurred:\n\t* permission denied\n\n'],
+    ] as const)
+      t.match(await refusal(write(token)), { status, message }, token);
+  },
+);
 
-t.test('a generator that fails is a failure of the server', async (t) => {
+t.test('a failing generator is reported as a failure of the server', async (t) => {
   for (const [code, status, message] of [
     ['ERR_HEALTH', 500, 'internal error'],
     ['ERR_NOT_SEEDED', 503, 'Vault is sealed'],

@@ -1,6 +1,8 @@
 // A client inside a pod's network. Prints one line of JSON.
-//   ask.mjs page PORT PATH HOST        as a kubelet's probe asks: whatever the certificate; the status
-//   ask.mjs kms PORT KEY SECRET COUNT  the AWS SDK, COUNT times: the sizes that came, or the error's name
+//   ask.mjs page PORT PATH HOST        requests a page as a kubelet's probe does, with any certificate:
+//                                      the status
+//   ask.mjs kms PORT KEY SECRET COUNT  calls GenerateRandom COUNT times with the AWS SDK: the sizes, or
+//                                      the error's name
 import { once } from 'node:events';
 import { request } from 'node:https';
 

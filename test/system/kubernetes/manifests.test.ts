@@ -1,4 +1,4 @@
-/** The files of kubernetes/: Kubernetes' schema, the restricted standard, and that they fit each other. */
+/** The files of kubernetes/ keep to Kubernetes' schema and the restricted standard, and fit together. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { validate } from 'dockerfile-utils';
@@ -30,14 +30,14 @@ const container = (name: string, pod = ownPod) => {
   return found;
 };
 
-t.test('every manifest keeps to the schema, and has no member that is not in it', async (t) => {
+t.test('every manifest keeps to the schema and has no unknown member', async (t) => {
   const all = [...gateway, ...socket];
   t.ok(all.length >= 9, `${all.length} manifests`);
   t.strictSame(await schemaFaults(all), []);
   t.strictSame(unknownMembers(all), []);
 });
 
-t.test('a fault is found, whatever it is', async (t) => {
+t.test('every kind of fault is found', async (t) => {
   const service = (spec: string) =>
     parseManifests(`{apiVersion: v1, kind: Service, metadata: {name: x}, spec: ${spec}}`, 'x');
   for (const [what, found, schema, unknown] of [
@@ -63,7 +63,7 @@ t.test('a fault is found, whatever it is', async (t) => {
   t.throws(() => parseManifests('a: 1\na: 2', 'x'), { message: /^x: Map keys must be unique/ });
 });
 
-t.test('the gateway’s pods and both clients are within the standard they say', async (t) => {
+t.test('the gateway’s pods and both clients keep to the standard that they declare', async (t) => {
   const levels = Object.entries(only(gateway, 'Namespace').metadata?.labels ?? {}).filter(
     ([name]) => name.startsWith('pod-security.kubernetes.io/') && !name.endsWith('version'),
   );
@@ -76,7 +76,7 @@ t.test('the gateway’s pods and both clients are within the standard they say',
   t.strictSame(
     brokenControls(podOf(only(socket, 'Pod')) as PodSpec),
     ['HostPath Volumes', 'Volume Types'],
-    'what the other variant is about',
+    'which the other variant needs',
   );
   t.strictSame(
     brokenControls(podOf(only(socket, 'DaemonSet')) as PodSpec),
@@ -87,7 +87,7 @@ t.test('the gateway’s pods and both clients are within the standard they say',
       'Running as Non-root user',
       'Capabilities',
     ],
-    'and the container that hands the folder over',
+    'and so does the container that prepares the folder',
   );
 });
 
@@ -147,13 +147,13 @@ t.test('beyond the standard, every container is as small as it can be', async (t
   }
 });
 
-t.test('every node has one, and an update leaves none without', async (t) => {
+t.test('every node has a pod, also during an update', async (t) => {
   t.match(own.spec?.updateStrategy, { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } });
   t.strictSame(ownPod.tolerations, [{ operator: 'Exists' }]);
   t.equal(ownPod.priorityClassName, only(gateway, 'PriorityClass').metadata?.name);
 });
 
-t.test('the service finds the pods and their port, on its own node alone', async (t) => {
+t.test('the service finds the pods and their port, on its own node only', async (t) => {
   const { spec } = only(gateway, 'Service');
   const labels = own.spec?.template.metadata?.labels;
   t.equal(spec?.internalTrafficPolicy, 'Local');
@@ -209,7 +209,7 @@ t.test(
   },
 );
 
-t.test('the end of a pod: the gateway’s last answers come before its daemon goes', async (t) => {
+t.test('when a pod ends, the gateway’s last answers come before its daemon ends', async (t) => {
   const pause = (name: string) => Number(container(name).lifecycle?.preStop?.exec?.command?.at(-1));
   const closeSeconds = 5;
   t.ok(pause('gateway') > 0, 'connections come until every proxy has heard');
@@ -217,7 +217,7 @@ t.test('the end of a pod: the gateway’s last answers come before its daemon go
   t.ok((ownPod.terminationGracePeriodSeconds ?? 0) > pause('daemon') + closeSeconds);
 });
 
-t.test('an unhealthy generator takes a pod out of service, and ends no container', async (t) => {
+t.test('an unhealthy generator takes a pod out of service but ends no container', async (t) => {
   const { startupProbe, livenessProbe, readinessProbe } = container('gateway');
   t.equal(readinessProbe?.httpGet?.path, '/healthz');
   for (const probe of [startupProbe, livenessProbe, readinessProbe]) {
@@ -251,7 +251,7 @@ t.test('the socket is shared by its folder, without administrators', async (t) =
   );
 });
 
-t.test('the kustomizations name what is there', async (t) => {
+t.test('the kustomizations name every file', async (t) => {
   for (const [variant, found] of [
     ['gateway', gateway],
     ['socket', socket],

@@ -1,4 +1,4 @@
-/** The files of kubernetes/ as Kubernetes reads them, and what its schema has to say of them. */
+/** Reads the files of kubernetes/ as Kubernetes does, and checks them against its schema. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,10 +9,10 @@ import type { IConfigMap, INamespace, IPod, ISecret, IService } from 'kubernetes
 import typescript from 'typescript';
 import { parseAllDocuments } from 'yaml';
 
-/** Where they are. */
+/** kubernetes/ of the repository. */
 export const folder = fileURLToPath(new URL('../../../kubernetes/', import.meta.url));
 
-/** The kinds that are used here. */
+/** The kinds in use. */
 export type Manifest =
   | IConfigMap
   | IDaemonSet
@@ -25,16 +25,16 @@ export type Manifest =
 
 export type PodSpec = NonNullable<IPod['spec']>;
 
-/** One manifest and the file that it stands in. */
+/** A manifest and the file that it is in. */
 export interface Found {
   readonly file: string;
   readonly manifest: Manifest;
 }
 
 /**
- * Every manifest of a text.
- * @param file for the messages of faults
- * @throws where it is no YAML 1.2, or has a key twice
+ * Parses all manifests of a text.
+ * @param file names the text in error messages
+ * @throws Error if it is not YAML 1.2, or has a key twice
  */
 export function parseManifests(text: string, file: string): Found[] {
   return parseAllDocuments(text, { merge: false }).map((document) => {
@@ -44,7 +44,7 @@ export function parseManifests(text: string, file: string): Found[] {
   });
 }
 
-/** All of a variant but its kustomization, which is no object of a cluster. */
+/** All manifests of a variant. Its kustomization is not an object of a cluster. */
 export function manifestsOf(variant: 'gateway' | 'socket'): Found[] {
   return readdirSync(join(folder, variant))
     .filter((name) => name.endsWith('.yaml') && name !== 'kustomization.yaml')
@@ -67,18 +67,18 @@ export function only<K extends Manifest['kind']>(
   return of[0] as Extract<Manifest, { kind: K }>;
 }
 
-/** What a pod is made of, whether it stands for itself or is a template. */
+/** The spec of a pod, or of the pod template of a workload. */
 export function podOf(manifest: Manifest): PodSpec | undefined {
   if (manifest.kind === 'Pod') return manifest.spec;
   return manifest.kind === 'DaemonSet' ? manifest.spec?.template.spec : undefined;
 }
 
-/** Of `apps/v1`; the first group has no name: `v1`. */
+/** The group of `apps/v1`; the core group has no name: `v1`. */
 const moduleOf = ({ apiVersion }: Manifest) => `kubernetes-models/${apiVersion}`;
 
 /**
- * What the OpenAPI schema of Kubernetes refuses: wrong types, missing members, formats.
- * @returns one line a fault
+ * Faults by the OpenAPI schema of Kubernetes: wrong types, missing members, formats.
+ * @returns a line for each
  */
 export async function schemaFaults(found: readonly Found[]): Promise<string[]> {
   const faults: string[] = [];
@@ -99,9 +99,9 @@ export async function schemaFaults(found: readonly Found[]): Promise<string[]> {
 }
 
 /**
- * What the schema lets pass and `kubectl apply` with strict field validation does not: members that
- * nobody knows. The compiler finds them, since an object literal may have those of its type only.
- * @returns one line a fault
+ * Unknown members, which the schema accepts and `kubectl apply` with strict field validation refuses.
+ * The TypeScript compiler finds them: an object literal may have only the members of its type.
+ * @returns a line for each
  */
 export function unknownMembers(found: readonly Found[]): string[] {
   const name = join(folder, 'manifests.ts');

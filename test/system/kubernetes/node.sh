@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Podman as a node of a cluster: storage, mounts and containers of its own below a folder.
-#   node.sh possible               says in one line why not, and ends with 1
+# Podman as a node of a cluster, with its own storage, mounts and containers below a folder.
+#   node.sh possible               exits with 1 and prints the reason if there can be none
 #   node.sh start FOLDER
-#   node.sh stop FOLDER            ends all that runs there
-#   node.sh base FOLDER            what a slim Debian image has, of this system's packages: localhost/base
+#   node.sh stop FOLDER            ends everything that runs there
+#   node.sh base FOLDER            makes localhost/base, like a slim Debian image, of this system's packages
 #   node.sh podman FOLDER ARG...   podman
-#   node.sh run FOLDER COMMAND...  a command beside it, as a kubelet's
+#   node.sh run FOLDER COMMAND...  a command outside the containers, as a kubelet runs them
 set -euo pipefail
 action=$1 folder=${2:-}
 self=$(readlink -f "$0")
 
-# A slim image has more; the package wants these and what they depend on.
+# What our package needs; their dependencies are added. A slim image has more.
 packages=(bash coreutils dash dpkg libstdc++6)
 
 possible() {
@@ -23,7 +23,7 @@ possible() {
   unshare --mount --net true 2>/dev/null || { echo 'namespaces are not allowed here'; return 1; }
 }
 
-# Limits below those of any host: podman's own may be above what is allowed here.
+# Limits below those of any host: podman's defaults may exceed what is allowed here.
 configuration() {
   cat <<'EOF'
 [containers]
@@ -38,7 +38,7 @@ EOF
 start() {
   configuration >"$folder/containers.conf"
   mkdir -p "$folder/kubelet"
-  # With the first of its processes all the others end.
+  # When the first process of the namespace ends, all others end too.
   setsid unshare --mount --pid --fork --kill-child=KILL --mount-proc --propagation private \
     "$self" hold "$folder" </dev/null >"$folder/console" 2>&1 &
   echo $! >"$folder/outside"
@@ -54,7 +54,7 @@ start() {
 }
 
 hold() {
-  # crun knows cgroups of the one kind or the other, not both at once.
+  # crun handles cgroup v1 or v2, but not both at once.
   if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi
   mount -t tmpfs -o mode=755,size=16m kubelet "$folder/kubelet"
   touch "$folder/ready"
@@ -62,7 +62,7 @@ hold() {
 }
 
 inside() {
-  # Nothing of the caller's environment: a test runner has its own for every child.
+  # The caller's environment is dropped: test runners set variables for every child.
   exec nsenter --target "$(cat "$folder/inside")" --mount --pid -- env -i \
     PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
     CONTAINERS_CONF="$folder/containers.conf" "$@"

@@ -1,24 +1,24 @@
-/** A node without a cluster: podman runs the pods, and this does what a kubelet does beside that. */
+/** A node without a cluster: podman runs the pods, and this plays the kubelet's part. */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { stringify } from 'yaml';
+import { until } from '../../support/until.js';
 import { type Found, folder as manifests, type PodSpec, parseManifests } from './manifests.js';
 
 const script = fileURLToPath(new URL('node.sh', import.meta.url));
 const asker = fileURLToPath(new URL('ask.mjs', import.meta.url));
 const commandMs = 120_000;
-const untilMs = 40_000;
+const untilMs = 60_000;
 const pollMs = 200;
 
-/** What Containerfile and manifests of this version call it. */
+/** The image's name in the Containerfile and the manifests. */
 export const image = 'localhost/entropyd';
 
-/** Why there can be no node here; undefined where there can. */
+/** Why no node can be started here; undefined if one can. */
 export function impossible(): string | undefined {
   const { status, stdout } = spawnSync(script, ['possible'], { encoding: 'utf8' });
   return status === 0 ? undefined : stdout.trim();
@@ -34,7 +34,10 @@ export class Node {
     this.#folder = folder;
   }
 
-  /** Starts one that is gone when the test ends, with the image that the Containerfile makes of a Debian package. */
+  /**
+   * Starts a node until the test ends.
+   * @param deb the Debian package that the Containerfile makes the image of
+   */
   static start(t: Test, deb: string): Node {
     const folder = mkdtempSync(join(tmpdir(), 'entropyd-node-'));
     const node = new Node(folder);
@@ -47,7 +50,7 @@ export class Node {
     return node;
   }
 
-  /** The package, unpacked by the Containerfile over what a slim Debian has. */
+  /** Builds the image: the Containerfile installs the package on a slim Debian. */
   #buildImage(deb: string): void {
     const context = join(this.#folder, 'context');
     mkdirSync(context);
@@ -73,7 +76,7 @@ export class Node {
     return result;
   }
 
-  /** Runs podman; what it ends with is the caller's to look at. */
+  /** Runs podman; the caller checks its exit code. */
   podman(...args: readonly string[]): SpawnSyncReturns<string> {
     return this.#run(['podman', this.#folder, ...args]);
   }
@@ -82,7 +85,7 @@ export class Node {
     return this.#ok(['podman', this.#folder, ...args]);
   }
 
-  /** What `kubectl apply -k` would send, by kubectl itself. */
+  /** What `kubectl apply -k` would send, from kubectl itself. */
   kustomize(
     variant: 'gateway' | 'socket',
     secrets: Readonly<Record<string, string>> = {},
@@ -92,7 +95,7 @@ export class Node {
     for (const [name, text] of Object.entries(secrets)) writeFileSync(join(copy, name), text);
     const { stdout } = this.#ok(['run', this.#folder, 'kubectl', 'kustomize', copy]);
     const found = parseManifests(stdout, variant);
-    // Base64 comes in lines, which Kubernetes takes (Go's encoding/base64) and the schema's format does not.
+    // Base64 comes in lines. Kubernetes (Go's encoding/base64) accepts that, the schema's format does not.
     for (const { manifest } of found)
       if (manifest.kind === 'Secret' && manifest.data !== undefined)
         for (const [name, value] of Object.entries(manifest.data))
@@ -100,14 +103,14 @@ export class Node {
     return found;
   }
 
-  /** A folder of the node, in memory as /run is. */
+  /** A folder of the node, in memory like /run. */
   path(name: string): string {
     return join(this.#folder, 'kubelet', name);
   }
 
   /**
-   * Puts files into a volume as a kubelet's atomic writer does, now or once more: root's, with the
-   * group of the pod, behind a link that is replaced.
+   * Puts files into a volume as a kubelet's atomic writer does, the first time or again: owned by
+   * root with the pod's group, behind a symbolic link that is replaced.
    */
   writeVolume(
     name: string,
@@ -136,7 +139,7 @@ export class Node {
     return this.#ok(['run', this.#folder, 'bash', '-ec', text]).stdout.trim();
   }
 
-  /** A volume that podman mounts as it is. */
+  /** A volume that podman mounts unchanged. */
   #volume(found: readonly Found[], pod: string, volume: Volume, fsGroup?: number): Volume {
     const { name, hostPath, configMap, secret, emptyDir } = volume;
     const path = this.path(`${pod}-${name}`);
@@ -166,8 +169,8 @@ export class Node {
   }
 
   /**
-   * Runs a pod with its own settings, its init containers before it. Podman has no part in probes, in
-   * `preStop` and in where volumes come from; and the pod has no network but its loopback.
+   * Runs a pod with its own settings, after its init containers. Podman does not handle probes,
+   * `preStop` or the sources of volumes; the pod's only network is its loopback.
    */
   runPod(found: readonly Found[], name: string, spec: PodSpec): void {
     const { initContainers = [], containers, volumes = [], securityContext } = spec;
@@ -212,12 +215,12 @@ export class Node {
     return this.#podman('inspect', '--format', format, container).stdout.trim();
   }
 
-  /** A command in a container, as `kubectl exec` and a kubelet's probe run it. */
+  /** Runs a command in a container, as `kubectl exec` and a kubelet's probe do. */
   exec(container: string, ...command: readonly string[]): SpawnSyncReturns<string> {
     return this.podman('exec', container, ...command);
   }
 
-  /** What a client in a pod's network is told; see ask.mjs. */
+  /** Asks from inside a pod's network, with ask.mjs. @returns its JSON, or standard error */
   ask(container: string, authority: string, ...words: readonly (string | number)[]): unknown {
     const pid = this.inspect(container, '{{.State.Pid}}');
     const environment = `NODE_EXTRA_CA_CERTS=${authority}`;
@@ -227,15 +230,14 @@ export class Node {
     return status === 0 ? JSON.parse(stdout) : stderr;
   }
 
-  /** Resolves when `condition` is true; where it never is, what the container logged is the reason. */
+  /**
+   * Resolves when `condition` is true.
+   * @throws Error with the end of the container's log if it stays false
+   */
   async until(container: string, what: string, condition: () => boolean): Promise<void> {
-    const deadline = performance.now() + untilMs;
-    while (!condition()) {
-      if (performance.now() > deadline) {
-        const { stdout, stderr } = this.podman('logs', '--tail', '20', container);
-        throw new Error(`not in time: ${what}\n${stdout}${stderr}`);
-      }
-      await setTimeout(pollMs);
-    }
+    await until(condition, what, { limitMs: untilMs, pollMs }).catch((error) => {
+      const { stdout, stderr } = this.podman('logs', '--tail', '20', container);
+      throw new Error(`${error.message}\n${stdout}${stderr}`);
+    });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The Pod Security Standards as a table: what the restricted one forbids, which contains the baseline
+ * The restricted Pod Security Standard as a table; it includes the baseline
  * (Kubernetes documentation, Concepts, Security, Pod Security Standards).
  */
 import type { PodSpec } from './manifests.js';
@@ -13,7 +13,7 @@ const containersOf = (pod: PodSpec): Container[] => [
   ...((pod.ephemeralContainers ?? []) as unknown as Container[]),
 ];
 
-/** Whether each container, or the pod in its place, has a value that will do. */
+/** Whether each container, or the pod on its behalf, has an accepted value. */
 function everywhere<T>(
   pod: PodSpec,
   own: (container: Container) => T | undefined,
@@ -66,7 +66,7 @@ const securedBy = (pod: PodSpec) => [
   ...containersOf(pod).map(({ securityContext }) => securityContext),
 ];
 
-/** Each control of the standard by its name there, with whether a pod keeps it. */
+/** Each control by its name in the standard, with a function: whether a pod keeps to it. */
 const controls: readonly (readonly [control: string, kept: (pod: PodSpec) => boolean])[] = [
   // Baseline.
   [
@@ -160,5 +160,5 @@ export function brokenControls(pod: PodSpec): string[] {
   return controls.filter(([, kept]) => !kept(pod)).map(([name]) => name);
 }
 
-/** Their names. */
+/** The names of all controls. */
 export const controlNames: readonly string[] = controls.map(([name]) => name);

@@ -1,4 +1,4 @@
-/** The pods as they run: image, users, seccomp, capabilities, mounts, probes, signals; one node for all. */
+/** The pods at run time: image, users, seccomp, capabilities, mounts, probes, signals; one node for all. */
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { makeCertificate } from '../../support/certificates.js';
@@ -25,7 +25,7 @@ const credentials = (...keys: { access: string; secret: string }[]) =>
     )
     .join('');
 
-/** What the kernel says of a container's first process. */
+/** The kernel's status of a container's first process. */
 function confinement(node: Node, container: string): Record<string, string> {
   const { stdout } = node.exec(container, 'cat', '/proc/1/status');
   return Object.fromEntries(
@@ -44,7 +44,7 @@ const confined = (uid: number) => ({
   Seccomp: '2',
 });
 
-/** Ends as a kubelet ends it: SIGTERM, then SIGKILL when the time is over. */
+/** Ends a container as a kubelet does: SIGTERM, and SIGKILL when the time is over. */
 function ends(t: Test, node: Node, container: string, limitSeconds: number): void {
   const start = performance.now();
   node.podman('stop', '--time', String(limitSeconds), container);
@@ -72,7 +72,7 @@ async function all(node: Node): Promise<void> {
   const isAlive = () => page(livenessProbe?.httpGet?.path) === 200;
   const answers = containerOf('daemon')?.livenessProbe?.exec?.command ?? [];
 
-  await t.test('what kubectl would send keeps to the schema too', async (t) => {
+  await t.test('the output of kubectl keeps to the schema too', async (t) => {
     for (const all of [found, node.kustomize('socket')]) {
       t.strictSame(await schemaFaults(all), []);
       t.strictSame(unknownMembers(all), []);
@@ -96,34 +96,28 @@ async function all(node: Node): Promise<void> {
     t.comment(sources.map((each: { name: string; state: string }) => `${each.name} ${each.state}`));
   });
 
-  await t.test(
-    'both are users without rights, in a file system that they cannot write',
-    async (t) => {
-      for (const [container, uid] of [
-        [daemon, containerOf('daemon')?.securityContext?.runAsUser],
-        [gateway, containerOf('gateway')?.securityContext?.runAsUser],
-      ] as const) {
-        t.match(confinement(node, container), confined(uid ?? 0), container);
-        for (const path of ['/was-here', '/usr/was-here', '/tmp/was-here', '/etc/was-here'])
-          t.match(node.exec(container, 'touch', path).stderr, /Read-only file system/, path);
-      }
-      const written = node.exec(gateway, 'touch', '/run/entropyd/was-here');
-      t.match(written.stderr, /Read-only file system/, 'nor where the socket is');
-      t.match(node.exec(gateway, 'entropyctl', 'reseed').stderr, /administrator/);
-      t.equal(node.exec(daemon, 'entropyctl', 'reseed').status, 0);
-    },
-  );
+  await t.test('both run as unprivileged users on a read-only file system', async (t) => {
+    for (const [container, uid] of [
+      [daemon, containerOf('daemon')?.securityContext?.runAsUser],
+      [gateway, containerOf('gateway')?.securityContext?.runAsUser],
+    ] as const) {
+      t.match(confinement(node, container), confined(uid ?? 0), container);
+      for (const path of ['/was-here', '/usr/was-here', '/tmp/was-here', '/etc/was-here'])
+        t.match(node.exec(container, 'touch', path).stderr, /Read-only file system/, path);
+    }
+    const written = node.exec(gateway, 'touch', '/run/entropyd/was-here');
+    t.match(written.stderr, /Read-only file system/, 'nor where the socket is');
+    t.match(node.exec(gateway, 'entropyctl', 'reseed').stderr, /administrator/);
+    t.equal(node.exec(daemon, 'entropyctl', 'reseed').status, 0);
+  });
 
-  await t.test(
-    'the AWS SDK gets bytes over TLS with a key of the Secret, and with no other',
-    async (t) => {
-      t.strictSame(random(key, 20), Array(20).fill(32));
-      t.strictSame(random({ ...key, secret: 'x' }), ['InvalidSignatureException']);
-      t.strictSame(random(nextKey), ['UnrecognizedClientException']);
-    },
-  );
+  await t.test('the AWS SDK gets bytes over TLS with a key of the Secret only', async (t) => {
+    t.strictSame(random(key, 20), Array(20).fill(32));
+    t.strictSame(random({ ...key, secret: 'x' }), ['InvalidSignatureException']);
+    t.strictSame(random(nextKey), ['UnrecognizedClientException']);
+  });
 
-  await t.test('a Secret that the kubelet has renewed is taken over by SIGHUP', async (t) => {
+  await t.test('SIGHUP loads a Secret that the kubelet has renewed', async (t) => {
     const renew = (text: string, mode: number) =>
       node.writeVolume(
         'gateway-credentials',
@@ -136,7 +130,7 @@ async function all(node: Node): Promise<void> {
     t.equal(reload().status, 0);
     await node.until(gateway, 'the next key', () => String(random(nextKey)) === '32');
     t.strictSame(random(key), ['UnrecognizedClientException']);
-    // With the mode that a Secret has unless its volume says another one.
+    // The default mode of a Secret's files.
     renew(credentials(key), 0o644);
     reload();
     await node.until(gateway, 'the refusal', () =>
@@ -149,7 +143,7 @@ async function all(node: Node): Promise<void> {
   });
 
   await t.test(
-    'a daemon that is away takes the pod out of service and no container down; it comes back',
+    'a daemon that is away takes the pod out of service but no container down, and recovers',
     async (t) => {
       node.podman('kill', '--signal', 'KILL', daemon);
       await node.until(gateway, 'not ready', () => page('/healthz') === 503);
@@ -180,7 +174,7 @@ async function all(node: Node): Promise<void> {
     node.podman('logs', `${name}-client`).stdout.trim().split('\n').filter(Boolean);
 
   await t.test(
-    'pods share the socket of their node by its folder, through a restart of its daemon',
+    'pods share their node’s socket through its folder, also after its daemon restarts',
     async (t) => {
       node.runPod(shared, 'socket', podOf(only(shared, 'DaemonSet')) as PodSpec);
       await node.until(
@@ -210,7 +204,7 @@ async function all(node: Node): Promise<void> {
     },
   );
 
-  await t.test('root in a container is no administrator of its node’s daemon', async (t) => {
+  await t.test('root in a container is not an administrator of its node’s daemon', async (t) => {
     client('second', 0);
     await node.until('second-client', 'a UUID', () => printed('second').length > 0);
     t.match(node.exec('second-client', 'entropyctl', 'reseed'), {

@@ -1,15 +1,15 @@
 import t from 'tap';
 import { readDashboard } from './queries.js';
 
-/** Grafana's grid. */
+/** Columns of Grafana's grid. */
 const gridWidth = 24;
 
-/** What the user of the dashboard chooses. */
+/** The variables that a user of the dashboard chooses. */
 const chosen = '$' + '{datasource}';
 
 const dashboard = readDashboard();
 
-t.test('it imports anywhere: nothing in it is of one installation', async (t) => {
+t.test('it can be imported anywhere: nothing in it belongs to one installation', async (t) => {
   t.match(dashboard, { id: null, uid: 'entropyd', title: 'entropyd', schemaVersion: 38 });
   t.match(dashboard.templating.list, [
     { name: 'datasource', type: 'datasource', query: 'prometheus' },
@@ -23,7 +23,7 @@ t.test('it imports anywhere: nothing in it is of one installation', async (t) =>
   t.strictSame(new Set(uids), new Set([chosen, 'entropyd']));
 });
 
-t.test('every panel says what it shows, of the instances that were chosen', async (t) => {
+t.test('every panel says what it shows, for the chosen instances', async (t) => {
   for (const { type, title, description, datasource, targets = [] } of dashboard.panels) {
     t.ok(title);
     if (type === 'row') continue;
@@ -38,7 +38,7 @@ t.test('every panel says what it shows, of the instances that were chosen', asyn
   }
 });
 
-t.test('panels have numbers of their own and do not lie on each other', async (t) => {
+t.test('panels have unique ids and do not overlap', async (t) => {
   const { panels } = dashboard;
   t.equal(new Set(panels.map(({ id }) => id)).size, panels.length);
   const taken = new Set<string>();

@@ -4,20 +4,18 @@ import { metricsOf } from '../../support/metrics-page.js';
 import { readAlerts, repositoryFile } from './queries.js';
 import { realPage } from './real-page.js';
 
-const operations = readFileSync(repositoryFile('docs/operations.md'), 'utf8');
+const page = readFileSync(repositoryFile('docs/monitoring.md'), 'utf8');
 
 /** Rows of the tables of metrics: name, labels, type, meaning. */
 const documented = [
-  ...operations.matchAll(
-    /^\| `(entropyd_\w+)(?:\{(.*?)\})?` \| (gauge|counter|histogram) \| (.+) \|$/gm,
-  ),
+  ...page.matchAll(/^\| `(entropyd_\w+)(?:\{(.*?)\})?` \| (gauge|counter|histogram) \| (.+) \|$/gm),
 ];
 
 t.test('every metric is documented, with its type and its labels, and no other', async (t) => {
-  const page = await realPage(t);
-  const there = [...metricsOf(page)].map(([name, { type }]) => {
+  const metrics = await realPage(t);
+  const there = [...metricsOf(metrics)].map(([name, { type }]) => {
     const suffix = type === 'histogram' ? '_count' : '';
-    const sample = new RegExp(`^${name}${suffix}\\{(.*)\\} `, 'm').exec(page)?.[1] ?? '';
+    const sample = new RegExp(`^${name}${suffix}\\{(.*)\\} `, 'm').exec(metrics)?.[1] ?? '';
     const labels = [...sample.matchAll(/(\w+)="/g)].map(([, label]) => label);
     return `${name} ${labels} ${type}`;
   });
@@ -31,7 +29,7 @@ t.test(
   'every alert has a section that says what it means and what to do, and no other',
   async (t) => {
     const alerts = [...new Set(readAlerts().map(({ alert }) => alert))];
-    const sections = [...operations.matchAll(/^#### (Entropyd\w+)\n\n(.+)/gm)];
+    const sections = [...page.matchAll(/^#### (Entropyd\w+)\n\n(.+)/gm)];
     t.strictSame(
       sections.map(([, name]) => name),
       alerts,

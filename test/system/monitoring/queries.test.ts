@@ -2,16 +2,16 @@ import t from 'tap';
 import { readAlerts, readDashboard, readQuery, withoutVariables } from './queries.js';
 import { realPage } from './real-page.js';
 
-/** Of Prometheus itself, and of node_exporter's textfiles. */
+/** Metrics of Prometheus itself, and of node_exporter's textfiles. */
 const foreign = new Map([
   ['up', ['job', 'instance']],
   ['node_textfile_mtime_seconds', ['job', 'instance', 'file']],
 ]);
 
-/** What Prometheus adds to each series. */
+/** Labels that Prometheus adds to each series. */
 const added = ['job', 'instance'];
 
-/** The page's series: name, then label, then its values. */
+/** The page's series: by name, the labels; by label, its values. */
 function seriesOf(page: string): Map<string, Map<string, Set<string>>> {
   const found = new Map<string, Map<string, Set<string>>>();
   for (const [, name = '', labels = ''] of page.matchAll(/^(\w+)(?:\{(.*)\})? \S+$/gm)) {
@@ -23,7 +23,7 @@ function seriesOf(page: string): Map<string, Map<string, Set<string>>> {
   return found;
 }
 
-/** What is wrong with a query, on hosts whose page has these series. */
+/** Faults of a query on hosts whose page has these series, a line each. */
 function faults(expr: string, series: ReturnType<typeof seriesOf>): string[] {
   const { selectors, grouping } = readQuery(expr);
   const found: string[] = [];
@@ -55,11 +55,11 @@ t.test('rules and dashboard ask for metrics, labels and values that exist', asyn
     ),
   ] as [string, string][];
   t.ok(queries.length > 60, `${queries.length} queries`);
-  // A source that no test machine need have, and states that only failures bring: the label is there.
+  // Sources that this machine may lack, and states that only failures bring: the label exists.
   for (const [name, expr] of queries) t.strictSame(faults(expr, series), [], name);
 });
 
-t.test('a fault of a query is found', async (t) => {
+t.test('faults of a query are found', async (t) => {
   const series = seriesOf('a_total{code="X"} 1\nb_bucket{le="0.1"} 2\nc 3\n');
   for (const [expr, wanted] of [
     ['rate(a_total{code="X"}[5m])', []],

@@ -1,15 +1,15 @@
-/** The queries of rules and dashboard, and what each of them takes from a page of metrics. */
+/** The queries of the rules and the dashboard, and the series that each of them needs. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parser } from '@prometheus-io/lezer-promql';
 import { parse } from 'yaml';
 
-/** A file of the repository. */
+/** The path of a file of the repository. */
 export function repositoryFile(path: string): string {
   return fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 }
 
-/** An alert of the rules, as Prometheus reads it. */
+/** An alert as Prometheus reads it. */
 export interface Alert {
   readonly alert: string;
   readonly expr: string;
@@ -18,13 +18,13 @@ export interface Alert {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** All of prometheus/entropyd.rules.yml. */
+/** All alerts of prometheus/entropyd.rules.yml. */
 export function readAlerts(): Alert[] {
   const text = readFileSync(repositoryFile('prometheus/entropyd.rules.yml'), 'utf8');
   return parse(text).groups.flatMap(({ rules }: { rules: Alert[] }) => rules);
 }
 
-/** A panel of the dashboard, as far as it is looked at. */
+/** The checked members of a panel. */
 export interface Panel {
   readonly id: number;
   readonly type: string;
@@ -40,7 +40,7 @@ export interface Panel {
   readonly targets?: readonly { readonly expr: string; readonly datasource: unknown }[];
 }
 
-/** grafana/entropyd.json, as far as it is looked at. */
+/** The checked members of grafana/entropyd.json. */
 export interface Dashboard {
   readonly [name: string]: unknown;
   readonly panels: readonly Panel[];
@@ -56,7 +56,7 @@ export function withoutVariables(expr: string): string {
   return expr.replaceAll('$__rate_interval', '1m').replaceAll('$instance', '.*');
 }
 
-/** Series that a query takes: a metric's name, with what is asked of its labels. */
+/** A selector: a metric's name and its label matchers. */
 export interface Selector {
   readonly name: string;
   readonly matchers: readonly {
@@ -66,14 +66,14 @@ export interface Selector {
   }[];
 }
 
-/** What a query says. */
+/** The parts of a query. */
 export interface Query {
   readonly selectors: readonly Selector[];
   /** Labels of `by`, `on` and the like. */
   readonly grouping: readonly string[];
 }
 
-/** @throws Error where `expr` is no PromQL */
+/** @throws Error if `expr` is not PromQL */
 export function readQuery(expr: string): Query {
   const selectors: {
     name: string;

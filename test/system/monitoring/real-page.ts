@@ -1,7 +1,6 @@
-/** A page of metrics with everything on it, by the real daemon behind a gateway with all it can have. */
+/** A complete page of metrics: the real daemon behind a gateway with every feature enabled. */
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { createUpstream } from '../../../src/apis/aws-kms/upstream/upstream.js';
 import { makeCertificate } from '../../support/certificates.js';
 import { call } from '../../support/gateway.js';
 import { startRealPath, writeKeys } from '../interop/real-path.js';
@@ -9,13 +8,12 @@ import { startRealPath, writeKeys } from '../interop/real-path.js';
 /** @returns Prometheus text format */
 export async function realPage(t: Test): Promise<string> {
   const dir = t.testdir();
-  const upstream = createUpstream({ url: 'http://127.0.0.1:9', resign: false });
-  t.teardown(() => upstream.close());
   const { gatewaySocketPath } = await startRealPath(t, {
     credentials: writeKeys([{ accessKeyId: 'AKID', secretAccessKey: 'secret' }]),
     tls: makeCertificate(dir, 'page'),
     audit: join(dir, 'audit'),
-    upstream,
+    upstream: 'http://127.0.0.1:9',
+    upstreamResign: false,
   });
   const headers = { host: 'localhost' };
   return (await call({ socketPath: gatewaySocketPath, path: '/metrics', headers })).body;

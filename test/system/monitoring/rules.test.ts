@@ -7,17 +7,17 @@ import { readAlerts, repositoryFile } from './queries.js';
 const promtool = commandClient('promtool', 'promtool, of the package prometheus');
 const casesFile = repositoryFile('test/system/monitoring/entropyd.rules.test.yml');
 
-t.test('every alert says how bad it is, what it is and where to read on', async (t) => {
+t.test('every alert has a severity, a description and a link', async (t) => {
   for (const { alert, labels, annotations } of readAlerts()) {
     t.match(labels, { severity: /^(critical|warning)$/ }, alert);
     t.strictSame(Object.keys(annotations), ['summary', 'description', 'runbook'], alert);
-    t.equal(annotations.runbook, `docs/operations.md#${alert.toLowerCase()}`);
+    t.equal(annotations.runbook, `docs/monitoring.md#${alert.toLowerCase()}`);
     const whose = alert === 'EntropydAbsent' ? /entropyd/ : /\{\{ \$labels\.instance \}\}/;
     t.match(annotations.summary, whose, alert);
   }
 });
 
-t.test('every alert has a case in which it fires', async (t) => {
+t.test('every alert fires in a test case', async (t) => {
   const cases = readFileSync(casesFile, 'utf8');
   for (const { alert, labels } of readAlerts()) {
     const fires =
@@ -28,7 +28,7 @@ t.test('every alert has a case in which it fires', async (t) => {
   }
 });
 
-testWith(promtool, 'promtool takes rules and configuration', async (t, command) => {
+testWith(promtool, 'promtool accepts rules and configuration', async (t, command) => {
   for (const args of [
     ['check', 'rules', repositoryFile('prometheus/entropyd.rules.yml')],
     ['check', 'config', repositoryFile('prometheus/prometheus.yml')],
@@ -36,7 +36,7 @@ testWith(promtool, 'promtool takes rules and configuration', async (t, command) 
     t.match(await run(command, args), { status: 0, stderr: '' }, args.join(' '));
 });
 
-testWith(promtool, 'alerts fire where they must, and nowhere else', async (t, command) => {
+testWith(promtool, 'alerts fire when they must, and only then', async (t, command) => {
   const { status, stdout, stderr } = await run(command, ['test', 'rules', casesFile]);
   t.equal(status, 0, `${stdout}${stderr}`);
 });

@@ -1,4 +1,4 @@
-/** What is in the package, and what is not. */
+/** The package's files: what it contains, and what it must not. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -11,19 +11,19 @@ import { withTarball } from './tarball.js';
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const maxPackedSize = 4 * 1024 * 1024;
 
-/** All that may be there, but for what the bundled packages have. */
+/** Everything that may be in the package; the last pattern is for bundled packages. */
 const wanted = [
   /^(?:package\.json|binding\.gyp|LICENSE|(?:README|CHANGELOG|SECURITY)\.md)$/,
   /^dist\/(?:[\w-]+\/)*[\w-]+\.d\.ts$/,
   /^dist\/(?:index|aws-sdk|generator|entropyd|entropyctl)\.js$/,
   /^dist\/(?:library|entropyd|entropyctl)-[\w-]+\.js$/,
   /^dist\/third-party-licenses\.txt$/,
-  /^native\/(?:sources\/)?\w+\.(?:cc|h)$/,
-  /^native\/(?:core\.gypi|install\.cjs)$/,
+  /^native\/(?:(?:addon|drbg|generator|health|memory|sources)\/)?\w+\.(?:cc|h)$/,
+  /^native\/(?:core\.gypi|headers\.cjs|install\.cjs)$/,
   /^prebuilds\/linux-(?:x64|arm64)\/entropyd\.glibc\.node$/,
   /^systemd\/(?:[\w.-]+\/)?[\w-]+\.(?:service|socket|conf|toml|rules|sh)$/,
   /^dist\/(?:man\/[\w.]+\.[158]|completions\/\w+)$/,
-  /^docs\/[\w-]+\.md$/,
+  /^docs\/(?:[\w-]+\/)?[\w-]+\.md$/,
   /^page\/[\w-]+\.(?:html|css|js|svg)$/,
   /^prometheus\/[\w.]+\.yml$/,
   /^grafana\/\w+\.json$/,
@@ -39,7 +39,7 @@ await withTarball(async (tarball) => {
   );
   const text = (name: string) => readFileSync(join(unpacked, name), 'latin1');
 
-  t.test('the package has what runs and what documents it, and is small', async (t) => {
+  t.test('the package has the programs and their documentation, and is small', async (t) => {
     t.strictSame(
       files.filter((name) => !wanted.some((pattern) => pattern.test(name))),
       [],
@@ -54,8 +54,8 @@ await withTarball(async (tarball) => {
     t.ok(size < maxPackedSize, `${size} bytes packed`);
   });
 
-  t.test('no file has a secret, or a path of who made it', async (t) => {
-    // The placeholders of the documentation end in EXAMPLE.
+  t.test('no file has a secret or a path of the machine that made it', async (t) => {
+    // Placeholders in the documentation end in EXAMPLE.
     const secret =
       /-----BEGIN [A-Z ]*PRIVATE KEY|\b(?:AKIA|ASIA)(?!\w*EXAMPLE)[A-Z0-9]{16}\b|_authToken/;
     const own = [root, `${homedir()}/`];

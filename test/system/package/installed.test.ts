@@ -1,4 +1,4 @@
-/** The package as users install it: on a host without network and compiler, and with no install script. */
+/** The package as users install it: on a host without network or compiler, and without install scripts. */
 import { spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -26,22 +26,22 @@ const home = join(temporaryFolder(), 'home');
 const bin = join(home, 'bin');
 const installMs = 60_000;
 
-/** Of npm, whose folder is not where its link is. */
+/** npm's program, not the link to it: it finds its own files from there. */
 const npm = spawnSync('sh', ['-c', 'readlink -f "$(command -v npm)"'], { encoding: 'utf8' }).stdout;
 mkdirSync(bin, { recursive: true });
 symlinkSync(process.execPath, join(bin, 'node'));
 symlinkSync(npm.trim(), join(bin, 'npm'));
 symlinkSync('/bin/sh', join(bin, 'sh'));
 
-/** All that a program of the host sees: node, npm and a shell are on its path, and nothing else. */
+/** The environment of programs: only node, npm and a shell are on the path. */
 const environment = { PATH: bin, HOME: home };
 
-/** A namespace without a network, where the kernel gives us one: as root, or in one of our own users. */
+/** Arguments for a namespace without a network, as root or in a user namespace; undefined if neither works. */
 const isolated = [['-n'], ['-rn']]
   .map((flags) => ['unshare', ...flags])
   .find(([command = '', ...flags]) => spawnSync(command, [...flags, 'true']).status === 0);
 
-/** Runs npm on the host, without its network. */
+/** Runs npm without a network. */
 function runNpm(args: readonly string[], cwd: string, path = bin) {
   const [command = '', ...rest] = [
     ...(isolated ?? []),
@@ -50,10 +50,10 @@ function runNpm(args: readonly string[], cwd: string, path = bin) {
   return spawnSync(command, rest, { cwd, encoding: 'utf8', timeout: installMs });
 }
 
-/** The address in what a gateway logged. */
+/** The address in a gateway's log. */
 const listensOn = (log: string) => /"addresses":\["([^"]+)"\]/.exec(log)?.[1] ?? '';
 
-/** What a TypeScript program of a user's says and does with every entry of the package. */
+/** A user's TypeScript program that uses every export of the package. */
 const consumer = `
 import { connect, EntropyError, type GenerateRandomOutput } from 'entropyd';
 import { createRequestHandler } from 'entropyd/aws-sdk';
@@ -72,7 +72,7 @@ const generator = createGenerator({ devices: [] });
 const status: GeneratorStatus = generator.status();
 const target = generator.allocate(32);
 generator.fill(target, 0, 32);
-// @ts-expect-error the declarations are those of the functions
+// @ts-expect-error the declarations are the functions' own
 const wrong = () => client.random('32');
 generator.close();
 await client.close();
@@ -86,7 +86,7 @@ const printed = [32, 32, 128, 'operational', 'ERR_LENGTH', 200, 'operational', t
 
 await withTarball(async (tarball) => {
   if (isolated === undefined)
-    t.comment('the network is there: no namespace without one can be had');
+    t.comment('with the network: no namespace without one is allowed here');
   const offline = ['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund'];
   const prefix = join(home, 'prefix');
   const global = join(prefix, 'lib/node_modules/entropyd');
@@ -95,7 +95,7 @@ await withTarball(async (tarball) => {
   writeFileSync(join(local, 'package.json'), '{ "type": "module", "private": true }');
   const start = (t: Test, name: string, args: readonly string[], env = {}) =>
     new Program(t, [join(prefix, 'bin', name), ...args], {
-      // By its own first line, as a shell does it.
+      // Started by its `#!` line.
       script: 'exec "$0" "$@"',
       env: { ...environment, ...env },
     });
@@ -141,7 +141,7 @@ await withTarball(async (tarball) => {
     t.match(await daemon.kill('SIGTERM'), { status: 0 });
   });
 
-  await t.test('the gateway signs anew for an upstream', async (t) => {
+  await t.test('the gateway re-signs requests for an upstream', async (t) => {
     const [client, own] = ['AKIDCLIENT', 'AKIDGATEWAY'].map((accessKeyId) => ({
       accessKeyId,
       secretAccessKey: `secret of ${accessKeyId}`,
@@ -175,7 +175,7 @@ await withTarball(async (tarball) => {
       module: 'nodenext',
       target: 'es2022',
       exactOptionalPropertyTypes: true,
-      // The project's own dependency, as in every program for Node.
+      // A dependency of the user's project, as in every program for Node.
       types: ['node'],
       typeRoots: [join(root, 'node_modules/@types')],
     };
@@ -195,7 +195,7 @@ await withTarball(async (tarball) => {
   });
 
   await t.test(
-    'where its install script may run, it finds the prebuilt addon and builds none',
+    'its install script, if it may run, finds the prebuilt addon and builds none',
     async (t) => {
       const tools = join(home, 'tools');
       mkdirSync(tools);
@@ -206,7 +206,7 @@ await withTarball(async (tarball) => {
       symlinkSync('/usr/bin/env', join(tools, 'env'));
       const folder = join(home, 'with-scripts');
       mkdirSync(folder);
-      // The last is what newer versions of npm want to be told, and older ones pass over.
+      // Newer versions of npm require the last option, older ones ignore it.
       const args = ['install', '--offline', '--foreground-scripts', '--allow-scripts=entropyd'];
       const where = ['--global', '--prefix', folder];
       const { status, stdout, stderr } = runNpm(

@@ -1,4 +1,4 @@
-/** The prebuilt addons: what they are for, what they need of a host, and how they are made. */
+/** The prebuilt addons: their processors, their requirements, and how they are made. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,11 +12,11 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 const source = join(root, 'native/prebuilt');
 const folder = temporaryFolder();
 
-/** e_machine of the ELF header, and where it stands. */
+/** e_machine of the ELF header, and its offset. */
 const machines = { x64: 62, arm64: 183 } as const;
 const machineOffset = 18;
 
-/** A thread that the kernel refuses: std::thread throws, and nobody catches. */
+/** The kernel refuses a thread: std::thread throws, and nobody catches. */
 const refusedThread = `
   const { spawnSync } = require('node:child_process');
   const { Generator } = require(process.argv[1]);
@@ -65,7 +65,7 @@ await withTarball(async (tarball) => {
     t.match(newer.stdout, /: needs glibc 2\.\d+: \w/, 'and what needs a newer glibc is named');
   });
 
-  t.test('a host with another C library passes over them', async (t) => {
+  t.test('a host with another C library ignores them', async (t) => {
     const script = "console.log(require('node-gyp-build').path('.'))";
     for (const [libc, wanted] of [
       ['glibc', { status: 0, stdout: /entropyd\.glibc\.node\n$/ }],
@@ -82,7 +82,7 @@ await withTarball(async (tarball) => {
       ['prebuilt', join(unpacked, `prebuilds/linux-${process.arch}/entropyd.glibc.node`)],
       ['as it is built here', join(root, 'build/Release/entropyd.node')],
     ] as const) {
-      // Not under the test runner's own options: it writes a file when the process ends.
+      // Without the test runner's options, which write a file when the process ends.
       const program = new Program(t, [refusedThread, addon], {
         script: `exec env -i PATH="$PATH" '${process.execPath}' -e "$0" "$@"`,
       });
@@ -107,7 +107,7 @@ await withTarball(async (tarball) => {
 });
 
 t.test(
-  'without a compiler for each processor none is made, and what is missing is said',
+  'without a compiler for each processor none is made, and the missing one is named',
   async (t) => {
     const bin = join(folder, 'compilers');
     mkdirSync(bin);

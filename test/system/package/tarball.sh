@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# The package's tarball, as `npm pack` makes it in a clean tree; once for what the tree holds. Prints
-# its path.
+# Makes the package's tarball with `npm pack` in a clean tree, once per state of the tree. Prints its path.
 #   tarball.sh
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
@@ -10,12 +9,12 @@ mkdir -p "$store"
 exec 9>"$store/lock"
 flock 9
 
-# What a commit of all that is here would have.
+# The files that a commit of everything here would have.
 files() {
   git ls-files -z --cached --others --exclude-standard -- "$@" |
     while IFS= read -r -d '' file; do [ ! -f "$file" ] || printf '%s\0' "$file"; done
 }
-# A change of the tests makes no other package.
+# A change of the tests does not change the package.
 key=$(files . ':!test' ':!bench' ':!.ci' | xargs -0 sha256sum | sha256sum | cut -c 1-16)
 made=$store/$key
 if [ ! -d "$made" ]; then
@@ -24,7 +23,7 @@ if [ ! -d "$made" ]; then
   mkdir -p "$tree" "$store/packed"
   files . | xargs -0 cp --parents -t "$tree"
   ln -s "$root/node_modules" "$tree/node_modules"
-  # A test runner has options of its own for every child.
+  # Test runners set options for every child.
   (cd "$tree" && env -u NODE_OPTIONS -u NODE_V8_COVERAGE npm pack --pack-destination ../packed) \
     >"$store/log" 2>&1 9>&- || { cat "$store/log" >&2; exit 1; }
   rm -rf "$tree"

@@ -1,4 +1,4 @@
-/** The package's tarball, for tests of what is installed. */
+/** The package's tarball, for tests that install it. */
 import { execFile, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -6,10 +6,10 @@ import t from 'tap';
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
-/** Longest that a file may take whose tests need the tarball, and may have to make it. */
+/** Longest that a test file may take that may have to make the tarball. */
 const fileMs = 600_000;
 
-/** Why none can be made here, such as a compiler that is missing; undefined where one can. */
+/** Why no tarball can be made here, such as a missing compiler; undefined if one can. */
 export function cannotPack(): string | undefined {
   const args = [path('../../../native/prebuilt/make.mjs'), 'possible'];
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
@@ -17,8 +17,8 @@ export function cannotPack(): string | undefined {
 }
 
 /**
- * The tarball that `npm pack` makes of this tree, made by the first who asks: that takes a minute, and
- * minutes on a busy machine, which the file's time is made longer for.
+ * The tarball that `npm pack` makes of this tree. The first caller makes it: that takes a minute, or
+ * minutes on a busy machine, so the test file's timeout is extended.
  * @returns its path
  */
 export async function tarball(): Promise<string> {
@@ -27,7 +27,7 @@ export async function tarball(): Promise<string> {
   return stdout.trim();
 }
 
-/** Runs a file's tests with the tarball; where there can be none they are skipped, with CI=true they fail. */
+/** Runs a file's tests with the tarball. If there can be none they are skipped; with CI=true they fail. */
 export async function withTarball(tests: (tarball: string) => Promise<void>): Promise<void> {
   const reason = cannotPack();
   if (reason === undefined) await tests(await tarball());

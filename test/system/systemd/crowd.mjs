@@ -1,5 +1,5 @@
-// One user's three clients, each with a connection of its own: prints what each of them got, and keeps
-// the connections until standard input ends.
+// Three clients of one user, each with its own connection: prints what each of them got, and keeps the
+// connections open until standard input ends.
 import { connect } from '/usr/lib/node_modules/entropyd/dist/index.js';
 
 const clients = [1, 2, 3].map(() => connect());

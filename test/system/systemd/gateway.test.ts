@@ -1,20 +1,19 @@
-/** The gateway's unit: restarts and crashes under HTTP load, and secrets that stay root's. */
+/** The gateway's unit: restarts and crashes under HTTP load, and secrets that only root can read. */
 import { readFileSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 import t from 'tap';
 import { makeCertificate } from '../../support/certificates.js';
-import { impossible, Machine } from './machine.js';
+import { until } from '../../support/until.js';
+import { impossible, Machine, patient } from './machine.js';
 
 const service = 'entropyd-gateway.service';
 const config = '/etc/entropyd/entropyd.toml';
-/** Processes of each kind, and connections of each process: http-load.mjs. */
+/** Processes of each kind, and connections of each process; see http-load.mjs. */
 const clients = 2;
 const connections = 4;
-const pauseMs = 1_000;
 
-/** A program of this folder in one file, with the packages that it needs. */
+/** A program of this folder bundled with the packages that it needs. */
 async function bundled(name: string): Promise<string> {
   const input = fileURLToPath(new URL(name, import.meta.url));
   const bundle = await rolldown({ input, platform: 'node' });
@@ -32,25 +31,25 @@ async function all(machine: Machine): Promise<void> {
     ['kill -9', 2, `systemctl kill -s KILL --kill-who=main ${service}`],
   ] as const)
     await t.test(`${what} under load: no SDK loses a request`, async (t) => {
-      const load = (kind: string, during: () => Promise<void>) =>
+      const load = (kind: string, during: (served: () => Promise<void>) => Promise<void>) =>
         machine.underLoad(clients, during, ['/opt/http-load.mjs', kind]);
       let before = '';
-      const repeated = async () => {
-        for (let i = 0; i < times; i++) {
-          before = pid();
-          await setTimeout(pauseMs);
-          machine.sh(action);
-        }
-        await setTimeout(pauseMs);
-      };
       let sdk = { answered: 0, failures: {}, worstMs: 0 };
-      const plain = await load('plain', async () => {
-        sdk = await load('sdk', repeated);
+      const plain = await load('plain', async (plainServed) => {
+        sdk = await load('sdk', async (sdkServed) => {
+          for (let i = 0; i < times; i++) {
+            await Promise.all([plainServed(), sdkServed()]);
+            before = pid();
+            machine.sh(action);
+            await until(() => ![before, '0'].includes(pid()), 'another process', patient);
+          }
+          await Promise.all([plainServed(), sdkServed()]);
+        });
       });
       t.not(pid(), before, 'another process');
       t.strictSame(sdk.failures, {}, 'the AWS SDK');
       t.ok(sdk.answered > 50, `${sdk.answered} answered`);
-      // RFC 9112 9.5: a server may close a connection at any time, also while a request comes.
+      // RFC 9112 9.5: a server may close a connection at any time, even while a request arrives.
       const { ECONNRESET = 0, EPIPE = 0, ...others } = plain.failures;
       const ended = ECONNRESET + EPIPE;
       t.strictSame(others, {}, 'who asks once sees connections end, and nothing else');
@@ -62,46 +61,53 @@ async function all(machine: Machine): Promise<void> {
       );
     });
 
-  await t.test('credentials and TLS key that are root’s come by LoadCredential=', async (t) => {
-    const { certificate, key } = makeCertificate(t.testdir({}), 'gateway');
-    machine.write('/etc/entropyd/tls.pem', readFileSync(certificate, 'utf8'));
-    machine.write('/etc/entropyd/tls.key', readFileSync(key, 'utf8'));
-    const tokens = (token: string) =>
-      machine.write(
-        '/etc/entropyd/credentials.toml',
-        `[[token]]\nname = "a"\ntoken = "${token}"\n`,
-      );
-    tokens('known');
-    machine.sh('cd /etc/entropyd; chmod 600 tls.key credentials.toml');
-    const named = (folder: string) =>
-      machine.write(
-        config,
-        `[gateway]\ncredentials = "${folder}/credentials.toml"\ntls_cert = "/etc/entropyd/tls.pem"\ntls_key = "${folder}/tls.key"\n`,
-      );
-    const restart = () => machine.run(['systemctl', 'restart', service]).status;
-    named('/etc/entropyd');
-    t.equal(restart(), 1, 'of its own it cannot read them');
+  await t.test(
+    'credentials and a TLS key that only root can read come by LoadCredential=',
+    async (t) => {
+      const { certificate, key } = makeCertificate(t.testdir({}), 'gateway');
+      machine.write('/etc/entropyd/tls.pem', readFileSync(certificate, 'utf8'));
+      machine.write('/etc/entropyd/tls.key', readFileSync(key, 'utf8'));
+      const tokens = (token: string) =>
+        machine.write(
+          '/etc/entropyd/credentials.toml',
+          `[[token]]\nname = "a"\ntoken = "${token}"\n`,
+        );
+      tokens('known');
+      machine.sh('cd /etc/entropyd; chmod 600 tls.key credentials.toml');
+      const named = (folder: string) =>
+        machine.write(
+          config,
+          `[gateway]\ncredentials = "${folder}/credentials.toml"\ntls_cert = "/etc/entropyd/tls.pem"\ntls_key = "${folder}/tls.key"\n`,
+        );
+      const restart = () => machine.run(['systemctl', 'restart', service]).status;
+      named('/etc/entropyd');
+      t.equal(restart(), 1, 'of its own it cannot read them');
 
-    const dropIn = new URL('../../../systemd/drop-ins/gateway-credentials.conf', import.meta.url);
-    machine.write(`/etc/systemd/system/${service}.d/test.conf`, readFileSync(dropIn, 'utf8'));
-    machine.sh('systemctl daemon-reload');
-    const folder = `/run/credentials/${service}`;
-    named(folder);
-    t.equal(restart(), 0);
-    t.comment(machine.sh(`stat -c '%A %U %G %n' ${folder} ${folder}/*`));
-    const status = (token: string) =>
-      machine.sh(
-        `curl -sk -o /dev/null -w '%{http_code}' -H 'X-Auth-Token: ${token}' -d '{"random_data_length":"512"}' https://127.0.0.1:8478/v1.0/p/kms/gen-random`,
+      const dropIn = new URL('../../../systemd/drop-ins/gateway-credentials.conf', import.meta.url);
+      machine.write(`/etc/systemd/system/${service}.d/test.conf`, readFileSync(dropIn, 'utf8'));
+      machine.sh('systemctl daemon-reload');
+      const folder = `/run/credentials/${service}`;
+      named(folder);
+      t.equal(restart(), 0);
+      t.comment(machine.sh(`stat -c '%A %U %G %n' ${folder} ${folder}/*`));
+      const status = (token: string) =>
+        machine.sh(
+          `curl -sk -o /dev/null -w '%{http_code}' -H 'X-Auth-Token: ${token}' -d '{"random_data_length":"512"}' https://127.0.0.1:8478/v1.0/p/kms/gen-random`,
+        );
+      t.equal(status('known'), '200');
+      t.equal(status('unknown'), '403');
+      t.not(
+        machine.run(['cat', `${folder}/tls.key`], 'nobody').status,
+        0,
+        'others cannot read them',
       );
-    t.equal(status('known'), '200');
-    t.equal(status('unknown'), '403');
-    t.not(machine.run(['cat', `${folder}/tls.key`], 'nobody').status, 0, 'others cannot read them');
-    tokens('next');
-    machine.sh(`systemctl reload ${service}`);
-    t.equal(status('next'), '403', 'a reload reads the copies of the start');
-    t.equal(restart(), 0);
-    t.equal(status('next'), '200', 'a restart makes new ones');
-  });
+      tokens('next');
+      machine.sh(`systemctl reload ${service}`);
+      t.equal(status('next'), '403', 'a reload reads the copies of the start');
+      t.equal(restart(), 0);
+      t.equal(status('next'), '200', 'a restart makes new ones');
+    },
+  );
 }
 
 const reason = impossible();

@@ -1,7 +1,7 @@
-// A client of the gateway under load until standard input ends; prints as load.mjs does.
-//   http-load.mjs plain   node:http with connections that are kept, and nothing asked twice
-//   http-load.mjs sdk     the AWS SDK as it is, which tries three times
-// For the machine it is bundled: the SDK is not there.
+// Load on the gateway until standard input ends; prints as load.mjs does, with every twenty answers.
+//   http-load.mjs plain   node:http with keep-alive and without retries
+//   http-load.mjs sdk     the AWS SDK with its defaults: three attempts
+// The test bundles it, because the machine does not have the SDK.
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { GenerateRandomCommand, KMSClient } from '@aws-sdk/client-kms';
@@ -9,6 +9,8 @@ import { GenerateRandomCommand, KMSClient } from '@aws-sdk/client-kms';
 const port = 8478;
 const callers = 4;
 const size = 64;
+/** Answers to a printed line. */
+const lineAnswers = 20;
 const failures = {};
 let answered = 0;
 let worstMs = 0;
@@ -47,8 +49,9 @@ async function ask(call) {
     const start = performance.now();
     try {
       const received = await call();
-      if (received === size) answered++;
-      else failures.size = (failures.size ?? 0) + 1;
+      if (received === size) {
+        if (++answered % lineAnswers === 0) console.log('.');
+      } else failures.size = (failures.size ?? 0) + 1;
     } catch ({ code, name }) {
       failures[code ?? name] = (failures[code ?? name] ?? 0) + 1;
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A machine of its own for the tests of the units: a real systemd as process 1 of private namespaces,
-# over a throw-away layer on this system's files, or on those of another folder.
-#   machine.sh possible                 says in one line why not, and ends with 1
+# A machine for the tests of the units: a real systemd as process 1 of private namespaces, on a
+# temporary overlay over this system's files, or over those of another folder.
+#   machine.sh possible                 exits with 1 and prints the reason if there can be none
 #   machine.sh start FOLDER [ROOT]      FOLDER/tree is laid over ROOT's files; prints systemd's state
 #   machine.sh exec FOLDER COMMAND...   inside, as root
 #   machine.sh stop FOLDER
@@ -10,14 +10,14 @@ action=$1 folder=${2:-} root=${3:-/}
 self=$(readlink -f "$0")
 cgroups=$(findmnt -nt cgroup2 -o TARGET | head -n 1)
 
-# What belongs to real hardware or to other namespaces, and would only fail.
+# Units for real hardware or other namespaces, which would only fail.
 masked=(
   systemd-{hwdb-update,logind,machine-id-commit,modules-load,pstore,random-seed,remount-fs,sysctl,timesyncd,udevd,udev-trigger}.service
   systemd-udevd-{control,kernel}.socket kmod.service procps.service e2scrub_reap.service
   dev-{hugepages,mqueue}.mount sys-fs-fuse-connections.mount sys-kernel-{config,debug,tracing}.mount
   proc-sys-fs-binfmt_misc.automount getty.target
 )
-# Of the machine's root: nothing that reaches the hardware or the real clock.
+# Capabilities that the machine's root lacks: nothing reaches the hardware or the real clock.
 without=-sys_boot,-sys_module,-sys_time,-sys_rawio,-syslog
 
 possible() {
@@ -97,7 +97,7 @@ boot() {
   pivot_root . .old
   cd /
   umount -l /.old
-  # As systemd has it on a machine, and nspawn in a container: credentials are mounts that must be seen.
+  # As systemd does on a machine and nspawn in a container: credentials are mounts that must propagate.
   mount --make-rshared /
   exec env -i container=entropyd-test PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
     setpriv --bounding-set "$without" --inh-caps "$without" \
@@ -111,7 +111,7 @@ case $action in
   exec)
     shift 2
     echo $$ >"$(cat "$folder/cgroup")/init.scope/cgroup.procs"
-    # Nothing of the caller's environment: a test runner has its own for every child.
+    # The caller's environment is dropped: test runners set variables for every child.
     exec nsenter -t "$(cat "$folder/inside")" -m -u -i -n -p -C -r -w -- \
       env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "$@"
     ;;

@@ -1,19 +1,22 @@
-/** A machine with a real systemd, by default with the package on it as npm's users install it. */
+/** A machine with a real systemd; by default the package is installed on it as npm's users do. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
+import { type Patience, until } from '../../support/until.js';
 import { cannotPack, tarball } from '../package/tarball.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const script = join(root, 'test/system/systemd/machine.sh');
 const commandMs = 60_000;
 
-/** Why no machine can be had here; undefined where one can. */
+/** For conditions that run a command on the machine. */
+export const patient: Patience = { limitMs: 60_000, pollMs: 100 };
+
+/** Why no machine can be started here; undefined if one can. */
 export function impossible(): string | undefined {
   const { status, stdout } = spawnSync(script, ['possible'], { encoding: 'utf8' });
   return status === 0 ? cannotPack() : stdout.trim() || 'the tools of util-linux are missing';
@@ -24,7 +27,7 @@ async function installPackage(tree: string): Promise<void> {
   const to = join(tree, 'usr');
   const args = ['install', '--global', '--offline', '--prefix', to, await tarball()];
   execFileSync('npm', args, { cwd: tree, encoding: 'utf8' });
-  // The sandbox shows no home folder, where a version manager may keep it.
+  // The sandbox hides home folders, where a version manager may keep Node.
   if (dirname(process.execPath) !== '/usr/bin') cpSync(process.execPath, join(to, 'bin/node'));
 }
 
@@ -34,21 +37,21 @@ export interface Result {
   stderr: string;
 }
 
-/** What clients under load saw. */
+/** What clients saw under load. */
 export interface Load {
   answered: number;
-  /** How often, by code and message. */
+  /** Number of failures by code and message. */
   failures: Record<string, number>;
   worstMs: number;
 }
 
-/** What a machine is made of. */
+/** What a machine consists of. */
 export interface Parts {
-  /** The folder whose files it has. */
+  /** The folder that is its file system's lower layer. */
   root: string;
-  /** Puts files of its own below `tree`. */
+  /** Puts the machine's own files below `tree`. */
   furnish(tree: string): Promise<void> | void;
-  /** Where Node and the library are, once they are installed. */
+  /** Where Node and the library are on the machine, once installed. */
   node: string;
   library: string;
 }
@@ -69,14 +72,14 @@ export class Machine {
     this.#parts = parts;
   }
 
-  /** Boots one that is gone when the test ends; neither /dev/hwrng nor a unit of ours is there yet. */
+  /** Boots a machine, without /dev/hwrng and without units of ours; it is removed when the test ends. */
   static async start(t: Test, parts: Parts = npmParts): Promise<Machine> {
     const folder = mkdtempSync(join(tmpdir(), 'entropyd-machine-'));
     const tree = join(folder, 'tree');
     mkdirSync(tree);
     await parts.furnish(tree);
     for (const name of ['load.mjs', 'crowd.mjs', 'sandbox.mjs'])
-      cpSync(join(root, 'test/systemd', name), join(tree, 'opt', name));
+      cpSync(join(root, 'test/system/systemd', name), join(tree, 'opt', name));
     t.teardown(() => {
       spawnSync(script, ['stop', folder]);
       rmSync(folder, { recursive: true, force: true });
@@ -99,7 +102,10 @@ export class Machine {
     });
   }
 
-  /** The same, where only success will do. @returns what was printed, without the last new line */
+  /**
+   * The same for commands that must succeed.
+   * @returns standard output without the final newline
+   */
   ok(command: readonly string[], user?: string, input?: string): string {
     const { status, stdout, stderr } = this.run(command, user, input);
     if (status !== 0) throw new Error(`${command.join(' ')}: ${status}\n${stdout}${stderr}`);
@@ -120,19 +126,9 @@ export class Machine {
     return this.ok(['systemctl', 'show', '--value', '-p', property, unit]);
   }
 
-  /** Resolves when `condition` does not throw or return false. */
-  async until<T>(what: string, condition: () => T | false, limitMs = 20_000): Promise<T> {
-    const deadline = performance.now() + limitMs;
-    for (;;) {
-      const value = condition();
-      if (value !== false) return value;
-      if (performance.now() > deadline) throw new Error(`not in time: ${what}`);
-      await setTimeout(100);
-    }
-  }
-
-  /** What a unit logged, oldest first. */
+  /** Everything that a unit has logged by now, oldest first. */
   journal(unit: string): { priority: number; text: string }[] {
+    this.ok(['journalctl', '--sync']);
     return this.ok(['journalctl', '-u', unit, '-o', 'json', '--no-pager'])
       .split('\n')
       .filter((line) => line !== '')
@@ -140,10 +136,13 @@ export class Machine {
       .map(({ PRIORITY, MESSAGE }) => ({ priority: Number(PRIORITY), text: String(MESSAGE) }));
   }
 
-  /** Runs `action` while `clients` processes of nobody's ask without a pause; see load.mjs. */
+  /**
+   * Runs `action` while `clients` processes of nobody's ask without a pause; see load.mjs.
+   * @param action gets a function that resolves when each process was answered many times since
+   */
   async underLoad(
     clients: number,
-    action: () => Promise<void>,
+    action: (served: () => Promise<void>) => Promise<void>,
     program: readonly string[] = ['/opt/load.mjs'],
   ): Promise<Load> {
     const { node, library } = this.#parts;
@@ -154,17 +153,27 @@ export class Machine {
         timeout: commandMs,
       }),
     );
-    const printed = children.map(async (child) => {
+    const marks = children.map(() => 0);
+    const printed = children.map(async (child, i) => {
       let text = '';
       child.stdout.setEncoding('utf8').on('data', (data: string) => {
         text += data;
+        marks[i] = text.split('\n').length;
       });
       await once(child, 'close');
       return text;
     });
     const started = children.map(({ stdout }) => once(stdout, 'data'));
     await Promise.race([Promise.all(started), ...printed.map(noLoad)]);
-    await action();
+    const served = async () => {
+      const before = marks.map((count) => count);
+      await until(
+        () => marks.every((count, i) => count > (before[i] ?? 0) + 1),
+        'answers',
+        patient,
+      );
+    };
+    await action(served);
     for (const { stdin } of children) stdin.end();
     const all: Load = { answered: 0, failures: {}, worstMs: 0 };
     for (const text of await Promise.all(printed)) {
@@ -178,7 +187,7 @@ export class Machine {
   }
 }
 
-/** A client that ends before it is told to. */
+/** Fails when a client ends before it is told to. */
 async function noLoad(printed: Promise<string>): Promise<never> {
   throw new Error(`a client ended: ${await printed}`);
 }

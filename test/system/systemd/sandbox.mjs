@@ -1,4 +1,4 @@
-// What a process in the sandbox of a unit can reach; prints one word for each attempt.
+// What a process in a unit's sandbox can reach; prints, as JSON, one word for each attempt.
 import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { openSync, readdirSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,4 @@
-/** Which KMS endpoint `--upstream` means, and whether requests to it are signed anew. */
-
+/** The KMS endpoint that `--upstream` names, and whether requests to it are signed again. */
 import { isLoopback } from '../../../common/address.js';
 import { EntropyError } from '../../../common/errors.js';
 
@@ -28,28 +27,28 @@ const regionInHost = /(?:^|\.)kms(?:-fips)?\.([a-z]{2,8}(?:-[a-z]{2,16}){1,3}-\d
 export interface UpstreamTargetOptions {
   /** `https://HOST[:PORT]`, or `http://` for an emulator. */
   readonly url: string;
-  /** Whether to sign with credentials of our own; default: where the host is the real service's. */
+  /** Whether to sign with credentials of our own; default: if the host is the real service's. */
   readonly resign?: boolean | undefined;
-  /** The region to sign for; default: the host's, else the one that each client signed for. */
+  /** The region to sign for; default: the host's, otherwise the one that each client signed for. */
   readonly region?: string | undefined;
 }
 
 /** A checked endpoint. */
 export interface UpstreamTarget {
   readonly secure: boolean;
-  /** As node:http takes it: an IPv6 address without brackets. */
+  /** As node:http takes it: an IPv6 address has no brackets. */
   readonly hostname: string;
   readonly port: number;
-  /** As the Host header and people write it: with the port where it is not the scheme's own. */
+  /** As the Host header and people write it: with the port unless it is the scheme's own. */
   readonly host: string;
   readonly resign: boolean;
-  /** undefined: that of the client's own signature. */
+  /** undefined: the one in the client's own signature. */
   readonly region: string | undefined;
 }
 
 /**
- * Reads and checks where requests are sent on to. Plain http is for emulators: never for the real
- * service, and with credentials of our own only to this host.
+ * Reads and checks where requests are sent on. Plain http is for emulators: never for the real service,
+ * and with credentials of our own only to this host.
  * @throws EntropyError `ERR_CONFIG`
  */
 export function upstreamTarget(options: UpstreamTargetOptions): UpstreamTarget {
@@ -71,15 +70,18 @@ export function upstreamTarget(options: UpstreamTargetOptions): UpstreamTarget {
 }
 
 /**
- * Refuses an upstream behind listeners that take anybody's request: whoever reaches them would use
- * the endpoint, and where requests are signed anew do so with the gateway's rights.
- * @param url what `--upstream` says; undefined: none
+ * Refuses an upstream behind an open gateway: whoever reaches the gateway could use the endpoint, and,
+ * if requests are signed again, with the gateway's rights.
+ * @param url of the upstream, or its host; undefined: there is none
  * @param verified whether every request's signature is verified
  * @throws EntropyError `ERR_CONFIG`
  */
 export function checkUpstreamCallers(url: string | undefined, verified: boolean): void {
   if (url === undefined || verified) return;
-  throw configError(url, 'want --credentials too: only requests with verified signatures go there');
+  throw configError(
+    url,
+    'want --credentials too: only requests with verified signatures are sent there',
+  );
 }
 
 function checkedUrl(text: string): URL {
@@ -88,13 +90,13 @@ function checkedUrl(text: string): URL {
     throw configError(text, 'want https://HOST[:PORT] or http://HOST[:PORT]');
   if (url.username !== '' || url.password !== '')
     throw new EntropyError('ERR_CONFIG', 'upstream: want a URL without user and password');
-  // KMS has one path; what a longer one means differs among emulators.
+  // KMS has one path; emulators differ in what a longer one means.
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
     throw configError(text, 'want no path, query or fragment');
   return url;
 }
 
-/** A trailing dot makes a name absolute, and no other. */
+/** A trailing dot makes a name absolute; it is the same name. */
 function isRealService(hostname: string): boolean {
   const name = hostname.replace(/\.$/, '');
   return awsDomains.some((domain) => name === domain || name.endsWith(`.${domain}`));

@@ -1,7 +1,7 @@
 /** Which headers cross the gateway on the way to an upstream and back (RFC 9110 7.6.1). Pure. */
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** RFC 9110 7.6.1 and 10.1.1: of one connection, not of the message. `Expect` has been answered here. */
+/** RFC 9110 7.6.1 and 10.1.1: about one connection, not the message. `Expect` was answered here. */
 const hopByHop: ReadonlySet<string> = new Set([
   'connection',
   'expect',
@@ -15,7 +15,7 @@ const hopByHop: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** In an answer these speak for the host that sent it, which the gateway is not. */
+/** In a response these speak for the host that sent it, which the gateway is not. */
 const ofTheHost: ReadonlySet<string> = new Set([
   'alt-svc',
   'clear-site-data',
@@ -23,11 +23,11 @@ const ofTheHost: ReadonlySet<string> = new Set([
   'strict-transport-security',
 ]);
 
-/** Sent by the gateway itself with every answer. */
+/** The gateway sends its own with every response. */
 const ofTheGateway: ReadonlySet<string> = new Set(['cache-control', 'x-content-type-options']);
 
 /**
- * What an SDK says beside its signature: enough for the service, and nothing that could carry the
+ * What an SDK sends besides its signature: enough for the service, and nothing that could carry the
  * client's own authentication.
  */
 const withoutSignature: readonly string[] = [
@@ -42,10 +42,10 @@ const withoutSignature: readonly string[] = [
 ];
 
 /**
- * A request's headers as they came, for an upstream that shall see the client's own signature: in
- * their order, with repeats, `Host` and `Authorization`; without those of the connection.
+ * A request's headers as received, for an upstream that verifies the client's own signature: in order,
+ * with repeats, `Host` and `Authorization`, but without those about the connection.
  * @param rawHeaders name, value, name, value, as node:http gives them
- * @param size the body's, bytes: it is sent whole whatever its framing was
+ * @param size of the body, bytes: it is sent whole whatever its framing was
  * @returns a new list of the same form
  */
 export function passedHeaders(rawHeaders: readonly string[], size: number): string[] {
@@ -63,9 +63,9 @@ export function passedHeaders(rawHeaders: readonly string[], size: number): stri
 }
 
 /**
- * The headers of a request that goes on under another signature.
+ * The headers of a request that is sent on under another signature.
  * @param headers as node:http gives them
- * @param size the body's, bytes
+ * @param size of the body, bytes
  * @returns a new object without any of the client's authentication, and without `Host`
  */
 export function unsignedHeaders(
@@ -81,12 +81,12 @@ export function unsignedHeaders(
 }
 
 /**
- * An answer's headers for the client: without those of the connection, of the upstream's host, and of
- * CORS (web pages are not to read anything here).
+ * A response's headers for the client: without those about the connection and the upstream's host, and
+ * without CORS (web pages must not read anything here).
  * @param headers as node:http gives them, names in lower case
- * @param requestId for an answer without one
+ * @param requestId for a response without one
  */
-export function answerHeaders(
+export function responseHeaders(
   headers: IncomingHttpHeaders,
   requestId: string,
 ): Record<string, string> {

@@ -1,23 +1,23 @@
-/** Signs requests anew (AWS Signature Version 4), with the gateway's own credentials. */
+/** Signs requests again (AWS Signature Version 4), with the gateway's own credentials. */
 import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { EntropyError } from '../../../common/errors.js';
-import type { GatewayRequest } from '../../api.js';
+import type { ApiRequest } from '../../api.js';
 import type { UpstreamTarget } from './endpoint.js';
 import { unsignedHeaders } from './headers.js';
 
-/** What signs; from a provider that knows when to get new ones. */
+/** What signs; its provider knows when to get new ones. */
 export interface AwsCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken?: string;
 }
 
-/** Gives credentials for each request; keeps and renews them as it sees fit. */
+/** Gives credentials for each request; caches and renews them as it sees fit. */
 export type CredentialProvider = () => Promise<AwsCredentials>;
 
 /**
  * The region of a credential's scope, key/date/region/kms/aws4_request, in a header or, with its
- * slashes encoded, in a query. Every part is bounded, none can hold a slash.
+ * slashes encoded, in a query. Every part is bounded, and none can hold a slash.
  */
 const scopedRegion =
   /Credential=[^/%,&\s]{1,128}(?:\/|%2[Ff])\d{8}(?:\/|%2[Ff])([a-z0-9-]{1,32})(?:\/|%2[Ff])kms(?:\/|%2[Ff])aws4_request/;
@@ -27,14 +27,14 @@ const scopedRegion =
  * request.
  * @param provider default: the AWS SDK's chain (environment, files, SSO, web identity, container and
  *   instance metadata)
- * @returns gives the headers to send, `Host` among them: none of the client's own authentication
- * @throws (the returned function) whatever the provider throws; EntropyError `ERR_UPSTREAM` where
- *   neither the endpoint nor the client's signature tells a region
+ * @returns a function that gives the headers to send, `Host` among them and none of the client's own
+ *   authentication. It throws whatever the provider throws, and EntropyError `ERR_UPSTREAM` if neither
+ *   the endpoint nor the client's signature names a region
  */
 export function createSigner(
   { host, hostname, secure, region }: UpstreamTarget,
   provider?: CredentialProvider,
-): (request: GatewayRequest) => Promise<Record<string, string>> {
+): (request: ApiRequest) => Promise<Record<string, string>> {
   let loading: Promise<Signer> | undefined;
   return async (request) => {
     const signingRegion = region ?? clientRegion(request);
@@ -57,7 +57,7 @@ export function createSigner(
   };
 }
 
-function clientRegion({ headers, query }: GatewayRequest): string | undefined {
+function clientRegion({ headers, query }: ApiRequest): string | undefined {
   return scopedRegion.exec(headers.authorization ?? query)?.[1];
 }
 
@@ -77,7 +77,7 @@ async function loadSigner(provider?: CredentialProvider) {
 
 type Bytes = string | ArrayBuffer | ArrayBufferView;
 
-/** SHA-256, or HMAC with it where there is a key, in the form that the signing library takes. */
+/** SHA-256, or with a key its HMAC, in the form that the signing library takes. */
 class Sha256 {
   readonly #hash: Hash | Hmac;
 

@@ -1,50 +1,50 @@
-/** One request to an upstream and its streamed answer, each stage bounded in time. */
+/** One request to an upstream and its streamed response, each stage limited in time. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 
 /** How long an upstream may take, milliseconds. */
 export interface UpstreamTimeouts {
-  /** To a connection, name look-up and TLS included. */
+  /** Until there is a connection, name look-up and TLS included. */
   readonly connectMs: number;
-  /** From the connection to the first byte of the answer. */
+  /** From the connection to the first byte of the response. */
   readonly firstByteMs: number;
-  /** Without any byte, in an answer that has begun; also where the client does not read. */
+  /** Without any byte, once the response has begun; also if the client does not read. */
   readonly silenceMs: number;
-  /** From the start to the answer's last byte, waiting for a connection included. */
+  /** From the start to the response's last byte, waiting for a connection included. */
   readonly totalMs: number;
 }
 
-/** A request under way. */
-export interface Exchange {
-  /** Aborted with the reason where a time is over, and by {@link Exchange.end}. */
+/** A request in flight. */
+export interface TimedRequest {
+  /** Aborted with the reason when a time is over, and by {@link TimedRequest.end}. */
   readonly signal: AbortSignal;
   /**
    * Sends the request.
-   * @param open makes the request; not called where the exchange has ended
-   * @returns the head of the answer; its body is not yet read
+   * @param open makes the request; not called if it has ended
+   * @returns the head of the response; its body is not yet read
    * @throws the reason of the signal, or what node:http says
    */
   send(open: () => ClientRequest, body: Buffer): Promise<IncomingMessage>;
   /**
-   * The answer's body: whole, or destroyed with the reason. Destroying it ends the exchange.
-   * @param explain turns what node:http says of a connection that broke into the stream's error
+   * The response's body: whole, or destroyed with the reason. Destroying it ends the request.
+   * @param explain turns what node:http says about a broken connection into the stream's error
    */
   body(incoming: IncomingMessage, explain: (error: unknown) => Error): Readable;
-  /** Ends everything; nothing happens where all is done. */
+  /** Ends everything; does nothing if all is done. */
   end(reason: Error): void;
 }
 
 /**
- * An exchange, whose time begins now.
+ * A request whose time begins now.
  * @param tooLong makes the error for a stage that did not end in its time
- * @param onDone called once, when nothing of the exchange is left
+ * @param onDone called once, when nothing of the request is left
  */
-export function createExchange(
+export function createTimedRequest(
   times: UpstreamTimeouts,
   tooLong: (what: string, ms: number) => Error,
   onDone: () => void,
-): Exchange {
+): TimedRequest {
   const controller = new AbortController();
   const { signal } = controller;
   const limit = (what: string, ms: number) =>
@@ -82,7 +82,7 @@ export function createExchange(
         // After 101, and nothing else, a request closes without a word.
         outgoing.once('close', () => reject(new Error('no answer before the connection closed')));
         outgoing.once('socket', (socket) => {
-          // A kept connection, or one that another request has waited for.
+          // A kept connection, or one that another request waited for.
           if (!socket.connecting) return untilHead();
           enter('no connection', times.connectMs);
           socket.once(
@@ -91,7 +91,7 @@ export function createExchange(
           );
         });
         outgoing.once('response', (incoming) => {
-          // From here on destroying the request could drop what is left of the body and still end it.
+          // From here on, destroying the request could drop the rest of the body and still end it.
           signal.removeEventListener('abort', abort);
           enter('silent', times.silenceMs);
           resolve(incoming);
@@ -101,7 +101,7 @@ export function createExchange(
     },
     body(incoming, explain) {
       const body = new PassThrough();
-      // An error before somebody reads is no uncaught exception: reading gives it again.
+      // An error before anybody reads is not an uncaught exception: reading gives it again.
       body.on('error', () => {});
       const abort = () => body.destroy(signal.reason);
       signal.addEventListener('abort', abort);

@@ -1,18 +1,18 @@
-/** Sends requests on to another KMS endpoint, and streams its answers back. */
+/** Sends requests on to another KMS endpoint, and streams its responses back. */
 import { randomUUID } from 'node:crypto';
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import { EntropyError, errorCode } from '../../../common/errors.js';
-import type { UpstreamOutcome } from '../../../gateway/metrics.js';
-import type { Answer, GatewayRequest } from '../../api.js';
+import type { MetricsPage } from '../../../common/prometheus.js';
+import type { ApiRequest, ApiResponse } from '../../api.js';
 import { type UpstreamTargetOptions, upstreamTarget } from './endpoint.js';
-import { answerHeaders, passedHeaders } from './headers.js';
+import { passedHeaders, responseHeaders } from './headers.js';
 import { type CredentialProvider, createSigner } from './resign.js';
-import { createExchange, type Exchange, type UpstreamTimeouts } from './timed-request.js';
+import { createTimedRequest, type TimedRequest, type UpstreamTimeouts } from './timed-request.js';
 
-/** Ours: KMS answers in milliseconds, key stores outside of it within seconds. */
+/** Ours: KMS answers in milliseconds, external key stores within seconds. */
 const defaultTimeouts: UpstreamTimeouts = {
   connectMs: 5_000,
   firstByteMs: 30_000,
@@ -23,45 +23,48 @@ const defaultTimeouts: UpstreamTimeouts = {
 /** Connections at once. Ours; the SDK for JavaScript opens 50 to a host. */
 const maxConnections = 64;
 
-/** Under a server's usual 5 s, so that a request seldom meets the closing of an idle connection. */
+/** Below a server's usual 5 s, so that a request rarely meets the closing of an idle connection. */
 const idleMs = 4_000;
 
 /**
- * Requests under way or waiting for a connection: a quarter of what the gateway has under way, so
+ * Requests in flight or waiting for a connection: a quarter of those that the gateway has in flight, so
  * that a slow upstream does not keep it from GenerateRandom.
  */
-const maxUnderWay = 256;
+const maxInFlight = 256;
 
-/** What an upstream is made from. */
+/** How to reach an upstream. */
 export interface UpstreamOptions extends UpstreamTargetOptions {
-  /** For signing anew; default: the credential provider chain of the AWS SDK. */
+  /** For signing again; default: the credential provider chain of the AWS SDK. */
   readonly credentials?: CredentialProvider | undefined;
   readonly timeouts?: Partial<UpstreamTimeouts> | undefined;
 }
 
+/** As received: its errors have a form of their own. */
+export type UpstreamResponse = ApiResponse & { readonly body: Readable };
+
 /** Another KMS endpoint. */
 export interface Upstream {
-  /** Where requests go, for logs: the host, and the port where it is not the scheme's own. */
+  /** Where requests go, for logs: the host, and the port unless it is the scheme's own. */
   readonly host: string;
-  /** Whether requests go on under the gateway's own signature, with its rights. */
+  /** Whether requests are sent on under the gateway's own signature, with its rights. */
   readonly resign: boolean;
   /**
    * Sends a request on, whatever its operation. **Only for requests whose signature has been
    * verified, of callers that are allowed the operation**: nothing is checked here, and a request
-   * that is signed anew has all rights of the gateway's own credentials.
-   * @returns the answer as it comes, whatever its status; the body must be read or destroyed
-   * @throws EntropyError `ERR_UPSTREAM` where no head of an answer comes in time, or none that can be
+   * that is signed again has all rights of the gateway's own credentials.
+   * @returns the response as it comes, whatever its status; the body must be read or destroyed
+   * @throws EntropyError `ERR_UPSTREAM` if no head of a response comes in time, or none that can be
    *   sent on; `ERR_BUSY` beyond 256 at once; `ERR_CLOSED` when the client went away. The body fails
    *   with the same.
    */
-  forward(request: GatewayRequest): Promise<Answer<Readable>>;
-  /** Ends all connections; requests under way fail with `ERR_UPSTREAM`, as do later ones. */
+  forward(request: ApiRequest): Promise<UpstreamResponse>;
+  /** Ends all connections; requests in flight fail with `ERR_UPSTREAM`, as do later ones. */
   close(): Promise<void>;
 }
 
 /**
- * An upstream; nothing is connected before the first request. Follows no redirect, and no proxy of
- * the environment.
+ * An upstream; nothing connects before the first request. It follows no redirect, and no proxy of the
+ * environment.
  * @param options see {@link UpstreamOptions}
  * @throws EntropyError `ERR_CONFIG`
  */
@@ -69,14 +72,14 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const target = upstreamTarget(options);
   const { host, hostname, port, secure, resign } = target;
   const { request: open, Agent } = secure ? https : http;
-  // Said aloud: node:https would take the name to verify from a Host header, which is the client's.
+  // Explicit: node:https would take the name to verify from a Host header, which is the client's.
   const servername = isIP(hostname) === 0 ? hostname : '';
   const agent = new Agent({ keepAlive: true, maxSockets: maxConnections, timeout: idleMs });
   const sign = resign ? createSigner(target, options.credentials) : undefined;
   const times = { ...defaultTimeouts, ...options.timeouts };
-  const exchanges = new Set<Exchange>();
+  const requests = new Set<TimedRequest>();
   let closed = false;
-  // RFC 9110 7.6.3. A name of this instance: another gateway on the way is no loop.
+  // RFC 9110 7.6.3. The name of this instance: another gateway on the way is not a loop.
   const name = `entropyd-${randomUUID()}`;
   const via = `1.1 ${name}`;
 
@@ -85,8 +88,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       ? reason
       : new EntropyError('ERR_UPSTREAM', `upstream ${host}: ${textOf(reason)}`, { cause: reason });
 
-  /** What opens the request; signing, which may take its time, comes before. */
-  async function opener(request: GatewayRequest): Promise<() => ClientRequest> {
+  /** Returns what opens the request; signing, which may take a while, comes before. */
+  async function opener(request: ApiRequest): Promise<() => ClientRequest> {
     const { path, query, rawHeaders, body } = request;
     const common = { hostname, port, servername, agent, method: 'POST' };
     if (sign === undefined) {
@@ -97,30 +100,31 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     return () => open({ ...common, path: '/', headers });
   }
 
-  async function forward(request: GatewayRequest): Promise<Answer<Readable>> {
+  async function forward(request: ApiRequest): Promise<UpstreamResponse> {
     if (closed) throw failure('closed');
     if (request.headers.via?.includes(name)) throw failure('leads back to this gateway');
-    if (exchanges.size >= maxUnderWay)
+    if (requests.size >= maxInFlight)
       throw new EntropyError('ERR_BUSY', `too many requests for the upstream ${host} at once`);
-    const exchange = createExchange(
+    const timed = createTimedRequest(
       times,
       (what, ms) => failure(`${what} in ${ms} ms`),
-      () => exchanges.delete(exchange),
+      () => requests.delete(timed),
     );
-    exchanges.add(exchange);
-    request.whenGone?.(() => exchange.end(new EntropyError('ERR_CLOSED', 'the client went away')));
+    requests.add(timed);
+    request.whenGone(() => timed.end(new EntropyError('ERR_CLOSED', 'the client went away')));
     try {
-      const opening = await Promise.race([opener(request), abortedBy(exchange.signal)]);
-      const incoming = await exchange.send(opening, request.body);
+      const opening = await Promise.race([opener(request), abortedBy(timed.signal)]);
+      const incoming = await timed.send(opening, request.body);
       const { statusCode: status = 0, headers } = incoming;
-      const body = exchange.body(incoming, failure);
+      const body = timed.body(incoming, failure);
       const fault = faultOf(incoming);
-      if (fault === undefined) return { status, headers: answerHeaders(headers, request.id), body };
+      if (fault === undefined)
+        return { status, headers: responseHeaders(headers, request.id), body };
       body.destroy();
       throw fault;
     } catch (error) {
       const reason = failure(error);
-      exchange.end(reason);
+      timed.end(reason);
       throw reason;
     }
   }
@@ -131,16 +135,16 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     forward,
     async close() {
       closed = true;
-      for (const exchange of exchanges) exchange.end(failure('closed'));
+      for (const timed of requests) timed.end(failure('closed'));
       agent.destroy();
     },
   };
 }
 
-/** Why an answer cannot be sent on, in words; undefined: it can. */
+/** Why a response cannot be sent on, in words; undefined: it can. */
 function faultOf({ statusCode = 0, headers }: IncomingMessage): string | undefined {
   if (statusCode >= 300 && statusCode < 400) return `answered with a redirect, ${statusCode}`;
-  // RFC 9112 6.3: a body of neither length ends with the connection, as a broken one does.
+  // RFC 9112 6.3: a body without either length ends with the connection, as a broken one does.
   if (
     headers['content-length'] === undefined &&
     headers['transfer-encoding'] === undefined &&
@@ -156,43 +160,56 @@ function abortedBy(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** node:net says nothing but a code where each of a name's addresses failed. */
+/** If every address of a name failed, node:net says nothing but a code. */
 function textOf(reason: unknown): string {
   if (!(reason instanceof Error)) return String(reason);
   return reason.message || String((reason as NodeJS.ErrnoException).code);
 }
 
-// An upstream that counts what becomes of its requests.
+// What becomes of requests, counted.
 
-/**
- * The same upstream, counted.
- * @param counts one is added for each request, when the head of its answer is there or will not come
- */
-export function countUpstream(
-  upstream: Upstream,
-  counts: Record<UpstreamOutcome, number>,
-): Upstream {
+/** `busy`: not sent; `abandoned`: the client went away. */
+const outcomes = ['ok', 'client_error', 'server_error', 'no_answer', 'busy', 'abandoned'] as const;
+
+type Outcome = (typeof outcomes)[number];
+
+/** An upstream that counts its requests. */
+export interface CountedUpstream extends Upstream {
+  metrics(page: MetricsPage): void;
+}
+
+/** The same upstream; a request counts when the head of its response is there or will not come. */
+export function countUpstream(upstream: Upstream): CountedUpstream {
+  const counts = new Map<Outcome, number>(outcomes.map((outcome) => [outcome, 0]));
+  const count = (outcome: Outcome) => counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
   return {
     ...upstream,
     async forward(request) {
       try {
-        const answer = await upstream.forward(request);
-        counts[answered(answer.status)]++;
-        return answer;
+        const response = await upstream.forward(request);
+        count(answered(response.status));
+        return response;
       } catch (error) {
-        counts[failed(error)]++;
+        count(failed(error));
         throw error;
       }
+    },
+    metrics(page) {
+      page.counter(
+        'entropyd_gateway_upstream_requests_total',
+        'Requests sent on to the upstream, by what became of them',
+        [...counts].map(([outcome, value]) => [{ outcome }, value]),
+      );
     },
   };
 }
 
-function answered(status: number): UpstreamOutcome {
+function answered(status: number): Outcome {
   if (status < 400) return 'ok';
   return status < 500 ? 'client_error' : 'server_error';
 }
 
-function failed(error: unknown): UpstreamOutcome {
+function failed(error: unknown): Outcome {
   const code = errorCode(error);
   if (code === 'ERR_BUSY') return 'busy';
   return code === 'ERR_CLOSED' ? 'abandoned' : 'no_answer';

@@ -7,7 +7,7 @@ import {
 } from '../../../../src/apis/aws-kms/upstream/endpoint.js';
 
 t.test(
-  'reads host, port, security; the real service is signed for anew, in its own region',
+  'reads host, port, security; requests to the real service are signed again, for its own region',
   async (t) => {
     for (const [url, expected] of [
       [
@@ -52,7 +52,7 @@ t.test('an option decides over signing and region before the host does', async (
   t.match(upstreamTarget({ url: 'http://127.0.0.1:5000', resign: true }), { resign: true });
 });
 
-t.test('refuses what is no plain endpoint, and http but to emulators', async (t) => {
+t.test('refuses anything but a plain endpoint, and http to all but emulators', async (t) => {
   for (const [options, message] of [
     [{ url: '' }, /want https/],
     [{ url: 'kms.example' }, /want https/],

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import {
-  answerHeaders,
   passedHeaders,
+  responseHeaders,
   unsignedHeaders,
 } from '../../../../src/apis/aws-kms/upstream/headers.js';
 
@@ -67,7 +67,7 @@ t.test('no authentication of the client is left for another signature', async (t
 
 t.test("an answer loses what is the connection's, the host's, or for web pages", async (t) => {
   t.strictSame(
-    answerHeaders(
+    responseHeaders(
       {
         'content-type': 'application/x-amz-json-1.1',
         'content-length': '2',
@@ -97,7 +97,7 @@ t.test("an answer loses what is the connection's, the host's, or for web pages",
       'x-amzn-errortype': 'NotFoundException',
     },
   );
-  t.strictSame(answerHeaders({}, 'ours'), { 'x-amzn-requestid': 'ours' });
+  t.strictSame(responseHeaders({}, 'ours'), { 'x-amzn-requestid': 'ours' });
 });
 
 t.test('whatever the headers are, none of the dropped ones crosses', async (t) => {

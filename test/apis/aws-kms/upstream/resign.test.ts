@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { upstreamTarget } from '../../../../src/apis/aws-kms/upstream/endpoint.js';
 import { type AwsCredentials, createSigner } from '../../../../src/apis/aws-kms/upstream/resign.js';
-import { gatewayRequest } from '../../../support/gateway.js';
+import { apiRequest } from '../../../support/gateway.js';
 import { verifySignature } from '../../../support/signing/verify-signature.js';
 
 const credentials = { accessKeyId: 'AKIDGATEWAY', secretAccessKey: 'gateway secret' };
@@ -10,7 +10,7 @@ const provider = async () => credentials;
 
 /** A request as an SDK signs it, for eu-west-1. */
 const clientRequest = (body = '{"KeyId":"k"}', headers: Record<string, string> = {}) =>
-  gatewayRequest({
+  apiRequest({
     query: 'X-Amz-Signature=client',
     headers: {
       host: 'gateway:8478',
@@ -95,11 +95,11 @@ t.test(
       upstreamTarget({ url: 'https://kms.example', resign: true }),
       provider,
     );
-    await t.rejects(sign(gatewayRequest()), { code: 'ERR_UPSTREAM', message: /no region/ });
+    await t.rejects(sign(apiRequest()), { code: 'ERR_UPSTREAM', message: /no region/ });
   },
 );
 
-t.test('asks for credentials anew, and hands on why there are none', async (t) => {
+t.test('asks for credentials each time, and passes on why there are none', async (t) => {
   const given: AwsCredentials[] = [credentials, { ...credentials, accessKeyId: 'AKIDNEXT' }];
   const sign = createSigner(
     upstreamTarget({ url: 'https://kms.us-east-1.amazonaws.com' }),

@@ -1,0 +1,43 @@
+// What the functions of the addon share: a byte range as argument, a small integer as result.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <span>
+#include <utility>
+
+namespace entropyd {
+
+// Reads (Uint8Array, offset, length) into `range`. If they do not fit, returns false with an
+// exception pending. The array owns the memory and must not be detached while the range is in use.
+inline bool GetRange(const Napi::CallbackInfo& info, std::span<uint8_t>& range) {
+  // Hot path: plain Node-API, because each call costs about 10 ns.
+  napi_env env = info.Env();
+  napi_typedarray_type type{};
+  size_t size = 0;
+  void* data = nullptr;
+  // 64 bits wide: 2^32 must not wrap to 0, which would succeed and fill nothing.
+  int64_t offset = 0;
+  int64_t length = 0;
+  if (info.Length() >= 3 &&
+      napi_get_typedarray_info(env, info[0], &type, &size, &data, nullptr, nullptr) == napi_ok &&
+      type == napi_uint8_array && napi_get_value_int64(env, info[1], &offset) == napi_ok &&
+      napi_get_value_int64(env, info[2], &length) == napi_ok && offset >= 0 && length >= 0 &&
+      std::cmp_less_equal(offset, size) && std::cmp_less_equal(length, size - offset)) {
+    range = {static_cast<uint8_t*>(data) + offset, static_cast<size_t>(length)};
+    return true;
+  }
+  Napi::TypeError::New(info.Env(), "expected (Uint8Array, offset, length) within the array")
+      .ThrowAsJavaScriptException();
+  return false;
+}
+
+// A small integer; Napi::Number would allocate a number on the heap.
+inline Napi::Value Integer(napi_env env, int32_t value) {
+  napi_value integer = nullptr;
+  napi_create_int32(env, value, &integer);
+  return {env, integer};
+}
+
+}  // namespace entropyd

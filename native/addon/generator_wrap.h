@@ -1,0 +1,11 @@
+// The addon's class Generator.
+#pragma once
+
+#include <napi.h>
+
+namespace entropyd {
+
+// The constructor; src/native.ts declares its instances.
+Napi::Function GeneratorClass(Napi::Env env);
+
+}  // namespace entropyd

@@ -1,0 +1,233 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { defaultGatewayAddress, defaults, type GatewayConfig } from '../../src/config/config.js';
+import {
+  camelCase,
+  type GatewayFlags,
+  loadConfig,
+  loadGatewayConfig,
+  mergeConfig,
+  mergeGatewayConfig,
+} from '../../src/config/load.js';
+import { parseConfigFile } from '../../src/config/schema.js';
+import { setSocketVariable } from '../support/paths.js';
+
+const nowhere = { env: {}, uid: 7, exists: () => false };
+const hwrng = { name: 'hwrng', path: '/dev/hwrng', creditedBitsPerByte: 0 };
+
+t.test('a key of the file has its name in camel case', async (t) => {
+  t.equal(camelCase('profile'), 'profile');
+  t.equal(camelCase('bytes_per_second_per_user'), 'bytesPerSecondPerUser');
+});
+
+t.test('without a file and options the defaults apply', async (t) => {
+  t.strictSame(mergeConfig({}, { socket: '/s' }, nowhere), {
+    profile: defaults.profile,
+    listen: [{ path: '/s', ...defaults.listen }],
+    access: defaults.access,
+    limits: defaults.limits,
+    generator: defaults.generator,
+    devices: [hwrng],
+    gateway: mergeGatewayConfig(),
+  });
+});
+
+t.test('what a file sets overrides the defaults', async (t) => {
+  const file = parseConfigFile(
+    `profile = "strict"
+[[listen]]
+path = "/a"
+mode = "0600"
+admin = false
+[[listen]]
+path = "/b"
+[access]
+admin_group = "wheel"
+[limits]
+message_bytes = 128
+connections = 5
+connections_per_user = 4
+bytes_per_second_per_user = 3
+unsent_bytes = 200000
+unsent_bytes_per_user = 150000
+prediction_resistance_requests_per_user = 6
+message_seconds = 7
+stall_seconds = 8
+[generator]
+reseed_requests = 2
+reseed_seconds = 3
+[[source]]
+name = "usb"
+path = "/dev/usb"
+credited_bits_per_byte = 4
+[[source]]
+name = "fifo"
+path = "/run/fifo"
+[gateway]
+listen = ["unix:/g"]
+dialect = "hwc"
+`,
+    'f',
+  );
+  t.strictSame(mergeConfig(file, {}, nowhere), {
+    profile: 'strict',
+    listen: [
+      { path: '/a', mode: 0o600, admin: false },
+      { path: '/b', mode: 0o666, admin: true },
+    ],
+    access: { adminGroup: 'wheel' },
+    limits: {
+      messageBytes: 128,
+      connections: 5,
+      connectionsPerUser: 4,
+      bytesPerSecondPerUser: 3,
+      unsentBytes: 200_000,
+      unsentBytesPerUser: 150_000,
+      predictionResistanceRequestsPerUser: 6,
+      messageSeconds: 7,
+      stallSeconds: 8,
+    },
+    generator: { reseedRequests: 2, reseedSeconds: 3 },
+    devices: [
+      hwrng,
+      { name: 'usb', path: '/dev/usb', creditedBitsPerByte: 4 },
+      { name: 'fifo', path: '/run/fifo', creditedBitsPerByte: 0 },
+    ],
+    gateway: { ...mergeGatewayConfig(), listen: ['unix:/g'], dialect: 'hwc' },
+  });
+});
+
+t.test('options override the environment, and both override the file', async (t) => {
+  const file = { profile: 'strict' as const, listen: [{ path: '/file' }] };
+  const env = { ENTROPYD_SOCKET: '/env' };
+  for (const [flags, surroundings, path] of [
+    [{ socket: '/flag' }, { ...nowhere, env }, '/flag'],
+    [{}, { ...nowhere, env }, '/env'],
+    [{}, nowhere, '/file'],
+  ] as const)
+    t.equal(mergeConfig(file, flags, surroundings).listen[0]?.path, path);
+  t.equal(mergeConfig(file, { profile: 'default' }, nowhere).profile, 'default');
+});
+
+t.test('with passed sockets no socket has to be configured, but any can be', async (t) => {
+  const activated = { activated: true };
+  t.throws(() => mergeConfig({}, {}, nowhere), { code: 'ERR_CONFIG' });
+  for (const [listen, socket, wanted] of [
+    [undefined, undefined, []],
+    [[{ path: '/a' }], undefined, ['/a']],
+    [undefined, '/b', ['/b']],
+  ] as const) {
+    const file = listen === undefined ? {} : { listen: [...listen] };
+    const flags = socket === undefined ? activated : { ...activated, socket };
+    t.strictSame(
+      mergeConfig(file, flags, nowhere).listen.map(({ path }) => path),
+      wanted,
+    );
+  }
+});
+
+t.test('a source named hwrng replaces the default one; names are unique', async (t) => {
+  const source = [{ name: 'hwrng', path: '/dev/other', credited_bits_per_byte: 1 }];
+  t.strictSame(mergeConfig({ source }, { socket: '/s' }, nowhere).devices, [
+    { name: 'hwrng', path: '/dev/other', creditedBitsPerByte: 1 },
+  ]);
+  t.throws(() => mergeConfig({ source: [...source, ...source] }, { socket: '/s' }, nowhere), {
+    code: 'ERR_CONFIG',
+    message: 'two [[source]] tables have the same name',
+  });
+});
+
+t.test('the gateway finds the daemon by option, environment, file', async (t) => {
+  const path = join(t.testdir(), 'c.toml');
+  writeFileSync(
+    path,
+    '[[listen]]\npath = "/file"\n[[listen]]\npath = "/second"\n[gateway]\ndialect = "hwc"',
+  );
+  for (const [flags, env, socket] of [
+    [{ config: path, socket: '/flag' }, { ENTROPYD_SOCKET: '/env' }, '/flag'],
+    [{ config: path }, { ENTROPYD_SOCKET: '/env' }, '/env'],
+    [{ config: path }, { ENTROPYD_SOCKET: '' }, '/file'],
+    [{}, {}, undefined],
+  ] as const)
+    t.equal((await loadGatewayConfig(flags, env)).socket, socket);
+  t.strictSame(await loadGatewayConfig({ config: path, audit: '-' }, {}), {
+    ...mergeGatewayConfig(),
+    dialect: 'hwc',
+    audit: '-',
+    socket: '/file',
+  });
+  await t.rejects(loadGatewayConfig({ config: `${path}.missing` }), { code: 'ERR_CONFIG' });
+});
+
+t.test('a file is read only if it is named', async (t) => {
+  setSocketVariable(t, '/from/environment');
+  t.equal((await loadConfig({})).listen[0]?.path, '/from/environment');
+  const path = join(t.testdir(), 'c.toml');
+  writeFileSync(path, 'profile = "strict"\n');
+  t.equal((await loadConfig({ config: path })).profile, 'strict');
+  writeFileSync(path, '\nprofil = "strict"\n');
+  await t.rejects(loadConfig({ config: path }), {
+    code: 'ERR_CONFIG',
+    message: `${path}:2: profil: unknown key; the nearest is "profile"`,
+  });
+  await t.rejects(loadConfig({ config: `${path}.missing` }), {
+    code: 'ERR_CONFIG',
+    message: /cannot read the configuration: ENOENT/,
+  });
+});
+
+t.test('by default the gateway is on loopback, open, and writes no audit log', async (t) => {
+  const { tlsCert, tlsKey, ...others } = defaults.gateway;
+  t.strictSame(mergeGatewayConfig(), { ...others, tls: undefined });
+  t.match(others, { listen: [defaultGatewayAddress], credentials: undefined, audit: undefined });
+});
+
+t.test('passed sockets replace the default address, and no other', async (t) => {
+  for (const [file, flags, listen] of [
+    [{}, {}, []],
+    [{ listen: ['unix:/a'] }, {}, ['unix:/a']],
+    [{}, { listen: ['unix:/b'] }, ['unix:/b']],
+  ] as [object, object, string[]][])
+    t.strictSame(mergeGatewayConfig(file, { ...flags, activated: true }).listen, listen);
+});
+
+t.test('an option overrides the file', async (t) => {
+  for (const [file, flags, name, fromFile, fromFlag] of [
+    [{ listen: ['unix:/a'] }, { listen: ['unix:/b'] }, 'listen', ['unix:/a'], ['unix:/b']],
+    [{ credentials: 'a' }, { credentials: 'b' }, 'credentials', 'a', 'b'],
+    [{ require_signatures: false }, { requireSignatures: true }, 'requireSignatures', false, true],
+    [{ regions: ['a'] }, { regions: ['b'] }, 'regions', ['a'], ['b']],
+    [{ dialect: 'hwc' }, { dialect: 'otc' }, 'dialect', 'hwc', 'otc'],
+    [{ node_sdk_errors: false }, { nodeSdkErrors: true }, 'nodeSdkErrors', false, true],
+    [{ page_hosts: ['a'] }, { pageHosts: ['b'] }, 'pageHosts', ['a'], ['b']],
+    [
+      { tls_cert: 'a', tls_key: 'a' },
+      { tlsCert: 'b', tlsKey: 'b' },
+      'tls',
+      { certificate: 'a', key: 'a' },
+      { certificate: 'b', key: 'b' },
+    ],
+    [{ audit: 'a' }, { audit: 'b' }, 'audit', 'a', 'b'],
+    [{ upstream: 'a' }, { upstream: 'b' }, 'upstream', 'a', 'b'],
+    [{ upstream_resign: true }, { upstreamResign: false }, 'upstreamResign', true, false],
+  ] as [object, GatewayFlags, keyof GatewayConfig & string, unknown, unknown][]) {
+    t.strictSame(mergeGatewayConfig(file)[name], fromFile, name);
+    t.strictSame(mergeGatewayConfig(file, flags)[name], fromFlag, `${name} as an option`);
+  }
+});
+
+t.test('a certificate needs its key, wherever each is set', async (t) => {
+  t.strictSame(mergeGatewayConfig({ tls_cert: 'a' }, { tlsKey: 'b' }).tls, {
+    certificate: 'a',
+    key: 'b',
+  });
+  for (const [file, flags] of [
+    [{ tls_cert: 'a' }, {}],
+    [{}, { tlsKey: 'b' }],
+  ] as const)
+    t.throws(() => mergeGatewayConfig(file, flags), {
+      code: 'ERR_CONFIG',
+      message: /^TLS needs a certificate and its key: /,
+    });
+});

@@ -1,2 +1,0 @@
-export const maxGrowthBytes: number;
-export function growth(samples: readonly number[]): number;
