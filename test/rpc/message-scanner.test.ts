@@ -50,7 +50,7 @@ t.test('every accepted type ends where it should', async (t) => {
     ['map 16', [0xde, 0, 1, 1, 2]],
     ['map 32', [0xdf, 0, 0, 0, 1, 1, 2]],
   ] as const) {
-    // As the last and as an inner value, and a byte of the next message behind.
+    // As inner and as last value, followed by a byte of the next message.
     const bytes = Uint8Array.from([0x92, ...value, ...value, 0x93]);
     t.equal(scan(bytes), bytes.length - 1, name);
     for (let end = 0; end < bytes.length - 1; end++)
@@ -68,7 +68,7 @@ t.test('the message itself is an array, of any width', async (t) => {
     });
 });
 
-t.test('extension types and the type that is never used are refused', async (t) => {
+t.test('extension types and the unused type are refused', async (t) => {
   for (const type of [0xc1, 0xc7, 0xc8, 0xc9, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8])
     t.throws(() => scan(Uint8Array.of(0x91, type)), {
       code: 'ERR_MESSAGE',
@@ -85,7 +85,7 @@ t.test('depth is bounded', async (t) => {
   t.throws(() => scan(Buffer.alloc(100_000, 0x91)), { code: 'ERR_MESSAGE' }, 'and not recursive');
 });
 
-t.test('elements are bounded, those of maps count two, all levels count', async (t) => {
+t.test('elements of all levels are bounded; a map entry counts as two', async (t) => {
   const nils = (count: number) => Buffer.alloc(count, 0xc0);
   for (const [name, bytes, ok] of [
     ['64 in an array', [0xdc, 0, 64, ...nils(64)], true],
@@ -123,7 +123,7 @@ t.test('a message too large is refused as soon as its length is seen', async (t)
     });
 });
 
-t.test('one scanner serves message after message, at any place', async (t) => {
+t.test('one scanner serves message after message, at any offset', async (t) => {
   const scanner = new MessageScanner(limits);
   const messages = [pack([0, 1, 'health', []]), pack([2, 'x', [{ a: [1] }]]), pack([])];
   const bytes = Buffer.concat(messages);
@@ -138,7 +138,7 @@ t.test('one scanner serves message after message, at any place', async (t) => {
   t.equal(scanner.scan(bytes, 0, bytes.length), messages[0]?.length, 'also after a refusal');
 });
 
-t.test('each byte is looked at once, however slowly they come', async (t) => {
+t.test('each byte is read once, however slowly bytes arrive', async (t) => {
   let reads = 0;
   const bytes = pack([0, 1, 'x'.repeat(20_000), Array(50).fill(1.5)]);
   const counted = new Proxy(bytes, {
@@ -150,7 +150,7 @@ t.test('each byte is looked at once, however slowly they come', async (t) => {
   const scanner = new MessageScanner(limits);
   for (let end = 1; end < bytes.length; end++) t.notOk(scanner.scan(counted, 0, end));
   t.equal(scanner.scan(counted, 0, bytes.length), bytes.length);
-  // A header that is not whole is begun again: at most 9 times its 9 bytes.
+  // An incomplete header is read again: at most 9 times its 9 bytes.
   t.ok(reads < 60 * 50, `${reads} reads`);
 });
 
@@ -176,7 +176,7 @@ const anyMessage = fc
   .map((value) => new Packr({ useRecords: false, useFloat32: 4 }).pack(value) as Buffer);
 const wide = { size: 1 << 24, elements: 1 << 20 };
 
-t.test('a valid message ends at its end, wherever it is split', async (t) => {
+t.test('the end of a valid message is found, wherever it is split', async (t) => {
   let messages = 0;
   fc.assert(
     fc.property(anyMessage, fc.nat({ max: 9 }), (bytes, offset) => {
@@ -196,7 +196,7 @@ t.test('a valid message ends at its end, wherever it is split', async (t) => {
   t.equal(messages, 300);
 });
 
-t.test('a valid message in single bytes ends with its last', async (t) => {
+t.test('a valid message that arrives byte by byte ends with its last byte', async (t) => {
   fc.assert(
     fc.property(anyMessage, (bytes) => {
       const scanner = new MessageScanner(wide);
@@ -209,7 +209,7 @@ t.test('a valid message in single bytes ends with its last', async (t) => {
   t.pass('300 messages');
 });
 
-t.test('random bytes are refused with a code or end where msgpackr ends', async (t) => {
+t.test('random bytes are refused with a code, or end where msgpackr ends', async (t) => {
   const outcomes = { ended: 0, refused: 0, short: 0 };
   fc.assert(
     fc.property(

@@ -31,14 +31,14 @@ t.test('a method may come as bin', async (t) => {
   t.match(decodeRequest(message(1, marked, [])), { method: '\ufeffhealth' }, 'as it is');
 });
 
-t.test('binaries are copies: the bytes they came in are reused', async (t) => {
+t.test('binaries are copies, because their message’s buffer is reused', async (t) => {
   const bytes = message(1, 'noise', [Buffer.from('abc')]);
   const params = decodeRequest(bytes)?.params as [Uint8Array];
   bytes.fill(0);
   t.equal(Buffer.from(params[0]).toString(), 'abc');
 });
 
-t.test('integers count by their value, not by their width', async (t) => {
+t.test('integers of any width are equal by value', async (t) => {
   for (const [name, id, size] of [
     ['uint 64', [0xcf, 0, 0, 0, 0, 0, 0, 0, 9], [0xcf, 0, 0, 0, 0, 0, 0, 0, 32]],
     ['int 64', [0xd3, 0, 0, 0, 0, 0, 0, 0, 9], [0xd3, 0, 0, 0, 0, 0, 0, 0, 32]],
@@ -52,11 +52,11 @@ t.test('integers count by their value, not by their width', async (t) => {
   }
 });
 
-t.test('a notification is no request, and no error', async (t) => {
+t.test('a notification is neither a request nor an error', async (t) => {
   t.equal(decodeRequest(pack([2, 'random', [32]])), undefined);
 });
 
-t.test('what is neither a request nor a notification is refused', async (t) => {
+t.test('any other message is refused as a request', async (t) => {
   for (const [name, bytes] of [
     ['no array', pack({ a: 1 })],
     ['a number', pack(1)],
@@ -84,14 +84,14 @@ t.test('what is neither a request nor a notification is refused', async (t) => {
     t.throws(() => decodeRequest(bytes), invalid, name);
 });
 
-t.test('a refusal does not spoil the next message', async (t) => {
+t.test('a refused message does not affect the next', async (t) => {
   for (let cut = 1; cut < 10; cut++) {
     t.throws(() => decodeRequest(message(1, 'health', []).subarray(0, cut)), invalid);
     t.match(decodeRequest(message(5, 'health', [])), { id: 5 });
   }
 });
 
-t.test('keys cannot reach a prototype', async (t) => {
+t.test('keys cannot change a prototype', async (t) => {
   const bytes = Buffer.from(
     message(1, 'random', [1, { '--proto--': { predictionResistance: true } }]),
   );
@@ -99,10 +99,10 @@ t.test('keys cannot reach a prototype', async (t) => {
   const options = decodeRequest(bytes)?.params[1] as Record<string, unknown>;
   t.equal(Object.getPrototypeOf(options), Object.prototype);
   t.equal(options.predictionResistance, undefined);
-  t.strictSame(Object.keys(options).length, 1, 'still there to be refused as unknown');
+  t.strictSame(Object.keys(options).length, 1, 'it is kept, to be refused as unknown');
 });
 
-t.test('no vetted message makes anything but an EntropyError', async (t) => {
+t.test('a vetted message causes an EntropyError or none', async (t) => {
   let vetted = 0;
   const scanner = new MessageScanner({ size: 65_536, elements: maxRequestElements });
   fc.assert(
@@ -166,21 +166,21 @@ t.test('what a server encodes, a client decodes', async (t) => {
   });
 });
 
-t.test('answers are plain MessagePack: maps as maps, no extension', async (t) => {
+t.test('responses are plain MessagePack: maps as maps, no extension', async (t) => {
   const bytes = encodeResult(1, { a: 1, b: { a: 2 } });
   t.strictSame(unpackAll(bytes), [[1, 1, null, { a: 1, b: { a: 2 } }]]);
   const scanner = new MessageScanner({ size: 1000, elements: 64 });
   t.equal(scanner.scan(bytes, 0, bytes.length), bytes.length);
 });
 
-t.test('answers are buffers of their own', async (t) => {
+t.test('responses are buffers of their own', async (t) => {
   const first = encodeResult(1, 'one');
   const kept = Buffer.from(first);
   for (let i = 0; i < 1000; i++) encodeResult(2, 'x'.repeat(100));
   t.strictSame(Buffer.from(first), kept);
 });
 
-t.test('what is no response is refused', async (t) => {
+t.test('any other message is refused as a response', async (t) => {
   for (const [name, value] of [
     ['no array', 'x'],
     ['a request', [0, 1, 'health', []]],

@@ -33,7 +33,7 @@ t.test('a serving time falls into the bucket of its upper bound', async (t) => {
   }
 });
 
-/** A logger, and the lines that it has written. */
+/** A logger, and the lines that it wrote. */
 function recorder() {
   const lines: Record<string, unknown>[] = [];
   const formatters = { level: (level: string) => ({ level }) };
@@ -44,7 +44,7 @@ function recorder() {
   return { log, lines };
 }
 
-t.test('each state has its level, and a reason where there is one', async (t) => {
+t.test('each state is logged with its level, and its reason if there is one', async (t) => {
   const { log, lines } = recorder();
   const transitions = new Transitions();
   transitions.start(log);
@@ -62,18 +62,21 @@ t.test('each state has its level, and a reason where there is one', async (t) =>
   );
 });
 
-t.test('what came before the logger is logged with it, once and in order', async (t) => {
-  const { log, lines } = recorder();
-  const transitions = new Transitions();
-  transitions.note('seeding', '');
-  transitions.note('operational', '');
-  transitions.start(log);
-  transitions.note('degraded', 'hwrng');
-  t.strictSame(
-    lines.map(({ state }) => state),
-    ['seeding', 'operational', 'degraded'],
-  );
-});
+t.test(
+  'transitions from before the logger are logged when it starts, once and in order',
+  async (t) => {
+    const { log, lines } = recorder();
+    const transitions = new Transitions();
+    transitions.note('seeding', '');
+    transitions.note('operational', '');
+    transitions.start(log);
+    transitions.note('degraded', 'hwrng');
+    t.strictSame(
+      lines.map(({ state }) => state),
+      ['seeding', 'operational', 'degraded'],
+    );
+  },
+);
 
 t.test('the last sixteen are kept, oldest first, as copies', async (t) => {
   const transitions = new Transitions();

@@ -15,7 +15,7 @@ import { nobody } from '../../src/server/users.js';
 import { fakeGenerator, serverContext } from '../support/daemon.js';
 import { message, pack } from '../support/raw.js';
 
-t.test('random takes a size, and a map of options', async (t) => {
+t.test('random takes a size, and optionally a map of options', async (t) => {
   for (const [params, size, predictionResistance] of [
     [[1], 1, false],
     [[maxRandomSize], maxRandomSize, false],

@@ -38,7 +38,7 @@ const status: GeneratorStatus = {
 const exposition = (counters: Counters, status: GeneratorStatus) =>
   daemonMetrics({ counters, generator: { status: () => status }, limits: { connections: 64 } });
 
-t.test('the page has every figure; of absent sources it has their state only', async (t) => {
+t.test('the page has every figure; for an absent source it only has the state', async (t) => {
   const counters = new Counters();
   Object.assign(counters, {
     ...{ connectionsOpen: 2, connections: 5, connectionsRefused: 1 },
@@ -85,7 +85,7 @@ t.test('the page has every figure; of absent sources it has their state only', a
   );
 });
 
-t.test('every code that crosses the socket is there from the start', async (t) => {
+t.test('every code of the protocol has a sample from the start', async (t) => {
   const found = samplesOf(await exposition(new Counters(), status));
   t.strictSame(
     [...found.keys()].filter((name) => name.startsWith('entropyd_errors_total')),
@@ -93,12 +93,12 @@ t.test('every code that crosses the socket is there from the start', async (t) =
   );
 });
 
-t.test('what was never seeded has no age', async (t) => {
+t.test('a DRBG that was never seeded has no age', async (t) => {
   const page = await exposition(new Counters(), { ...status, reseeds: 0, secondsSinceReseed: 0 });
   t.notMatch(page, /^entropyd_reseed_age_seconds/m);
 });
 
-t.test('the state is the one that is 1', async (t) => {
+t.test('exactly the current state is 1', async (t) => {
   for (const state of ['seeding', 'operational', 'degraded', 'error', 'fallback'] as const) {
     const page = await exposition(new Counters(), { ...status, state, sources: [] });
     const set = lines(page).filter((line) => /^entropyd_state\{.* 1$/.test(line));
@@ -122,7 +122,7 @@ t.test('reads are counted in a histogram', async (t) => {
     t.equal(found.get(`entropyd_request_duration_seconds_${name}`), value, name);
 });
 
-t.test('every metric has its help and type, once, and the page ends with a line end', async (t) => {
+t.test('every metric has help and type once, and the page ends with a line end', async (t) => {
   const page = await exposition(new Counters(), status);
   const metrics = metricsOf(page);
   for (const [name, { type, help }] of metrics) {
@@ -136,7 +136,7 @@ t.test('every metric has its help and type, once, and the page ends with a line 
   t.match(page, /\n$/);
 });
 
-t.test('two pages do not disturb each other', async (t) => {
+t.test('two pages at a time do not mix', async (t) => {
   const pages = await Promise.all([
     exposition(new Counters(), status),
     exposition(new Counters(), { ...status, reseeds: 9 }),

@@ -8,7 +8,7 @@ import { loadAddon } from '../../src/common/package.js';
 import { defaultLimits, type Limits } from '../../src/config/config.js';
 import { createGenerator } from '../../src/generator/create.js';
 import type { Generator } from '../../src/generator/interface.js';
-import { Transitions } from '../../src/server/activity.js';
+import { type Clock, Transitions } from '../../src/server/activity.js';
 import { type ConnectionContext, createContext } from '../../src/server/context.js';
 import { type ListenOptions, listen } from '../../src/server/listener.js';
 import { freePath } from './paths.js';
@@ -50,12 +50,14 @@ export function fakeGenerator(overrides: Partial<Generator> = {}): Generator {
 export function serverContext(
   generator: Generator,
   changed: Partial<Limits> = {},
+  now: Clock = () => performance.now(),
 ): ConnectionContext {
   return createContext({
     generator,
     limits: { ...defaultLimits, ...changed },
     version: '1.2.3',
     transitions: new Transitions(),
+    now,
   });
 }
 
@@ -66,10 +68,14 @@ const plain = process.env.ENTROPYD_TEST_PLAIN_READ !== undefined;
 export async function startServer(
   t: Test,
   generator: Generator = createGenerator({ devices: [] }),
-  { limits, ...options }: Partial<ListenOptions> & { limits?: Partial<Limits> } = {},
+  {
+    limits,
+    now,
+    ...options
+  }: Partial<ListenOptions> & { limits?: Partial<Limits>; now?: Clock } = {},
 ): Promise<{ path: string; context: ConnectionContext; close(): Promise<void> }> {
   const path = freePath();
-  const context = serverContext(generator, limits);
+  const context = serverContext(generator, limits, now);
   const fast = plain ? {} : { addon: loadAddon().addon };
   const sharedBuffer = Promise.resolve(!plain);
   const server = await listen({ path, mode: 0o666, sharedBuffer, ...fast, ...options }, context);
