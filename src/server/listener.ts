@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EntropyError } from '../common/errors.js';
 import type { Addon } from '../common/package.js';
+import { type Every, every } from '../common/timer.js';
 import {
   listenBacklog as backlog,
   maxPathBytes,
@@ -47,6 +48,8 @@ export interface ListenOptions {
   sharedBuffer?: Promise<boolean>;
   /** Default: 5,000. */
   closeGraceMs?: number;
+  /** Repeats the sweep; default: real time. */
+  timer?: Every;
 }
 
 export interface SocketServer {
@@ -111,14 +114,16 @@ export async function listen(
     throw error instanceof EntropyError ? error : listenError(path, error as NodeJS.ErrnoException);
   }
   // The first connections are served without it rather than wait for the self-test.
-  void (options.sharedBuffer ?? sleep(selfTestDelayMs).then(sharedBufferWorks)).then((works) => {
-    sharedBuffer = works;
-  });
-  const sweep = setInterval(() => {
+  void (options.sharedBuffer ?? sleep(selfTestDelayMs).then(() => sharedBufferWorks())).then(
+    (works) => {
+      sharedBuffer = works;
+    },
+  );
+  const stopSweep = (options.timer ?? every)(() => {
     const now = context.now();
     for (const connection of connections.values()) connection.sweep(now);
     users.sweep();
-  }, sweepIntervalMs).unref();
+  }, sweepIntervalMs);
   const closed = new Promise((resolve) => server.once('close', resolve));
   const stop = () => {
     if (server.listening) server.close();
@@ -133,7 +138,7 @@ export async function listen(
       }, options.closeGraceMs ?? defaultCloseGraceMs);
       await closed;
       clearTimeout(deadline);
-      clearInterval(sweep);
+      stopSweep();
     },
   };
 }

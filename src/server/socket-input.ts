@@ -150,17 +150,17 @@ const ping = Buffer.from('ping');
 /**
  * Whether `readIntoSharedBuffer` works on this Node: bytes arrive and leave, both ends see the
  * other's end, and the server counts the connection in and out. Takes a few milliseconds, at most
- * two seconds.
+ * twice `timeoutMs`.
  */
-export async function sharedBufferWorks(): Promise<boolean> {
+export async function sharedBufferWorks(timeoutMs = selfTestTimeoutMs): Promise<boolean> {
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
-  const signal = AbortSignal.timeout(selfTestTimeoutMs);
+  const signal = AbortSignal.timeout(timeoutMs);
   try {
     await serveOneConnection(server, signal);
     const closed = new Promise((resolve) => server.close(resolve));
     return await Promise.race([
       closed.then(() => true),
-      setTimeout(selfTestTimeoutMs, false, { ref: false }),
+      setTimeout(timeoutMs, false, { ref: false }),
     ]);
   } catch {
     server.close();

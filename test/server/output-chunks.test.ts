@@ -7,7 +7,7 @@ import { fakeGenerator } from '../support/daemon.js';
 
 const newUser = () => new User(defaultLimits, () => 0);
 
-t.test('a chunk has its size, and is reused once it is released', async (t) => {
+t.test('a chunk has 128 KiB, and is reused after its release', async (t) => {
   const chunks = new OutputChunks(fakeGenerator(), defaultLimits);
   const user = newUser();
   const first = chunks.acquire(user) as Chunk;
@@ -17,10 +17,10 @@ t.test('a chunk has its size, and is reused once it is released', async (t) => {
   t.equal(first.bytes.readUInt16BE(0), 0x1234, 'the view shows the same bytes');
   chunks.release(first, user);
   t.equal(chunks.acquire(user), first);
-  t.not(chunks.acquire(user), first, 'while it is in use there is another');
+  t.not(chunks.acquire(user), first, 'a chunk in use is not handed out again');
 });
 
-t.test('at most 64 MiB are in use, and a quarter of that by one user', async (t) => {
+t.test('at most 64 MiB are in use, at most a quarter of that by one user', async (t) => {
   const perUser = 128;
   const bytes = new Uint8Array(chunkSize);
   const chunks = new OutputChunks({ allocate: () => bytes }, defaultLimits);
@@ -28,10 +28,10 @@ t.test('at most 64 MiB are in use, and a quarter of that by one user', async (t)
   const last = new Map<User, Chunk>();
   for (const user of users) {
     for (let i = 0; i < perUser; i++) last.set(user, chunks.acquire(user) as Chunk);
-    t.equal(chunks.acquire(user), undefined, 'the limit of this user');
+    t.equal(chunks.acquire(user), undefined, 'at this user’s limit');
   }
   const another = newUser();
-  t.equal(chunks.acquire(another), undefined, 'the limit of all');
+  t.equal(chunks.acquire(another), undefined, 'at the limit of all users');
   t.equal(chunks.acquiredBytes, 64 * 1024 * 1024);
   chunks.release(last.get(users[0]) as Chunk, users[0]);
   t.ok(chunks.acquire(another), 'a released chunk makes room');
@@ -49,10 +49,10 @@ t.test('a changed limit takes effect at once', async (t) => {
   t.equal(chunks.acquire(user), undefined, 'a chunk counts as a whole');
   limits.unsentBytes = 9 * chunkSize;
   limits.unsentBytesPerUser = 2 * chunkSize;
-  t.equal(chunks.acquire(user), undefined, 'the limit of this user');
+  t.equal(chunks.acquire(user), undefined, 'at this user’s limit');
 });
 
-t.test('one free chunk is kept, others are left to the garbage collector', async (t) => {
+t.test('one free chunk is kept; others are left to the garbage collector', async (t) => {
   let allocations = 0;
   const allocate = (size: number) => {
     allocations++;

@@ -64,9 +64,9 @@ t.test('the reads of a turn share one generate, and each member gets its respons
 t.test('a single connection does not wait', async (t) => {
   const { outcomes, read, a, b } = batchOfTwo();
   for (const [member, now, why] of [
-    [a, 1, 'the first'],
-    [a, 1.001, 'the same again'],
-    [b, 1.03, 'another, much later'],
+    [a, 1, 'the first read'],
+    [a, 1.001, 'the same connection again'],
+    [b, 1.03, 'another connection, but too late'],
   ] as const)
     t.notOk(read(member, now, request(1)), why);
   read(a, 1.031, request(1));
@@ -85,8 +85,8 @@ t.test('a batch has at most 64 KiB', async (t) => {
   batch.observeRead(a, 1);
   t.notOk(read(b, 1, request(1, 65_536)), 'too large by itself');
   t.ok(read(b, 1, request(2, 65_536 - 11 - 11)));
-  t.notOk(read(a, 1, request(3, 2)), 'too large for the rest');
-  t.ok(read(a, 1, request(4, 1)), 'what fits is taken');
+  t.notOk(read(a, 1, request(3, 2)), 'too large for the remaining room');
+  t.ok(read(a, 1, request(4, 1)), 'a request that fits is taken');
   await setImmediate();
   t.strictSame(
     outcomes.map(([name]) => name),
@@ -112,7 +112,7 @@ t.test('a failure reaches each member, with the ids of its requests', async (t) 
   t.equal(counters.randomBytes, 0);
 });
 
-t.test('requests that a member takes while it is answered do not join its batch', async (t) => {
+t.test('requests that a member sends while it is answered do not join the batch', async (t) => {
   const { batch, outcomes, newMember, read, b } = batchOfTwo();
   const taken: boolean[] = [];
   const c = newMember('c', () => taken.push(read(c, 2, request(9))));
@@ -145,7 +145,7 @@ t.test('one enqueued turn runs per turn of the event loop, in order', async (t) 
   t.equal(log.at(-1), 'c', 'an empty queue starts again');
 });
 
-t.test('small responses that wait go before an enqueued turn', async (t) => {
+t.test('waiting small responses go before an enqueued turn', async (t) => {
   const log: string[] = [];
   const turns = new TurnQueue({ answerNow: () => log.push('batch') });
   turns.enqueue(() => log.push('turn'));

@@ -5,10 +5,10 @@ import { RandomRun } from '../../src/server/random-run.js';
 import { ReceiveBuffer } from '../../src/server/socket-input.js';
 import { message, unpackAll } from '../support/raw.js';
 
-/** One for all tests, as one serves all connections. */
+/** One object for all tests, as one object serves all connections. */
 const run = new RandomRun();
 
-/** Collects from these messages. */
+/** Collects a run from these messages. */
 function collect(messages: Buffer[], allowance = Number.POSITIVE_INFINITY): void {
   const bytes = Buffer.concat(messages);
   run.collect(ReceiveBuffer.of(bytes).view, 0, bytes.length, allowance);
@@ -23,7 +23,7 @@ function responses(): unknown[][] {
   return unpackAll(chunk);
 }
 
-t.test('a run is as many requests as have the fixed layout', async (t) => {
+t.test('a run has the consecutive requests of fixed layout', async (t) => {
   const requests = [request(7, 3), request(2 ** 32 - 1, 300)] as const;
   collect([...requests, message(1, 'version', [])]);
   t.match(run, {
@@ -42,12 +42,12 @@ t.test('a run is as many requests as have the fixed layout', async (t) => {
   t.strictSame(run.ids(0, 2), [7, 2 ** 32 - 1]);
 });
 
-t.test('any other message begins an empty run', async (t) => {
+t.test('a run before any other message is empty', async (t) => {
   collect([message(1, 'version', [])]);
   t.match(run, { count: 0, end: 0, size: 0, payload: 0, left: 0 });
 });
 
-t.test('what does not fit into a chunk is left for later', async (t) => {
+t.test('output that does not fit into a chunk is left for later', async (t) => {
   collect([request(1, 100), request(2, maxRandomSize)]);
   t.match(run, {
     count: 2,
@@ -66,7 +66,7 @@ t.test('a run ends if the next response’s header might not fit', async (t) => 
   t.match(run, { count: 2, size: chunkSize - 14 + 11, left: 0 });
 });
 
-t.test('a run has as many small responses as begin in a chunk', async (t) => {
+t.test('a run has all the small responses that can begin in a chunk', async (t) => {
   collect(Array.from({ length: 20_000 }, (_, id) => request(id, 1)));
   t.equal(run.count, Math.ceil((chunkSize - 13) / 11));
   t.equal(responses().length, run.count);
@@ -93,7 +93,7 @@ t.test('a request of another layout is a run of its own', async (t) => {
   t.equal(run.left, 200_000 - (chunkSize - 13));
 });
 
-t.test('a run is appended whole, or not at all', async (t) => {
+t.test('a run is appended whole or not at all', async (t) => {
   const all = new RandomRun();
   collect([request(1, 3), request(2, 4)]);
   t.ok(all.append(run, run.size));

@@ -13,7 +13,7 @@ function limited() {
   return { time, limits, users: new Users(limits, () => time.now) };
 }
 
-t.test('each user has connections of their own, up to the limit', async (t) => {
+t.test('the connection limit is per user', async (t) => {
   const { users } = limited();
   const user = users.enter(1000) as User;
   t.equal(users.enter(1000), user);
@@ -33,11 +33,11 @@ t.test('a changed limit takes effect at once', async (t) => {
   t.ok(user);
   user.consume(1e6);
   limits.bytesPerSecondPerUser = 10;
-  t.ok(user.remainingBytes() >= 0, 'bytes from before the limit are not owed');
+  t.ok(user.remainingBytes() >= 0, 'bytes consumed before the limit are not owed');
 });
 
 t.test(
-  'reserved output and prediction resistance have limits, and can be used again',
+  'output and prediction resistance are limited per user, and can be used again when returned',
   async (t) => {
     const user = new User(
       { ...defaultLimits, unsentBytesPerUser: 100, predictionResistanceRequestsPerUser: 2 },
@@ -58,7 +58,7 @@ t.test(
   },
 );
 
-t.test('without a rate the remaining bytes are infinite', async (t) => {
+t.test('without a rate limit the remaining bytes are infinite', async (t) => {
   const user = new User(defaultLimits, () => 0);
   user.consume(1e12);
   t.equal(user.remainingBytes(), Number.POSITIVE_INFINITY);
@@ -68,11 +68,11 @@ t.test('the rate holds on average, and no size is out of reach', async (t) => {
   const { time, users } = limited();
   const user = users.enter(0) as User;
   for (const [at, remaining, consumed, why] of [
-    [0, 1000, 400, 'a second’s worth is there at once'],
+    [0, 1000, 400, 'a second’s worth is available at once'],
     [0, 600, 600, 'the rest of it too'],
     [0, 0, 0, 'then nothing'],
     [500, 500, 0, 'half a second refills half of it'],
-    [10_000, 1000, 5000, 'it holds a second’s worth at most, but a request may owe'],
+    [10_000, 1000, 5000, 'at most a second’s worth accumulates, but a request may exceed it'],
     [13_000, -1000, 0, 'the debt shrinks'],
     [14_001, 1, 0, 'until it is paid'],
   ] as const) {
@@ -86,7 +86,7 @@ t.test('the rate holds on average, and no size is out of reach', async (t) => {
   });
 });
 
-t.test('a user who reconnects at once still owes; an idle one is forgotten', async (t) => {
+t.test('a user who reconnects still owes; an idle user is forgotten', async (t) => {
   const { time, users } = limited();
   const user = users.enter(5) as User;
   user.consume(1500);
@@ -119,7 +119,7 @@ t.test('administrators are root, the daemon’s user and members of the group', 
   t.equal(isAdmin({ pid: 1, uid: 7, gids: [70] }, { uid: 500, group: undefined }), false);
 });
 
-t.test('the kernel says who is connected; if it cannot, it is nobody', async (t) => {
+t.test('the kernel says who is connected; if it cannot, the peer is nobody', async (t) => {
   const { addon } = loadAddon();
   const path = freePath();
   const server = createServer().listen(path);
