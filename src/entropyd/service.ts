@@ -89,8 +89,13 @@ export async function runService(
       },
     );
     let reloads = Promise.resolve();
+    let isQueued = false;
     reload = () => {
+      // One that has not started yet will read what this one would.
+      if (isQueued) return;
+      isQueued = true;
       reloads = reloads.then(async () => {
+        isQueued = false;
         manager.reloading();
         await service.reload();
         manager.ready();
