@@ -129,7 +129,7 @@ await withTarball(async (tarball) => {
     for (const [args, stdout] of [
       [['health'], /^OK - operational/],
       [['random', '16', '--format', 'hex'], /^[0-9a-f]{32}\n$/],
-      [['--version'], /^\d+\.\d+\.\d+\n$/],
+      [['--version'], /^\d+\.\d+\.\d+(?:-\w+)?\n$/],
     ] as const)
       t.match(await start(t, 'entropyctl', args, env).ended, { status: 0, stdout }, args.join(' '));
 
