@@ -130,7 +130,8 @@ await until(
   () => daemon.descriptors() <= descriptors,
   `at most ${descriptors} descriptors, as before`,
 ).catch(note);
-if (resident.length >= minJudgedMs[name] / sampleMs && !isFlat(resident)) faults.push('memory grows');
+if (resident.length >= minJudgedMs[name] / sampleMs && !isFlat(resident))
+  faults.push('memory grows');
 const { status, log } = await daemon.stop();
 if (status !== 0) faults.push(`the daemon ended with ${status}: ${log}`);
 if (report !== undefined) console.log(report);

@@ -1,3 +1,3 @@
-/** The connection's tests again, read by the 'data' event instead of into the shared buffer. */
+/** The tests of connections again, read by 'data' events instead of into the shared buffer. */
 process.env.ENTROPYD_TEST_PLAIN_READ = '1';
-await import('./connection.test.js');
+for (const part of ['', '-input', '-load', '-end']) await import(`./connection${part}.test.js`);

@@ -1,0 +1,157 @@
+/**
+ * What a connection leaves behind when its client leaves, its generator fails or all is sent.
+ * connection-plain.test.ts runs these tests again.
+ */
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import t, { type Test } from 'tap';
+import { EntropyError } from '../../src/common/errors.js';
+import { chunkSize } from '../../src/common/unix-socket.js';
+import type { Generator } from '../../src/generator/interface.js';
+import { maxRandomSize } from '../../src/rpc/protocol.js';
+import type { ConnectionContext } from '../../src/server/context.js';
+import { fakeGenerator, startServer } from '../support/daemon.js';
+import { collect, exchange, message, open, take, takeAnswers } from '../support/raw.js';
+import { until } from '../support/until.js';
+
+const wire = (size: number): Buffer => Buffer.alloc(size, 0xaa);
+const fresh = { predictionResistance: true };
+
+/** Shows that a request on this connection is answered. */
+async function serves(t: Test, socket: Socket): Promise<void> {
+  socket.write(message(9, 'random', [4]));
+  t.strictSame(await takeAnswers(socket, 1), [[1, 9, null, wire(4)]], 'others are served');
+}
+
+/** Waits until all connections have ended, and shows that they left no chunk behind. */
+async function leavesNothing(t: Test, { counters, chunks }: ConnectionContext): Promise<void> {
+  await until(() => counters.connectionsOpen === 0, 'the end of all connections');
+  t.equal(chunks.acquiredBytes, 0, 'every chunk is released');
+}
+
+t.test('a client may leave at every byte of a message', async (t) => {
+  const { path, context } = await startServer(t, fakeGenerator());
+  for (const whole of [
+    message(300, 'random', [200_000]),
+    message(300, 'random', [200_000, fresh]),
+    message(7, 'metrics', []),
+  ])
+    for (let cut = 0; cut <= whole.length; cut++) {
+      const socket = await open(t, path);
+      await new Promise((resolve) => socket.write(whole.subarray(0, cut), resolve));
+      socket.destroy();
+    }
+  const other = await open(t, path);
+  await serves(t, other);
+  other.destroy();
+  await leavesNothing(t, context);
+});
+
+t.test('a client may leave in the middle of a large answer', async (t) => {
+  const { path, context } = await startServer(t, fakeGenerator());
+  for (const options of [[], [fresh]])
+    for (let i = 0; i < 10; i++) {
+      const socket = await open(t, path);
+      socket.write(Buffer.concat(Array(5).fill(message(1, 'random', [maxRandomSize, ...options]))));
+      await take(socket, 1 + i * 100_000);
+      socket.destroy();
+    }
+  await leavesNothing(t, context);
+  await serves(t, await open(t, path));
+});
+
+t.test('a client may leave while its prediction-resistant bytes are gathered', async (t) => {
+  let gathered: (() => void) | undefined;
+  const { path, context } = await startServer(
+    t,
+    fakeGenerator({
+      fillPredictionResistant: () =>
+        new Promise((resolve) => {
+          gathered = resolve;
+        }),
+    }),
+  );
+  const [socket, other] = [await open(t, path), await open(t, path)];
+  socket.write(message(1, 'random', [5, fresh]));
+  const finish = await until(() => gathered, 'a request for prediction resistance');
+  socket.destroy();
+  await once(socket, 'close');
+  await serves(t, other);
+  t.equal(context.chunks.acquiredBytes, chunkSize, 'the generator still writes to the chunk');
+  finish();
+  other.destroy();
+  await leavesNothing(t, context);
+});
+
+t.test('no random byte stays in a buffer after it was sent', async (t) => {
+  const memory: Uint8Array[] = [];
+  const { path, context } = await startServer(
+    t,
+    fakeGenerator({
+      allocate(size) {
+        const bytes = new Uint8Array(size);
+        memory.push(bytes);
+        return bytes;
+      },
+    }),
+  );
+  const answers = await exchange(
+    t,
+    path,
+    message(1, 'random', [32]),
+    message(2, 'random', [300_000]),
+    message(3, 'random', [300_000, fresh]),
+  );
+  t.ok(answers.length > 600_000);
+  await leavesNothing(t, context);
+  t.ok(memory.length > 0);
+  for (const bytes of memory) t.notOk(bytes.includes(0xaa) || bytes.includes(0xbb));
+});
+
+/** Generators that work once and then fail. */
+const failing: [method: string, options: unknown[], generator: () => Partial<Generator>][] = [
+  [
+    'fill',
+    [],
+    () => {
+      let calls = 0;
+      return {
+        fill(target, offset, length) {
+          if (++calls > 1) throw new EntropyError('ERR_HEALTH', 'rdseed failed');
+          target.fill(0xaa, offset, offset + length);
+        },
+      };
+    },
+  ],
+  [
+    'fillPredictionResistant',
+    [fresh],
+    () => {
+      let calls = 0;
+      return {
+        async fillPredictionResistant(target, offset, length) {
+          if (++calls > 1) throw new EntropyError('ERR_ENTROPY', 'no source');
+          target.fill(0xaa, offset, offset + length);
+        },
+      };
+    },
+  ],
+];
+
+for (const [method, options, generator] of failing)
+  t.test(`if ${method} fails within a large answer, only generated bytes are sent`, async (t) => {
+    const { path, context } = await startServer(t, fakeGenerator(generator()));
+    const socket = await open(t, path);
+    const collected = collect(socket);
+    socket.write(
+      Buffer.concat([
+        message(1, 'random', [300_000, ...options]),
+        message(2, 'random', [5]),
+        message(3, 'version', []),
+      ]),
+    );
+    const bytes = await collected;
+    t.equal(bytes.length, chunkSize, 'the connection ends after one chunk');
+    t.ok(bytes.subarray(13).every((byte) => byte === 0xaa));
+    await leavesNothing(t, context);
+  });
