@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { EntropyError } from '../common/errors.js';
 import { type CallOptions, checkedTimeout, type Fill, type RandomOptions } from './options.js';
 
-/** Where calls are sent. A call that cannot be taken is failed. */
+/** The queue that calls are sent to; it fails a call that it cannot take. */
 export interface CallQueue {
   send(call: Call): void;
 }
@@ -82,13 +82,13 @@ export class Caller {
   }
 }
 
-/** What a call asks for, and who waits for it. */
+/** A request, and the promise that waits for its result. */
 export interface CallRequest {
   /** Method of the protocol. */
   method: string;
   /** Undefined: `random` of as many bytes as `target` has, without options. */
   params: unknown[] | undefined;
-  /** For `random`: where the bytes go, 1 to 1,048,576. */
+  /** For `random`: receives the bytes, 1 to 1,048,576. */
   target: Uint8Array | undefined;
   /** Counted from the end of the tick in which the call was sent; above 0. */
   timeoutMs: number;
@@ -109,7 +109,7 @@ export class Call {
   /** Bytes of a `random`; 0 for any other method. */
   readonly size: number;
   readonly timeoutMs: number;
-  /** Where the bytes of a `random` go; undefined once the caller may use them for something else. */
+  /** Receives the bytes of a `random`; undefined once the caller may use it for something else. */
   target: Uint8Array | undefined;
   /** Message id, 0 to 2^32 - 1. */
   id = 0;

@@ -3,7 +3,7 @@ import { createConnection, type Socket } from 'node:net';
 import { EntropyError } from '../common/errors.js';
 import { chunkSize } from '../common/unix-socket.js';
 
-/** Where time and chance come from. */
+/** The source of time and chance. */
 export interface Timers {
   /** Milliseconds, monotonic. */
   now(): number;

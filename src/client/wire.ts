@@ -54,7 +54,7 @@ export class RequestWriter {
 /** Responses of methods other than `random`: noise is the largest, status has the most elements. */
 const responseLimits = { size: 4 * 1024 * 1024, elements: 4096 };
 
-/** Settles calls from what one connection at a time returns; call `reset` before the next. */
+/** Settles calls from the bytes of one connection at a time; call `reset` before the next. */
 export class ResponseReader {
   readonly #scanner = new MessageScanner(responseLimits);
   readonly #local: LocalMix | undefined;
@@ -74,7 +74,7 @@ export class ResponseReader {
   }
 
   /**
-   * Takes what one read returned, and settles the calls that it answers.
+   * Takes the bytes of a read, and settles the calls that they answer.
    * @param calls in the order of their requests; the first `written` have been sent
    * @returns how many calls, counted from the first, have their response
    * @throws EntropyError `ERR_MESSAGE`, `ERR_TOO_LARGE` if the bytes do not answer these calls

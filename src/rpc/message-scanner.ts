@@ -4,7 +4,7 @@
  */
 import { EntropyError } from '../common/errors.js';
 
-/** What a message may hold. One that exceeds it is refused as soon as a header says so. */
+/** Bounds of a message. One that exceeds them is refused as soon as a header says so. */
 export interface MessageLimits {
   /** Bytes. */
   size: number;

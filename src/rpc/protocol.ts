@@ -137,8 +137,8 @@ const minResponseHeaderSize = 1 + 1 + 1 + 1 + 2;
 export const maxResponseHeaderSize = 1 + 1 + 5 + 1 + 5;
 
 /**
- * What the `read...` functions below fill in. Callers on the hot path keep one object for all
- * calls: one per call would spend the time in the garbage collector.
+ * The fields that the `read...` functions below fill in. Callers on the hot path keep one object for
+ * all calls: one per call would spend the time in the garbage collector.
  */
 export interface RandomFields {
   /** 0 to 2^32 - 1. */

@@ -1,4 +1,4 @@
-/** What the daemon counts and remembers. Plain numbers: a request takes less than a microsecond. */
+/** Counters and the last changes of state. Plain numbers: a request takes less than a microsecond. */
 import type { ErrorCode } from '../common/errors.js';
 import { Durations } from '../common/histogram.js';
 import type { GeneratorState } from '../generator/interface.js';

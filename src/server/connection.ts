@@ -103,7 +103,7 @@ export class Connection implements BatchMember {
       this.#reject(invalid(`incomplete after ${messageSeconds} s`));
   }
 
-  /** Takes what a read returned: [0, size) of `read`, which the caller may overwrite afterwards. */
+  /** Takes the bytes of a read: [0, size) of `read`, which the caller may overwrite afterwards. */
   receive(read: ReceiveBuffer, size: number): void {
     if (this.#ending) return;
     const { batch, counters, now } = this.#context;
@@ -116,7 +116,7 @@ export class Connection implements BatchMember {
     if (!this.#batched) counters.served((now() - start) / 1000);
   }
 
-  /** Answers what can be answered now. */
+  /** Answers as much as it can now. */
   #serve(): void {
     while (!this.#waiting && !this.#writer.busy) {
       if (this.#spent >= unitsPerTurn) this.#yieldTurn();
@@ -238,7 +238,7 @@ export class Connection implements BatchMember {
     this.#spent = 0;
   }
 
-  /** Refuses what is not a message: its end is unknown, so the connection ends after the response. */
+  /** Refuses an invalid message: its end is unknown, so the connection ends after the response. */
   #reject(error: unknown): void {
     this.#ending = true;
     this.#input.clear();

@@ -1,4 +1,4 @@
-/** What all connections of the daemon share. */
+/** State that all connections of the daemon share. */
 import type { Limits } from '../config/config.js';
 import type { Generator } from '../generator/interface.js';
 import { type Clock, Counters, type Transitions } from './activity.js';
@@ -7,7 +7,7 @@ import { RandomBatch, TurnQueue } from './random-batch.js';
 import { RandomRun } from './random-run.js';
 import { Users } from './users.js';
 
-/** What the daemon passes in. */
+/** The parts that the daemon provides. */
 export interface ContextOptions {
   generator: Generator;
   /** Read at every use, so that a change takes effect at once. */
@@ -19,14 +19,14 @@ export interface ContextOptions {
   now?: Clock;
 }
 
-/** What the methods answer from. */
+/** State that the methods report and change. */
 export interface ServiceContext extends ContextOptions {
   readonly counters: Counters;
   /** By `Date.now()`. */
   readonly startedAt: number;
 }
 
-/** What a connection works with. */
+/** Everything that a connection uses. */
 export interface ConnectionContext extends ServiceContext {
   readonly now: Clock;
   readonly chunks: OutputChunks;

@@ -7,7 +7,7 @@ import type { ServiceContext } from './context.js';
 import { daemonMetrics } from './metrics.js';
 import type { Peer } from './users.js';
 
-/** What a connection does about a message, in its turn. */
+/** The action that a message asks of its connection, in its turn. */
 export type Outcome =
   /** Sends `bytes`; with `last` the connection ends after them. */
   | { kind: 'response'; bytes: Uint8Array; last: boolean }

@@ -15,7 +15,7 @@ import type { Counters } from './activity.js';
 /** Entropy is reported as a ratio, Prometheus' base unit of a share: promtool rejects bits. */
 const bitsPerByte = 8;
 
-/** What the page reports. */
+/** Sources of the page's figures. */
 export interface DaemonFigures {
   readonly counters: Counters;
   readonly generator: Pick<Generator, 'status'>;

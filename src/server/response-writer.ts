@@ -1,6 +1,6 @@
 /**
- * Generates, frames and sends one client's responses, and keeps what the kernel has not taken: at
- * most one chunk. Random bytes exist only between generate and write; what is left of a large
+ * Generates, frames and sends one client's responses, and keeps the bytes that the kernel has not
+ * taken: at most one chunk. Random bytes exist only between generate and write; the rest of a large
  * response is a number.
  */
 import type { Socket } from 'node:net';
@@ -16,8 +16,8 @@ import type { User } from './users.js';
 export interface ResponseWriterOptions {
   socket: Socket;
   /**
-   * Sends what the kernel takes at once of [offset, offset + size), wipes that and returns its size,
-   * 0 or more. Not called after the socket is destroyed: its descriptor may be another's by then.
+   * Sends as much of [offset, offset + size) as the kernel takes at once, wipes that and returns its
+   * size, 0 or more. Not called after the socket is destroyed: its descriptor may be another's by then.
    */
   sendNow: ((bytes: Uint8Array, offset: number, size: number) => number) | undefined;
   user: User;

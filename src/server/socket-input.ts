@@ -41,7 +41,7 @@ export class ReceiveBuffer {
 
 const nothing = new ReceiveBuffer(0);
 
-/** What a connection has received and not taken yet: [at, end) of `buffer`. */
+/** Received bytes that a connection has not taken yet: [at, end) of `buffer`. */
 export class PendingInput {
   buffer = nothing;
   at = 0;
@@ -64,7 +64,7 @@ export class PendingInput {
     this.at = 0;
   }
 
-  /** Copies what is left of `read`, so that its owner may overwrite it. */
+  /** Copies the rest of `read`, so that its owner may overwrite it. */
   keep(read: ReceiveBuffer): void {
     if (this.empty) this.buffer = nothing;
     else if (this.buffer === read) {
@@ -80,7 +80,7 @@ export class PendingInput {
   }
 }
 
-/** Takes what a read returned: [0, size) of `input`, which the next read overwrites. */
+/** Takes the bytes of a read: [0, size) of `input`, which the next read overwrites. */
 export type Receive = (input: ReceiveBuffer, size: number) => void;
 
 /** Most bytes that libuv reads at a time. */

@@ -1,4 +1,4 @@
-/** Who is connected, according to the kernel, and what each user of the host has in use. */
+/** Peers, as the kernel identifies them, and the resources that each user of the host has in use. */
 import type { Socket } from 'node:net';
 import { EntropyError } from '../common/errors.js';
 import type { Addon, PeerCredentials } from '../common/package.js';
@@ -56,7 +56,7 @@ export type UserLimits = Pick<
   | 'predictionResistanceRequestsPerUser'
 >;
 
-/** What one user has in use, so that none can use up what is there for all. */
+/** The resources that one user has in use, limited so that none can exhaust those of all. */
 export class User {
   readonly #limits: UserLimits;
   readonly #now: Clock;

@@ -61,7 +61,7 @@ export function serverContext(
   });
 }
 
-/** Whether connections use only what node:net documents, instead of the static read buffer. */
+/** Whether connections use only what node:net documents, instead of the shared buffer. */
 const plain = process.env.ENTROPYD_TEST_PLAIN_READ !== undefined;
 
 /** Starts a server in this process until the test ends, by default with the real generator. */
