@@ -18,7 +18,7 @@ const margin = 3;
  * The paths of a line and of the area below it.
  * @param {readonly { at: number, value: number | undefined }[]} points in order of time, ms
  * @param {number} now
- * @param {number} top the value at the upper edge; higher values are drawn there
+ * @param {number} top the value at the upper edge; higher values are drawn there, negative ones at the lower edge
  * @returns {{ line: string, area: string }} values of `d`; a point without a value is a gap
  */
 export function paths(points, now, top) {
@@ -33,7 +33,9 @@ export function paths(points, now, top) {
     if (at - last > gapMs) runs.push([]);
     last = at;
     const x = width - ((now - at) / spanMs) * width;
-    const y = height - (Math.min(value, top) / top) * (height - margin);
+    // A hostile daemon's numbers may be negative, or overflow to Infinity.
+    const share = value >= top ? 1 : Math.max(value, 0) / top;
+    const y = height - share * (height - margin);
     runs.at(-1)?.push([x, y]);
   }
   /** @param {[number, number][]} run */

@@ -57,6 +57,20 @@ t.test('a line goes from two minutes ago at the left to now at the right', async
       '',
     ],
     ['above the scale', [at(now, Infinity)], 'M300.0 3.0h0', ''],
+    ['below zero', [at(now, -Infinity)], 'M300.0 80.0h0', ''],
   ] as const)
     t.strictSame(paths(points, now, 10), { line, area }, name);
+});
+
+t.test('whatever the values, a line stays within the drawing', async (t) => {
+  const value = fc.double({ noNaN: true });
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(value, value, (value, highest) => {
+        const top = roundedUp(Math.max(1, highest));
+        const [, y] = /^M300\.0 ([\d.]+)h0$/.exec(paths([at(now, value)], now, top).line) ?? [];
+        return Number(y) >= 3 && Number(y) <= 80;
+      }),
+    ),
+  );
 });

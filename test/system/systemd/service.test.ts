@@ -354,7 +354,10 @@ async function all(machine: Machine): Promise<void> {
     t.equal(machine.run(['systemctl', 'restart', 'entropyd.service']).status, 1);
     t.match(
       machine.journal('entropyd.service').findLast(({ text }) => /Type=notify/.test(text)),
-      { priority: 3, text: /only the addon can send it: .*; the drop-in no-addon\.conf/ },
+      {
+        priority: 3,
+        text: /only the addon can send: .*; to run without it, use the drop-in no-addon\.conf/,
+      },
     );
     dropIn(unit('drop-ins/no-addon.conf'));
     restart();
