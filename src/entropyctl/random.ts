@@ -16,8 +16,11 @@ export interface RandomCommandOptions extends SessionOptions {
 
 const standardOutputFd = 1;
 
-/** The dialect of gen-random that has all lengths. */
-const clientOptions = { dialect: 'hwc' } as const;
+/**
+ * The dialect of gen-random that has all lengths. The timeout applies to each request: three chunks
+ * are in flight, and on an overloaded host the last of them may take longer than the client's 5 s.
+ */
+const clientOptions = { dialect: 'hwc', timeoutMs: 30_000 } as const;
 
 /** Prints `size` random bytes. Memory holds only the chunks in flight. */
 export async function random(size: number, options: RandomCommandOptions): Promise<void> {
