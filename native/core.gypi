@@ -13,6 +13,7 @@
       "<(native)/sources/rdseed.cc",
       "<(native)/sources/rdrand.cc",
       "<(native)/sources/rndrrs.cc",
+      "<(native)/sources/jitter.cc",
       "<(native)/sources/kernel.cc",
       "<(native)/sources/device.cc",
       "<(native)/health/health_tests.cc",

@@ -1,25 +1,40 @@
 // Checks arguments from JavaScript, and reports results and transitions to it.
 #include "addon/generator_wrap.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "addon/arguments.h"
 #include "generator/generator.h"
+#include "memory/clock.h"
+#include "memory/secure_memory.h"
 #include "sources/noise_source.h"
 
 namespace entropyd {
 namespace {
 
-Napi::Object ToObject(Napi::Env env, const SourceSnapshot& source) {
+constexpr uint64_t kNoiseTimeoutNs = 30 * kNsPerSecond;  // without a sample
+
+Napi::Object ToObject(Napi::Env env, const SourceSnapshot& source, uint64_t now) {
   const SourceReport& report = source.report;
   Napi::Object object = Napi::Object::New(env);
   object["name"] = source.traits.name;
   if (!source.traits.path.empty()) object["path"] = source.traits.path;
   object["state"] = Name(report.state);
-  object["testedBitsPerByte"] = Napi::Number::New(env, kTestedBitsPerByte);
+  const uint64_t in_state = now > report.since ? now - report.since : 0;
+  object["secondsInState"] = Napi::Number::New(env, static_cast<double>(in_state / kNsPerSecond));
+  object["physical"] = Napi::Boolean::New(env, source.traits.physical);
+  object["testedBitsPerByte"] = Napi::Number::New(env, source.traits.tested_bits_per_byte);
   object["creditedBitsPerByte"] = Napi::Number::New(env, source.credited_bits_per_byte);
   object["bytes"] = Napi::Number::New(env, static_cast<double>(report.bytes));
   object["reads"] = Napi::Number::New(env, static_cast<double>(report.reads));
@@ -33,17 +48,125 @@ Napi::Object ToObject(Napi::Env env, const SourceSnapshot& source) {
   return object;
 }
 
-std::vector<std::unique_ptr<NoiseSource>> MakeSources(const Napi::Array& devices) {
-  std::vector<std::unique_ptr<NoiseSource>> sources;
-  sources.reserve(kBuiltInSources.size() + devices.Length());
-  for (const auto make : kBuiltInSources) sources.push_back(make());
+// Throws and returns an empty list if a device is credited that cannot be.
+std::vector<SourceFactory> MakeSources(Napi::Env env, const Napi::Array& devices) {
+  std::vector<SourceFactory> sources(kBuiltInSources.begin(), kBuiltInSources.end());
   for (uint32_t i = 0; i < devices.Length(); ++i) {
     const auto device = devices.Get(i).As<Napi::Object>();
-    sources.push_back(MakeDevice(device.Get("name").ToString(), device.Get("path").ToString(),
-                                 device.Get("creditedBitsPerByte").ToNumber().Uint32Value()));
+    const DeviceConfig config{
+        .name = device.Get("name").ToString(),
+        .path = device.Get("path").ToString(),
+        .tested_bits_per_byte = device.Get("testedBitsPerByte").ToNumber().DoubleValue(),
+        .credited_bits_per_byte = device.Get("creditedBitsPerByte").ToNumber().DoubleValue()};
+    if (config.credited_bits_per_byte > 0) {
+      const std::string refusal = CreditRefusal(config.path);
+      if (!refusal.empty()) {
+        Napi::Error::New(env, config.name + " (" + config.path + "): " + refusal)
+            .ThrowAsJavaScriptException();
+        return {};
+      }
+    }
+    sources.push_back([config] { return MakeDevice(config); });
   }
   return sources;
 }
+
+std::string LockingAdvice() {
+  rlimit limit{};
+  getrlimit(RLIMIT_MEMLOCK, &limit);
+  return "profile strict needs " + std::to_string(SecureBuffer::TotalSize()) +
+         " bytes of locked memory and RLIMIT_MEMLOCK is " + std::to_string(limit.rlim_cur) +
+         ": raise it (LimitMEMLOCK= in the unit)";
+}
+
+using Cancelled = std::shared_ptr<std::atomic<bool>>;
+
+// Reads raw samples of a source's own instance in the thread pool. They are not used in a seed.
+class NoiseWorker final : public Napi::AsyncWorker {
+ public:
+  NoiseWorker(Napi::Env env, SourceFactory make, size_t size, Cancelled cancelled)
+      : Napi::AsyncWorker(env),
+        promise_(Napi::Promise::Deferred::New(env)),
+        make_(std::move(make)),
+        samples_((size + sizeof(uint64_t) - 1) / sizeof(uint64_t) * sizeof(uint64_t)),
+        size_(size),
+        cancelled_(std::move(cancelled)) {}
+  ~NoiseWorker() override { Wipe(samples_); }
+
+  Napi::Promise Promise() const { return promise_.Promise(); }
+
+ private:
+  void Execute() override {
+    const std::unique_ptr<NoiseSource> source = make_();
+    if (!source->Open()) return SetError(source->traits().name + " is absent");
+    std::span<uint8_t> rest = samples_;
+    uint64_t last = NowNs();
+    while (!rest.empty()) {
+      std::span<uint8_t> piece = rest.first(std::min(rest.size(), kPiece));
+      const size_t before = piece.size();
+      const ReadStatus status = source->Read(piece);
+      const size_t count = before - piece.size();
+      rest = rest.subspan(count);
+      if (count > 0) last = NowNs();
+      if (status == ReadStatus::kFailed)
+        return SetError(source->traits().name + ": " + std::string(source->error()));
+      if (*cancelled_) return SetError("the generator is closed");
+      if (status == ReadStatus::kOk) continue;
+      if (NowNs() - last > kNoiseTimeoutNs)
+        return SetError(source->traits().name + " has yielded nothing for 30 s");
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  void OnOK() override {
+    Napi::Uint8Array samples = Napi::Uint8Array::New(Env(), size_);
+    std::copy_n(samples_.begin(), size_, samples.Data());
+    promise_.Resolve(samples);
+  }
+  void OnError(const Napi::Error& error) override { promise_.Reject(error.Value()); }
+
+  static constexpr size_t kPiece = 4096;
+
+  Napi::Promise::Deferred promise_;
+  const SourceFactory make_;
+  std::vector<uint8_t> samples_;
+  const size_t size_;
+  const Cancelled cancelled_;
+};
+
+// Runs a self-test of the sources in the thread pool, and passes the results on in the event loop.
+class SelfTestWorker final : public Napi::AsyncWorker {
+ public:
+  // `finish` returns whether everything passed, or nothing if the generator is closed.
+  using Finish = std::function<std::optional<bool>(std::span<const SelfTestResult>)>;
+
+  SelfTestWorker(const Napi::Object& owner, std::vector<SourceFactory> factories,
+                 Cancelled cancelled, Finish finish)
+      : Napi::AsyncWorker(owner.Env()),
+        owner_(Napi::Persistent(owner)),
+        promise_(Napi::Promise::Deferred::New(owner.Env())),
+        factories_(std::move(factories)),
+        cancelled_(std::move(cancelled)),
+        finish_(std::move(finish)) {}
+
+  Napi::Promise Promise() const { return promise_.Promise(); }
+
+ private:
+  void Execute() override { results_ = SeedPool::TestSources(factories_, *cancelled_); }
+  void OnOK() override {
+    if (const std::optional<bool> passed = finish_(results_))
+      promise_.Resolve(Napi::Boolean::New(Env(), *passed));
+    else
+      promise_.Reject(Napi::Error::New(Env(), "the generator is closed").Value());
+  }
+  void OnError(const Napi::Error& error) override { promise_.Reject(error.Value()); }
+
+  Napi::ObjectReference owner_;  // alive until the test has ended
+  Napi::Promise::Deferred promise_;
+  const std::vector<SourceFactory> factories_;
+  const Cancelled cancelled_;
+  const Finish finish_;
+  std::vector<SelfTestResult> results_;
+};
 
 // Posts onSourceChange() from a source's thread to the event loop. While the environment ends there
 // is nothing to call, which is not an error.
@@ -58,11 +181,13 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   static Napi::Function Class(Napi::Env env) {
     return DefineClass(env, "Generator",
                        {InstanceMethod<&GeneratorWrap::Generate>("generate"),
-                        InstanceMethod<&GeneratorWrap::BeginFresh>("beginFresh"),
+                        InstanceMethod<&GeneratorWrap::Arrive>("arrive"),
+                        InstanceMethod<&GeneratorWrap::GenerateResistant>("generateResistant"),
                         InstanceMethod<&GeneratorWrap::Reseed>("reseed"),
                         InstanceMethod<&GeneratorWrap::Poll>("poll"),
                         InstanceMethod<&GeneratorWrap::SelfTest>("selfTest"),
                         InstanceMethod<&GeneratorWrap::ReadNoise>("readNoise"),
+                        InstanceMethod<&GeneratorWrap::Reason>("reason"),
                         InstanceMethod<&GeneratorWrap::Snapshot>("snapshot"),
                         InstanceMethod<&GeneratorWrap::Close>("close")});
   }
@@ -98,8 +223,15 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
             },
         .on_source_change = [change = on_source_change_] { change.NonBlockingCall(); },
         .clock = BootTimeNs};
-    generator_ = std::make_unique<Generator>(
-        policy, MakeSources(options.Get("devices").As<Napi::Array>()), hooks);
+    std::vector<SourceFactory> sources = MakeSources(env, options.Get("devices").As<Napi::Array>());
+    if (env.IsExceptionPending()) return;
+    generator_ = std::make_unique<Generator>(policy, std::move(sources), hooks);
+    if (policy.profile == Profile::kStrict && !generator_->memory_locked()) {
+      const std::string advice = LockingAdvice();
+      CloseNow();
+      Napi::Error::New(env, advice).ThrowAsJavaScriptException();
+      return;
+    }
     // Runs before the hook of on_source_change_, which the sources' threads use.
     napi_add_env_cleanup_hook(env, OnEnvironmentExit, this);
     ReportTransitions();
@@ -114,6 +246,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   static void OnEnvironmentExit(void* wrap) { static_cast<GeneratorWrap*>(wrap)->CloseNow(); }
 
   void CloseNow() {
+    *cancelled_ = true;
     if (!generator_) return;
     generator_.reset();
     on_source_change_.Release();
@@ -140,18 +273,28 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   Napi::Value Generate(const Napi::CallbackInfo& info) {
     std::span<uint8_t> out;
     if (!Open(info.Env()) || !GetRange(info, out)) return info.Env().Undefined();
-    bool prediction_resistance = false;
-    if (napi_get_value_bool(info.Env(), info[3], &prediction_resistance) != napi_ok) {
-      Napi::TypeError::New(info.Env(), "predictionResistance: expected a boolean")
-          .ThrowAsJavaScriptException();
-      return info.Env().Undefined();
-    }
-    const Result result = generator_->Generate(out, prediction_resistance);
+    const Result result = generator_->Generate(out);
     ReportTransitions();
     return Number(info.Env(), result);
   }
-  void BeginFresh(const Napi::CallbackInfo& info) {
-    if (Open(info.Env())) generator_->BeginFresh();
+  Napi::Value Arrive(const Napi::CallbackInfo& info) {
+    if (!Open(info.Env())) return info.Env().Undefined();
+    return Napi::Number::New(info.Env(), static_cast<double>(generator_->Arrive()));
+  }
+  // (target, offset, length, request)
+  Napi::Value GenerateResistant(const Napi::CallbackInfo& info) {
+    std::span<uint8_t> out;
+    if (!Open(info.Env()) || !GetRange(info, out)) return info.Env().Undefined();
+    int64_t request = 0;
+    if (out.size() > kMaxGenerate ||
+        napi_get_value_int64(info.Env(), info[3], &request) != napi_ok || request <= 0) {
+      Napi::TypeError::New(info.Env(), "expected at most 65,536 bytes, and the request's number")
+          .ThrowAsJavaScriptException();
+      return info.Env().Undefined();
+    }
+    const Result result = generator_->GenerateResistant(out, static_cast<uint64_t>(request));
+    ReportTransitions();
+    return Number(info.Env(), result);
   }
   Napi::Value Reseed(const Napi::CallbackInfo& info) {
     if (!Open(info.Env())) return info.Env().Undefined();
@@ -164,19 +307,41 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     generator_->Poll();
     ReportTransitions();
   }
+  // -> a promise of whether everything passed
   Napi::Value SelfTest(const Napi::CallbackInfo& info) {
     if (!Open(info.Env())) return info.Env().Undefined();
-    const bool passed = generator_->SelfTest();
-    ReportTransitions();
-    return Napi::Boolean::New(info.Env(), passed);
+    auto* const worker =
+        new SelfTestWorker(info.This().As<Napi::Object>(), generator_->factories(), cancelled_,
+                           [this](std::span<const SelfTestResult> results) -> std::optional<bool> {
+                             if (!generator_) return std::nullopt;
+                             const bool passed = generator_->FinishSelfTest(results);
+                             ReportTransitions();
+                             return passed;
+                           });
+    worker->Queue();
+    return worker->Promise();
   }
-  // (target, offset, length, source)
+  // (source, size) -> a promise of raw samples, or undefined if there is no such source
   Napi::Value ReadNoise(const Napi::CallbackInfo& info) {
-    std::span<uint8_t> samples;
-    if (!Open(info.Env()) || !GetRange(info, samples)) return info.Env().Undefined();
-    const bool read = generator_->ReadNoise(info[3].ToString(), samples);
-    ReportTransitions();
-    return Napi::Boolean::New(info.Env(), read);
+    const Napi::Env env = info.Env();
+    if (!Open(env)) return env.Undefined();
+    const std::string name = info[0].ToString();
+    const int64_t size = info[1].ToNumber().Int64Value();
+    if (size < 1 || size > kMaxNoise) {
+      Napi::RangeError::New(env, "size: 1 to 1,048,576 bytes").ThrowAsJavaScriptException();
+      return env.Undefined();
+    }
+    for (const SourceFactory& make : generator_->factories()) {
+      if (make()->traits().name != name) continue;
+      auto* const worker = new NoiseWorker(env, make, static_cast<size_t>(size), cancelled_);
+      worker->Queue();
+      return worker->Promise();
+    }
+    return env.Undefined();
+  }
+  Napi::Value Reason(const Napi::CallbackInfo& info) {
+    if (!Open(info.Env())) return info.Env().Undefined();
+    return Napi::String::New(info.Env(), generator_->reason());
   }
   Napi::Value Snapshot(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
@@ -185,9 +350,11 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     Napi::Object object = Napi::Object::New(env);
     object["state"] = Name(snapshot.state);
     object["reason"] = snapshot.reason;
+    object["construction"] = snapshot.construction ? Name(*snapshot.construction) : "";
     Napi::Array sources = Napi::Array::New(env);
+    const uint64_t now = BootTimeNs();
     for (const SourceSnapshot& source : snapshot.sources)
-      sources[sources.Length()] = ToObject(env, source);
+      sources[sources.Length()] = ToObject(env, source, now);
     object["sources"] = sources;
     object["reseeds"] = Napi::Number::New(env, static_cast<double>(snapshot.reseeds));
     object["requestsSinceReseed"] =
@@ -199,7 +366,10 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   }
   void Close(const Napi::CallbackInfo&) { CloseNow(); }
 
+  static constexpr int64_t kMaxNoise = 1 << 20;
+
   std::unique_ptr<Generator> generator_;
+  const Cancelled cancelled_ = std::make_shared<std::atomic<bool>>(false);
   Napi::FunctionReference on_transition_;
   std::vector<std::pair<State, std::string>> transitions_;  // not reported yet
   SourceChange on_source_change_;

@@ -1,5 +1,5 @@
-// CTR_DRBG with AES-256 and derivation function (SP 800-90A Rev. 1, 10.2.1): OpenSSL's, seeded by
-// our provider. Failures latch; OpenSSL alone would recover silently.
+// CTR_DRBG with AES-256, without derivation function (SP 800-90A Rev. 1, 10.2.1): OpenSSL's, seeded
+// by our provider. Failures latch; OpenSSL alone would recover silently.
 #pragma once
 
 #include <openssl/types.h>
@@ -37,47 +37,78 @@ class OpensslContext {
 // more.
 inline constexpr size_t kMaxGenerate = 65536;
 
+// The conditioning component of the seeds: SHA-384, vetted by SP 800-90B 3.1.5.1.1, OpenSSL's.
+class Conditioner {
+ public:
+  // `openssl` must outlive the conditioner.
+  explicit Conditioner(const OpensslContext& openssl) noexcept;
+  // Hashes `material` to `seed`, which has kSeedSize bytes. With 448 bits of min-entropy or more in
+  // the material, the seed has full entropy: SP 800-90C asks for 64 bits above the output's 384.
+  // False, and zeros, if OpenSSL fails.
+  bool Condition(std::span<const uint8_t> material, std::span<uint8_t> seed) noexcept;
+
+ private:
+  struct Free {
+    void operator()(EVP_MD* hash) const noexcept;
+    void operator()(EVP_MD_CTX* context) const noexcept;
+  };
+  std::unique_ptr<EVP_MD, Free> sha384_;
+  std::unique_ptr<EVP_MD_CTX, Free> context_;
+};
+
 class Drbg {
  public:
   // Both must outlive the DRBG. Without a usable `openssl` every call fails.
   Drbg(const OpensslContext& openssl, SeedSupplier& supplier) noexcept;
 
-  // 9.1. Clears a latched failure, as nothing else does.
+  // 9.1, with prediction resistance to be had. Clears a latched failure, as nothing else does.
+  // `personalization` is at most kSeedSize.
   bool Instantiate(std::span<const uint8_t> personalization) noexcept;
-  // 9.2
-  bool Reseed(std::span<const uint8_t> additional_input, bool prediction_resistance) noexcept;
-  // 9.3. `out` is at most kMaxGenerate and holds zeros after a failure. With
-  // `prediction_resistance` the supplier is first asked for fresh seed (9.3.1 step 7).
+  // 9.2. With a seed whose entropy was read after a request it is step 7.1 of that request's
+  // generate with prediction resistance (9.3.1). `additional_input` is at most kSeedSize.
+  bool Reseed(std::span<const uint8_t> additional_input) noexcept;
+  // 9.3. `out` is at most kMaxGenerate and holds zeros after a failure; `additional_input` is at
+  // most kSeedSize. With `prediction_resistance` the supplier is first asked for a seed.
   bool Generate(std::span<uint8_t> out, std::span<const uint8_t> additional_input,
-                bool prediction_resistance) noexcept;
-  // 9.4: the internal state is erased.
-  void Uninstantiate() noexcept;
+                bool prediction_resistance = false) noexcept;
+  // 9.4: the internal state is erased. OpenSSL's own uninstantiate leaves copies of the key in the
+  // cipher's context, so the whole DRBG is freed.
+  void Uninstantiate() noexcept { drbg_.reset(); }
 
  private:
   bool Latch(bool ok) noexcept;
 
   struct Free {
     void operator()(EVP_RAND_CTX* rand) const noexcept;
+    void operator()(EVP_RAND* algorithm) const noexcept;
   };
   // Destroyed in the opposite order: the child before its parent.
+  std::unique_ptr<EVP_RAND, Free> algorithm_;
   std::unique_ptr<EVP_RAND_CTX, Free> seed_source_;
-  std::unique_ptr<EVP_RAND_CTX, Free> drbg_;
-  bool ready_ = false;
+  std::unique_ptr<EVP_RAND_CTX, Free> drbg_;  // null: not instantiated, or failed
 };
 
-// A known answer of the DRBG: instantiate, reseed, generate twice.
+// Known answers of the DRBG: one that is reseeded, and one with prediction resistance.
 struct KnownAnswer {
-  std::span<const uint8_t> seed;  // entropy input and nonce
-  std::span<const uint8_t> personalization;
-  std::span<const uint8_t> reseed;
-  std::span<const uint8_t> reseed_input;
-  std::span<const uint8_t> first_input;
-  std::span<const uint8_t> second_input;
-  std::span<const uint8_t> output;  // of the second generate
+  std::span<const uint8_t> seed{};
+  std::span<const uint8_t> personalization{};
+  // The seeds after the first: for the reseed, or for each of the two generates.
+  std::span<const uint8_t> next_seeds{};
+  std::span<const uint8_t> reseed_input{};  // empty: no reseed, prediction resistance instead
+  std::span<const uint8_t> first_input{};
+  std::span<const uint8_t> second_input{};
+  std::span<const uint8_t> output{};  // of the second generate
 };
-extern const KnownAnswer kPowerOnAnswer;
+struct KnownAnswers {
+  KnownAnswer reseeded;
+  KnownAnswer prediction_resistant;
+};
+extern const KnownAnswers kKnownAnswers;
 
-// The health test of the DRBG itself (SP 800-90A 11.3), run before its first use.
-bool KnownAnswerTest(const OpensslContext& openssl, const KnownAnswer& answer) noexcept;
+// The health test of the DRBG (SP 800-90A 11.3), run before its first use and at intervals:
+// instantiate, generate, reseed and prediction resistance give the known answers, and each of them
+// fails without a seed or with an input that is too long. Also the conditioner's known answer.
+// True if it passes. Takes some 0.1 ms.
+bool KnownAnswerTest(const OpensslContext& openssl, const KnownAnswers& answers) noexcept;
 
 }  // namespace entropyd

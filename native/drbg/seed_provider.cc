@@ -1,5 +1,5 @@
-// The provider's dispatch tables (provider-rand(7)). They have GET_SEED but not NONCE, so that
-// OpenSSL asks for entropy and nonce together at instantiate: at least 48 bytes, SP 800-90A 8.6.7.
+// The provider's dispatch tables (provider-rand(7)). Without a derivation function OpenSSL asks for
+// exactly seedlen bytes and no nonce.
 #include "drbg/seed_provider.h"
 
 #include <openssl/core_dispatch.h>
@@ -18,10 +18,6 @@ constexpr char kProvider[] = "entropyd";
 constexpr char kAlgorithm[] = "ENTROPYD-SEED";
 constexpr char kProperties[] = "provider=entropyd";
 constexpr char kSupplierParam[] = "supplier";
-
-// Only the size distinguishes a request at instantiate from one at reseed: OpenSSL asks for 256
-// bits of entropy even if min_len includes the nonce.
-constexpr size_t kInstantiateBytes = kInstantiateBits / 8;
 
 struct SeedContext {
   SeedSupplier* supplier = nullptr;
@@ -48,13 +44,12 @@ int Generate(void*, unsigned char*, size_t, unsigned, int, const unsigned char*,
   return 0;
 }
 
-size_t GetSeed(void* context, unsigned char** buffer, int, size_t min_size, size_t max_size,
-               int prediction_resistance, const unsigned char*, size_t) {
+size_t GetSeed(void* context, unsigned char** buffer, int, size_t min_size, size_t max_size, int,
+               const unsigned char*, size_t) {
   SeedSupplier* supplier = Context(context).supplier;
   if (supplier == nullptr) return 0;
-  const unsigned bits = min_size >= kInstantiateBytes ? kInstantiateBits : kReseedBits;
-  const std::span<uint8_t> seed = supplier->SupplySeed(bits, prediction_resistance != 0);
-  if (seed.size() < min_size || seed.size() > max_size) {
+  const std::span<uint8_t> seed = supplier->SupplySeed();
+  if (seed.size() != kSeedSize || seed.size() < min_size || seed.size() > max_size) {
     supplier->ClearSeed();
     return 0;
   }

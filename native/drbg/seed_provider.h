@@ -4,6 +4,7 @@
 
 #include <openssl/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -11,19 +12,18 @@ namespace entropyd {
 
 // Security strength of the DRBG, bits (SP 800-90A table 3).
 inline constexpr unsigned kStrength = 256;
-// Min-entropy that a seed must be credited with, bits: at instantiate 3/2 of the strength, so that
-// no separate nonce is needed (SP 800-90A 8.6.7); at reseed the strength.
-inline constexpr unsigned kInstantiateBits = kStrength * 3 / 2;
-inline constexpr unsigned kReseedBits = kStrength;
+// A seed, at instantiate and at each reseed: seedlen of AES-256 (table 3), full entropy, because
+// there is no derivation function (10.2.1.3.1). It holds the nonce (8.6.7).
+inline constexpr size_t kSeedSize = 48;
 
-// Where the DRBG's seed material comes from.
+// Where the DRBG's seeds come from.
 class SeedSupplier {
  public:
   virtual ~SeedSupplier() = default;
-  // Seed material with at least `entropy_bits` of credited min-entropy; empty if it cannot be had.
-  // The supplier owns the memory, which stays valid until ClearSeed(). `fresh`: prediction
-  // resistance, so only entropy read after the request.
-  virtual std::span<uint8_t> SupplySeed(unsigned entropy_bits, bool fresh) noexcept = 0;
+  // A seed of kSeedSize bytes; empty if there is none. The supplier owns the memory, which stays
+  // valid until ClearSeed(). OpenSSL calls this from within its own functions: it must not call the
+  // DRBG.
+  virtual std::span<uint8_t> SupplySeed() noexcept = 0;
   virtual void ClearSeed() noexcept = 0;
 };
 

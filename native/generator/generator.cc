@@ -2,201 +2,258 @@
 #include "generator/generator.h"
 
 #include <algorithm>
-#include <ctime>
+#include <chrono>
+#include <mutex>
 #include <utility>
+
+#include "memory/monotonic_condition.h"
 
 namespace entropyd {
 namespace {
 
-constexpr uint64_t kNsPerSecond = 1'000'000'000;
+// The DRBG's known-answer test is repeated at this interval (SP 800-90A 11.3.3).
+constexpr uint64_t kTestIntervalNs = 600 * kNsPerSecond;
+// A reseed that has been due for so long is overdue. Reading the samples takes milliseconds.
+constexpr uint64_t kReseedGraceNs = 5 * kNsPerSecond;
 
 bool Serves(State state) { return state == State::kOperational || state == State::kDegraded; }
 
 }  // namespace
 
-uint64_t BootTimeNs() noexcept {
-  timespec now{};
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<uint64_t>(now.tv_sec) * kNsPerSecond + static_cast<uint64_t>(now.tv_nsec);
-}
+struct Generator::Signal {
+  void Set() {
+    const std::lock_guard lock(mutex);
+    set = true;
+    condition.NotifyAll();
+  }
+  bool Await(std::chrono::nanoseconds limit) {
+    std::unique_lock lock(mutex);
+    condition.WaitFor(lock, limit, [this] { return set; });
+    return std::exchange(set, false);
+  }
 
-Generator::Generator(const GeneratorOptions& options,
-                     std::vector<std::unique_ptr<NoiseSource>> sources, GeneratorHooks hooks,
-                     const KnownAnswer& answer)
+  std::mutex mutex;
+  MonotonicCondition condition;
+  bool set = false;
+};
+
+Generator::Generator(const GeneratorOptions& options, std::vector<SourceFactory> sources,
+                     GeneratorHooks hooks, const KnownAnswers& answers)
     : options_(options),
       hooks_(std::move(hooks)),
-      answer_(answer),
-      pool_(options.profile, std::move(sources),
-            {.reassess =
-                 [this] {
-                   Update();
-                   return seedable_ && state_ != State::kError;
-                 },
-             .on_source_change = hooks_.on_source_change}),
-      drbg_(openssl_, pool_) {
-  if (KnownAnswerTest(openssl_, answer_))
-    Poll();
-  else
-    Enter(State::kError, "known-answer test of the DRBG failed");
+      answers_(answers),
+      signal_(std::make_shared<Signal>()),
+      pool_(openssl_, options.profile, std::move(sources), hooks_.clock,
+            [signal = signal_, on_change = hooks_.on_source_change] {
+              signal->Set();
+              on_change();
+            }),
+      drbg_(openssl_, pool_),
+      seeded_at_(hooks_.clock()),
+      tested_at_(seeded_at_) {
+  if (!KnownAnswerTest(openssl_, answers_)) {
+    Fail("the DRBG failed its known-answer test");
+    return;
+  }
+  AwaitFirstSeed();
+  Poll();
 }
 
-Generator::~Generator() { drbg_.Uninstantiate(); }
+Generator::~Generator() = default;
 
-void Generator::Enter(State state, std::string reason) noexcept {
-  if (!Serves(state)) {
+// In real time: it bounds what the caller waits.
+void Generator::AwaitFirstSeed() noexcept {
+  const uint64_t end = NowNs() + options_.first_seed_ms * 1'000'000;
+  while (pool_.Gathering()) {
+    const uint64_t now = NowNs();
+    if (now >= end) return;
+    signal_->Await(std::chrono::nanoseconds(end - now));
+  }
+}
+
+SeedFacts Generator::Seed() const noexcept {
+  return {.present = instantiated_,
+          .since = seeded_at_,
+          .overdue = due_since_ && hooks_.clock() - *due_since_ > kReseedGraceNs};
+}
+
+void Generator::Enter(Decision decision) noexcept {
+  if (!Serves(decision.state) && instantiated_) {
     drbg_.Uninstantiate();
     instantiated_ = false;
+    due_since_.reset();
+    seeded_at_ = hooks_.clock();
   }
-  if (state == state_ && reason == reason_) return;
-  state_ = state;
-  reason_ = std::move(reason);
-  hooks_.on_transition(state_, reason_);
+  if (decision.state == state_ && decision.reason == reason_) {
+    reason_ = std::move(decision.reason);  // with its times
+    return;
+  }
+  state_ = decision.state;
+  reason_ = std::move(decision.reason);
+  hooks_.on_transition(state_, reason());
 }
 
-// Enters the state that the sources' condition calls for. An error latches: only Reseed() leaves
-// it. Until its first seed the generator stays in `seeding`, whatever the sources could give.
-void Generator::Update() noexcept {
-  if (state_ == State::kError) return;
-  const bool kernel_was_credited = pool_.kernel_credited();
-  Decision decision = pool_.Evaluate();
-  // Hardware is available again, and the last seed did not come from it.
-  if (kernel_was_credited && !decision.kernel_credited) reseed_due_ = true;
-  seedable_ = Serves(decision.state);
-  if (instantiated_ || !seedable_) Enter(decision.state, std::move(decision.reason));
+void Generator::Fail(const std::string& what) noexcept {
+  Decision decision{.state = State::kError, .reason = Reason("not serving")};
+  decision.reason.Add(what + "; entropyctl selftest tests it again");
+  Enter(std::move(decision));
 }
 
 Result Generator::Refusal() const noexcept {
-  return state_ == State::kSeeding ? Result::kNotSeeded : Result::kHealth;
+  return state_ == State::kError ? Result::kHealth : Result::kNotSeeded;
 }
 
-void Generator::NoteSeeded() noexcept {
+void Generator::NoteSeeded(const SeedOffer& seed) noexcept {
   ++reseeds_;
   requests_ = 0;
-  reseed_due_ = false;
   seeded_at_ = hooks_.clock();
+  construction_ = seed.construction();
+  if (seed.since() >= wanted_since_) reseed_wanted_ = false;
+  due_since_.reset();
+  awaiting_ = false;
   alarms_at_seed_ = pool_.Alarms();
-  Update();  // a source may have failed while it was read
 }
 
-// SP 800-90A 9.1, with the uncredited sources as personalization string.
+// SP 800-90A 9.1.
 bool Generator::Instantiate() noexcept {
-  const SeedOffer seed = pool_.Collect(kInstantiateBits, false);
+  const SeedOffer seed = pool_.Collect(wanted_since_, false);
   if (!seed) return false;
-  const std::span<uint8_t> personalization = pool_.CollectUncredited();
-  const WipeGuard guard(personalization);
-  instantiated_ = !personalization.empty() && drbg_.Instantiate(personalization);
+  instantiated_ = drbg_.Instantiate({});
   if (instantiated_)
-    NoteSeeded();
+    NoteSeeded(seed);
   else
-    Enter(State::kError, "the DRBG could not be instantiated");
+    Fail("the DRBG could not be instantiated");
   return instantiated_;
 }
 
-// SP 800-90A 9.2, with the uncredited sources as additional input. The DRBG takes `seed`, which the
-// caller holds open.
-Result Generator::ReseedFrom(const SeedOffer& /*seed*/) noexcept {
-  const std::span<uint8_t> additional_input = pool_.CollectUncredited();
-  const WipeGuard guard(additional_input);
-  if (additional_input.empty() || !drbg_.Reseed(additional_input, false)) {
-    Enter(State::kError, "the DRBG could not be reseeded");
-    return Result::kHealth;
+// SP 800-90A 9.2. The DRBG takes `seed`, which the caller holds open.
+bool Generator::ReseedFrom(const SeedOffer& seed) noexcept {
+  if (!drbg_.Reseed({})) {
+    Fail("the DRBG could not be reseeded");
+    return false;
   }
-  NoteSeeded();
-  return instantiated_ ? Result::kOk : Refusal();
+  NoteSeeded(seed);
+  return true;
 }
 
-bool Generator::ReseedDue() noexcept {
-  if (fork_.Forked()) {
-    pool_.AbandonThreads();
-    reseed_due_ = true;
+// Reseeds if that is due and samples are ready; until they are, the last seed serves.
+void Generator::Renew() noexcept {
+  const uint64_t now = hooks_.clock();
+  if (!reseed_wanted_ && requests_ < options_.reseed_requests &&
+      now - seeded_at_ < options_.reseed_seconds * kNsPerSecond)
+    return;
+  if (!due_since_) due_since_ = now;
+  if (awaiting_) return;
+  if (const SeedOffer seed = pool_.Collect(wanted_since_, false)) {
+    ReseedFrom(seed);
+  } else {
+    awaiting_ = true;
+    pool_.Request(wanted_since_);
   }
-  return reseed_due_ || requests_ >= options_.reseed_requests ||
-         hooks_.clock() - seeded_at_ >= options_.reseed_seconds * kNsPerSecond;
 }
 
-Result Generator::GenerateChunk(std::span<uint8_t> out, bool prediction_resistance) noexcept {
-  if (ReseedDue() && !prediction_resistance) {
-    // A device alone may not have its samples ready; it has until its read times out, which ends
-    // in the error state.
-    if (const SeedOffer seed = pool_.Collect(kReseedBits, false)) {
-      const Result result = ReseedFrom(seed);
-      if (result != Result::kOk) return result;
-    } else if (!instantiated_) {
-      return Refusal();
-    }
-  }
-  const SeedOffer seed = prediction_resistance ? pool_.Collect(kReseedBits, true) : SeedOffer();
-  if (prediction_resistance && !seed) {
-    if (!instantiated_) return Refusal();
-    return pool_.AwaitsDevice() ? Result::kPending : Result::kEntropy;
-  }
-  const std::span<uint8_t> additional_input =
-      prediction_resistance ? pool_.CollectUncredited() : pool_.AdditionalInput();
+// The threads are in the parent, and the state is its state, too.
+void Generator::NoteFork() noexcept {
+  pool_.AbandonThreads();
+  drbg_.Uninstantiate();
+  instantiated_ = false;
+  Poll();
+}
+
+Result Generator::GenerateChunk(std::span<uint8_t> out) noexcept {
+  const std::span<uint8_t> additional_input = pool_.AdditionalInput();
   const WipeGuard guard(additional_input);
-  if (additional_input.empty() || !drbg_.Generate(out, additional_input, prediction_resistance)) {
-    Enter(State::kError, "the DRBG failed to generate");
+  if (additional_input.empty() || !drbg_.Generate(out, additional_input)) {
+    Fail("the DRBG failed to generate");
     return Result::kHealth;
   }
-  if (prediction_resistance) NoteSeeded();
   ++requests_;
-  return instantiated_ ? Result::kOk : Refusal();
+  return Result::kOk;
 }
 
-Result Generator::Generate(std::span<uint8_t> out, bool prediction_resistance) noexcept {
-  Result result = instantiated_ ? Result::kOk : Refusal();
-  for (size_t at = 0; result == Result::kOk && at < out.size(); at += kMaxGenerate)
-    result = GenerateChunk(out.subspan(at, std::min(kMaxGenerate, out.size() - at)),
-                           prediction_resistance);
+Result Generator::Generate(std::span<uint8_t> out) noexcept {
+  Result result = Result::kOk;
+  for (size_t at = 0; result == Result::kOk && at < out.size(); at += kMaxGenerate) {
+    if (fork_.Forked()) NoteFork();
+    if (instantiated_) Renew();
+    result = instantiated_ ? GenerateChunk(out.subspan(at, std::min(kMaxGenerate, out.size() - at)))
+                           : Refusal();
+  }
   if (result != Result::kOk) Wipe(out);
   return result;
 }
 
-void Generator::BeginFresh() noexcept { pool_.Discard(); }
+Result Generator::GenerateResistant(std::span<uint8_t> out, uint64_t request) noexcept {
+  if (fork_.Forked()) NoteFork();
+  Result result = instantiated_ ? Result::kOk : Refusal();
+  if (result == Result::kOk && resistant_to_ < request) {
+    if (const SeedOffer seed = pool_.Collect(std::max(request, wanted_since_), true)) {
+      if (ReseedFrom(seed))
+        resistant_to_ = seed.since();
+      else
+        result = Result::kHealth;
+    } else {
+      result = pool_.Request(request) ? Result::kPending : Result::kEntropy;
+    }
+  }
+  if (result == Result::kOk) result = GenerateChunk(out);
+  if (result != Result::kOk) Wipe(out);
+  return result;
+}
 
 void Generator::Poll() noexcept {
-  if (instantiated_ && pool_.Alarms() != alarms_at_seed_) reseed_due_ = true;
-  Update();
-  if (instantiated_ || !seedable_ || state_ == State::kError) return;
-  if (!Instantiate() && state_ == State::kSeeding)
-    Enter(State::kSeeding, "the first seed is being gathered");
+  awaiting_ = false;
+  if (state_ == State::kError) return;
+  const uint64_t now = hooks_.clock();
+  if (now - tested_at_ >= kTestIntervalNs) {
+    tested_at_ = now;
+    if (!KnownAnswerTest(openssl_, answers_)) return Fail("the DRBG failed its known-answer test");
+  }
+  if (instantiated_ && pool_.Alarms() != alarms_at_seed_) reseed_wanted_ = true;
+  Decision decision = pool_.Evaluate(Seed());
+  const uint64_t reseeds = reseeds_;
+  if (!instantiated_) {
+    if (decision.state == State::kSeeding) Instantiate();
+  } else {
+    // A physical source passes again, or at last, and the seed is not from one.
+    if (construction_ != Construction::kRbg2Physical && pool_.PhysicalPasses())
+      reseed_wanted_ = true;
+    if (reseed_wanted_) Renew();
+  }
+  if (state_ == State::kError) return;
+  if (reseeds_ != reseeds) decision = pool_.Evaluate(Seed());
+  Enter(std::move(decision));
 }
 
 Result Generator::Reseed() noexcept {
-  if (state_ == State::kError) {
-    if (!KnownAnswerTest(openssl_, answer_)) return Result::kHealth;
-    pool_.Restart();
-    state_ = State::kSeeding;
-  }
-  if (!instantiated_) {
-    Poll();
-    return instantiated_ ? Result::kOk : Refusal();
-  }
+  if (state_ == State::kError) return Result::kHealth;
   // Two copies of one machine hold the same samples.
-  BeginFresh();
-  if (const SeedOffer seed = pool_.Collect(kReseedBits, false)) return ReseedFrom(seed);
-  if (!instantiated_) return Refusal();
-  reseed_due_ = true;  // a device's samples are still being read
-  return Result::kPending;
-}
-
-bool Generator::SelfTest() noexcept {
-  bool passed = pool_.TestOnDemand();
-  if (!KnownAnswerTest(openssl_, answer_)) {
-    Enter(State::kError, "known-answer test of the DRBG failed");
-    passed = false;
-  }
-  reseed_due_ = true;
+  wanted_since_ = pool_.Arrive();
+  reseed_wanted_ = true;
   Poll();
-  return passed;
+  if (instantiated_) return reseed_wanted_ ? Result::kPending : Result::kOk;
+  pool_.Request(wanted_since_);
+  return Refusal();
 }
 
-bool Generator::ReadNoise(const std::string& source, std::span<uint8_t> samples) noexcept {
-  return pool_.ReadNoise(source, samples);
+bool Generator::FinishSelfTest(std::span<const SelfTestResult> results) noexcept {
+  pool_.Apply(results);
+  tested_at_ = hooks_.clock();
+  if (!KnownAnswerTest(openssl_, answers_)) {
+    Fail("the DRBG failed its known-answer test");
+    return false;
+  }
+  if (state_ == State::kError) state_ = State::kSeeding;
+  if (instantiated_) reseed_wanted_ = true;
+  Poll();
+  return std::ranges::none_of(
+      results, [](const SelfTestResult& result) { return result.state == SourceState::kFailed; });
 }
 
 GeneratorSnapshot Generator::Snapshot() const {
   return {.state = state_,
-          .reason = reason_,
+          .reason = reason(),
+          .construction = instantiated_ ? std::optional(construction_) : std::nullopt,
           .sources = pool_.Snapshot(),
           .reseeds = reseeds_,
           .requests_since_reseed = requests_,

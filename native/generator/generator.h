@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "drbg/drbg.h"
 #include "generator/generator_state.h"
 #include "generator/seed_pool.h"
+#include "memory/clock.h"
 #include "memory/secure_memory.h"
 #include "sources/noise_source.h"
 
@@ -19,10 +21,10 @@ namespace entropyd {
 
 enum class Result : uint8_t {
   kOk,
-  kNotSeeded,  // no credited source has passed its startup test yet
+  kNotSeeded,  // there is no seed yet, or not any more
   kHealth,     // the generator is in its error state
-  kEntropy,    // prediction resistance: no live credited source
-  kPending,    // prediction resistance: a blocking source is being read; retry on a source change
+  kEntropy,    // prediction resistance: no credited noise source can be expected to deliver
+  kPending,    // prediction resistance: fresh noise is being read; retry on a source change
 };
 
 struct GeneratorOptions {
@@ -31,22 +33,24 @@ struct GeneratorOptions {
   // useful.
   uint64_t reseed_requests = 4096;
   uint64_t reseed_seconds = 300;
+  // How long the constructor may wait for the first seed.
+  uint64_t first_seed_ms = 5;
 };
 
 struct GeneratorHooks {
   // The state or its reason changed; called in the thread that uses the generator.
   std::function<void(State, const std::string&)> on_transition;
-  // A blocking source has something new: Poll() is due. Called in any thread.
+  // A source has something new: Poll() is due. Called in any thread.
   std::function<void()> on_source_change;
-  // Nanoseconds; goes on while the host sleeps.
-  uint64_t (*clock)() noexcept;
+  // Goes on while the host sleeps, as a seed grows older then.
+  Clock clock = BootTimeNs;
 };
-
-uint64_t BootTimeNs() noexcept;
 
 struct GeneratorSnapshot {
   State state;
-  std::string reason;
+  std::string reason;  // as of now
+  // What the last seed's entropy came from; empty if there is no seed.
+  std::optional<Construction> construction;
   std::vector<SourceSnapshot> sources;
   uint64_t reseeds;                // instantiations included
   uint64_t requests_since_reseed;  // DRBG generates
@@ -56,60 +60,78 @@ struct GeneratorSnapshot {
 
 class Generator {
  public:
-  // Runs the known-answer test and the startup tests of the CPU's and the kernel's sources, then
-  // instantiates; blocking sources start on their threads.
-  Generator(const GeneratorOptions& options, std::vector<std::unique_ptr<NoiseSource>> sources,
-            GeneratorHooks hooks, const KnownAnswer& answer = kPowerOnAnswer);
+  // Runs the known-answer test and starts the sources; waits for a first seed, but not long.
+  Generator(const GeneratorOptions& options, std::vector<SourceFactory> sources,
+            GeneratorHooks hooks, const KnownAnswers& answers = kKnownAnswers);
   ~Generator();
   Generator(const Generator&) = delete;
   Generator& operator=(const Generator&) = delete;
 
   // Fills `out`, of any size, or leaves zeros in it.
-  Result Generate(std::span<uint8_t> out, bool prediction_resistance) noexcept;
-  // Samples of blocking sources that are used from now on are read after this call.
-  void BeginFresh() noexcept;
-  // Reseeds now, with samples read after this call. It is the only way out of the error state: it
-  // then repeats the known-answer test and the startup tests of all sources that have not failed
-  // permanently.
+  Result Generate(std::span<uint8_t> out) noexcept;
+  // Numbers a request for prediction resistance, when it arrives.
+  uint64_t Arrive() noexcept { return pool_.Arrive(); }
+  // Generate with prediction resistance (SP 800-90A 9.3.1): the DRBG has been reseeded with noise
+  // that was read after `request` arrived. One reseed may serve all requests that arrived before
+  // its noise was read. `out` is at most kMaxGenerate.
+  Result GenerateResistant(std::span<uint8_t> out, uint64_t request) noexcept;
+  // Reseeds with samples read after this call; kPending if these are being read. Does not leave the
+  // error state.
   Result Reseed() noexcept;
-  // Takes note of what blocking sources reported.
+  // Takes note of what sources reported, and of the time. Due after a source change, and every few
+  // seconds.
   void Poll() noexcept;
-  // The health tests on demand (SP 800-90B 4.3); true if every source that is present passes.
-  // Blocking sources repeat theirs on their threads: Poll() sees the result.
-  bool SelfTest() noexcept;
-  // Raw samples of a CPU or kernel source, for assessment (SP 800-90B 3.1); they are not used in a
-  // seed. Zeros and false if the source does not answer, is a device or is not present.
-  bool ReadNoise(const std::string& source, std::span<uint8_t> samples) noexcept;
+  // The second half of a self-test (SP 800-90B 4.3, SP 800-90A 11.3) whose `results` are of
+  // SeedPool::TestSources(factories()). Sources that passed come back, those with alarms go out;
+  // the DRBG's own test is repeated. The only way out of the error state. True if nothing failed.
+  bool FinishSelfTest(std::span<const SelfTestResult> results) noexcept;
+  const std::vector<SourceFactory>& factories() const noexcept { return pool_.factories(); }
   State state() const noexcept { return state_; }
+  // The reason of the state, as of now; empty if there is nothing to say.
+  std::string reason() const { return reason_.Text(hooks_.clock()); }
+  bool memory_locked() const noexcept { return pool_.memory_locked(); }
   GeneratorSnapshot Snapshot() const;
 
  private:
-  void Update() noexcept;
-  void Enter(State state, std::string reason) noexcept;
+  // Wakes the constructor. Shared with sources' threads, which may outlive the generator.
+  struct Signal;
+
+  SeedFacts Seed() const noexcept;
+  void AwaitFirstSeed() noexcept;
+  void Enter(Decision decision) noexcept;
+  void Fail(const std::string& what) noexcept;
   Result Refusal() const noexcept;
   bool Instantiate() noexcept;
-  Result ReseedFrom(const SeedOffer& seed) noexcept;
-  void NoteSeeded() noexcept;
-  bool ReseedDue() noexcept;
-  Result GenerateChunk(std::span<uint8_t> out, bool prediction_resistance) noexcept;
+  bool ReseedFrom(const SeedOffer& seed) noexcept;
+  void NoteSeeded(const SeedOffer& seed) noexcept;
+  void Renew() noexcept;
+  void NoteFork() noexcept;
+  Result GenerateChunk(std::span<uint8_t> out) noexcept;
 
   const GeneratorOptions options_;
   const GeneratorHooks hooks_;
-  const KnownAnswer answer_;
+  const KnownAnswers answers_;
+  std::shared_ptr<Signal> signal_;
+  const OpensslContext openssl_;
   SeedPool pool_;
   ForkSentinel fork_;
-  const OpensslContext openssl_;
   Drbg drbg_;
 
   State state_ = State::kSeeding;
-  std::string reason_;
-  bool seedable_ = false;  // the sources' condition allows to serve
+  Reason reason_;
   bool instantiated_ = false;
-  bool reseed_due_ = false;
+  Construction construction_ = Construction::kRbg2Physical;  // of the last seed
   uint64_t reseeds_ = 0;
   uint64_t requests_ = 0;
-  uint64_t seeded_at_ = 0;
+  uint64_t seeded_at_;  // when the last seed was made, or the generator lost its last one
   uint64_t alarms_at_seed_ = 0;
+  // A reseed is wanted before the limits are reached, with samples read after this request.
+  bool reseed_wanted_ = false;
+  uint64_t wanted_since_ = 0;
+  std::optional<uint64_t> due_since_;  // since when a reseed has been due, whatever the cause
+  bool awaiting_ = false;              // it is due, and no samples are ready; Poll() looks again
+  uint64_t resistant_to_ = 0;          // the last request that the last live seed serves
+  uint64_t tested_at_;                 // the DRBG, by its known-answer test
 };
 
 }  // namespace entropyd

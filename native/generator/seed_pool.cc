@@ -2,67 +2,117 @@
 #include "generator/seed_pool.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <thread>
 
 namespace entropyd {
 namespace {
 
-// 128 bytes of a CPU source at 4 credited bits per byte are 512 bits.
-constexpr size_t kCpuSeedSize = 128;
-// 64 bytes of getrandom(2): 512 bits if it is credited, and part of every seed if it is not.
-constexpr size_t kKernelSeedSize = 64;
+// Min-entropy that the material of a seed must be credited with, bits: 64 more than the 384 of the
+// seed, so that the seed has full entropy (SP 800-90C on vetted conditioning components).
+constexpr unsigned kMaterialBits = 8 * kSeedSize + 64;
+// Bytes of the kernel in every seed: 512 bits if they are credited. As much of RDRAND, and of a
+// device that is not credited.
+constexpr size_t kUncreditedSize = 64;
 constexpr unsigned kKernelCreditedBits = 8;  // per byte
-constexpr size_t kUncreditedSize = 64;       // from each uncredited source
-constexpr size_t kDeviceChunk = 64;
-constexpr size_t kAdditionalInputSize = 32;
+constexpr size_t kChunk = 64;                // of BackgroundSource
+constexpr size_t kRdrandInput = 32;
+constexpr uint64_t kSelfTestNs = 2 * kNsPerSecond;  // for a source
+
+// Samples that alone hold the entropy of a seed, in whole chunks.
+size_t Capacity(const SourceTraits& traits) {
+  if (traits.credited_bits_per_byte <= 0) return kUncreditedSize;
+  const auto size = static_cast<size_t>(std::ceil(kMaterialBits / traits.credited_bits_per_byte));
+  return (size + kChunk - 1) / kChunk * kChunk;
+}
 
 }  // namespace
+
+const char* Name(Construction construction) noexcept {
+  switch (construction) {
+    case Construction::kRbg2Physical:
+      return "RBG2(P)";
+    case Construction::kRbg2NonPhysical:
+      return "RBG2(NP)";
+    case Construction::kRbgc:
+      return "RBGC";
+  }
+  return "RBGC";
+}
 
 SeedOffer::~SeedOffer() {
   if (pool_ != nullptr) pool_->Withdraw();
 }
 
-// Samples of a device that hold the entropy of an instantiate, in whole chunks.
-size_t SeedPool::DeviceCapacity(unsigned credited_bits_per_byte) noexcept {
-  if (credited_bits_per_byte == 0) return kDeviceChunk;
-  const size_t size = (kInstantiateBits + credited_bits_per_byte - 1) / credited_bits_per_byte;
-  return (size + kDeviceChunk - 1) / kDeviceChunk * kDeviceChunk;
-}
-
-SeedPool::SeedPool(Profile profile, std::vector<std::unique_ptr<NoiseSource>> sources, Hooks hooks)
+SeedPool::SeedPool(const OpensslContext& openssl, Profile profile,
+                   std::vector<SourceFactory> factories, Clock clock,
+                   std::function<void()> on_source_change)
     : profile_(profile),
-      hooks_(std::move(hooks)),
-      seed_([&sources] {
-        size_t size = kKernelSeedSize;
-        for (const auto& source : sources)
-          size += std::max(kCpuSeedSize, DeviceCapacity(source->traits().credited_bits_per_byte));
-        return size;
+      factories_(std::move(factories)),
+      clock_(clock),
+      conditioner_(openssl),
+      material_([this] {
+        size_t size = 0;
+        for (const SourceFactory& make : factories_)
+          size += std::max(kUncreditedSize, Capacity(make()->traits()));
+        return std::max(size, kUncreditedSize);
       }()),
-      uncredited_(sources.size() * kUncreditedSize + kKernelSeedSize) {
-  for (auto& source : sources) {
+      seed_(kSeedSize),
+      additional_input_(kSeedSize) {
+  for (const SourceFactory& make : factories_) {
     Input input;
+    std::unique_ptr<NoiseSource> source = make();
     input.traits = source->traits();
-    if (input.traits.blocking) {
-      input.background = std::make_unique<BackgroundSource>(
-          std::move(source), DeviceCapacity(input.traits.credited_bits_per_byte),
-          hooks_.on_source_change);
+    if (input.traits.role == SourceRole::kSeed) {
+      const size_t capacity = Capacity(input.traits);
+      input.background = std::make_unique<BackgroundSource>(std::move(source), capacity, clock_,
+                                                            arrivals_, on_source_change);
     } else {
-      input.direct = std::make_unique<TestedSource>(std::move(source));
+      input.direct = std::make_unique<TestedSource>(std::move(source), clock_);
       input.direct->Start();
+      (input.traits.role == SourceRole::kKernel ? kernel_ : rdrand_) = input.direct.get();
     }
     inputs_.push_back(std::move(input));
   }
 }
 
-Decision SeedPool::Evaluate() {
+Decision SeedPool::Evaluate(const SeedFacts& seed) {
   std::vector<SourceFact> facts;
   facts.reserve(inputs_.size());
-  for (const Input& input : inputs_) facts.push_back({&input.traits, input.Report().state});
-  Decision decision = Decide(profile_, facts);
+  for (const Input& input : inputs_) facts.push_back({&input.traits, input.Report()});
+  Decision decision = Decide(profile_, facts, seed);
   kernel_credited_ = decision.kernel_credited;
   return decision;
 }
 
-unsigned SeedPool::Credit(const Input& input, SourceState state) const noexcept {
+bool SeedPool::Gathering() const {
+  bool gathering = false;
+  for (const Input& input : inputs_) {
+    if (!input.background || input.traits.credited_bits_per_byte <= 0) continue;
+    if (input.background->ready()) return false;
+    const SourceState state = input.Report().state;
+    gathering |= state == SourceState::kTesting || state == SourceState::kPassing;
+  }
+  return gathering;
+}
+
+bool SeedPool::PhysicalPasses() const {
+  return std::ranges::any_of(inputs_, [](const Input& input) {
+    return input.background && input.traits.physical && input.traits.credited_bits_per_byte > 0 &&
+           input.Report().state == SourceState::kPassing;
+  });
+}
+
+// The reserve is spared while another credited source passes, even if that one has nothing ready.
+bool SeedPool::ReserveSpared() const noexcept {
+  return std::ranges::any_of(inputs_, [](const Input& input) {
+    return input.background && !input.traits.reserve && input.traits.credited_bits_per_byte > 0 &&
+           input.Report().state == SourceState::kPassing;
+  });
+}
+
+double SeedPool::Credit(const Input& input, SourceState state) const noexcept {
   if (state != SourceState::kPassing) return 0;
   switch (input.traits.role) {
     case SourceRole::kSeed:
@@ -75,135 +125,134 @@ unsigned SeedPool::Credit(const Input& input, SourceState state) const noexcept 
   return 0;
 }
 
-size_t SeedPool::SeedSize(const Input& input) noexcept {
-  if (input.background) return input.background->capacity();
-  return input.traits.role == SourceRole::kKernel ? kKernelSeedSize : kCpuSeedSize;
-}
-
-// Fills the beginning of seed_ and returns its size; 0 if `entropy_bits` cannot be had now.
-// Bounded: each further turn needs a source that has stopped passing.
-size_t SeedPool::CollectSeed(unsigned entropy_bits, bool fresh) noexcept {
-  for (bool again = true; again;) {
-    again = false;
-    if (!hooks_.reassess()) break;
-    size_t at = 0;
-    size_t bits = 0;
-    bool live = false;
-    for (Input& input : inputs_) {
-      const unsigned credit = Credit(input, input.Report().state);
-      if (credit == 0) continue;
-      if (fresh && (input.traits.role == SourceRole::kKernel || (live && input.background)))
-        continue;
-      const std::span<uint8_t> part = seed_.span().subspan(at, SeedSize(input));
-      if (input.Read(part)) {
-        at += part.size();
-        bits += part.size() * credit;
-        live |= input.direct != nullptr;
-      } else {
-        again |= Credit(input, input.Report().state) == 0;
-      }
-    }
-    if (bits >= entropy_bits) return at;
-    Wipe(seed_.span());
+// The kernel's bytes are in every seed, whatever their tests say; RDRAND's if it passes. False if
+// the kernel does not answer.
+bool SeedPool::CollectDirect(size_t& at, double& bits) noexcept {
+  for (TestedSource* source : {kernel_, rdrand_}) {
+    if (source == nullptr) continue;
+    // It may have had nothing to give when it was opened.
+    if (source->report().state == SourceState::kTesting) source->TestStartup();
+    const std::span<uint8_t> part = material_.span().subspan(at, kUncreditedSize);
+    const bool tested = source->Read(part);
+    if (!tested && (source != kernel_ || !source->ReadUntested(part))) continue;
+    at += part.size();
+    if (source == kernel_ && tested && kernel_credited_)
+      bits += kKernelCreditedBits * kUncreditedSize;
   }
-  return 0;
+  return at > 0;
 }
 
-SeedOffer SeedPool::Collect(unsigned entropy_bits, bool fresh) noexcept {
-  offered_ = CollectSeed(entropy_bits, fresh);
-  return offered_ > 0 ? SeedOffer(*this) : SeedOffer();
+SeedOffer SeedPool::Collect(uint64_t since, bool live) noexcept {
+  const WipeGuard guard(material_.span());
+  size_t at = 0;
+  double kernel_bits = 0;
+  if (!CollectDirect(at, kernel_bits)) return {};
+  double bits = live ? 0 : kernel_bits;
+  uint64_t oldest = ~uint64_t{0};
+  Construction from = bits > 0 ? Construction::kRbgc : Construction::kRbg2Physical;
+  const bool spare_reserve = ReserveSpared();
+  for (Input& input : inputs_) {
+    if (!input.background || input.traits.credited_bits_per_byte <= 0 ||
+        (input.traits.reserve && spare_reserve))
+      continue;
+    const std::span<uint8_t> part = material_.span().subspan(at, input.background->capacity());
+    const std::optional<uint64_t> read_since = input.background->Take(part, since);
+    if (!read_since) continue;
+    at += part.size();
+    bits += input.traits.credited_bits_per_byte * static_cast<double>(part.size());
+    oldest = std::min(oldest, *read_since);
+    if (!input.traits.physical) from = std::max(from, Construction::kRbg2NonPhysical);
+  }
+  if (bits < kMaterialBits) return {};
+  for (Input& input : inputs_) {
+    if (!input.background || input.traits.credited_bits_per_byte > 0) continue;
+    const std::span<uint8_t> part = material_.span().subspan(at, kUncreditedSize);
+    if (input.background->Take(part, 0)) at += part.size();
+  }
+  if (!conditioner_.Condition(material_.first(at), seed_.span())) return {};
+  offered_ = true;
+  return {*this, oldest, from};
 }
 
-std::span<uint8_t> SeedPool::SupplySeed(unsigned entropy_bits, bool fresh) noexcept {
-  // There is no offer if OpenSSL asks of its own accord, after a fork.
-  if (offered_ == 0) offered_ = CollectSeed(entropy_bits, fresh);
-  return seed_.first(std::exchange(offered_, 0));
+bool SeedPool::Request(uint64_t since) noexcept {
+  bool expected = false;
+  const bool spare_reserve = ReserveSpared();
+  for (Input& input : inputs_) {
+    if (!input.background || input.traits.credited_bits_per_byte <= 0) continue;
+    const SourceState state = input.Report().state;
+    expected |= state == SourceState::kPassing || state == SourceState::kTesting ||
+                state == SourceState::kWaiting;
+    if (!input.traits.reserve || !spare_reserve) input.background->DropBefore(since);
+  }
+  return expected;
+}
+
+std::span<uint8_t> SeedPool::SupplySeed() noexcept {
+  if (!std::exchange(offered_, false)) return {};
+  return seed_.span();
 }
 
 void SeedPool::ClearSeed() noexcept { Wipe(seed_.span()); }
 
 void SeedPool::Withdraw() noexcept {
-  offered_ = 0;
+  offered_ = false;
   ClearSeed();
 }
 
-TestedSource* SeedPool::Direct(SourceRole role) noexcept {
-  for (Input& input : inputs_)
-    if (input.traits.role == role && input.direct &&
-        input.direct->report().state != SourceState::kAbsent)
-      return input.direct.get();
-  return nullptr;
-}
-
-std::span<uint8_t> SeedPool::CollectUncredited() noexcept {
-  TestedSource* kernel = Direct(SourceRole::kKernel);
-  if (kernel == nullptr || !kernel->ReadUntested(uncredited_.first(kKernelSeedSize))) return {};
-  size_t at = kKernelSeedSize;
-  for (Input& input : inputs_) {
-    const SourceState state = input.Report().state;
-    if (input.traits.role == SourceRole::kKernel || state != SourceState::kPassing ||
-        Credit(input, state) > 0)
-      continue;
-    const std::span<uint8_t> part = uncredited_.span().subspan(at, kUncreditedSize);
-    if (input.Read(part)) at += part.size();
-  }
-  return uncredited_.first(at);
-}
-
 std::span<uint8_t> SeedPool::AdditionalInput() noexcept {
-  const std::span<uint8_t> input = uncredited_.first(kAdditionalInputSize);
-  TestedSource* rdrand = Direct(SourceRole::kAdditionalInput);
-  if (rdrand != nullptr && rdrand->passing()) {
-    if (rdrand->ReadUntested(input)) return input;
-    hooks_.reassess();  // RDRAND has stopped passing
+  if (kernel_ == nullptr) return {};
+  const std::span<uint8_t> all = additional_input_.span();
+  const bool rdrand =
+      rdrand_ != nullptr && rdrand_->passing() && rdrand_->ReadUntested(all.first(kRdrandInput));
+  if (!kernel_->ReadUntested(rdrand ? all.subspan(kRdrandInput) : all)) return {};
+  return all;
+}
+
+std::vector<SelfTestResult> SeedPool::TestSources(const std::vector<SourceFactory>& factories,
+                                                  const std::atomic<bool>& cancelled) {
+  std::vector<SelfTestResult> results;
+  results.reserve(factories.size());
+  for (const SourceFactory& make : factories) {
+    const uint64_t end = NowNs() + kSelfTestNs;
+    TestedSource source(make(), NowNs, [end, &cancelled](unsigned) {
+      if (cancelled || NowNs() >= end) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      return true;
+    });
+    source.Start();
+    const SourceReport& report = source.report();
+    const bool undecided = report.state == SourceState::kTesting;
+    results.push_back({undecided ? SourceState::kWaiting : report.state, report.last_alarm});
   }
-  TestedSource* kernel = Direct(SourceRole::kKernel);
-  return kernel != nullptr && kernel->ReadUntested(input) ? input : std::span<uint8_t>{};
+  return results;
 }
 
-void SeedPool::Discard() noexcept {
-  for (Input& input : inputs_)
-    if (input.background && input.traits.credited_bits_per_byte > 0) input.background->Discard();
-}
-
-bool SeedPool::AwaitsDevice() const noexcept {
-  return std::ranges::any_of(inputs_, [this](const Input& input) {
-    return input.background && Credit(input, input.Report().state) > 0;
-  });
-}
-
-void SeedPool::Restart() noexcept {
-  for (Input& input : inputs_)
-    if (input.direct) input.direct->Start();
-}
-
-bool SeedPool::TestOnDemand() noexcept {
-  bool passed = true;
-  for (Input& input : inputs_) {
-    if (input.background) {
-      input.background->Retest();
-    } else if (input.direct->report().state != SourceState::kAbsent) {
-      passed &= input.direct->TestStartup();
+void SeedPool::Apply(std::span<const SelfTestResult> results) noexcept {
+  for (size_t i = 0; i < std::min(results.size(), inputs_.size()); ++i) {
+    Input& input = inputs_[i];
+    const SelfTestResult& result = results[i];
+    const SourceState now = input.Report().state;
+    const bool out =
+        now == SourceState::kFailed || now == SourceState::kLost || now == SourceState::kAbsent;
+    if (result.state == SourceState::kFailed) {
+      if (input.background)
+        input.background->Fail(result.test);
+      else
+        input.direct->Fail(result.test);
+    } else if (result.state == SourceState::kPassing && out) {
+      if (input.background) {
+        input.background->Revive();
+      } else {
+        input.direct->Revive();
+        input.direct->Start();
+      }
     }
   }
-  return passed;
 }
 
 void SeedPool::AbandonThreads() noexcept {
   for (Input& input : inputs_)
     if (input.background) input.background->Abandon();
-}
-
-bool SeedPool::ReadNoise(const std::string& source, std::span<uint8_t> samples) noexcept {
-  Wipe(samples);
-  for (Input& input : inputs_) {
-    if (input.traits.name != source || !input.direct) continue;
-    if (input.direct->report().state == SourceState::kAbsent) return false;
-    const bool read = input.direct->ReadUntested(samples);
-    hooks_.reassess();  // the source may have stopped answering
-    return read;
-  }
-  return false;
 }
 
 uint64_t SeedPool::Alarms() const {
@@ -219,6 +268,13 @@ std::vector<SourceSnapshot> SeedPool::Snapshot() const {
     snapshot.push_back({input.traits, report, Credit(input, report.state)});
   }
   return snapshot;
+}
+
+bool SeedPool::memory_locked() const noexcept {
+  return material_.locked() && seed_.locked() && additional_input_.locked() &&
+         std::ranges::all_of(inputs_, [](const Input& input) {
+           return !input.background || input.background->memory_locked();
+         });
 }
 
 }  // namespace entropyd

@@ -1,15 +1,18 @@
-// All noise sources of the construction, and the seed material that is collected from them: the
+// All noise sources of the construction, and the seeds that are made from them: the
 // Get_entropy_input of the DRBG (SP 800-90A 9.1, 9.2). Used by one thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "drbg/drbg.h"
 #include "drbg/seed_provider.h"
 #include "generator/generator_state.h"
 #include "health/background_source.h"
@@ -19,115 +22,134 @@
 
 namespace entropyd {
 
+// What a seed's credited entropy came from, in the terms of SP 800-90C: an RBG2 with physical or
+// with non-physical noise sources, or an RBGC, seeded by another generator, here the kernel's.
+enum class Construction : uint8_t { kRbg2Physical, kRbg2NonPhysical, kRbgc };
+
+const char* Name(Construction construction) noexcept;
+
 struct SourceSnapshot {
   SourceTraits traits;
   SourceReport report;
-  unsigned credited_bits_per_byte;  // in force now
+  double credited_bits_per_byte;  // in force now
 };
 
 class SeedPool;
 
-// Seed material that the DRBG may take once, until the offer ends. What it has not taken by then is
-// wiped. A pool makes one offer at a time.
+// A seed that the DRBG may take once, until the offer ends. It is wiped then. A pool makes one
+// offer at a time.
 class SeedOffer {
  public:
   // No seed.
   SeedOffer() noexcept = default;
-  explicit SeedOffer(SeedPool& pool) noexcept : pool_(&pool) {}
+  SeedOffer(SeedPool& pool, uint64_t since, Construction from) noexcept
+      : pool_(&pool), since_(since), construction_(from) {}
   ~SeedOffer();
-  SeedOffer(SeedOffer&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)) {}
+  SeedOffer(SeedOffer&& other) noexcept
+      : pool_(std::exchange(other.pool_, nullptr)),
+        since_(other.since_),
+        construction_(other.construction_) {}
   SeedOffer(const SeedOffer&) = delete;
   SeedOffer& operator=(const SeedOffer&) = delete;
   SeedOffer& operator=(SeedOffer&&) = delete;
 
   explicit operator bool() const noexcept { return pool_ != nullptr; }
+  // The number of requests that had arrived before its credited noise was read.
+  uint64_t since() const noexcept { return since_; }
+  Construction construction() const noexcept { return construction_; }
 
  private:
   SeedPool* pool_ = nullptr;
+  uint64_t since_ = 0;
+  Construction construction_ = Construction::kRbg2Physical;
+};
+
+// The outcome of a self-test of one source.
+struct SelfTestResult {
+  SourceState state = SourceState::kAbsent;  // kWaiting: it yielded too little in the time it had
+  std::string test;                          // the alarm, if it failed
 };
 
 class SeedPool final : public SeedSupplier {
  public:
-  struct Hooks {
-    // The sources' condition may have changed: the owner calls Evaluate() and acts on it. True if a
-    // seed may be collected; asked before every attempt.
-    std::function<bool()> reassess;
-    // A blocking source has something new. Called in any thread.
-    std::function<void()> on_source_change;
-  };
-
-  // Runs the startup tests of the CPU's and the kernel's sources; blocking sources start on their
-  // threads.
-  SeedPool(Profile profile, std::vector<std::unique_ptr<NoiseSource>> sources, Hooks hooks);
+  // Opens and tests the sources that never wait; the others begin on their threads.
+  // `on_source_change`: a source has samples ready or another state. Called in any thread.
+  SeedPool(const OpensslContext& openssl, Profile profile, std::vector<SourceFactory> factories,
+           Clock clock, std::function<void()> on_source_change);
 
   // The state that the sources' condition calls for. Decides from now on whether getrandom(2) is
   // credited.
-  Decision Evaluate();
+  Decision Evaluate(const SeedFacts& seed);
   bool kernel_credited() const noexcept { return kernel_credited_; }
+  // Whether waiting for the first seed makes sense: a credited source is in its startup test, or
+  // gathers, and no seed is ready.
+  bool Gathering() const;
+  // Whether a physical source that is credited passes its tests now.
+  bool PhysicalPasses() const;
 
-  // Collects seed material from every credited source, with at least `entropy_bits`; an empty offer
-  // if that much cannot be had now. `fresh`: only noise read after the request (prediction
-  // resistance). The kernel's generator is not live noise, and a device's samples are recent only
-  // after Discard(): a CPU source, if there is one, is therefore the only source.
-  SeedOffer Collect(unsigned entropy_bits, bool fresh) noexcept;
-  // What enters a seed without credit: always the kernel's bytes, whatever their tests say; RDRAND
-  // and the devices if they have something ready. Empty if the kernel's bytes cannot be had. The
-  // caller wipes it before the next call.
-  std::span<uint8_t> CollectUncredited() noexcept;
-  // 32 bytes of RDRAND, else of getrandom(2): two copies of one state diverge at once. Empty if
-  // neither answers. The caller wipes it before the next call.
+  // Numbers a request that wants noise which is read after it.
+  uint64_t Arrive() noexcept { return ++*arrivals_; }
+  // Makes a seed from the samples that are ready: of every credited source whose samples were read
+  // after request number `since`, and of all uncredited ones. The offer is empty if the credited
+  // samples do not suffice. With `live` the kernel's generator gets no credit: it is no live noise.
+  SeedOffer Collect(uint64_t since, bool live) noexcept;
+  // Has the sources read fresh samples for request number `since`. False if no credited noise
+  // source can be expected to deliver.
+  bool Request(uint64_t since) noexcept;
+  // kSeedSize bytes, so that two copies of one state diverge at once: 32 of RDRAND and 16 of
+  // getrandom(2), or all of getrandom(2). They stand one after the other, so that neither can undo
+  // the other. Empty if the kernel does not answer. The caller wipes it before the next call.
   std::span<uint8_t> AdditionalInput() noexcept;
 
-  // Drops what blocking sources have ready: their next samples are read after this call.
-  void Discard() noexcept;
-  // True if a credited blocking source could still deliver.
-  bool AwaitsDevice() const noexcept;
-  // Opens and tests every CPU and kernel source again, except those that failed permanently.
-  void Restart() noexcept;
-  // The startup tests on demand (SP 800-90B 4.3). True if every CPU and kernel source that is
-  // present passes; blocking sources repeat theirs on their threads.
-  bool TestOnDemand() noexcept;
-  // In a forked child: the blocking sources' threads do not exist.
+  // Tests new instances of all sources, so that the sources in use are not disturbed, for at most
+  // two seconds each. Callable in any thread; ends early if it is cancelled.
+  static std::vector<SelfTestResult> TestSources(const std::vector<SourceFactory>& factories,
+                                                 const std::atomic<bool>& cancelled);
+  const std::vector<SourceFactory>& factories() const noexcept { return factories_; }
+  // Takes out the sources whose self-test raised alarms, and brings back those that passed it.
+  void Apply(std::span<const SelfTestResult> results) noexcept;
+  // In a forked child, which has no threads.
   void AbandonThreads() noexcept;
-  // Raw samples of a CPU or kernel source; zeros and false if it does not answer or is not present.
-  bool ReadNoise(const std::string& source, std::span<uint8_t> samples) noexcept;
 
   // Health-test alarms of all sources since the process started.
   uint64_t Alarms() const;
   std::vector<SourceSnapshot> Snapshot() const;
-  bool memory_locked() const noexcept { return seed_.locked() && uncredited_.locked(); }
+  bool memory_locked() const noexcept;
 
  private:
   friend class SeedOffer;
 
-  // One source: read directly when needed, or in the background ahead of need.
+  // One source: on a thread of its own, ahead of need, or read directly if it never waits.
   struct Input {
     std::unique_ptr<TestedSource> direct;
     std::unique_ptr<BackgroundSource> background;
     SourceTraits traits;
-    SourceReport Report() const { return direct ? direct->report() : background->Report(); }
-    bool Read(std::span<uint8_t> out) const noexcept {
-      return direct ? direct->Read(out) : background->Take(out);
+    SourceReport Report() const {
+      return direct ? direct->WithWaiting(direct->report()) : background->Report();
     }
   };
 
-  std::span<uint8_t> SupplySeed(unsigned entropy_bits, bool fresh) noexcept override;
+  std::span<uint8_t> SupplySeed() noexcept override;
   void ClearSeed() noexcept override;
 
-  static size_t DeviceCapacity(unsigned credited_bits_per_byte) noexcept;
-  static size_t SeedSize(const Input& input) noexcept;
-  unsigned Credit(const Input& input, SourceState state) const noexcept;
-  TestedSource* Direct(SourceRole role) noexcept;
-  size_t CollectSeed(unsigned entropy_bits, bool fresh) noexcept;
+  double Credit(const Input& input, SourceState state) const noexcept;
+  bool ReserveSpared() const noexcept;
+  bool CollectDirect(size_t& at, double& bits) noexcept;
   void Withdraw() noexcept;
 
   const Profile profile_;
-  const Hooks hooks_;
+  const std::vector<SourceFactory> factories_;
+  const Clock clock_;
+  std::shared_ptr<std::atomic<uint64_t>> arrivals_ = std::make_shared<std::atomic<uint64_t>>(0);
   bool kernel_credited_ = false;
   std::vector<Input> inputs_;
+  TestedSource* rdrand_ = nullptr;
+  TestedSource* kernel_ = nullptr;
+  Conditioner conditioner_;
+  SecureBuffer material_;  // samples of all sources, to be conditioned
   SecureBuffer seed_;
-  size_t offered_ = 0;  // bytes of seed_ that the DRBG may take
-  SecureBuffer uncredited_;
+  bool offered_ = false;
+  SecureBuffer additional_input_;
 };
 
 }  // namespace entropyd

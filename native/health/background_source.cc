@@ -1,14 +1,13 @@
-// The thread of a blocking source: reads, tests, holds samples until they are taken, and reopens a
-// lost device.
+// The thread of a noise source: reads, tests, holds samples until they are taken, and reopens a
+// lost source.
 #include "health/background_source.h"
-
-#include <pthread.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
 #include <mutex>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -21,12 +20,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Waits of 1, 2, 4 ... 128 ms between attempts, 45 in total: 255 ms, then 37 times 128 ms, which is
-// together just under the timeout.
+// Waits of 1, 2, 4 ... 128 ms while a source yields nothing.
 constexpr unsigned kMaxBackoffShift = 7;
-constexpr unsigned kMaxWaits = 45;
-constexpr uint64_t kReadTimeoutNs = 5'000'000'000;
-// A lost or absent device is reopened at this interval.
+// A lost or absent source is reopened at this interval.
 constexpr seconds kReopenInterval{10};
 // How long the destructor waits for a thread that is in a read.
 constexpr milliseconds kStopGrace{200};
@@ -35,21 +31,27 @@ constexpr size_t kChunk = 64;
 }  // namespace
 
 struct BackgroundSource::Shared {
-  Shared(std::unique_ptr<NoiseSource> noise, size_t capacity, std::function<void()> changed)
-      : on_change(std::move(changed)),
+  Shared(std::unique_ptr<NoiseSource> noise, size_t capacity, Clock time, Arrivals requests,
+         std::function<void()> changed)
+      : clock(time),
+        arrivals(std::move(requests)),
+        on_change(std::move(changed)),
         ready(capacity),
-        source(std::move(noise), [this](unsigned waits) { return Backoff(waits); }) {}
+        source(std::move(noise), time, [this](unsigned waits) { return Backoff(waits); }) {
+    report = source.report();
+  }
 
   bool Backoff(unsigned waits) {
-    if (waits >= kMaxWaits) return false;
     std::unique_lock lock(mutex);
+    report.retries = source.report().retries;
     const milliseconds pause{1U << std::min(waits, kMaxBackoffShift)};
-    return !wake.WaitFor(lock, pause, [this] { return stop; });
+    return !wake.WaitFor(lock, pause, [this] { return stop || failed_test; });
   }
 
   // Publishes the thread's report. Samples from before an alarm or a loss are dropped.
   void Publish() {
     const std::lock_guard lock(mutex);
+    if (failed_test) source.Fail(*std::exchange(failed_test, std::nullopt));
     const bool changed =
         report.state != source.report().state || report.alarms != source.report().alarms;
     report = source.report();
@@ -58,7 +60,11 @@ struct BackgroundSource::Shared {
     NotifyOwner();
   }
 
-  // Empty() and NotifyOwner() are called under the lock.
+  // Enter(), Empty() and NotifyOwner() are called under the lock.
+  void Enter(SourceState state) {
+    report.state = state;
+    report.since = clock();
+  }
   void Empty() {
     Wipe(ready.span());
     filled = 0;
@@ -69,98 +75,135 @@ struct BackgroundSource::Shared {
     if (!stop) on_change();
   }
 
-  std::function<void()> on_change;
+  const Clock clock;
+  const Arrivals arrivals;
+  const std::function<void()> on_change;
   std::mutex mutex;
   MonotonicCondition wake;  // for the thread: something to do
   MonotonicCondition done;  // for the owner: the thread has ended
   SecureBuffer ready;
   size_t filled = 0;
-  uint64_t epoch = 0;  // number of Discard() calls; a read that began before one is dropped
+  uint64_t oldest = 0;  // requests that had arrived when the first of these samples was read
+  uint64_t wanted = 0;  // samples of reads that began before this request are of no use
   bool stop = false;
-  bool retest = false;
+  bool revive = false;
+  std::optional<std::string> failed_test;
   bool finished = false;
   SourceReport report;
-  TestedSource source;  // used by the thread alone, except reading_since()
+  TestedSource source;  // used by the thread alone, except WithWaiting()
 };
 
 BackgroundSource::BackgroundSource(std::unique_ptr<NoiseSource> source, size_t capacity,
-                                   std::function<void()> on_change)
-    : shared_(std::make_shared<Shared>(std::move(source), capacity, std::move(on_change))) {
+                                   Clock clock, Arrivals arrivals, std::function<void()> on_change)
+    : shared_(std::make_shared<Shared>(std::move(source), capacity, clock, std::move(arrivals),
+                                       std::move(on_change))),
+      capacity_(capacity),
+      memory_locked_(shared_->ready.locked()) {
   // The program's own threads handle signals.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([shared = shared_] { Run(shared); });
+  auto* const argument = new std::shared_ptr<Shared>(shared_);
+  pthread_t thread{};
+  // std::thread would end the process if the system refused one.
+  const int error = pthread_create(&thread, nullptr, Run, argument);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error == 0) {
+    thread_ = thread;
+    return;
+  }
+  delete argument;
+  shared_.reset();
+  lost_reason_ = "no thread: " + std::generic_category().message(error);
 }
 
 BackgroundSource::~BackgroundSource() {
-  if (!shared_) return;
+  if (!shared_ || !thread_) return;
   std::unique_lock lock(shared_->mutex);
   shared_->stop = true;
   shared_->wake.NotifyAll();
-  if (shared_->done.WaitFor(lock, kStopGrace, [this] { return shared_->finished; })) {
-    lock.unlock();
-    thread_.join();
-  } else {
-    thread_.detach();
-  }
+  const bool finished =
+      shared_->done.WaitFor(lock, kStopGrace, [this] { return shared_->finished; });
+  lock.unlock();
+  if (finished)
+    pthread_join(*thread_, nullptr);
+  else
+    pthread_detach(*thread_);
 }
 
 void BackgroundSource::Abandon() {
-  // Never destroyed: a joinable thread cannot be, nor a mutex that may be held.
-  static auto& abandoned = *new std::vector<std::pair<std::shared_ptr<Shared>, std::thread>>();
-  abandoned.emplace_back(std::move(shared_), std::move(thread_));
+  if (!shared_) return;
+  // Never destroyed: its mutex may be held by the thread that does not exist here.
+  static auto& abandoned = *new std::vector<std::shared_ptr<Shared>>();
+  abandoned.push_back(std::move(shared_));
+  shared_.reset();
+  thread_.reset();
+  lost_reason_ = "its thread stayed in the parent process";
 }
-
-size_t BackgroundSource::capacity() const noexcept { return shared_ ? shared_->ready.size() : 0; }
 
 SourceReport BackgroundSource::Report() const {
-  SourceReport report;
   if (!shared_) {
+    SourceReport report;
     report.state = SourceState::kLost;
-    report.last_error = "its thread stayed in the parent process";
+    report.last_error = lost_reason_;
     return report;
   }
-  const uint64_t since = shared_->source.reading_since();
   const std::lock_guard lock(shared_->mutex);
-  report = shared_->report;
-  if (since != 0 && NowNs() - since > kReadTimeoutNs && report.state != SourceState::kFailed) {
-    report.state = SourceState::kLost;
-    report.last_error = "timed out";
-  }
-  return report;
+  return shared_->source.WithWaiting(shared_->report);
 }
 
-bool BackgroundSource::Take(std::span<uint8_t> out) noexcept {
+bool BackgroundSource::ready() const noexcept {
   if (!shared_) return false;
   const std::lock_guard lock(shared_->mutex);
-  if (shared_->filled < shared_->ready.size() || shared_->report.state != SourceState::kPassing)
-    return false;
-  std::ranges::copy(shared_->ready.first(std::min(out.size(), shared_->ready.size())), out.begin());
+  return shared_->filled == capacity_ && shared_->report.state == SourceState::kPassing;
+}
+
+std::optional<uint64_t> BackgroundSource::Take(std::span<uint8_t> out, uint64_t since) noexcept {
+  if (!shared_) return std::nullopt;
+  const std::lock_guard lock(shared_->mutex);
+  if (shared_->filled < capacity_ || shared_->oldest < since ||
+      shared_->report.state != SourceState::kPassing)
+    return std::nullopt;
+  std::ranges::copy(shared_->ready.span(), out.begin());
   shared_->Empty();
   shared_->wake.NotifyAll();
-  return true;
+  return shared_->oldest;
 }
 
-void BackgroundSource::Discard() noexcept {
+void BackgroundSource::DropBefore(uint64_t since) noexcept {
   if (!shared_) return;
   const std::lock_guard lock(shared_->mutex);
+  shared_->wanted = std::max(shared_->wanted, since);
+  if (shared_->filled == 0 || shared_->oldest >= since) return;
   shared_->Empty();
-  ++shared_->epoch;
   shared_->wake.NotifyAll();
 }
 
-void BackgroundSource::Retest() noexcept {
+void BackgroundSource::Fail(const std::string& test) noexcept {
   if (!shared_) return;
   const std::lock_guard lock(shared_->mutex);
-  shared_->retest = true;
+  // The owner sees it at once; the thread follows with Publish().
+  shared_->Enter(SourceState::kFailed);
+  shared_->report.last_alarm = test;
+  shared_->failed_test = test;
+  shared_->Empty();
   shared_->wake.NotifyAll();
 }
 
-void BackgroundSource::Run(const std::shared_ptr<Shared>& shared) {
-  Shared& s = *shared;
+void BackgroundSource::Revive() noexcept {
+  if (!shared_) return;
+  const std::lock_guard lock(shared_->mutex);
+  shared_->Enter(SourceState::kTesting);
+  shared_->failed_test.reset();
+  shared_->revive = true;
+  shared_->wake.NotifyAll();
+}
+
+void* BackgroundSource::Run(void* argument) noexcept {
+  const std::unique_ptr<std::shared_ptr<Shared>> shared(
+      static_cast<std::shared_ptr<Shared>*>(argument));
+  Shared& s = **shared;
   std::array<uint8_t, kChunk> chunk{};
   const WipeGuard guard(chunk);
   std::unique_lock lock(s.mutex);
@@ -170,19 +213,16 @@ void BackgroundSource::Run(const std::shared_ptr<Shared>& shared) {
     s.Publish();
     lock.lock();
     while (!s.stop && s.source.passing()) {
-      s.wake.Wait(lock, [&s] { return s.stop || s.retest || s.filled < s.ready.size(); });
+      s.wake.Wait(lock, [&s] { return s.stop || s.failed_test || s.filled < s.ready.size(); });
       if (s.stop) break;
-      const bool retest = std::exchange(s.retest, false);
-      const uint64_t epoch = s.epoch;
+      const uint64_t begun = *s.arrivals;
+      const bool condemned = s.failed_test.has_value();
       lock.unlock();
-      bool read = false;
-      if (retest)
-        s.source.TestStartup();
-      else
-        read = s.source.Read(chunk);
+      const bool read = !condemned && s.source.Read(chunk);
       s.Publish();
       lock.lock();
-      if (read && epoch == s.epoch) {
+      if (read && begun >= s.wanted && s.source.passing()) {
+        if (s.filled == 0) s.oldest = begun;
         std::ranges::copy(chunk, s.ready.data() + s.filled);
         s.filled += chunk.size();
         if (s.filled == s.ready.size()) s.NotifyOwner();
@@ -190,12 +230,18 @@ void BackgroundSource::Run(const std::shared_ptr<Shared>& shared) {
       // The stack is neither locked nor left out of dumps, and the next read may be far off.
       Wipe(chunk);
     }
-    if (s.source.report().state == SourceState::kFailed) break;
-    s.wake.WaitFor(lock, kReopenInterval, [&s] { return s.stop; });
+    const auto revived = [&s] { return s.stop || s.revive; };
+    if (s.stop) break;
+    if (s.source.retired())
+      s.wake.Wait(lock, revived);
+    else
+      s.wake.WaitFor(lock, kReopenInterval, revived);
+    if (std::exchange(s.revive, false)) s.source.Revive();
   }
   s.Empty();
   s.finished = true;
   s.done.NotifyAll();
+  return nullptr;
 }
 
 }  // namespace entropyd

@@ -4,24 +4,12 @@
 #include <sys/random.h>
 
 #include <bit>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 
 namespace entropyd {
 namespace {
-
-// 2^-H of the tested min-entropy.
-constexpr long double kMostLikely = 1.0L / (1U << kTestedBitsPerByte);
-
-// 1 + ceil(30 / 7) = 6 and 1 + ceil(60 / 7) = 10 equal bytes.
-constexpr unsigned kRepetitionCutoff = RepetitionCutoff(kTestedBitsPerByte, kIntermittentAlphaLog2);
-constexpr unsigned kRepetitionPermanent = RepetitionCutoff(kTestedBitsPerByte, kPermanentAlphaLog2);
-
-// 22 and 32 in a window of 512.
-constexpr unsigned kAdaptiveCutoff =
-    AdaptiveProportionCutoff(kAdaptiveWindow, kMostLikely, kIntermittentAlphaLog2);
-constexpr unsigned kAdaptivePermanent =
-    AdaptiveProportionCutoff(kAdaptiveWindow, kMostLikely, kPermanentAlphaLog2);
 
 // The sum of n fair bits is within 7 sigma in all but 2^-38 of the windows, sigma = sqrt(n) / 2: 7
 // * 16 of 1024 for one lane, 7 * 128 of 65,536 for all lanes together.
@@ -72,21 +60,34 @@ uint64_t Fingerprint(const std::array<uint64_t, 2>& key, uint64_t word) noexcept
 
 }  // namespace
 
+// H = 7: 6 and 10 equal bytes, 22 and 32 in a window of 512. H = 0.5: 61 and 121, 427 and 455.
+Cutoffs CutoffsFor(double bits_per_byte) noexcept {
+  const long double most_likely = std::exp2(-static_cast<long double>(bits_per_byte));
+  const auto proportion = [most_likely](int alpha_log2) {
+    return AdaptiveProportionCutoff(kAdaptiveWindow, most_likely, alpha_log2);
+  };
+  return {.repetition = RepetitionCutoff(bits_per_byte, kIntermittentAlphaLog2),
+          .repetition_permanent = RepetitionCutoff(bits_per_byte, kPermanentAlphaLog2),
+          .proportion = proportion(kIntermittentAlphaLog2),
+          .proportion_permanent = proportion(kPermanentAlphaLog2)};
+}
+
 void ByteTests::Insert(uint8_t sample, Verdict& verdict, uint64_t at) noexcept {
+  const auto severity = [](unsigned count, unsigned permanent) {
+    return count >= permanent ? Severity::kPermanent : Severity::kIntermittent;
+  };
   run_ = run_ > 0 && sample == last_ ? run_ + 1 : 1;
   last_ = sample;
-  if (run_ >= kRepetitionCutoff)
-    Raise(verdict, run_ >= kRepetitionPermanent ? Severity::kPermanent : Severity::kIntermittent,
-          "repetition count", at);
+  if (run_ >= cutoffs_.repetition)
+    Raise(verdict, severity(run_, cutoffs_.repetition_permanent), "repetition count", at);
 
   if (window_at_ == 0) {
     first_ = sample;
     count_ = 0;
   }
   if (sample == first_) ++count_;
-  if (count_ >= kAdaptiveCutoff && sample == first_)
-    Raise(verdict, count_ >= kAdaptivePermanent ? Severity::kPermanent : Severity::kIntermittent,
-          "adaptive proportion", at);
+  if (count_ >= cutoffs_.proportion && sample == first_)
+    Raise(verdict, severity(count_, cutoffs_.proportion_permanent), "adaptive proportion", at);
   window_at_ = (window_at_ + 1) % kAdaptiveWindow;
 }
 
@@ -158,7 +159,8 @@ void WordTests::Insert(uint64_t word, Verdict& verdict, uint64_t at) noexcept {
   ++words_;
 }
 
-HealthTests::HealthTests(SampleKind kind) noexcept {
+HealthTests::HealthTests(SampleKind kind, double tested_bits_per_byte) noexcept
+    : bytes_(CutoffsFor(tested_bits_per_byte)) {
   if (kind == SampleKind::kWord64) words_.emplace();
 }
 

@@ -17,10 +17,6 @@ namespace entropyd {
 inline constexpr int kIntermittentAlphaLog2 = -30;
 inline constexpr int kPermanentAlphaLog2 = -60;
 
-// The min-entropy that is tested, bits per byte. It is not the credit: the CPU's sources are
-// already conditioned, and the cutoffs for H = 4 would miss a stuck 64-bit word or a 75 % bit bias.
-inline constexpr unsigned kTestedBitsPerByte = 7;
-
 // Adaptive proportion test: samples in a window of a byte source (SP 800-90B 4.4.2).
 inline constexpr unsigned kAdaptiveWindow = 512;
 inline constexpr unsigned kMaxAdaptiveWindow = 1024;  // for a binary source
@@ -64,13 +60,27 @@ struct Verdict {
   uint64_t at = 0;        // bytes seen by then, since the last Reset()
 };
 
+// The counts at which the two tests on bytes raise an alarm.
+struct Cutoffs {
+  unsigned repetition;
+  unsigned repetition_permanent;
+  unsigned proportion;
+  unsigned proportion_permanent;
+};
+
+// The cutoffs for H = `bits_per_byte`. H belongs to the source: the CPU's words are conditioned
+// already, and H = 4, their credit, would miss a stuck word or a 75 % bit bias.
+Cutoffs CutoffsFor(double bits_per_byte) noexcept;
+
 // The tests of SP 800-90B 4.4.1 and 4.4.2 on bytes.
 class ByteTests {
  public:
+  explicit ByteTests(const Cutoffs& cutoffs) noexcept : cutoffs_(cutoffs) {}
   void Insert(uint8_t sample, Verdict& verdict, uint64_t at) noexcept;
-  void Reset() noexcept { *this = ByteTests(); }
+  void Reset() noexcept { *this = ByteTests(cutoffs_); }
 
  private:
+  Cutoffs cutoffs_;
   unsigned run_ = 0;
   uint8_t last_ = 0;
   unsigned window_at_ = 0;
@@ -116,7 +126,7 @@ class WordTests {
 // All tests that apply to a source's samples. Samples are not kept.
 class HealthTests {
  public:
-  explicit HealthTests(SampleKind kind) noexcept;
+  HealthTests(SampleKind kind, double tested_bits_per_byte) noexcept;
   // The worst alarm in these samples; for words the size is a multiple of 8.
   Verdict Insert(std::span<const uint8_t> samples) noexcept;
   // Forgets all samples, as after an alarm.

@@ -2,27 +2,20 @@
 #include "health/tested_source.h"
 
 #include <algorithm>
-#include <chrono>
-#include <vector>
+#include <utility>
 
 #include "memory/secure_memory.h"
 
 namespace entropyd {
 namespace {
 
-constexpr unsigned kStartupTries = 3;
-// Bytes in a startup test: 4096 words of a CPU source; for a source that may be slow, the 1024
-// samples that SP 800-90B 4.3 requires at least.
-constexpr size_t kStartupFast = 32768;
-constexpr size_t kStartupSlow = 1024;
-// Bytes per read: a slow source must deliver this many within one timeout.
+// Bytes per read.
 constexpr size_t kStartupChunk = 64;
+// Three alarms of a source within this time are permanent.
+constexpr uint64_t kAlarmWindowNs = 3600 * kNsPerSecond;
+constexpr uint64_t kWaitingNs = kNsPerSecond;
 
 }  // namespace
-
-uint64_t NowNs() noexcept {
-  return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-}
 
 const char* Name(SourceState state) noexcept {
   switch (state) {
@@ -32,6 +25,8 @@ const char* Name(SourceState state) noexcept {
       return "testing";
     case SourceState::kPassing:
       return "passing";
+    case SourceState::kWaiting:
+      return "waiting";
     case SourceState::kLost:
       return "lost";
     case SourceState::kFailed:
@@ -40,122 +35,173 @@ const char* Name(SourceState state) noexcept {
   return "failed";
 }
 
-TestedSource::TestedSource(std::unique_ptr<NoiseSource> source, Wait wait) noexcept
-    : source_(std::move(source)), tests_(source_->traits().sample), wait_(std::move(wait)) {}
+TestedSource::TestedSource(std::unique_ptr<NoiseSource> source, Clock clock, Wait wait) noexcept
+    : source_(std::move(source)),
+      clock_(clock),
+      tests_(source_->traits().sample, source_->traits().tested_bits_per_byte),
+      wait_(std::move(wait)) {
+  report_.since = clock_();
+}
 
-bool TestedSource::ReadRaw(std::span<uint8_t> samples) noexcept {
+void TestedSource::Enter(SourceState state) noexcept {
+  if (report_.state == state) return;
+  report_.state = state;
+  report_.since = clock_();
+  if (state == SourceState::kPassing) has_passed_ = true;
+}
+
+ReadStatus TestedSource::ReadRaw(std::span<uint8_t> samples) noexcept {
   const uint64_t start = NowNs();
-  reading_since_ = start;
-  ReadStatus status = source_->Read(samples);
-  for (unsigned waits = 0; status == ReadStatus::kTryAgain && wait_ && wait_(waits); ++waits)
-    status = source_->Read(samples);
-  reading_since_ = 0;
+  // A read that the kernel holds is a wait as well.
+  if (waiting_since_ == kNever) waiting_since_ = clock_();
+  std::span<uint8_t> rest = samples;
+  ReadStatus status = source_->Read(rest);
+  for (unsigned waits = 0; status == ReadStatus::kTryAgain && wait_; ++waits) {
+    report_.retries = source_->retries();
+    if (!wait_(waits)) break;
+    const size_t before = rest.size();
+    status = source_->Read(rest);
+    // It yields, if slowly.
+    if (rest.size() < before) {
+      waiting_since_ = clock_();
+      waits = 0;
+    }
+  }
   report_.retries = source_->retries();
+  if (status != ReadStatus::kTryAgain) waiting_since_ = kNever;
   if (status != ReadStatus::kOk) {
     Wipe(samples);
-    report_.last_error = status == ReadStatus::kTryAgain ? "timed out" : source_->error();
-    return false;
+    return status;
   }
   report_.read_ns += NowNs() - start;
   report_.timed_bytes += samples.size();
   report_.bytes += samples.size();
   ++report_.reads;
-  return true;
+  return status;
 }
 
-void TestedSource::NoteAlarm(const Verdict& verdict) noexcept {
+void TestedSource::Fail(const std::string& test) noexcept {
+  report_.last_alarm = test;
+  retired_ = true;
+  Enter(SourceState::kFailed);
+}
+
+void TestedSource::Revive() noexcept {
+  if (!retired_) return;
+  retired_ = false;
+  recent_alarms_ = 0;
+  Enter(SourceState::kTesting);
+}
+
+void TestedSource::NoteAlarm(const std::string& test, Severity severity) noexcept {
+  const uint64_t now = clock_();
   ++report_.alarms;
-  report_.last_alarm = verdict.test;
-  if (verdict.severity == Severity::kPermanent) report_.state = SourceState::kFailed;
+  report_.last_alarm = test;
+  const uint64_t third_last = alarm_times_[(recent_alarms_ + 1) % kMaxAlarms];
+  alarm_times_[recent_alarms_ % kMaxAlarms] = now;
+  ++recent_alarms_;
+  if (severity == Severity::kPermanent ||
+      (recent_alarms_ >= kMaxAlarms && now - third_last < kAlarmWindowNs))
+    Fail(test);
 }
 
-// A device may return; an instruction that stopped answering is broken. A device that never
-// delivered anything is absent, not lost: its node exists without hardware behind it.
-void TestedSource::NoteLoss() noexcept {
-  if (!traits().blocking)
-    report_.state = SourceState::kFailed;
-  else if (report_.bytes == 0 && report_.last_error != "timed out")
-    report_.state = SourceState::kAbsent;
-  else
-    report_.state = SourceState::kLost;
+// A source that never delivered anything is absent, not lost: its node or its CPUID bit exists
+// without hardware behind it. One that yields nothing for now keeps its state.
+void TestedSource::NoteUnread(ReadStatus status) noexcept {
+  if (status == ReadStatus::kTryAgain) return;
+  report_.last_error = source_->error();
+  Enter(report_.bytes == 0 ? SourceState::kAbsent : SourceState::kLost);
 }
 
-// One startup test; true if no alarm was raised and every read succeeded.
-bool TestedSource::StartupRun() noexcept {
+TestedSource::Startup TestedSource::RunStartup() noexcept {
   std::array<uint8_t, kStartupChunk> chunk{};
   const WipeGuard guard(chunk);
   tests_.Reset();
-  const size_t total = traits().blocking ? kStartupSlow : kStartupFast;
-  for (size_t at = 0; at < total; at += chunk.size()) {
-    if (!ReadRaw(chunk)) {
-      NoteLoss();
-      return false;
+  for (size_t at = 0; at < traits().startup_bytes; at += chunk.size()) {
+    if (const ReadStatus status = ReadRaw(chunk); status != ReadStatus::kOk) {
+      NoteUnread(status);
+      return Startup::kUnread;
     }
     const Verdict verdict = tests_.Insert(chunk);
     if (verdict.severity != Severity::kNone) {
-      NoteAlarm(verdict);
-      return false;
+      NoteAlarm(verdict.test, verdict.severity);
+      return Startup::kAlarm;
     }
   }
-  return true;
+  return Startup::kPassed;
 }
 
 bool TestedSource::TestStartup() noexcept {
   // A lost source must be reopened first: a device may hold half of an abandoned read.
   if (report_.state != SourceState::kTesting && !passing()) return false;
-  report_.state = SourceState::kTesting;
-  for (unsigned attempt = 0; attempt < kStartupTries; ++attempt) {
-    if (StartupRun()) {
-      report_.state = SourceState::kPassing;
-      return true;
-    }
-    if (report_.state != SourceState::kTesting) return false;
+  Enter(SourceState::kTesting);
+  while (!retired_) {
+    const Startup result = RunStartup();
+    if (result == Startup::kUnread) return false;
+    if (result == Startup::kAlarm) continue;
+    Enter(SourceState::kPassing);
+    return true;
   }
-  report_.state = SourceState::kFailed;
+  if (!has_passed_ && !traits().physical && traits().role == SourceRole::kSeed)
+    Enter(SourceState::kAbsent);
   return false;
 }
 
 void TestedSource::Start() noexcept {
-  if (report_.state == SourceState::kFailed) return;
-  if (source_->Open()) {
-    report_.state = SourceState::kTesting;
-    TestStartup();
+  if (retired_) return;
+  if (!source_->Open()) {
+    report_.last_error = source_->error();
+    Enter(report_.bytes == 0 ? SourceState::kAbsent : SourceState::kLost);
     return;
   }
-  report_.last_error = source_->error();
-  report_.state = report_.bytes == 0 ? SourceState::kAbsent : SourceState::kLost;
+  Enter(SourceState::kTesting);
+  TestStartup();
 }
 
-// Hot path: called by every generate, so it does without the clock of ReadRaw().
+bool TestedSource::Read(std::span<uint8_t> samples) noexcept {
+  // Bounded: each further turn has raised another alarm.
+  while (passing()) {
+    if (const ReadStatus status = ReadRaw(samples); status != ReadStatus::kOk) {
+      NoteUnread(status);
+      break;
+    }
+    const Verdict verdict = tests_.Insert(samples);
+    if (verdict.severity == Severity::kNone) return true;
+    Wipe(samples);
+    NoteAlarm(verdict.test, verdict.severity);
+    if (!retired_) TestStartup();
+  }
+  Wipe(samples);
+  return false;
+}
+
+// Hot path: called by every generate, so it does without the clocks of ReadRaw().
 bool TestedSource::ReadUntested(std::span<uint8_t> samples) noexcept {
-  report_.retries = source_->retries();
-  if (source_->Read(samples) == ReadStatus::kOk) {
+  std::span<uint8_t> rest = samples;
+  const ReadStatus status = source_->Read(rest);
+  if (status == ReadStatus::kOk) {
+    if (waiting_since_ != kNever) waiting_since_ = kNever;
     report_.bytes += samples.size();
     ++report_.reads;
     return true;
   }
   Wipe(samples);
-  report_.last_error = source_->error();
-  if (passing()) NoteLoss();
+  report_.retries = source_->retries();
+  if (status == ReadStatus::kFailed)
+    NoteUnread(status);
+  else if (waiting_since_ == kNever)
+    waiting_since_ = clock_();
   return false;
 }
 
-bool TestedSource::Read(std::span<uint8_t> samples) noexcept {
-  // Bounded: each turn except the last has passed a startup test and raised a new alarm.
-  for (unsigned attempt = 0; attempt < kStartupTries && passing(); ++attempt) {
-    if (!ReadRaw(samples)) {
-      NoteLoss();
-      return false;
-    }
-    const Verdict verdict = tests_.Insert(samples);
-    if (verdict.severity == Severity::kNone) return true;
-    Wipe(samples);
-    NoteAlarm(verdict);
-    TestStartup();
-  }
-  Wipe(samples);
-  if (passing()) report_.state = SourceState::kFailed;
-  return false;
+SourceReport TestedSource::WithWaiting(SourceReport report) const noexcept {
+  const uint64_t since = waiting_since_;
+  const bool expected =
+      report.state == SourceState::kTesting || report.state == SourceState::kPassing;
+  if (!expected || since == kNever || clock_() - since < kWaitingNs) return report;
+  report.state = SourceState::kWaiting;
+  report.since = since;
+  return report;
 }
 
 }  // namespace entropyd

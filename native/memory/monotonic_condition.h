@@ -34,7 +34,7 @@ class MonotonicCondition {
 
   // The same, but for at most `limit`. Returns whether `predicate` holds.
   template <typename Predicate>
-  bool WaitFor(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds limit,
+  bool WaitFor(std::unique_lock<std::mutex>& lock, std::chrono::nanoseconds limit,
                Predicate predicate) {
     const timespec deadline = After(limit);
     while (!predicate()) {
@@ -45,7 +45,7 @@ class MonotonicCondition {
   }
 
  private:
-  static timespec After(std::chrono::milliseconds limit) noexcept {
+  static timespec After(std::chrono::nanoseconds limit) noexcept {
     constexpr long kNanosecondsPerSecond = 1'000'000'000;
     timespec time{};
     clock_gettime(CLOCK_MONOTONIC, &time);

@@ -2,7 +2,9 @@
 #include "memory/secure_memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -13,7 +15,21 @@ void Wipe(std::span<uint8_t> bytes) noexcept {
   if (!bytes.empty()) explicit_bzero(bytes.data(), bytes.size());
 }
 
+namespace {
+
+std::atomic<size_t> total_size = 0;
+
+size_t InPages(size_t size) {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return (size + page - 1) / page * page;
+}
+
+}  // namespace
+
+size_t SecureBuffer::TotalSize() noexcept { return total_size; }
+
 SecureBuffer::SecureBuffer(size_t size) noexcept : size_(size) {
+  total_size += InPages(size);
   void* pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   // Out of address space: no service is possible, and no caller could recover.
   if (pages == MAP_FAILED) std::abort();
@@ -34,6 +50,7 @@ SecureBuffer::~SecureBuffer() {
   if (data_ == nullptr) return;
   Wipe(span());
   munmap(data_, size_);  // unlocks as well
+  total_size -= InPages(size_);
 }
 
 ForkSentinel::ForkSentinel() noexcept : page_(1) { *page_.data() = 1; }

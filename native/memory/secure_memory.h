@@ -23,6 +23,9 @@ class SecureBuffer {
   SecureBuffer& operator=(const SecureBuffer&) = delete;
   SecureBuffer& operator=(SecureBuffer&&) = delete;
 
+  // Bytes of all buffers of this process, in whole pages: what RLIMIT_MEMLOCK must allow.
+  static size_t TotalSize() noexcept;
+
   uint8_t* data() noexcept { return data_; }
   size_t size() const noexcept { return size_; }
   bool locked() const noexcept { return locked_; }

@@ -10,11 +10,16 @@
 
 namespace entropyd {
 
+// Samples of a CPU source's startup test, bytes: 4096 words, as many as the repetition test
+// remembers.
+inline constexpr size_t kCpuStartupBytes = 32768;
+
 class CpuWords final : public NoiseSource {
  public:
   // One attempt: true with a word, false if the carry flag is 0.
   using Instruction = bool (*)(uint64_t& word) noexcept;
 
+  // `attempts`: for one word in one call of Read().
   CpuWords(SourceTraits traits, bool (*available)() noexcept, Instruction instruction,
            unsigned attempts) noexcept
       : NoiseSource(std::move(traits)),
@@ -22,8 +27,8 @@ class CpuWords final : public NoiseSource {
         instruction_(instruction),
         attempts_(attempts) {}
 
-  bool Open() noexcept override { return available_(); }
-  ReadStatus Read(std::span<uint8_t> samples) noexcept override;
+  bool Open() noexcept override;
+  ReadStatus Read(std::span<uint8_t>& rest) noexcept override;
 
  private:
   bool ReadWord(uint64_t& word) noexcept;
@@ -31,6 +36,8 @@ class CpuWords final : public NoiseSource {
   bool (*available_)() noexcept;
   Instruction instruction_;
   unsigned attempts_;
+  uint64_t opened_at_ = 0;
+  bool answered_ = false;  // a word has been read
 };
 
 }  // namespace entropyd

@@ -1,48 +1,70 @@
 // A character device, file or FIFO by its path: /dev/hwrng, a quantum or a USB generator.
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
 
-#include "memory/secure_memory.h"
 #include "sources/noise_source.h"
 
 namespace entropyd {
 namespace {
+
+// /dev/random and /dev/urandom (admin-guide/devices.txt of the kernel).
+constexpr unsigned kMemoryMajor = 1;
+constexpr unsigned kRandomMinor = 8;
+constexpr unsigned kUrandomMinor = 9;
+
+std::string ErrorText() { return std::generic_category().message(errno); }
+
+// Bytes of a file repeat at the next start, and the kernel's generator is credited by the profile
+// alone. Decided on the open file, which a path's owner cannot exchange.
+std::string RefusalOf(int fd) {
+  struct stat info {};
+  if (fstat(fd, &info) != 0) return ErrorText();
+  if (S_ISREG(info.st_mode)) return "a regular file cannot be credited with entropy";
+  if (S_ISCHR(info.st_mode) && major(info.st_rdev) == kMemoryMajor &&
+      (minor(info.st_rdev) == kRandomMinor || minor(info.st_rdev) == kUrandomMinor))
+    return "the kernel's generator cannot be credited as a source";
+  return "";
+}
+
+// O_NONBLOCK: a FIFO without a writer must not block the thread, and virtio-rng returns EAGAIN
+// instead of waiting.
+int OpenFile(const std::string& path) {
+  return open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+}
 
 class Device final : public NoiseSource {
  public:
   explicit Device(SourceTraits traits) : NoiseSource(std::move(traits)) {}
   ~Device() override { Close(); }
 
-  // O_NONBLOCK: a FIFO without a writer must not block the thread, and virtio-rng returns EAGAIN
-  // instead of waiting.
   bool Open() noexcept override {
     Close();
-    fd_ = open(traits().path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    if (fd_ < 0) error_ = std::generic_category().message(errno);
+    fd_ = OpenFile(traits().path);
+    if (fd_ < 0) error_ = ErrorText();
+    if (fd_ < 0 || traits().credited_bits_per_byte == 0) return fd_ >= 0;
+    error_ = RefusalOf(fd_);
+    if (!error_.empty()) Close();
     return fd_ >= 0;
   }
 
-  // A short read resumes where it stopped, also after kTryAgain, so that the health tests see every
-  // sample. After kTryAgain the caller must pass the same span again.
-  ReadStatus Read(std::span<uint8_t> samples) noexcept override {
-    while (filled_ < samples.size()) {
-      const ssize_t count = read(fd_, samples.data() + filled_, samples.size() - filled_);
+  ReadStatus Read(std::span<uint8_t>& rest) noexcept override {
+    while (!rest.empty()) {
+      const ssize_t count = read(fd_, rest.data(), rest.size());
       if (count > 0) {
-        filled_ += static_cast<size_t>(count);
+        rest = rest.subspan(static_cast<size_t>(count));
       } else if (count < 0 && (errno == EINTR || errno == EAGAIN)) {
         ++retries_;
         if (errno == EAGAIN) return ReadStatus::kTryAgain;
       } else {
-        error_ = count == 0 ? "end of file" : std::generic_category().message(errno);
-        Wipe(samples);
-        filled_ = 0;
+        error_ = count == 0 ? "end of file" : ErrorText();
         return ReadStatus::kFailed;
       }
     }
-    filled_ = 0;
     return ReadStatus::kOk;
   }
 
@@ -50,21 +72,27 @@ class Device final : public NoiseSource {
   void Close() noexcept {
     if (fd_ >= 0) close(fd_);
     fd_ = -1;
-    filled_ = 0;
   }
 
   int fd_ = -1;
-  size_t filled_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<NoiseSource> MakeDevice(std::string name, std::string path,
-                                        unsigned credited_bits_per_byte) {
-  return std::make_unique<Device>(SourceTraits{.name = std::move(name),
-                                               .blocking = true,
-                                               .credited_bits_per_byte = credited_bits_per_byte,
-                                               .path = std::move(path)});
+std::string CreditRefusal(const std::string& path) {
+  const int fd = OpenFile(path);
+  if (fd < 0) return "";
+  std::string refusal = RefusalOf(fd);
+  close(fd);
+  return refusal;
+}
+
+std::unique_ptr<NoiseSource> MakeDevice(const DeviceConfig& config) {
+  return std::make_unique<Device>(
+      SourceTraits{.name = config.name,
+                   .tested_bits_per_byte = config.tested_bits_per_byte,
+                   .credited_bits_per_byte = config.credited_bits_per_byte,
+                   .path = config.path});
 }
 
 }  // namespace entropyd

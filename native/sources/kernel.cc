@@ -14,26 +14,31 @@ namespace {
 
 class Kernel final : public NoiseSource {
  public:
-  Kernel() : NoiseSource({.name = "getrandom", .role = SourceRole::kKernel}) {}
+  // H = 8: its output is full entropy if it is seeded, and the profile may credit as much.
+  Kernel()
+      : NoiseSource({.name = "getrandom",
+                     .role = SourceRole::kKernel,
+                     .physical = false,
+                     .tested_bits_per_byte = 8}) {}
 
   bool Open() noexcept override {
     std::array<uint8_t, sizeof(uint64_t)> probe{};
     const WipeGuard guard(probe);
-    return Read(probe) == ReadStatus::kOk;
+    std::span<uint8_t> rest = probe;
+    return Read(rest) == ReadStatus::kOk;
   }
 
-  ReadStatus Read(std::span<uint8_t> samples) noexcept override {
+  ReadStatus Read(std::span<uint8_t>& rest) noexcept override {
     // A signal can shorten a call for more than 256 bytes, or interrupt it before the first
     // (EINTR).
-    for (size_t at = 0; at < samples.size();) {
-      const ssize_t count = getrandom(samples.data() + at, samples.size() - at, 0);
+    while (!rest.empty()) {
+      const ssize_t count = getrandom(rest.data(), rest.size(), 0);
       if (count > 0) {
-        at += static_cast<size_t>(count);
+        rest = rest.subspan(static_cast<size_t>(count));
       } else if (errno == EINTR) {
         ++retries_;
       } else {
         error_ = std::generic_category().message(errno);
-        Wipe(samples);
         return ReadStatus::kFailed;
       }
     }

@@ -6,7 +6,7 @@ namespace entropyd {
 namespace {
 
 #if defined(__x86_64__)
-constexpr unsigned kAttempts = 10;  // Intel's figure: ten failures mean a broken generator
+constexpr unsigned kAttempts = 10;  // Intel's figure (SDM Vol. 1, 7.3.17.1)
 constexpr unsigned kCpuidLeaf = 1;
 constexpr unsigned kCpuidEcxBit = 30;
 
@@ -32,10 +32,12 @@ bool HasRdrand() noexcept { return false; }
 }  // namespace
 
 std::unique_ptr<NoiseSource> MakeRdrand() {
-  return std::make_unique<CpuWords>(
-      SourceTraits{
-          .name = "rdrand", .sample = SampleKind::kWord64, .role = SourceRole::kAdditionalInput},
-      HasRdrand, Rdrand, kAttempts);
+  return std::make_unique<CpuWords>(SourceTraits{.name = "rdrand",
+                                                 .sample = SampleKind::kWord64,
+                                                 .role = SourceRole::kAdditionalInput,
+                                                 .physical = false,
+                                                 .startup_bytes = kCpuStartupBytes},
+                                    HasRdrand, Rdrand, kAttempts);
 }
 
 }  // namespace entropyd

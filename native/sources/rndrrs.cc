@@ -10,7 +10,7 @@ namespace entropyd {
 namespace {
 
 #if defined(__aarch64__)
-constexpr unsigned kAttempts = 128;
+constexpr unsigned kAttempts = 4096;             // as for RDSEED
 constexpr unsigned long kHwcap2Rng = 1UL << 16;  // Linux uapi asm/hwcap.h
 
 // S3_3_C2_C4_1 is RNDRRS; PSTATE.NZCV is 0b0000 on success and 0b0100 (Z) on failure.
@@ -34,8 +34,8 @@ bool HasRndrrs() noexcept { return false; }
 std::unique_ptr<NoiseSource> MakeRndrrs() {
   return std::make_unique<CpuWords>(SourceTraits{.name = "rndrrs",
                                                  .sample = SampleKind::kWord64,
-                                                 .role = SourceRole::kSeed,
-                                                 .credited_bits_per_byte = 4},
+                                                 .credited_bits_per_byte = 4,
+                                                 .startup_bytes = kCpuStartupBytes},
                                     HasRndrrs, Rndrrs, kAttempts);
 }
 

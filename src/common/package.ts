@@ -16,7 +16,7 @@ export const version: string = (require(manifest) as { version: string }).versio
 export const profiles = ['default', 'strict'] as const;
 export type Profile = (typeof profiles)[number];
 
-export const sourceStates = ['absent', 'testing', 'passing', 'lost', 'failed'] as const;
+export const sourceStates = ['absent', 'testing', 'passing', 'waiting', 'lost', 'failed'] as const;
 
 /** A noise source as the generator sees it. Counters run since the process started. */
 export interface SourceReport {
@@ -25,7 +25,15 @@ export interface SourceReport {
   path?: string;
   /** /dev/hwrng only: the kernel's name for the driver behind it. */
   rngCurrent?: string;
+  /**
+   * CPU sources only: the kernel says that it does not use the instruction, although the CPU has it.
+   */
+  hiddenByKernel?: boolean;
   state: (typeof sourceStates)[number];
+  /** Since it entered the state. */
+  secondsInState: number;
+  /** Whether it is a physical noise source (SP 800-90B 2.2.1). */
+  physical: boolean;
   /** Min-entropy that the health tests assume, bits per byte. */
   testedBitsPerByte: number;
   /** Min-entropy that is now credited to seeds, bits per byte. */
@@ -40,11 +48,19 @@ export interface SourceReport {
   lastError: string;
 }
 
+/**
+ * What the last seed's credited entropy came from, in the terms of SP 800-90C: an RBG2 with physical
+ * or non-physical noise sources, or an RBGC, seeded by the kernel's generator alone.
+ */
+export const constructions = ['RBG2(P)', 'RBG2(NP)', 'RBGC'] as const;
+
 /** The native generator's state, from one moment. */
 export interface NativeSnapshot {
   state: 'seeding' | 'operational' | 'degraded' | 'error';
   /** Empty if there is nothing to say. */
   reason: string;
+  /** Empty without a seed. */
+  construction: (typeof constructions)[number] | '';
   sources: SourceReport[];
   reseeds: number;
   requestsSinceReseed: number;
@@ -57,7 +73,9 @@ export interface NativeSnapshot {
 export interface DeviceOptions {
   name: string;
   path: string;
-  /** Min-entropy to credit to seeds, 0 to 8. */
+  /** Min-entropy that the health tests assume, bits per byte: above 0, at most 8. */
+  testedBitsPerByte: number;
+  /** Min-entropy to credit to seeds, bits per byte: 0 to `testedBitsPerByte`. */
   creditedBitsPerByte: number;
 }
 
@@ -76,28 +94,31 @@ export const NativeResult = { ok: 0, notSeeded: 1, health: 2, entropy: 3, pendin
 export interface NativeGenerator {
   /**
    * Fills a range, or leaves zeros in it.
-   * @returns a `NativeResult`; `pending` until a slow source has reported
+   * @returns a `NativeResult`
    */
-  generate(
-    target: Uint8Array,
-    offset: number,
-    length: number,
-    predictionResistance: boolean,
-  ): number;
-  /** Slow sources are read after this call for the next prediction-resistant `generate`. */
-  beginFresh(): void;
-  /** @returns a `NativeResult` */
-  reseed(): number;
-  /** Takes over what slow sources have reported. */
-  poll(): void;
-  /** @returns true if every source that is present passed */
-  selfTest(): boolean;
+  generate(target: Uint8Array, offset: number, length: number): number;
+  /** @returns the number of a request for prediction resistance that arrives now */
+  arrive(): number;
   /**
-   * Reads raw samples of a source that is not a device, for assessment.
-   * @param length bytes, a multiple of 8
-   * @returns false, and leaves zeros, if the source is absent or does not answer
+   * Fills a range after a reseed from noise that was read after the request arrived.
+   * @param length at most 65,536
+   * @returns a `NativeResult`; `pending`: try again after a source change
    */
-  readNoise(target: Uint8Array, offset: number, length: number, source: string): boolean;
+  generateResistant(target: Uint8Array, offset: number, length: number, request: number): number;
+  /** @returns a `NativeResult`; `pending`: samples are being read, and the reseed follows */
+  reseed(): number;
+  /** Takes over what sources have reported, and what time has changed. */
+  poll(): void;
+  /** Tests instances of the sources' own in the thread pool. @returns whether nothing failed */
+  selfTest(): Promise<boolean>;
+  /**
+   * Reads raw samples of a source's own instance in the thread pool, for assessment.
+   * @param size bytes, 1 to 1,048,576
+   * @returns the samples, or undefined if there is no such source
+   */
+  readNoise(source: string, size: number): Promise<Uint8Array> | undefined;
+  /** @returns the reason of the state, as of now; empty if there is nothing to say */
+  reason(): string;
   snapshot(): NativeSnapshot;
   /** Ends its threads and erases its state. Every later call throws, except `poll` and `close`. */
   close(): void;

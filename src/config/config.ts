@@ -58,7 +58,9 @@ export const defaults = {
   },
   /** One table of [[source]]. */
   source: {
-    /** Min-entropy to credit to seeds, 0 to 8. */
+    /** Min-entropy that the health tests assume, bits per byte: above 0, at most 8. */
+    testedBitsPerByte: 7,
+    /** Min-entropy to credit to seeds, bits per byte: at most what is tested. */
     creditedBitsPerByte: 0,
   },
   gateway: {

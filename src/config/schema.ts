@@ -4,6 +4,7 @@ import { type DeviceOptions, profiles } from '../common/package.js';
 import { chunkSize } from '../common/unix-socket.js';
 import {
   type Config,
+  defaults,
   dialects,
   type GatewayKeys,
   type Limits,
@@ -32,6 +33,21 @@ const octalMode = v.pipe(
 );
 const texts = (wanted: string) =>
   v.pipe(v.array(text), v.minLength(1, `want at least one ${wanted}`));
+
+/** Bits per byte, which may be a fraction. */
+const bits = v.pipe(
+  v.number('want a number of 0 to 8'),
+  v.minValue(0, 'want a number of 0 to 8'),
+  v.maxValue(8, 'want a number of 0 to 8'),
+);
+const testedBits = v.pipe(bits, v.gtValue(0, 'want a number above 0'));
+
+const source = v.strictObject({
+  name: v.pipe(text, v.regex(/^[a-z0-9_-]{1,32}$/, 'want 1 to 32 of a-z, 0-9, _ and -')),
+  path: text,
+  tested_bits_per_byte: v.optional(testedBits),
+  credited_bits_per_byte: v.optional(bits),
+} satisfies Schemas<DeviceOptions>);
 
 /** Everything that a file may contain. */
 export const configSchema = v.strictObject({
@@ -73,11 +89,20 @@ export const configSchema = v.strictObject({
   ),
   source: v.optional(
     v.array(
-      v.strictObject({
-        name: v.pipe(text, v.regex(/^[a-z0-9_-]{1,32}$/, 'want 1 to 32 of a-z, 0-9, _ and -')),
-        path: text,
-        credited_bits_per_byte: v.optional(integer(0, 8)),
-      } satisfies Schemas<DeviceOptions>),
+      v.pipe(
+        source,
+        v.forward(
+          v.partialCheck(
+            [['tested_bits_per_byte'], ['credited_bits_per_byte']],
+            ({
+              tested_bits_per_byte: tested = defaults.source.testedBitsPerByte,
+              credited_bits_per_byte: credited = 0,
+            }) => credited <= tested,
+            'want at most tested_bits_per_byte',
+          ),
+          ['credited_bits_per_byte'],
+        ),
+      ),
     ),
   ),
   gateway: v.optional(

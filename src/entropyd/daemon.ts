@@ -47,6 +47,12 @@ export interface Daemon {
 /** Clients that wait for the socket are answered first, because loading the log takes longer. */
 const firstRequestsMs = 5;
 
+/**
+ * Longest wait for a first seed before the daemon listens. Under profile `strict` a busy CPU source
+ * takes a good part of a second.
+ */
+const firstSeedMs = 2_000;
+
 /** `[0, 0, "random", [1]]` in MessagePack: the most frequent request, for the watchdog. */
 const probeRequest = Buffer.from('940000a672616e646f6d9101', 'hex');
 
@@ -67,7 +73,9 @@ export async function startDaemon({
 }: DaemonOptions): Promise<Daemon> {
   let rule = adminRule(config.access.adminGroup, loaded.addon);
   const transitions = new Transitions();
+  const seeded = new AbortController();
   const onTransition = (state: GeneratorState, reason: string) => {
+    if (state !== 'seeding') seeded.abort();
     status(describeState(state, reason));
     transitions.note(state, reason);
   };
@@ -91,6 +99,7 @@ export async function startDaemon({
     log?.info('entropyd ended');
   };
   try {
+    await setTimeout(firstSeedMs, undefined, { signal: seeded.signal }).catch(() => {});
     await listeners.set(config.listen);
     const path = passed.find((socket) => socket.path !== undefined)?.path ?? config.listen[0]?.path;
     listening(path === undefined ? undefined : { to: { path }, request: probeRequest });

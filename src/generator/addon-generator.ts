@@ -1,7 +1,5 @@
 /** The addon's generator behind the interface, and raw samples of its sources. */
-import { constants, readFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { readFileSync } from 'node:fs';
 import { EntropyError } from '../common/errors.js';
 import {
   type Addon,
@@ -20,102 +18,144 @@ import {
   type OnTransition,
 } from './interface.js';
 
-/**
- * Bytes of one DRBG generate. With prediction resistance each has a reseed of its own, and a slow
- * source delivers for one at a time.
- */
+/** Bytes of one DRBG generate. With prediction resistance each has a reseed of its own. */
 const maxGenerateBytes = 65_536;
 
-/** Raw samples of a CPU source come in words of this many bytes. */
-const wordBytes = 8;
-
-/**
- * Raw samples that are read in one turn of the event loop, bytes: RDSEED takes milliseconds for
- * them.
- */
-const noisePieceBytes = 65_536;
-
-/**
- * The kernel may block a read of a device without an end. This often the addon is asked about it.
- */
+/** This often the addon is asked what time has changed: a source may yield nothing, a seed age. */
 const pollIntervalMs = 5_000;
 
-/** The addon's generator. It is seeded when constructed, unless all credited sources are slow. */
+/** Longest wait for fresh noise. A client waits 5 s by default, and is better told why. */
+const freshNoiseMs = 4_000;
+
+/** Calls of `noise` that may wait for the one that is served. */
+const maxNoiseCalls = 8;
+
+/** A call of `fillPredictionResistant` that is not filled completely. */
+interface ResistantCall {
+  readonly target: Uint8Array;
+  readonly offset: number;
+  readonly length: number;
+  /** Bytes that are filled. */
+  at: number;
+  /** When the next piece was asked for, as the addon counts requests. */
+  request: number;
+  readonly deadline: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Time, as the generator sees it; an argument for tests. */
+export interface GeneratorClock {
+  /** Milliseconds, monotonic. */
+  now(): number;
+  every: Every;
+}
+
+const realTime: GeneratorClock = { now: () => performance.now(), every };
+
+/** The addon's generator. */
 export class NativeBackedGenerator implements Generator {
   readonly #addon: Addon;
   readonly #native: NativeGenerator;
+  readonly #clock: GeneratorClock;
   readonly #stopPolling: () => void;
   #state: GeneratorState = 'seeding';
-  #reason = '';
-  /** Resumes the calls that wait for a slow source. */
-  #waiting: (() => void)[] = [];
-  /**
-   * Settles with the last call of `fillPredictionResistant`. Calls must not overlap: each one that
-   * begins discards what was gathered for another.
-   */
-  #predictionResistant: Promise<void> = Promise.resolve();
+  /** In the order of their requests. Those whose turn it is not yet cannot be filled earlier. */
+  #resistant: ResistantCall[] = [];
+  /** Ends a call that has waited too long; runs only while one waits. */
+  #stopWaiting: (() => void) | undefined;
+  /** Settles with the last call of `noise`. */
+  #noise: Promise<unknown> = Promise.resolve();
+  #noiseCalls = 0;
+  #selfTest: Promise<boolean> | undefined;
+  /** Read with the first status: /proc/cpuinfo has a page for each core. */
+  #hidden: readonly string[] | undefined;
 
-  /** @param timer for tests */
+  /**
+   * @param clock for tests
+   * @throws Error if the addon refuses the options
+   */
   constructor(
     addon: Addon,
     options: NativeOptions,
     onTransition: OnTransition,
-    timer: Every = every,
+    clock: GeneratorClock = realTime,
   ) {
     this.#addon = addon;
+    this.#clock = clock;
     this.#native = new addon.Generator(
       options,
       (state, reason) => {
         this.#state = state;
-        this.#reason = reason;
         onTransition(state, reason);
       },
       () => this.#poll(),
     );
-    this.#stopPolling =
-      options.devices.length > 0 ? timer(() => this.#poll(), pollIntervalMs) : () => {};
+    this.#stopPolling = clock.every(() => this.#poll(), pollIntervalMs);
   }
 
   #poll(): void {
     this.#native.poll();
-    this.#resumeWaiting();
+    this.#fillResistant();
   }
 
-  #resumeWaiting(): void {
-    for (const resume of this.#waiting.splice(0)) resume();
+  #failure(result: number): EntropyError {
+    return failure(result, this.#native.reason());
   }
 
   fill(target: Uint8Array, offset: number, length: number): void {
-    const result = this.#native.generate(target, offset, length, false);
-    if (result !== NativeResult.ok) throw failure(result, this.#reason);
+    const result = this.#native.generate(target, offset, length);
+    if (result !== NativeResult.ok) throw this.#failure(result);
   }
 
   fillPredictionResistant(target: Uint8Array, offset: number, length: number): Promise<void> {
-    const filled = this.#predictionResistant.then(() =>
-      this.#fillPredictionResistant(target, offset, length),
-    );
-    this.#predictionResistant = filled.catch(() => {});
-    return filled;
+    return new Promise((resolve, reject) => {
+      const request = this.#native.arrive();
+      const deadline = this.#clock.now() + freshNoiseMs;
+      this.#resistant.push({
+        ...{ target, offset, length, at: 0, request, deadline, resolve, reject },
+      });
+      if (this.#resistant.length === 1) this.#fillResistant();
+    });
   }
 
-  async #fillPredictionResistant(
-    target: Uint8Array,
-    offset: number,
-    length: number,
-  ): Promise<void> {
-    this.#native.beginFresh();
-    for (let at = 0; at < length; ) {
-      const size = Math.min(length - at, maxGenerateBytes);
-      const result = this.#native.generate(target, offset + at, size, true);
-      if (result === NativeResult.ok) {
-        at += size;
-      } else if (result === NativeResult.pending) {
-        await new Promise<void>((resume) => this.#waiting.push(resume));
-      } else {
-        this.wipe(target, offset, length);
-        throw failure(result, this.#reason);
-      }
+  /** Fills the waiting calls in turn, until fresh noise is wanting. */
+  #fillResistant(): void {
+    for (let call = this.#resistant[0]; call !== undefined; call = this.#resistant[0]) {
+      const result = this.#fillPiece(call);
+      if (result === NativeResult.pending) break;
+      this.#resistant.shift();
+      if (result !== NativeResult.ok) this.#fail(call, this.#failure(result));
+      else if (call.at >= call.length) call.resolve();
+      else this.#resistant.push({ ...call, request: this.#native.arrive() });
     }
+    if (this.#resistant.length > 0)
+      this.#stopWaiting ??= this.#clock.every(() => this.#failLate(), freshNoiseMs / 8);
+    else this.#stopWaiting = void this.#stopWaiting?.();
+  }
+
+  /** @returns a `NativeResult` */
+  #fillPiece(call: ResistantCall): number {
+    const { target, offset, length, at, request } = call;
+    const size = Math.min(length - at, maxGenerateBytes);
+    const result = this.#native.generateResistant(target, offset + at, size, request);
+    if (result === NativeResult.ok) call.at += size;
+    return result;
+  }
+
+  #fail({ target, offset, length, reject }: ResistantCall, error: Error): void {
+    this.wipe(target, offset, length);
+    reject(error);
+  }
+
+  #failLate(): void {
+    const now = this.#clock.now();
+    const late = this.#resistant.filter(({ deadline }) => deadline <= now);
+    if (late.length === 0) return;
+    this.#resistant = this.#resistant.filter(({ deadline }) => deadline > now);
+    const why = `no fresh noise in ${freshNoiseMs / 1000} s for prediction resistance`;
+    for (const call of late) this.#fail(call, new EntropyError('ERR_ENTROPY', why));
+    this.#fillResistant();
   }
 
   allocate(size: number): Uint8Array<ArrayBuffer> {
@@ -132,43 +172,57 @@ export class NativeBackedGenerator implements Generator {
 
   status(): GeneratorStatus {
     const snapshot = this.#native.snapshot();
-    for (const source of snapshot.sources)
+    for (const source of snapshot.sources) {
       if (source.path === hwrngPath) source.rngCurrent = rngCurrent();
+      this.#hidden ??= hiddenInstructions();
+      if (this.#hidden.includes(source.name) && source.state !== 'absent')
+        source.hiddenByKernel = true;
+    }
     return { ...snapshot, healthy: snapshot.state === 'operational' };
   }
 
   reseed(): void {
     const result = this.#native.reseed();
-    // `pending` is not a failure: a slow source is read first, and the next request reseeds.
-    if (result !== NativeResult.ok && result !== NativeResult.pending)
-      throw failure(result, this.#reason);
+    // `pending` is not a failure: the samples are read first, and the next request reseeds.
+    if (result !== NativeResult.ok && result !== NativeResult.pending) throw this.#failure(result);
   }
 
-  selfTest(): boolean {
-    return this.#native.selfTest();
+  selfTest(): Promise<boolean> {
+    this.#selfTest ??= this.#native.selfTest().finally(() => {
+      this.#selfTest = undefined;
+      this.#fillResistant();
+    });
+    return this.#selfTest;
   }
 
   async noise(source: string, size: number): Promise<Uint8Array> {
-    const { sources } = this.#native.snapshot();
-    const found = sources.find(({ name }) => name === source);
-    if (found === undefined) throw noSource(sources.map(({ name }) => name));
-    if (found.path !== undefined) return readDevice(found.path, size);
-    const samples = new Uint8Array(Math.ceil(size / wordBytes) * wordBytes);
-    for (let at = 0; at < samples.length; at += noisePieceBytes) {
-      await setImmediate();
-      const length = Math.min(noisePieceBytes, samples.length - at);
-      if (!this.#native.readNoise(samples, at, length, source)) {
-        samples.fill(0);
-        throw new EntropyError('ERR_ENTROPY', `${source} is absent or does not answer`);
-      }
+    if (this.#noiseCalls >= maxNoiseCalls)
+      throw new EntropyError('ERR_BUSY', 'raw samples are being read for others');
+    this.#noiseCalls++;
+    const samples = this.#noise.then(() => this.#readNoise(source, size));
+    this.#noise = samples.catch(() => {});
+    try {
+      return await samples;
+    } finally {
+      this.#noiseCalls--;
     }
-    return samples.subarray(0, size);
+  }
+
+  async #readNoise(source: string, size: number): Promise<Uint8Array> {
+    const samples = this.#native.readNoise(source, size);
+    if (samples === undefined)
+      throw noSource(this.#native.snapshot().sources.map(({ name }) => name));
+    return samples.catch((cause: Error) => {
+      throw new EntropyError('ERR_ENTROPY', `no samples: ${cause.message}`, { cause });
+    });
   }
 
   close(): void {
     this.#stopPolling();
+    this.#stopWaiting?.();
     this.#native.close();
-    this.#resumeWaiting();
+    const closed = new EntropyError('ERR_HEALTH', 'the generator is closed');
+    for (const call of this.#resistant.splice(0)) this.#fail(call, closed);
   }
 }
 
@@ -184,53 +238,18 @@ function rngCurrent(): string {
   }
 }
 
-const deviceTimeoutMs = 30_000;
-const devicePauseMs = 10;
-
-/** Time, as {@link readDevice} sees it. */
-export interface DeviceClock {
-  /** Milliseconds, monotonic. */
-  now(): number;
-  /** Waits before the device is read again. */
-  pause(): Promise<unknown>;
-}
-
-const realTime: DeviceClock = {
-  now: () => performance.now(),
-  pause: () => setTimeout(devicePauseMs),
-};
-
 /**
- * Reads raw samples of a device, file or FIFO from its beginning. Reads do not block, so an empty
- * device occupies no thread.
- * @param size bytes, 1 or more
- * @param clock for tests
- * @returns a new array, owned by the caller
- * @throws EntropyError `ERR_ENTROPY` if the device is absent, ends early, or takes longer than 30 s
+ * The CPU's random instructions that the kernel does not announce. It hides RDSEED where the 16-
+ * and 32-bit forms are broken (Zen 5, CVE-2025-62626), and RDRAND where it fails after resume; a
+ * source exists only if CPUID has the instruction.
+ * @returns nothing if /proc/cpuinfo cannot be read, or is not x86's
  */
-export async function readDevice(
-  path: string,
-  size: number,
-  clock: DeviceClock = realTime,
-): Promise<Uint8Array> {
-  const samples = new Uint8Array(size);
-  const deadline = clock.now() + deviceTimeoutMs;
+function hiddenInstructions(): string[] {
   try {
-    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    for (let at = 0; at < size; ) {
-      const read = await file.read(samples, at).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EAGAIN') throw error;
-      });
-      if (read?.bytesRead === 0) throw new Error(`ends after ${at} of ${size} bytes`);
-      at += read?.bytesRead ?? 0;
-      if (at < size && clock.now() > deadline)
-        throw new Error(`gave ${at} of ${size} bytes in ${deviceTimeoutMs / 1000} s`);
-      if (read === undefined) await clock.pause();
-    }
-    return samples;
-  } catch (cause) {
-    samples.fill(0);
-    const reason = (cause as Error).message;
-    throw new EntropyError('ERR_ENTROPY', `no samples of ${path}: ${reason}`, { cause });
+    const [, flags] = readFileSync('/proc/cpuinfo', 'utf8').match(/^flags\s*:(.*)$/m) ?? [];
+    if (flags === undefined) return [];
+    return ['rdseed', 'rdrand'].filter((name) => !flags.split(' ').includes(name));
+  } catch {
+    return [];
   }
 }

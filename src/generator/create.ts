@@ -1,6 +1,6 @@
 /** Creates the process's generator: the addon's, or `node:crypto`'s if there is no addon. */
 import { EntropyError } from '../common/errors.js';
-import { type LoadResult, loadAddon } from '../common/package.js';
+import { type DeviceOptions, type LoadResult, loadAddon } from '../common/package.js';
 import { NativeBackedGenerator } from './addon-generator.js';
 import { FallbackGenerator } from './fallback-generator.js';
 import { type Generator, type GeneratorOptions, generatorDefaults } from './interface.js';
@@ -13,13 +13,27 @@ function check(name: string, value: number, min: number, max: number): void {
     throw new EntropyError('ERR_CONFIG', `${name}: want an integer of ${min} to ${max}`);
 }
 
+function checkDevice({ name, testedBitsPerByte, creditedBitsPerByte }: DeviceOptions): void {
+  if (!(testedBitsPerByte > 0 && testedBitsPerByte <= 8))
+    throw new EntropyError(
+      'ERR_CONFIG',
+      `${name}: testedBitsPerByte: want a number above 0, at most 8`,
+    );
+  if (!(creditedBitsPerByte >= 0 && creditedBitsPerByte <= testedBitsPerByte))
+    throw new EntropyError(
+      'ERR_CONFIG',
+      `${name}: creditedBitsPerByte: want 0 to ${testedBitsPerByte}, the bits that are tested`,
+    );
+}
+
 /**
- * Creates a generator. The addon's is seeded when this returns, unless all credited sources are
- * slow.
+ * Creates a generator. This waits up to 5 ms for the first seed of the addon's; then its state is
+ * `seeding`, or in profile `default` the kernel's generator seeds it.
  * @param loaded the addon, if the program has loaded it already
  * @returns the generator; close it to end its threads
  * @throws EntropyError `ERR_HEALTH` if there is no addon and profile `strict` refuses the fallback,
- *   `ERR_CONFIG` if an option is out of range
+ *   `ERR_CONFIG` if an option is out of range, if a device is credited that cannot be (a regular
+ *   file, the kernel's own generator), or if `strict` cannot lock its memory
  */
 export function createGenerator(
   options: GeneratorOptions = {},
@@ -34,15 +48,16 @@ export function createGenerator(
   } = options;
   check('reseedRequests', reseedRequests, 1, maxUint32);
   check('reseedSeconds', reseedSeconds, 1, maxUint32);
-  for (const device of devices) check('creditedBitsPerByte', device.creditedBitsPerByte, 0, 8);
+  for (const device of devices) checkDevice(device);
   if (loaded.addon === undefined) {
     if (profile === 'strict')
       throw new EntropyError('ERR_HEALTH', `profile strict refuses the fallback: ${loaded.reason}`);
     return new FallbackGenerator(loaded.reason, onTransition);
   }
-  return new NativeBackedGenerator(
-    loaded.addon,
-    { profile, reseedRequests, reseedSeconds, devices },
-    onTransition,
-  );
+  const native = { profile, reseedRequests, reseedSeconds, devices };
+  try {
+    return new NativeBackedGenerator(loaded.addon, native, onTransition);
+  } catch (error) {
+    throw new EntropyError('ERR_CONFIG', (error as Error).message, { cause: error });
+  }
 }

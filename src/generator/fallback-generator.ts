@@ -19,7 +19,7 @@ export class FallbackGenerator implements Generator {
 
   /** @param reason why there is no addon */
   constructor(reason: string, onTransition: OnTransition) {
-    this.#reason = `node:crypto instead of the addon: ${reason}`;
+    this.#reason = `serving untested bytes of node:crypto, without the addon: ${reason}`;
     onTransition('fallback', this.#reason);
   }
 
@@ -49,6 +49,7 @@ export class FallbackGenerator implements Generator {
       state: 'fallback',
       healthy: false,
       reason: this.#reason,
+      construction: '',
       sources: [],
       reseeds: 0,
       requestsSinceReseed: 0,
@@ -59,7 +60,7 @@ export class FallbackGenerator implements Generator {
 
   reseed(): void {}
 
-  selfTest(): boolean {
+  async selfTest(): Promise<boolean> {
     return false;
   }
 

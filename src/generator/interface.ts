@@ -1,6 +1,7 @@
 /** The generator as the rest of the program sees it: interface, options, states, errors. */
 import { EntropyError } from '../common/errors.js';
 import {
+  type constructions,
   type DeviceOptions,
   NativeResult,
   type Profile,
@@ -17,15 +18,23 @@ export type GeneratorState = (typeof generatorStates)[number];
 
 export interface Health {
   state: GeneratorState;
-  /** True only in state `operational`: every source present at start passes. */
+  /** True only in state `operational`: serving, and no source is lost or failed. */
   healthy: boolean;
-  /** Empty if there is nothing to say. */
+  /**
+   * Begins with "serving" or "not serving", then the cause, since when, and what to do. Empty if
+   * there is nothing to say.
+   */
   reason: string;
   sources: SourceReport[];
 }
 
 /** `Health`, and figures of the DRBG. */
 export interface GeneratorStatus extends Health {
+  /**
+   * What the last seed's credited entropy came from (SP 800-90C): physical or non-physical noise
+   * sources, or the kernel's generator alone (`RBGC`). Empty without a seed and in `fallback`.
+   */
+  construction: (typeof constructions)[number] | '';
   reseeds: number;
   requestsSinceReseed: number;
   secondsSinceReseed: number;
@@ -52,7 +61,12 @@ export interface GeneratorOptions {
 export const hwrngPath = '/dev/hwrng';
 
 /** Enabled by default without entropy credit: it may be a virtual device. */
-const hwrng: DeviceOptions = { name: 'hwrng', path: hwrngPath, creditedBitsPerByte: 0 };
+const hwrng: DeviceOptions = {
+  name: 'hwrng',
+  path: hwrngPath,
+  testedBitsPerByte: 7,
+  creditedBitsPerByte: 0,
+};
 
 /**
  * Defaults of {@link GeneratorOptions}. SP 800-90A allows 2^48 requests between reseeds. These
@@ -73,8 +87,8 @@ export interface Generator {
   fill(target: Uint8Array, offset: number, length: number): void;
   /**
    * Like `fill`, with prediction resistance (SP 800-90A 9.3.1): before every 64 KiB the DRBG is
-   * reseeded from live entropy that is read after this call. Calls run one after another.
-   * @throws EntropyError `ERR_ENTROPY` if no live credited source answers; also those of `fill`
+   * reseeded from noise that is read after this call. Waits at most 4 s for it.
+   * @throws EntropyError `ERR_ENTROPY` if no credited noise source delivers; also those of `fill`
    */
   fillPredictionResistant(target: Uint8Array, offset: number, length: number): Promise<void>;
   /**
@@ -86,19 +100,27 @@ export interface Generator {
   wipe(target: Uint8Array, offset: number, length: number): void;
   state(): GeneratorState;
   status(): GeneratorStatus;
-  /** @throws EntropyError `ERR_HEALTH` if the error state stays, `ERR_NOT_SEEDED` */
+  /**
+   * Reseeds from noise that is read after this call. Until it is there, the last seed serves.
+   * @throws EntropyError `ERR_HEALTH` in the error state, which `selfTest` alone can end;
+   *   `ERR_NOT_SEEDED`
+   */
   reseed(): void;
   /**
-   * Runs the health tests on demand (SP 800-90B 4.3).
-   * @returns true if every source that is present passed
+   * Runs the health tests on demand (SP 800-90B 4.3, SP 800-90A 11.3), on instances of the sources'
+   * own and off the event loop. A source that passes comes back if it was out. Takes up to two
+   * seconds for each source.
+   * @returns true if nothing failed
    */
-  selfTest(): boolean;
+  selfTest(): Promise<boolean>;
   /**
-   * Reads raw samples of one source, for assessment (SP 800-90B 3.1). They reach no seed.
+   * Reads raw samples of one source, for assessment (SP 800-90B 3.1), through an instance of its
+   * own: they reach no seed. One call is served at a time.
    * @param source its name, as in `status`
-   * @param size bytes, 1 or more
+   * @param size bytes, 1 to 1,048,576
    * @returns a new array, owned by the caller
-   * @throws EntropyError `ERR_PARAMS` for an unknown source, `ERR_ENTROPY` if it does not answer
+   * @throws EntropyError `ERR_PARAMS` for an unknown source, `ERR_ENTROPY` if it does not answer,
+   *   `ERR_BUSY` if too many calls wait
    */
   noise(source: string, size: number): Promise<Uint8Array>;
   close(): void;
@@ -110,17 +132,16 @@ export interface Generator {
  * @param reason the state's reason; may be empty
  */
 export function failure(result: number, reason: string): EntropyError {
-  const why = reason === '' ? '' : `: ${reason}`;
   switch (result) {
     case NativeResult.notSeeded:
-      return new EntropyError('ERR_NOT_SEEDED', `the generator is not seeded yet${why}`);
+      return new EntropyError('ERR_NOT_SEEDED', reason || 'not serving: there is no seed yet');
     case NativeResult.entropy:
       return new EntropyError(
         'ERR_ENTROPY',
         'prediction resistance needs a live credited noise source, and none answers',
       );
     default:
-      return new EntropyError('ERR_HEALTH', `the generator is in its error state${why}`);
+      return new EntropyError('ERR_HEALTH', reason || 'not serving: the generator failed');
   }
 }
 

@@ -157,8 +157,8 @@ const methods: Methods<'health' | 'status' | 'version' | 'metrics'> = {
 };
 
 const adminMethods: Methods<'selftest' | 'reseed' | 'noise'> = {
-  selftest({ generator }) {
-    const passed = generator.selfTest();
+  async selftest({ generator }) {
+    const passed = await generator.selfTest();
     const { state, reason, sources } = generator.status();
     return { passed, state, reason, sources };
   },
