@@ -2,6 +2,13 @@
 import { showTerms } from './dom.js';
 import * as words from './words.js';
 
+/** What the last seed came from, in the terms of SP 800-90C. @type {ReadonlyMap<string, string>} */
+const constructions = new Map([
+  ['RBG2(P)', 'RBG2(P): seeded by physical noise sources'],
+  ['RBG2(NP)', 'RBG2(NP): seeded by noise that is not physical, such as CPU timing'],
+  ['RBGC', 'RBGC: seeded by the kernel’s generator alone'],
+]);
+
 /**
  * @param {Element} where a `dl`
  * @param {import('./status.js').Status} status
@@ -15,6 +22,7 @@ export function showFacts(where, status) {
       'Seeds',
       `${words.count(status.reseeds)}, the last ${words.duration(status.secondsSinceReseed)} ago`,
     ],
+    ['Construction', constructions.get(status.construction) ?? status.construction],
     ['Since the last seed', `${words.count(status.requestsSinceReseed)} generates`],
     ['Seed buffers', status.memoryLocked ? 'locked in memory' : 'not locked in memory'],
     ['Requests', words.count(status.requests)],

@@ -55,7 +55,7 @@ function showState(state, reason, since) {
   shown = { state, since };
   place.state.dataset.state = known.includes(state) ? state : 'unknown';
   for (const name of place.state.querySelectorAll('[data-name]')) setText(name, state);
-  setText(place.reason, reason);
+  setText(place.reason, words.cause(reason));
   document.title = `${state === 'no-gateway' ? 'no answer' : state} – entropyd`;
 }
 
@@ -66,9 +66,10 @@ function showOutage(state, reason) {
 
 /** @param {import('./status.js').Status} status */
 function showStatus(status) {
-  const { state, reason, transitions } = status;
+  const { state, reason, construction, transitions } = status;
   const changed = Date.parse(transitions.at(-1)?.time ?? '');
   showState(state, reason, Number.isNaN(changed) ? undefined : changed);
+  place.state.dataset.construction = construction;
   place.live.hidden = false;
   noteLoad({ at: performance.now(), status });
   showSources(place.sources, place.absent, status.sources);

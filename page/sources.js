@@ -3,14 +3,23 @@ import { element, fill, setText, showTerms, svg } from './dom.js';
 import * as words from './words.js';
 
 /**
- * By state: severity, which decides symbol and color, and the verdict in words.
+ * By state: severity, which decides symbol and color, and the verdict in words. `TIME` stands for how
+ * long the state has lasted.
  * @type {ReadonlyMap<string, readonly [string, string]>}
  */
 const verdicts = new Map([
   ['passing', ['good', 'Passes its health tests']],
   ['testing', ['warning', 'Startup test is running']],
-  ['lost', ['bad', 'Lost: does not answer']],
-  ['failed', ['bad', 'Failed its health tests: out of service until the daemon restarts']],
+  ['waiting', ['warning', 'Waiting: no data for TIME']],
+  ['lost', ['bad', 'Lost for TIME: answers with an error']],
+  ['failed', ['bad', 'Failed a health test TIME ago; entropyctl selftest tests it again']],
+]);
+
+/** Sources whose names do not say what they are. @type {ReadonlyMap<string, string>} */
+const kinds = new Map([
+  ['rdrand', 'CPU generator'],
+  ['jitter', 'CPU timing'],
+  ['getrandom', 'kernel generator'],
 ]);
 
 /**
@@ -54,12 +63,22 @@ function show(card, source) {
   if (!use || !sentence || !facts) return;
   card.setAttribute('data-level', level);
   use.setAttribute('href', `#${level}`);
-  setText(sentence, verdict);
+  setText(sentence, verdict.replace('TIME', words.duration(source.secondsInState)));
   showTerms(facts, [
     ['Alarms', words.count(source.alarms)],
     ['Last alarm', source.lastAlarm],
     ['Last error', source.lastError],
-    ['Credited', `${source.creditedBitsPerByte} of ${source.testedBitsPerByte} bits per byte`],
+    [
+      'Credited',
+      `${words.bits(source.creditedBitsPerByte)} of ${words.bits(source.testedBitsPerByte)} bits per byte`,
+    ],
+    [
+      'Noise',
+      [kinds.get(source.name), source.physical ? 'physical' : 'not physical']
+        .filter(Boolean)
+        .join(', '),
+    ],
+    ['Kernel', source.hiddenByKernel ? 'does not use it: not in /proc/cpuinfo' : ''],
     ['Read', words.bytes(source.bytes)],
     ['Rate', words.byteRate(source.bytesPerSecond)],
     ['Retries', words.count(source.retries)],

@@ -2,12 +2,12 @@
 
 /**
  * @typedef {{ name: string, path: string, rngCurrent: string, state: string, testedBitsPerByte: number,
- *   creditedBitsPerByte: number, bytes: number, bytesPerSecond: number, retries: number, alarms: number,
+ *   creditedBitsPerByte: number, secondsInState: number, physical: boolean, hiddenByKernel: boolean, bytes: number, bytesPerSecond: number, retries: number, alarms: number,
  *   lastAlarm: string, lastError: string }} Source
  * @typedef {{ time: string, state: string, reason: string }} Transition
  * @typedef {{ version: string, dialect: string, verifies: boolean, listen: string[] }} Gateway
  * @typedef {{ bounds: number[], buckets: number[] }} Serving
- * @typedef {{ state: string, reason: string, sources: Source[], transitions: Transition[], version: string,
+ * @typedef {{ state: string, reason: string, construction: string, sources: Source[], transitions: Transition[], version: string,
  *   node: string, openssl: string, pid: number, uptimeSeconds: number, reseeds: number,
  *   requestsSinceReseed: number, secondsSinceReseed: number, memoryLocked: boolean, connections: number,
  *   connectionsTotal: number, requests: number, randomBytes: number, errors: [string, number][],
@@ -48,6 +48,7 @@ export function readStatus(body) {
   return {
     state: text(from.state),
     reason: text(from.reason),
+    construction: text(from.construction),
     sources: list(from.sources, readSource),
     transitions: list(from.transitions, readTransition),
     version: text(from.version),
@@ -87,6 +88,9 @@ function readSource(value) {
     state: text(from.state),
     testedBitsPerByte: number(from.testedBitsPerByte),
     creditedBitsPerByte: number(from.creditedBitsPerByte),
+    secondsInState: number(from.secondsInState),
+    physical: from.physical === true,
+    hiddenByKernel: from.hiddenByKernel === true,
     bytes: number(from.bytes),
     bytesPerSecond: number(from.bytesPerSecond),
     retries: number(from.retries),

@@ -24,6 +24,6 @@ function item({ time, state, reason }) {
     {},
     element('time', { datetime: time, title: time }),
     element('strong', {}, state),
-    reason === '' ? '' : `: ${reason}`,
+    reason === '' ? '' : `: ${words.cause(reason)}`,
   );
 }

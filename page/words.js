@@ -26,6 +26,11 @@ function scaled(value, units, digits = 3) {
   return number + space + units[index];
 }
 
+const fraction = new Intl.NumberFormat('en', { maximumFractionDigits: 3 });
+
+/** @param {number} value bits per byte, which may be a fraction */
+export const bits = (value) => fraction.format(value);
+
 /** @param {number} value bytes */
 export const bytes = (value) => scaled(value, ['B', 'kB', 'MB', 'GB', 'TB', 'PB']);
 
@@ -63,6 +68,12 @@ export function duration(seconds) {
     .map(({ unit, value }) => value + space + unit)
     .join(' ');
 }
+
+/**
+ * A reason without "serving" or "not serving", for where that is said already.
+ * @param {string} reason
+ */
+export const cause = (reason) => reason.replace(/^(not )?serving: /, '');
 
 /** @param {number} value */
 const two = (value) => String(value).padStart(2, '0');

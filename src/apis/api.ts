@@ -98,7 +98,7 @@ export interface RandomSource {
   random(size: number): Promise<Uint8Array>;
   health(): Promise<Health>;
   /** All of `health`, and more: docs/protocol.md has the members. */
-  status(): Promise<{ state: string; reason: string }>;
+  status(): Promise<{ state: string; reason: string; construction?: string }>;
   /** Prometheus text format. */
   metrics(options?: { timeoutMs?: number }): Promise<string>;
 }

@@ -2,6 +2,7 @@
 import { createConnection, type NetConnectOpts } from 'node:net';
 import { EntropyError } from '../common/errors.js';
 import type { Addon, LoadResult } from '../common/package.js';
+import { stateLine } from '../common/state.js';
 import { type Every, every } from '../common/timer.js';
 import type { PassedSocket } from '../common/unix-socket.js';
 import type { GeneratorState } from '../generator/interface.js';
@@ -143,17 +144,10 @@ export function takeServiceManager(
   };
 }
 
-const descriptions: Readonly<Record<GeneratorState, string>> = {
-  seeding: 'Seeding, no bytes are served yet',
-  operational: 'Operational',
-  degraded: 'Degraded, bytes are served',
-  error: 'Error, no bytes are served',
-  fallback: 'Fallback, bytes of node:crypto are served',
-};
-
 /** Describes a state of the generator in one line, for `systemctl status`. */
 export function describeState(state: GeneratorState, reason: string): string {
-  return reason === '' ? descriptions[state] : `${descriptions[state]}: ${reason}`;
+  const line = stateLine(state, reason);
+  return line.charAt(0).toUpperCase() + line.slice(1);
 }
 
 /**

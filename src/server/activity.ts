@@ -1,6 +1,7 @@
 /** Counters and the last changes of state. Plain numbers: a request takes less than a microsecond. */
 import type { ErrorCode } from '../common/errors.js';
 import { Durations } from '../common/histogram.js';
+import { stateLine } from '../common/state.js';
 import type { GeneratorState } from '../generator/interface.js';
 import type { ServingTimes, Transition } from '../rpc/protocol.js';
 
@@ -74,6 +75,6 @@ export class Transitions {
 
   #write(log: Log, { state, reason }: Transition): void {
     const level = state === 'operational' ? 'info' : state === 'error' ? 'error' : 'warn';
-    log[level]({ state, reason }, `generator ${state}${reason ? `: ${reason}` : ''}`);
+    log[level]({ state, reason }, `generator ${stateLine(state, reason)}`);
   }
 }

@@ -30,7 +30,7 @@ t.test('selftest prints each source that is present, and exits 1 if one failed',
     reason: 'rdseed failed',
   } as const;
   const socket = await adminServer(t, {
-    selfTest: () => false,
+    selfTest: async () => false,
     status: () => ({ ...status, sources }),
   });
   let text = '';

@@ -79,10 +79,14 @@ class FakeGenerator {
     return FakeGenerator.reseedResult;
   }
   poll(): void {}
+  reason(): string {
+    return this.#reason;
+  }
   snapshot(): NativeSnapshot {
     return {
       state: this.#state,
       reason: this.#reason,
+      construction: 'RBG2(P)',
       sources: [],
       reseeds: this.#reseeds,
       requestsSinceReseed: 0,
@@ -140,7 +144,7 @@ t.test('serves its socket, logs start, state and end, and removes the socket', a
       pid: process.pid,
       version: status.version,
     },
-    { level: 'info', state: 'operational', reason: '', msg: 'generator operational' },
+    { level: 'info', state: 'operational', reason: '', msg: 'generator operational, serving' },
     { level: 'info', msg: 'entropyd ended' },
   ]);
 });
@@ -161,17 +165,17 @@ t.test('its host hears of each state, and of a socket that responds', async (t) 
   const client = clientOf(given.socketPath);
   t.equal((await client.status()).requests, 2, 'the probe is a request, this is another');
   await client.close();
-  FakeGenerator.enter('degraded', 'hwrng lost');
+  FakeGenerator.enter('degraded', 'serving: hwrng lost');
   await daemon.close();
-  t.strictSame(told, ['Operational', 'listening', 'Degraded, bytes are served: hwrng lost']);
+  t.strictSame(told, ['Operational, serving', 'listening', 'Degraded, serving: hwrng lost']);
 });
 
 t.test('without the addon everything says fallback, and why', async (t) => {
   const given = options({ addon: { reason: 'not built' }, http: '127.0.0.1:0' });
   const daemon = await start(given);
   t.teardown(() => daemon.close());
-  const reason = 'node:crypto instead of the addon: not built';
-  t.match(records[1], { level: 'warn', state: 'fallback', msg: `generator fallback: ${reason}` });
+  const reason = 'serving untested bytes of node:crypto, without the addon: not built';
+  t.match(records[1], { level: 'warn', state: 'fallback', msg: `generator fallback, ${reason}` });
   const client = clientOf(given.socketPath);
   t.teardown(() => client.close());
   t.equal((await client.random(32)).length, 32);
@@ -195,10 +199,10 @@ t.test('profile strict refuses the fallback, and leaves nothing behind', async (
 t.test('a change of state is logged at its level', async (t) => {
   const daemon = await start(options());
   for (const [state, reason, level, msg] of [
-    ['degraded', 'hwrng lost', 'warn', 'generator degraded: hwrng lost'],
-    ['error', 'no credited noise source', 'error', 'generator error: no credited noise source'],
-    ['seeding', '', 'warn', 'generator seeding'],
-    ['operational', '', 'info', 'generator operational'],
+    ['degraded', 'serving: hwrng lost', 'warn', 'generator degraded, serving: hwrng lost'],
+    ['error', 'not serving: an alarm', 'error', 'generator error, not serving: an alarm'],
+    ['seeding', '', 'warn', 'generator seeding, not serving'],
+    ['operational', '', 'info', 'generator operational, serving'],
   ] as const) {
     FakeGenerator.enter(state, reason);
     t.strictSame(records.pop(), { level, state, reason, msg });
@@ -431,14 +435,14 @@ t.test('a reload names what only a restart changes', async (t) => {
 t.test('a reseed that fails is logged with its reason', async (t) => {
   const given = options();
   const daemon = await start(given);
-  FakeGenerator.enter('error', 'rdseed failed');
+  FakeGenerator.enter('error', 'not serving: rdseed failed');
   FakeGenerator.reseedResult = NativeResult.health;
   records.length = 0;
   await daemon.reload(async () => given.config);
   t.match(records[1], {
     level: 'error',
     code: 'ERR_HEALTH',
-    msg: 'no reseed: the generator is in its error state: rdseed failed',
+    msg: 'no reseed: not serving: rdseed failed',
   });
   await daemon.close();
 });

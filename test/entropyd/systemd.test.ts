@@ -174,11 +174,11 @@ t.test('a watchdog is meant for this process if it names it, or none', async (t)
 
 t.test('the description of a state says whether bytes are served, and why', async (t) => {
   for (const [state, reason, wanted] of [
-    ['operational', '', 'Operational'],
-    ['degraded', 'hwrng is lost', 'Degraded, bytes are served: hwrng is lost'],
-    ['error', 'x', 'Error, no bytes are served: x'],
-    ['seeding', '', 'Seeding, no bytes are served yet'],
-    ['fallback', 'x', 'Fallback, bytes of node:crypto are served: x'],
+    ['operational', '', 'Operational, serving'],
+    ['degraded', 'serving: hwrng lost', 'Degraded, serving: hwrng lost'],
+    ['error', 'not serving: x', 'Error, not serving: x'],
+    ['seeding', '', 'Seeding, not serving'],
+    ['fallback', 'serving untested bytes', 'Fallback, serving untested bytes'],
   ] as const)
     t.equal(describeState(state, reason), wanted);
 });

@@ -6,6 +6,9 @@ const words = await import(new URL('../../page/words.js', import.meta.url).href)
 t.test('numbers have the unit that keeps them short', async (t) => {
   for (const [name, value, expected] of [
     ['count', 1234567, '1,234,567'],
+    ['bits', 4, '4'],
+    ['bits', 0.5, '0.5'],
+    ['bits', 3.14159, '3.142'],
     ['bytes', 0, '0 B'],
     ['bytes', 999, '999 B'],
     ['bytes', 999.4, '999 B'],
@@ -35,6 +38,17 @@ t.test('numbers have the unit that keeps them short', async (t) => {
 t.test('a number and its unit stay on one line', async (t) => {
   for (const text of [words.bytes(5), words.duration(0), words.duration(5)])
     t.match(text, /^\d+\u00a0\w+$/);
+});
+
+t.test('a cause is a reason without what the state says already', async (t) => {
+  for (const [reason, cause] of [
+    ['serving: hwrng lost', 'hwrng lost'],
+    ['not serving: serving: x', 'serving: x'],
+    ['serving untested bytes', 'serving untested bytes'],
+    ['hwrng lost', 'hwrng lost'],
+    ['', ''],
+  ] as const)
+    t.equal(words.cause(reason), cause);
 });
 
 t.test('no value is shown as 1,000 of a unit if there is a larger unit', async (t) => {

@@ -49,11 +49,11 @@ t.test('each state is logged with its level, and its reason if there is one', as
   const transitions = new Transitions();
   transitions.start(log);
   const table: [GeneratorState, string, string, string][] = [
-    ['operational', '', 'info', 'generator operational'],
-    ['degraded', 'hwrng: lost', 'warn', 'generator degraded: hwrng: lost'],
-    ['seeding', '', 'warn', 'generator seeding'],
-    ['fallback', 'no addon', 'warn', 'generator fallback: no addon'],
-    ['error', 'alarm', 'error', 'generator error: alarm'],
+    ['operational', '', 'info', 'generator operational, serving'],
+    ['degraded', 'serving: hwrng lost', 'warn', 'generator degraded, serving: hwrng lost'],
+    ['seeding', '', 'warn', 'generator seeding, not serving'],
+    ['fallback', 'serving x', 'warn', 'generator fallback, serving x'],
+    ['error', 'not serving: x', 'error', 'generator error, not serving: x'],
   ];
   for (const [state, reason] of table) transitions.note(state, reason);
   t.strictSame(

@@ -157,7 +157,7 @@ t.test('selftest and reseed are for administrators', async (t) => {
   const calls: string[] = [];
   const context = serverContext(
     fakeGenerator({
-      selfTest: () => calls.push('selfTest') > 0,
+      selfTest: async () => calls.push('selfTest') > 0,
       reseed: () => void calls.push('reseed'),
     }),
   );

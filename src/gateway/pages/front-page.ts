@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Example } from '../../apis/api.js';
 import { packageRoot } from '../../common/package.js';
+import { causeOf } from '../../common/state.js';
 
 const names = [
   'index.html',
@@ -79,6 +80,8 @@ export interface PageView {
   /** The daemon's, or `unreachable`. */
   readonly state: string;
   readonly reason: string;
+  /** Of the last seed; may be empty. */
+  readonly construction: string;
   /** Scheme, host and port, as the reader reaches the gateway. */
   readonly url: string;
   /** Who may ask, in a sentence. */
@@ -99,7 +102,8 @@ export function renderPage(template: string, view: PageView): string {
   const values: Record<string, string> = {
     state: knownStates.includes(view.state) ? view.state : 'unknown',
     title: escapeHtml(view.state),
-    reason: escapeHtml(view.reason),
+    construction: escapeHtml(view.construction),
+    reason: escapeHtml(causeOf(view.reason)),
     host: escapeHtml(view.url.replace(/^https?:\/\//, '')),
     access: escapeHtml(view.access),
     calls: view.examples.map((example) => renderExample(example, view.url)).join('\n'),

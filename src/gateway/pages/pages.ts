@@ -3,6 +3,7 @@ import type { Access, Api, ApiResponse, Example, Head, RandomSource } from '../.
 import { errorReason, thrownBy } from '../../apis/toolkit.js';
 import { EntropyError, errorCode } from '../../common/errors.js';
 import { version } from '../../common/package.js';
+import { serves, stateLine } from '../../common/state.js';
 import { isPageHost } from '../browser-guard.js';
 import { type PageFiles, pageFiles, pageHeaders, renderPage } from './front-page.js';
 
@@ -56,10 +57,6 @@ export function claimPage({ method, path }: Pick<Head, 'method' | 'path'>): 'no'
 /** The pages, answered as an API answers; they have no example of their own. */
 export function createPages(options: PagesOptions): Api {
   const { client, metrics, apis, access, pageHosts = [], listen } = options;
-  const health = async () => {
-    const { state, reason } = await client.health().catch(unreachable);
-    return { state, reason: reason === '' && !serving.has(state) ? notYet : reason };
-  };
 
   /** What a reader of the daemon's status wants to know about this gateway. */
   const gateway = () => ({
@@ -80,7 +77,7 @@ export function createPages(options: PagesOptions): Api {
   }
 
   async function frontPage(host: string, accept: string): Promise<ApiResponse> {
-    const { state, reason } = await health();
+    const { state, reason, construction = '' } = await client.status().catch(unreachable);
     const url = `${options.isTls ? 'https' : 'http'}://${host}`;
     const socketPath = listen()
       .find((address) => address.startsWith(unixPrefix))
@@ -94,7 +91,7 @@ export function createPages(options: PagesOptions): Api {
     if (!accept.includes('text/html'))
       return page(200, plainText, frontText(state, reason, accessText(access), examples));
     const { 'index.html': template } = await pageFiles();
-    const view = { state, reason, url, access: accessText(access), examples };
+    const view = { state, reason, construction, url, access: accessText(access), examples };
     return page(200, html, renderPage(template, view));
   }
 
@@ -113,8 +110,8 @@ export function createPages(options: PagesOptions): Api {
       if (path === '/status') return statusPage();
       if (path === '/') return frontPage(host, accept);
       if (path.startsWith(filePrefix)) return filePage(path.slice(filePrefix.length));
-      const { state, reason } = await health();
-      return page(serving.has(state) ? 200 : 503, json, JSON.stringify({ state, reason }));
+      const { state, reason } = await client.health().catch(unreachable);
+      return page(serves(state) ? 200 : 503, json, JSON.stringify({ state, reason }));
     },
     refuse(failure) {
       const error = thrownBy(failure);
@@ -130,16 +127,10 @@ export function createPages(options: PagesOptions): Api {
   };
 }
 
-/** States in which random bytes are served; monitoring tells them apart, a load balancer need not. */
-const serving: ReadonlySet<string> = new Set(['operational', 'degraded', 'fallback']);
-
-/** In `seeding`, the generator gives no reason once all tests have passed. */
-const notYet = 'the first samples are being gathered';
-
 /** To people and to monitoring, a daemon that does not answer is a state too. */
-function unreachable(error: unknown): Awaited<ReturnType<RandomSource['health']>> {
+function unreachable(error: unknown): Awaited<ReturnType<RandomSource['status']>> {
   const reason = error instanceof EntropyError ? error.message : 'internal error';
-  return { state: 'unreachable', healthy: false, reason };
+  return { state: 'unreachable', reason };
 }
 
 function accessText({ verifies }: Pick<Access, 'verifies'>): string {
@@ -156,7 +147,7 @@ function frontText(
   examples: readonly Example[],
 ): string {
   return `entropyd gateway
-state: ${reason === '' ? state : `${state}: ${reason}`}
+state: ${stateLine(state, reason)}
 ${access}
 
 ${examples.map(({ title, note, command }) => `${title}: ${note}\n  ${command}\n`).join('\n')}

@@ -82,7 +82,8 @@ const { 'index.html': template } = await pageFiles();
 
 const view: PageView = {
   state: 'operational',
-  reason: 'a reason',
+  reason: 'serving: a reason',
+  construction: 'RBGC',
   url: 'http://localhost:8478',
   access: 'anybody is let in',
   examples: [
@@ -92,8 +93,11 @@ const view: PageView = {
 
 t.test('puts texts where the template wants them', async (t) => {
   t.equal(
-    renderPage('{{state}}|{{title}}|{{reason}}|{{host}}|{{access}}|{{nonsense}}', view),
-    'operational|operational|a reason|localhost:8478|anybody is let in|',
+    renderPage(
+      '{{state}}|{{construction}}|{{title}}|{{reason}}|{{host}}|{{access}}|{{nonsense}}',
+      view,
+    ),
+    'operational|RBGC|operational|a reason|localhost:8478|anybody is let in|',
   );
   t.match(
     renderPage('{{calls}}', view),
@@ -143,7 +147,8 @@ t.test('whatever the texts are, they make no element and no attribute', async (t
   fc.assert(
     fc.property(hostile, hostile, hostile, (state, reason, text) => {
       const examples = [{ title: text, note: text, command: `${text} ${view.url}`, hasUrl: true }];
-      const page = renderPage(template, { ...view, state, reason, access: text, examples });
+      const hostileView = { ...view, state, reason, construction: state, access: text, examples };
+      const page = renderPage(template, hostileView);
       t.strictSame(tags(page), wanted);
       const attributes = page.match(/\s(?:on\w+|autofocus)\s*=\s*["']/g);
       t.equal(attributes, null);

@@ -39,7 +39,8 @@ function ask(path: string, asked: Asked = {}) {
 const browser = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
 
 const unhealthy = fakeSource({
-  health: async () => ({ state: 'error', healthy: false, reason: 'repetition count' }),
+  health: async () => ({ state: 'error', healthy: false, reason: 'not serving: an alarm' }),
+  status: async () => ({ state: 'error', reason: 'not serving: an alarm' }),
 });
 
 const away = failingSource(new EntropyError('ERR_CONNECT', 'no daemon at /x'));
@@ -71,14 +72,8 @@ t.test('/healthz answers 200 or 503 with state and reason', async (t) => {
     ['healthy', fakeSource(), 200, { state: 'operational', reason: '' }],
     ['degraded', inState('degraded', 'x'), 200, { state: 'degraded', reason: 'x' }],
     ['fallback', inState('fallback', 'x'), 200, { state: 'fallback', reason: 'x' }],
-    ['error', unhealthy, 503, { state: 'error', reason: 'repetition count' }],
+    ['error', unhealthy, 503, { state: 'error', reason: 'not serving: an alarm' }],
     ['seeding', inState('seeding', 'x'), 503, { state: 'seeding', reason: 'x' }],
-    [
-      'between tests and first seed',
-      inState('seeding', ''),
-      503,
-      { state: 'seeding', reason: 'the first samples are being gathered' },
-    ],
     ['no daemon', away, 503, { state: 'unreachable', reason: 'no daemon at /x' }],
     ['a defect', defect, 503, { state: 'unreachable', reason: 'internal error' }],
   ] as const) {
@@ -141,7 +136,7 @@ t.test('/ on a terminal says the state and how to call each API', async (t) => {
   t.equal(status, 200);
   t.match(headers['Content-Type'], 'text/plain');
   for (const line of [
-    /^state: operational$/m,
+    /^state: operational, serving$/m,
     /^ {2}AWS_.* aws kms generate-random .*--endpoint-url http:\/\/localhost:8478$/m,
     /http:\/\/localhost:8478\/v1\.0\/project\/kms\/gen-random$/m,
     /dialect otc/,
@@ -149,7 +144,7 @@ t.test('/ on a terminal says the state and how to call each API', async (t) => {
   ])
     t.match(body, line);
   t.match(body, 'any well-formed signature or token is accepted');
-  t.match((await ask('/', { client: unhealthy })).body, /^state: error: repetition count$/m);
+  t.match((await ask('/', { client: unhealthy })).body, /^state: error, not serving: an alarm$/m);
   const options = { access: { verifies: true }, isTls: true };
   const verified = await ask('/', { host: 'localhost', options });
   t.match(verified.body, 'signatures and tokens are verified');
@@ -164,8 +159,12 @@ t.test('/ in a browser has the state and the commands without a script, too', as
   t.match(body, '<span data-origin>http://localhost:8478</span>');
   const failing = await ask('/', { ...browser, client: unhealthy });
   t.match(failing.body, 'data-state="error"');
-  t.match(failing.body, '<span id="reason">repetition count</span>');
+  t.match(failing.body, '<span id="reason">an alarm</span>');
   t.match((await ask('/', { ...browser, client: away })).body, 'data-state="unreachable"');
+  const kernel = fakeSource({
+    status: async () => ({ state: 'operational', reason: '', construction: 'RBGC' }),
+  });
+  t.match((await ask('/', { ...browser, client: kernel })).body, 'data-construction="RBGC"');
   const region = { apis: created(['eu-de']), listen: () => ['unix:/run/x y'] };
   const { body: other } = await ask('/', { ...browser, options: region });
   t.match(other, '--region eu-de ');

@@ -9,7 +9,13 @@ import { addon, type ScriptedSource, type TestGenerator } from '../../native/add
 import { fakeGenerator, startServer } from '../../support/daemon.js';
 
 /** Members of a source's report that the snapshot of the tests' addon lacks. */
-const rest = { testedBitsPerByte: 7, reads: 0, bytesPerSecond: 0 };
+const rest = {
+  testedBitsPerByte: 7,
+  secondsInState: 0,
+  physical: true,
+  reads: 0,
+  bytesPerSecond: 0,
+};
 
 /** The daemon's socket, and the switches of its sources. */
 export interface ScriptedDaemon {
