@@ -1,6 +1,6 @@
 /** The daemon's Prometheus page: counters, limits and the state of the generator. */
 import { socketErrorCodes } from '../common/errors.js';
-import { type SourceReport, sourceStates } from '../common/package.js';
+import { constructions, type SourceReport, sourceStates } from '../common/package.js';
 import {
   addProcessMetrics,
   enumeration,
@@ -45,13 +45,18 @@ function addGenerator(page: MetricsPage, status: GeneratorStatus): void {
   );
   page.gauge(
     'entropyd_healthy',
-    '1 only in state operational: every source present at start passes',
+    '1 only in state operational: serving, and no source is lost or failed',
     Number(healthy),
   );
   page.gauge(
     'entropyd_memory_locked',
     "1 if the generator's buffers are locked in RAM",
     Number(memoryLocked),
+  );
+  page.gauge(
+    'entropyd_construction',
+    '1 for what the last seed came from (SP 800-90C), 0 for the others; all 0 without a seed',
+    enumeration('construction', constructions, status.construction),
   );
   page.counter('entropyd_reseeds_total', 'Seeds of the DRBG, including the first', reseeds);
   page.gauge(
@@ -105,6 +110,16 @@ function addSources(page: MetricsPage, sources: readonly SourceReport[]): void {
     'entropyd_source_passing',
     '1 if the noise source passes its health tests',
     each(({ state }) => Number(state === 'passing')),
+  );
+  page.gauge(
+    'entropyd_source_state_seconds',
+    'Time since the noise source entered its state',
+    each(({ secondsInState }) => secondsInState),
+  );
+  page.gauge(
+    'entropyd_source_physical',
+    '1 if it is a physical noise source (SP 800-90B)',
+    each(({ physical }) => Number(physical)),
   );
   page.gauge(
     'entropyd_source_credited_entropy_ratio',

@@ -8,7 +8,7 @@ t.test('numbers have the unit that keeps them short', async (t) => {
     ['count', 1234567, '1,234,567'],
     ['bits', 4, '4'],
     ['bits', 0.5, '0.5'],
-    ['bits', 3.14159, '3.142'],
+    ['bits', 1.23456, '1.235'],
     ['bytes', 0, '0 B'],
     ['bytes', 999, '999 B'],
     ['bytes', 999.4, '999 B'],

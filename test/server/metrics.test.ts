@@ -10,6 +10,8 @@ import { lines } from '../support/program.js';
 const source: SourceReport = {
   name: 'rdseed',
   state: 'passing',
+  secondsInState: 42,
+  physical: true,
   testedBitsPerByte: 7,
   creditedBitsPerByte: 4,
   bytes: 1000,
@@ -24,9 +26,15 @@ const status: GeneratorStatus = {
   state: 'operational',
   healthy: true,
   reason: '',
+  construction: 'RBG2(NP)',
   sources: [
     source,
     { ...source, name: 'hwrng', state: 'failed', creditedBitsPerByte: 0, bytes: 64, alarms: 3 },
+    {
+      ...source,
+      ...{ name: 'jitter', state: 'waiting', physical: false },
+      ...{ testedBitsPerByte: 0.5, creditedBitsPerByte: 0.5 },
+    },
     { ...source, name: 'rndrrs', state: 'absent' },
   ],
   reseeds: 4,
@@ -60,6 +68,9 @@ t.test('the page has every figure; for an absent source it only has the state', 
     ['entropyd_connections_total', 5],
     ['entropyd_requests_total', 9],
     ['entropyd_random_bytes_total', 300],
+    ['entropyd_construction{construction="RBG2(P)"}', 0],
+    ['entropyd_construction{construction="RBG2(NP)"}', 1],
+    ['entropyd_construction{construction="RBGC"}', 0],
     ['entropyd_reseeds_total', 4],
     ['entropyd_requests_since_reseed', 2],
     ['entropyd_reseed_age_seconds', 1],
@@ -67,6 +78,13 @@ t.test('the page has every figure; for an absent source it only has the state', 
     ['entropyd_source_state{source="hwrng",state="failed"}', 1],
     ['entropyd_source_state{source="hwrng",state="passing"}', 0],
     ['entropyd_source_state{source="rndrrs",state="absent"}', 1],
+    ['entropyd_source_state{source="jitter",state="waiting"}', 1],
+    ['entropyd_source_state{source="jitter",state="passing"}', 0],
+    ['entropyd_source_passing{source="jitter"}', 0],
+    ['entropyd_source_state_seconds{source="jitter"}', 42],
+    ['entropyd_source_physical{source="jitter"}', 0],
+    ['entropyd_source_physical{source="rdseed"}', 1],
+    ['entropyd_source_tested_entropy_ratio{source="jitter"}', 0.0625],
     ['entropyd_source_passing{source="rdseed"}', 1],
     ['entropyd_source_passing{source="hwrng"}', 0],
     ['entropyd_source_credited_entropy_ratio{source="rdseed"}', 0.5],
@@ -96,6 +114,15 @@ t.test('every code of the protocol has a sample from the start', async (t) => {
 t.test('a DRBG that was never seeded has no age', async (t) => {
   const page = await exposition(new Counters(), { ...status, reseeds: 0, secondsSinceReseed: 0 });
   t.notMatch(page, /^entropyd_reseed_age_seconds/m);
+});
+
+t.test('without a seed no construction is 1', async (t) => {
+  const found = samplesOf(await exposition(new Counters(), { ...status, construction: '' }));
+  const values = [...found].filter(([name]) => name.startsWith('entropyd_construction{'));
+  t.strictSame(
+    values.map(([, value]) => value),
+    [0, 0, 0],
+  );
 });
 
 t.test('exactly the current state is 1', async (t) => {
