@@ -160,7 +160,7 @@ t.test('every failure is one line: what, which path, what to do', async (t) => {
     t,
     fakeGenerator({
       fill() {
-        throw new EntropyError('ERR_HEALTH', 'the generator is in its error state: rdseed failed');
+        throw new EntropyError('ERR_HEALTH', 'not serving: rdseed failed a health test');
       },
     }),
   );
@@ -207,9 +207,9 @@ t.test('every failure is one line: what, which path, what to do', async (t) => {
       ['random', '32'],
       failing.path,
       'ERR_HEALTH',
-      /error state: rdseed failed \(socket .*\); entropyctl status shows why/,
+      /not serving: rdseed failed a health test \(socket .*\); entropyctl status shows why; .*selftest/,
     ],
-    [['random', '3M', '--output', out], failing.path, 'ERR_HEALTH', /error state/],
+    [['random', '3M', '--output', out], failing.path, 'ERR_HEALTH', /^not serving/],
     [['reseed'], path, 'ERR_FORBIDDEN', refused],
     [['selftest'], path, 'ERR_FORBIDDEN', refused],
     [['noise', 'rdseed', '1', '--output', out], path, 'ERR_FORBIDDEN', refused],
@@ -335,8 +335,8 @@ t.test('health is one line, and an exit code of the monitoring convention', asyn
     }),
   );
   for (const [path, status, line] of [
-    [ok.path, 0, /^OK - operational; sources passing: none \| uptime=\d+s;;;0; .+$/],
-    [fallback.path, 1, /^WARNING - fallback \(.*not built\); /],
+    [ok.path, 0, /^OK - operational, serving; sources passing: none \| uptime=\d+s;;;0; .+$/],
+    [fallback.path, 1, /^WARNING - fallback, serving untested .*not built; /],
     [
       gone,
       2,

@@ -2,8 +2,9 @@
 import { Argument, Command, Option } from 'commander';
 import { version } from '../common/package.js';
 import { prepare, UsageError } from '../common/program.js';
-import { metrics, noise, version as printVersions, reseed, selftest } from './commands.js';
+import { metrics, version as printVersions, reseed, selftest } from './commands.js';
 import { health } from './health.js';
+import { noise } from './noise.js';
 import { formats, random } from './random.js';
 
 /** @returns a new program, which does nothing until it is parsed */
@@ -68,15 +69,15 @@ health uses those of monitoring plug-ins. entropyctl COMMAND --help shows exampl
   add(
     program,
     'selftest',
-    'Runs the health tests now (administrators only); exits 1 if a source fails.',
+    'Tests all sources now; those that pass come back (administrators only). Exits 1 if one fails.',
     [
-      ['entropyctl selftest', 'one line per source, and the verdict'],
+      ['entropyctl selftest', 'also the way out of the error state'],
       ['entropyctl selftest --json', 'with everything known about each source'],
     ],
   ).action(selftest);
 
   add(program, 'reseed', 'Reseeds the generator now (administrators only).', [
-    ['entropyctl reseed', 'also the way out of the error state'],
+    ['entropyctl reseed', 'from noise that is read from now on'],
   ]).action(reseed);
 
   add(
@@ -85,6 +86,7 @@ health uses those of monitoring plug-ins. entropyctl COMMAND --help shows exampl
     'Prints raw samples of a noise source, for assessment (administrators only).',
     [
       ['entropyctl noise rdseed 1M --output rdseed.bin', "for NIST's ea_non_iid"],
+      ['entropyctl noise hwrng 1000000 --output h.bin', 'however slow the device is'],
       ['entropyctl noise getrandom 64 | xxd', 'a few samples in hex'],
     ],
   )

@@ -4,6 +4,7 @@
  */
 import { quantile } from '../common/histogram.js';
 import { CommandError } from '../common/program.js';
+import { stateLine } from '../common/state.js';
 import { printable } from '../common/terminal.js';
 import type { GeneratorState } from '../generator/interface.js';
 import {
@@ -70,12 +71,12 @@ export function judge(outcome: ReportedStatus | CommandError): Judgement {
   const { state, reason } = outcome;
   const isKnown = typeof state === 'string' && Object.hasOwn(byState, state);
   const verdict = isKnown ? byState[state] : 'UNKNOWN';
-  const why = typeof reason === 'string' && reason !== '' ? ` (${shortened(reason)})` : '';
+  const why = typeof reason === 'string' ? shortened(reason) : '';
   const passing = presentSources(outcome).filter((source) => source.state === 'passing');
   const names = passing.map(({ name }) => withoutBar(name)).join(', ') || 'none';
   return {
     verdict,
-    text: `${verdict} - ${withoutBar(state)}${why}; sources passing: ${names}`,
+    text: `${verdict} - ${stateLine(withoutBar(state), why)}; sources passing: ${names}`,
     figures: figuresOf(outcome),
   };
 }

@@ -28,11 +28,11 @@ export function entriesOf(value: unknown): [name: string, value: unknown][] {
 }
 
 /** All noise sources of a status, including those that the host does not have. */
-export function sourcesOf({ sources }: ReportedStatus): Partial<SourceReport>[] {
+export function sourcesOf({ sources }: Pick<ReportedStatus, 'sources'>): Partial<SourceReport>[] {
   return objectsIn(sources);
 }
 
 /** The noise sources that the host has. */
-export function presentSources(status: ReportedStatus): Partial<SourceReport>[] {
+export function presentSources(status: Pick<ReportedStatus, 'sources'>): Partial<SourceReport>[] {
   return sourcesOf(status).filter(({ state }) => state !== 'absent');
 }

@@ -65,7 +65,7 @@ const advice: Partial<Record<ErrorCode, string>> = {
   ERR_BUSY: 'try again later',
   ERR_RATE: 'wait, or raise bytes_per_second_per_user',
   ERR_NOT_SEEDED: 'wait; entropyctl status shows the sources',
-  ERR_HEALTH: 'entropyctl status shows why; entropyctl reseed retests the sources',
+  ERR_HEALTH: 'entropyctl status shows why; entropyctl selftest tests the sources again',
   ERR_ENTROPY: 'entropyctl status shows the sources',
   ERR_INTERNAL: seeLog,
 };
@@ -87,7 +87,9 @@ export function requestFailure(error: unknown, path: string): unknown {
       { cause: error },
     );
   const where = message.includes(path) ? '' : ` (socket ${path})`;
-  const what = advice[code] === undefined ? '' : `; ${advice[code]}`;
+  // A reason of the generator says itself what brings it back.
+  const isAdvised = advice[code] === undefined || message.includes('entropyctl selftest');
+  const what = isAdvised ? '' : `; ${advice[code]}`;
   return new CommandError(code, `${message}${where}${what}`, { cause: error });
 }
 

@@ -1,6 +1,7 @@
 /** The daemon's status as a table of 80 columns. It shortens figures; `--json` has them in full. */
 import { type Bound, quantile } from '../common/histogram.js';
-import type { SourceReport } from '../common/package.js';
+import { constructions, type SourceReport } from '../common/package.js';
+import { causeOf, stateLine } from '../common/state.js';
 import { printable, type Style } from '../common/terminal.js';
 import type { Rates } from './rates.js';
 import {
@@ -35,6 +36,7 @@ const styles: Record<string, Style> = {
   degraded: 'yellow',
   fallback: 'yellow',
   testing: 'yellow',
+  waiting: 'yellow',
   seeding: 'yellow',
   lost: 'yellow',
   error: 'red',
@@ -45,7 +47,7 @@ const styles: Record<string, Style> = {
 /** Columns of the sources after their names: title, width, alignment. */
 const sourceColumns = [
   ['state', 9, 'left'],
-  ['credit', 7, 'right'],
+  ['credit', 10, 'right'],
   ['samples', 11, 'right'],
   ['rate', 13, 'right'],
   ['retries', 10, 'right'],
@@ -66,7 +68,6 @@ const refusalCount = 8;
  */
 export function renderStatus(status: ReportedStatus, rates?: Rates): Line[] {
   return [
-    headline(status),
     ...stateLines(status),
     ...(rates === undefined ? [] : section('Now', rateLines(rates))),
     [],
@@ -103,26 +104,41 @@ function paragraph(value: unknown, style?: Style): Line[] {
 
 const none: readonly Line[] = [[{ text: 'none' }]];
 
-function headline({ version, pid, uptimeSeconds, node, openssl }: ReportedStatus): Line {
-  const process = `   pid ${textOf(pid)}   up ${duration(uptimeSeconds)}`;
-  const runtime = `   Node ${textOf(node)}   OpenSSL ${textOf(openssl)}`;
-  return [{ text: `entropyd ${textOf(version)}`, style: 'bold' }, { text: `${process}${runtime}` }];
-}
-
+/** The state comes first: it is what people look for. */
 function stateLines(status: ReportedStatus): Line[] {
-  const { state, reason, reseeds, secondsSinceReseed, requestsSinceReseed, memoryLocked } = status;
-  const style = styleOf(state);
+  const { state, reason, construction, memoryLocked } = status;
+  const { reseeds, secondsSinceReseed, requestsSinceReseed } = status;
+  const { version, pid, uptimeSeconds, node, openssl } = status;
   const age = `${duration(secondsSinceReseed)} and ${count(requestsSinceReseed)} generates ago`;
+  const line = stateLine(textOf(state), reason ? textOf(reason) : '');
   return [
-    ...section('State', [
-      [{ text: textOf(state), style }],
-      ...(reason ? paragraph(reason, style === 'green' ? undefined : style) : []),
-    ]),
+    ...section('State', paragraph(line, styleOf(state))),
     ...section('Seeds', [[{ text: `${count(reseeds)}, the last ${age}` }]]),
+    ...section('Construction', construction ? paragraph(constructionText(construction)) : []),
     ...section('Memory', [
       [memoryLocked ? { text: 'locked' } : { text: 'not locked', style: 'yellow' }],
     ]),
+    ...section('Daemon', [
+      [
+        {
+          text: `entropyd ${textOf(version)}   pid ${textOf(pid)}   up ${duration(uptimeSeconds)}`,
+        },
+      ],
+      [{ text: `Node ${textOf(node)}   OpenSSL ${textOf(openssl)}` }],
+    ]),
   ];
+}
+
+/** What a seed's credited entropy came from, by the classes of SP 800-90C. */
+const constructionTexts: Record<(typeof constructions)[number], string> = {
+  'RBG2(P)': 'RBG2(P): seeded by physical noise sources',
+  'RBG2(NP)': 'RBG2(NP): seeded by noise that is not physical',
+  RBGC: "RBGC: seeded by the kernel's generator alone",
+};
+
+function constructionText(construction: unknown): string {
+  const known = constructions.find((each) => each === construction);
+  return known === undefined ? textOf(construction) : constructionTexts[known];
 }
 
 function rateLines(rates: Rates): Line[] {
@@ -165,7 +181,7 @@ function oneSource(source: Partial<SourceReport>): Line[] {
       ? [state]
       : [
           textOf(state),
-          `${textOf(credited)}/${textOf(tested)}`,
+          `${bits(credited)}/${bits(tested)}`,
           bytes(source.bytes),
           `${bytes(source.bytesPerSecond)}/s`,
           count(source.retries),
@@ -179,11 +195,29 @@ function oneSource(source: Partial<SourceReport>): Line[] {
       return { text: cell(text, width, align), style: index === 0 ? styleOf(state) : undefined };
     }),
   ];
-  const notes = [source.path, source.rngCurrent, source.lastAlarm, source.lastError]
-    .filter((note) => note !== undefined && note !== '')
-    .map(textOf)
-    .join('; ');
+  const notes = notesOn(source).join('; ');
   return [line, ...(notes === '' ? [] : section('', paragraph(notes)))];
+}
+
+/** Bits per byte, which may be a fraction. */
+function bits(value: unknown): string {
+  return typeof value === 'number' ? String(Number(value.toFixed(3))) : textOf(value);
+}
+
+/** States of which people ask for how long. */
+const lasting: readonly unknown[] = ['waiting', 'lost', 'failed'];
+
+function notesOn(source: Partial<SourceReport>): string[] {
+  const { name, state, path, rngCurrent, lastAlarm, lastError } = source;
+  return [
+    lasting.includes(state) ? `for ${duration(source.secondsInState)}` : '',
+    name === 'jitter' ? 'CPU timing, not physical' : '',
+    source.hiddenByKernel === true ? 'hidden by the kernel, which does not use it' : '',
+    path ? textOf(path) : '',
+    rngCurrent ? textOf(rngCurrent) : '',
+    lastAlarm ? `last alarm: ${textOf(lastAlarm)}` : '',
+    lastError ? `last error: ${textOf(lastError)}` : '',
+  ].filter((note) => note !== '');
 }
 
 function requestLines({ requests, randomBytes, serving }: ReportedStatus): Line[] {
@@ -227,7 +261,7 @@ function changeLines({ transitions }: ReportedStatus): readonly Line[] {
     return [
       { text: `${cell(shortTime, 20)}  ` },
       { text: `${cell(textOf(state), 12)} `, style: styleOf(state) },
-      { text: reason ? textOf(reason) : '' },
+      { text: reason ? causeOf(textOf(reason)) : '' },
     ];
   });
 }

@@ -1,9 +1,9 @@
 /** `entropyctl status`: the daemon's status as a table or JSON, once or live. */
-import { setTimeout } from 'node:timers/promises';
 import { type Client, connect } from '../client/client.js';
 import { CommandError, UsageError } from '../common/program.js';
 import { type Paint, paintFor, printable } from '../common/terminal.js';
 import { clientSocket } from '../common/unix-socket.js';
+import { type Clock, realClock } from './clock.js';
 import { type Rates, type Reading, ratesBetween } from './rates.js';
 import type { ReportedStatus } from './reported-status.js';
 import { print, printJson, requestFailure, type SessionOptions, withClient } from './session.js';
@@ -26,19 +26,6 @@ export interface StatusCommandOptions extends SessionOptions {
 
 /** Seconds between polls. */
 const defaultInterval = 2;
-
-/** The time that `watch` goes by. */
-export interface Clock {
-  /** Milliseconds of a monotonic clock. */
-  now(): number;
-  /** @throws AbortError once `signal` is aborted */
-  wait(ms: number, signal?: AbortSignal): Promise<void>;
-}
-
-const realClock: Clock = {
-  now: () => performance.now(),
-  wait: (ms, signal) => setTimeout(ms, undefined, signal === undefined ? {} : { signal }),
-};
 
 /** Prints the status; with `watch` again and again until interrupted. */
 export async function status(

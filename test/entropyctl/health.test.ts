@@ -27,17 +27,30 @@ t.test('each state has its verdict of the monitoring convention', async (t) => {
   ] as const)
     t.match(
       judge({ state: state as GeneratorState, healthy: false, reason: '', sources }),
-      { verdict, text: `${verdict} - ${state}; sources passing: rdseed, rdrand` },
+      {
+        verdict,
+        text: new RegExp(
+          `^${verdict} - ${state}(, (not )?serving)?; sources passing: rdseed, rdrand$`,
+        ),
+      },
       state,
     );
 });
 
 t.test('the line has the reason, and says if no source passes', async (t) => {
-  const outcome = { state: 'degraded', healthy: false, reason: 'hwrng lost', sources: [] } as const;
-  t.equal(
-    judge({ ...outcome, sources: [] }).text,
-    'WARNING - degraded (hwrng lost); sources passing: none',
-  );
+  for (const [state, reason, text] of [
+    ['degraded', 'serving: hwrng lost 5 s ago', 'WARNING - degraded, serving: hwrng lost 5 s ago'],
+    ['degraded', 'hwrng lost', 'WARNING - degraded, serving: hwrng lost'],
+    [
+      'operational',
+      'serving: seeded by getrandom(2) alone',
+      'OK - operational, serving: seeded by getrandom(2) alone',
+    ],
+    ['fallback', 'serving untested bytes', 'WARNING - fallback, serving untested bytes'],
+    ['seeding', 'not serving: waiting 3 s', 'CRITICAL - seeding, not serving: waiting 3 s'],
+    ['error', '', 'CRITICAL - error, not serving'],
+  ] as const)
+    t.equal(judge({ state, reason, sources: [] }).text, `${text}; sources passing: none`);
   t.equal(judge({}).text, 'UNKNOWN - undefined; sources passing: none');
 });
 
@@ -47,7 +60,7 @@ t.test('whatever is reported, the text is one short line without a bar', async (
   const { text } = judge(odd as unknown as Partial<DaemonStatus>);
   t.match(
     text,
-    /^CRITICAL - error \(a\/b\ufffdc\ufffd\[31mx{100,}…\); sources passing: a\/\ufffd$/,
+    /^CRITICAL - error, not serving: a\/b\ufffdc\ufffd\[31mx{100,}…; sources passing: a\/\ufffd$/,
   );
   t.ok(text.length < 400);
   for (const strange of [{ state: 5 }, { state: null, sources: 'no' }, { reason: {} }, []])
@@ -92,11 +105,11 @@ t.test('the command prints one line and sets the exit code', async (t) => {
       for (const [, id] of unpackAll(data)) socket.write(pack([1, id, null, null]));
     }),
   );
-  const fallbackText = /^WARNING - fallback \(.*not built\); sources passing: none$/;
+  const fallbackText = /^WARNING - fallback, serving untested .*not built; sources passing: none$/;
   const figures =
     /^uptime=\d+s;;;0; since_reseed=\d+s;;;0; reseeds=\dc;;;0; requests=1c;;;0; random_bytes=0c;;;0; refused=0c;;;0; connections=1;;;0;4096 sources_passing=0;;;0;0 alarms=0c;;;0;( serving_p99=0\.\d+s;;;0;)?$/;
   for (const [socket, code, line, hasFigures] of [
-    [ok.path, 0, 'OK - operational; sources passing: none', true],
+    [ok.path, 0, 'OK - operational, serving; sources passing: none', true],
     [fallback.path, 1, fallbackText, true],
     [
       gone,
@@ -123,7 +136,7 @@ t.test('as JSON it prints verdict, state and figures, or the error', async (t) =
   t.strictSame(rest, {
     verdict: 'OK',
     exitCode: 0,
-    text: 'OK - operational; sources passing: none',
+    text: 'OK - operational, serving; sources passing: none',
     state: 'operational',
     healthy: true,
     reason: '',

@@ -89,7 +89,7 @@ t.test('a failure of the daemon has its message, the socket and advice', async (
     ['ERR_BUSY', '; try again later'],
     ['ERR_RATE', '; wait, or raise bytes_per_second_per_user'],
     ['ERR_NOT_SEEDED', '; wait; entropyctl status shows the sources'],
-    ['ERR_HEALTH', '; entropyctl status shows why; entropyctl reseed retests the sources'],
+    ['ERR_HEALTH', '; entropyctl status shows why; entropyctl selftest tests the sources again'],
     ['ERR_ENTROPY', '; entropyctl status shows the sources'],
     ['ERR_INTERNAL', "; see the daemon's log (journalctl -u entropyd)"],
   ] as const satisfies [ErrorCode, string][]) {
@@ -97,6 +97,13 @@ t.test('a failure of the daemon has its message, the socket and advice', async (
     t.ok(failure instanceof CommandError);
     t.match(failure, { code, message: `what (socket ${path})${advice}` });
   }
+});
+
+t.test('a reason that says what to do needs no advice', async (t) => {
+  const reason = 'not serving: rdseed failed a health test; entropyctl selftest tests it again';
+  t.match(requestFailure(new EntropyError('ERR_HEALTH', reason), path), {
+    message: `${reason} (socket ${path})`,
+  });
 });
 
 t.test('a message that names the path does not get it twice', async (t) => {

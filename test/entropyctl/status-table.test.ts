@@ -9,7 +9,8 @@ import type { DaemonStatus } from '../../src/rpc/protocol.js';
 const full: DaemonStatus = {
   state: 'degraded',
   healthy: false,
-  reason: 'hwrng lost',
+  reason: 'serving: hwrng lost',
+  construction: 'RBG2(P)',
   reseeds: 3,
   requestsSinceReseed: 4,
   secondsSinceReseed: 125,
@@ -27,13 +28,16 @@ const full: DaemonStatus = {
   serving: { bounds: [0.000_05, 0.001], buckets: [95, 5, 0], seconds: 0.002, count: 100 },
   transitions: [
     { time: '2026-06-01T12:00:00.000Z', state: 'operational', reason: '' },
-    { time: '2026-06-01T13:00:00.000Z', state: 'degraded', reason: 'hwrng lost' },
+    { time: '2026-06-01T13:00:00.000Z', state: 'degraded', reason: 'serving: hwrng lost' },
   ],
   limits: { ...defaultLimits, connections: 4096 },
   sources: [
     {
       name: 'rdseed',
       state: 'passing',
+      secondsInState: 93_784,
+      physical: true,
+      hiddenByKernel: true,
       testedBitsPerByte: 7,
       creditedBitsPerByte: 4,
       bytes: 1_300_000,
@@ -49,6 +53,8 @@ const full: DaemonStatus = {
       path: '/dev/hwrng',
       rngCurrent: 'virtio_rng.0',
       state: 'lost',
+      secondsInState: 185,
+      physical: true,
       testedBitsPerByte: 7,
       creditedBitsPerByte: 0,
       bytes: 64,
@@ -58,6 +64,21 @@ const full: DaemonStatus = {
       bytesPerSecond: 16_000,
       lastAlarm: 'repetition count',
       lastError: 'timed out',
+    },
+    {
+      name: 'jitter',
+      state: 'waiting',
+      secondsInState: 12,
+      physical: false,
+      testedBitsPerByte: 0.5,
+      creditedBitsPerByte: 0.5,
+      bytes: 2048,
+      reads: 32,
+      retries: 0,
+      alarms: 0,
+      bytesPerSecond: 1e6,
+      lastAlarm: '',
+      lastError: '',
     },
     { name: 'rndrrs', state: 'absent' } as DaemonStatus['sources'][number],
   ],
@@ -72,16 +93,21 @@ const textOf = (status: Partial<DaemonStatus>, rates?: Parameters<typeof renderS
 t.test('the table has every section, in columns that align', async (t) => {
   t.equal(
     textOf(full),
-    `entropyd 1.2.3   pid 7   up 1 d 2 h   Node 20.0.0   OpenSSL 3.0.0
-State         degraded
-              hwrng lost
+    `State         degraded, serving: hwrng lost
 Seeds         3, the last 2 min 5 s and 4 generates ago
+Construction  RBG2(P): seeded by physical noise sources
 Memory        not locked
+Daemon        entropyd 1.2.3   pid 7   up 1 d 2 h
+              Node 20.0.0   OpenSSL 3.0.0
 
-Sources       state     credit    samples         rate   retries    alarms
-rdseed        passing      4/7   1.24 MiB   84.9 MiB/s    12.3 k         0
-hwrng         lost         0/7       64 B   15.6 KiB/s         2         1
-              /dev/hwrng; virtio_rng.0; repetition count; timed out
+Sources       state        credit    samples         rate   retries    alarms
+rdseed        passing         4/7   1.24 MiB   84.9 MiB/s    12.3 k         0
+              hidden by the kernel, which does not use it
+hwrng         lost            0/7       64 B   15.6 KiB/s         2         1
+              for 3 min 5 s; /dev/hwrng; virtio_rng.0; last alarm: repetition
+              count; last error: timed out
+jitter        waiting     0.5/0.5   2.00 KiB    977 KiB/s         0         0
+              for 12 s; CPU timing, not physical
 rndrrs        absent
 
 Requests      12.3 M   random bytes 4.50 GiB
@@ -113,7 +139,7 @@ t.test('rates are at the top, if they are known', async (t) => {
   };
   t.match(
     textOf(full, rates),
-    `Memory        not locked
+    `OpenSSL 3.0.0
 Now           requests 3412/s   bytes 12.5 MiB/s   reads 0.50/s
               served in p50 ≤ 50 µs   p99 > 10 ms
 `,
@@ -124,7 +150,8 @@ Now           requests 3412/s   bytes 12.5 MiB/s   reads 0.50/s
 t.test('what is missing is “none” or a question mark', async (t) => {
   for (const nothing of [{}, { sources: 'x', errors: 5, limits: null, transitions: {} }]) {
     const text = textOf(nothing as unknown as Partial<DaemonStatus>);
-    t.match(text, /^entropyd \? {2}/);
+    t.match(text, /^State +\?\n/);
+    t.match(text, /^Daemon +entropyd \? +pid \?/m);
     t.match(text, /^Sources +none$/m);
     t.match(text, /^Refused +none$/m);
     t.match(text, /^Changes +none$/m);
@@ -132,15 +159,15 @@ t.test('what is missing is “none” or a question mark', async (t) => {
     t.match(text, /^Limits +none$/m);
   }
   const quiet = { ...full, reason: '', serving: { ...full.serving, buckets: [0, 0, 0], count: 0 } };
-  t.match(textOf(quiet), /^State +degraded\nSeeds/m);
+  t.match(textOf(quiet), /^State +degraded, serving\nSeeds/);
   t.match(textOf(quiet), 'served in p50 -   p99 -   mean -');
 });
 
 t.test('a long reason takes three lines and is then cut', async (t) => {
   const text = textOf({ ...full, reason: 'because '.repeat(100) });
-  const [, reason = ''] = /degraded\n((?: {14}because.*\n)*)Seeds/.exec(text) ?? [];
-  t.equal(reason.trimEnd().split('\n').length, 3);
-  t.match(reason, /…\n$/);
+  const [reason = ''] = text.split('\nSeeds');
+  t.equal(reason.split('\n').length, 3);
+  t.match(reason, /^State +degraded, serving: because .*…$/s);
 });
 
 t.test('states are colored, and the text does not change', async (t) => {
@@ -155,7 +182,8 @@ t.test('states are colored, and the text does not change', async (t) => {
   ] as const) {
     const status = { ...full, state: state as DaemonStatus['state'] };
     const painted = renderStatus(status).map((line) => render(line, colors));
-    t.match(painted[1], code === 0 ? `${state}` : `\x1b[${code}m${state}\x1b[39m`, state);
+    const text = `${state}, serving: hwrng lost`;
+    t.match(painted[0], code === 0 ? text : `\x1b[${code}m${text}`, state);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence is what a color is.
     const stripped = painted.join('\n').replaceAll(/\x1b\[\d+m/g, '');
     t.equal(stripped, textOf(status));
@@ -174,7 +202,10 @@ const source = fc.record({
   name: anything,
   path: anything,
   rngCurrent: anything,
-  state: fc.oneof(anything, fc.constantFrom('passing', 'absent', 'lost')),
+  state: fc.oneof(anything, fc.constantFrom('passing', 'absent', 'lost', 'waiting')),
+  secondsInState: anything,
+  physical: anything,
+  hiddenByKernel: anything,
   testedBitsPerByte: anything,
   creditedBitsPerByte: anything,
   bytes: anything,
@@ -190,6 +221,7 @@ t.test('whatever is reported: 80 columns, no control character, no exception', a
     {
       state: anything,
       reason: anything,
+      construction: fc.oneof(anything, fc.constantFrom('RBG2(P)', 'RBG2(NP)', 'RBGC')),
       reseeds: anything,
       secondsSinceReseed: anything,
       requestsSinceReseed: anything,

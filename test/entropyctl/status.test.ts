@@ -4,8 +4,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { CommandError } from '../../src/common/program.js';
 import { paintFor } from '../../src/common/terminal.js';
+import type { Clock } from '../../src/entropyctl/clock.js';
 import {
-  type Clock,
   lineOf,
   type Sample,
   type StatusCommandOptions,
@@ -20,7 +20,7 @@ import { lines, printedBy } from '../support/program.js';
 t.test('the daemon is asked once, for a table or for JSON', async (t) => {
   const { path } = await startServer(t, fakeGenerator());
   const table = await printedBy(t, () => status({ socket: path }));
-  t.match(table, /^entropyd 1\.2\.3 +pid \d+ .*\nState +operational\n/);
+  t.match(table, /^State +operational, serving\n(?:.*\n)*Daemon +entropyd 1\.2\.3 +pid \d+ /);
   const json = await printedBy(t, () => status({ socket: path, json: true }));
   t.match(json, /^[^\n]+\n$/, 'one line');
   t.match(JSON.parse(json), {
@@ -35,7 +35,10 @@ t.test('the daemon is asked once, for a table or for JSON', async (t) => {
 t.test('the environment turns colors on and off', async (t) => {
   const { path } = await startServer(t, fakeGenerator());
   t.intercept(process, 'env', { value: { FORCE_COLOR: '1' } });
-  t.match(await printedBy(t, () => status({ socket: path })), '\x1b[32moperational\x1b[39m');
+  t.match(
+    await printedBy(t, () => status({ socket: path })),
+    '\x1b[32moperational, serving\x1b[39m',
+  );
   t.intercept(process, 'env', { value: {} });
   t.notMatch(await printedBy(t, () => status({ socket: path })), '\x1b');
 });
@@ -43,7 +46,7 @@ t.test('the environment turns colors on and off', async (t) => {
 t.test('without --socket the usual place is asked', async (t) => {
   const { path } = await startServer(t, fakeGenerator());
   setSocketVariable(t, path);
-  t.match(await printedBy(t, () => status({})), /^entropyd /);
+  t.match(await printedBy(t, () => status({})), /^State /);
 });
 
 t.test('--interval without --watch is a usage error', async (t) => {
@@ -83,7 +86,7 @@ t.test('a screen has a head line, and says at the top that the daemon is away', 
   const both = screenLines({ time, status, error: away }, 'every 2 s; q quits', plain, 120);
   t.equal(both[0], '2026-06-01 12:00:00Z   every 2 s; q quits');
   t.match(both[1], /^no daemon on x+…$/);
-  t.match(both[2], /^entropyd 1\.2\.3 /);
+  t.match(both[2], /^State +/);
   t.ok(both.every((line) => line.length <= 80));
   t.ok(screenLines({ time, status }, '', plain, 20).every((line) => line.length <= 20));
   t.equal(screenLines({ time, error: away }, '', plain, 80).length, 2);
@@ -193,7 +196,7 @@ t.test(
     const [opened = '', first = '', second = ''] = text.split('\x1b[?2026h');
     t.equal(opened, '\x1b[?1049h\x1b[?25l');
     t.match(first, /every 5 s; q quits(?:.|\r\n)*State +operational/);
-    t.match(second, /q quits.*\r\n.+\d\.sock.*\r\nentropyd 1(?:.|\r\n)*State +operational/);
+    t.match(second, /q quits.*\r\n.+\d\.sock.*\r\nState +operational/);
     t.ok(second.endsWith('\x1b[?25h\x1b[?1049l'), 'the terminal is restored, however it ends');
   },
 );

@@ -87,6 +87,17 @@ export async function startServer(
   return { path, context, close: () => server.close() };
 }
 
+/** Starts a server on which this process is an administrator; its path. */
+export async function adminServer(t: Test, overrides: Partial<Generator> = {}): Promise<string> {
+  const { addon } = loadAddon();
+  const adminRule = () => ({ uid: process.geteuid?.() ?? 0, group: undefined });
+  const server = await startServer(t, fakeGenerator(overrides), {
+    ...(addon === undefined ? {} : { addon }),
+    adminRule,
+  });
+  return server.path;
+}
+
 /** Starts a server that is not the daemon; `onConnection` plays its part. */
 export async function startFake(
   t: Test,
