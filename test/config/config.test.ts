@@ -18,7 +18,7 @@ t.test('these are the defaults', async (t) => {
       stallSeconds: 60,
     },
     generator: { reseedRequests: 4_096, reseedSeconds: 300 },
-    source: { creditedBitsPerByte: 0 },
+    source: { testedBitsPerByte: 7, creditedBitsPerByte: 0 },
     gateway: {
       listen: ['127.0.0.1:8478'],
       credentials: undefined,

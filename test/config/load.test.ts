@@ -14,7 +14,12 @@ import { parseConfigFile } from '../../src/config/schema.js';
 import { setSocketVariable } from '../support/paths.js';
 
 const nowhere = { env: {}, uid: 7, exists: () => false };
-const hwrng = { name: 'hwrng', path: '/dev/hwrng', creditedBitsPerByte: 0 };
+const hwrng = {
+  name: 'hwrng',
+  path: '/dev/hwrng',
+  testedBitsPerByte: 7,
+  creditedBitsPerByte: 0,
+};
 
 t.test('a key of the file has its name in camel case', async (t) => {
   t.equal(camelCase('profile'), 'profile');
@@ -60,7 +65,8 @@ reseed_seconds = 3
 [[source]]
 name = "usb"
 path = "/dev/usb"
-credited_bits_per_byte = 4
+tested_bits_per_byte = 3.5
+credited_bits_per_byte = 2.25
 [[source]]
 name = "fifo"
 path = "/run/fifo"
@@ -91,8 +97,8 @@ dialect = "hwc"
     generator: { reseedRequests: 2, reseedSeconds: 3 },
     devices: [
       hwrng,
-      { name: 'usb', path: '/dev/usb', creditedBitsPerByte: 4 },
-      { name: 'fifo', path: '/run/fifo', creditedBitsPerByte: 0 },
+      { name: 'usb', path: '/dev/usb', testedBitsPerByte: 3.5, creditedBitsPerByte: 2.25 },
+      { name: 'fifo', path: '/run/fifo', testedBitsPerByte: 7, creditedBitsPerByte: 0 },
     ],
     gateway: { ...mergeGatewayConfig(), listen: ['unix:/g'], dialect: 'hwc' },
   });
@@ -130,7 +136,7 @@ t.test('with passed sockets no socket has to be configured, but any can be', asy
 t.test('a source named hwrng replaces the default one; names are unique', async (t) => {
   const source = [{ name: 'hwrng', path: '/dev/other', credited_bits_per_byte: 1 }];
   t.strictSame(mergeConfig({ source }, { socket: '/s' }, nowhere).devices, [
-    { name: 'hwrng', path: '/dev/other', creditedBitsPerByte: 1 },
+    { name: 'hwrng', path: '/dev/other', testedBitsPerByte: 7, creditedBitsPerByte: 1 },
   ]);
   t.throws(() => mergeConfig({ source: [...source, ...source] }, { socket: '/s' }, nowhere), {
     code: 'ERR_CONFIG',

@@ -30,7 +30,8 @@ reseed_seconds = 300
 [[source]]
 name = "hwrng"
 path = "/dev/hwrng"
-credited_bits_per_byte = 0
+tested_bits_per_byte = 0.5
+credited_bits_per_byte = 0.125
 [gateway]
 listen = ["127.0.0.1:8478"]
 credentials = "/etc/entropyd/credentials.toml"
@@ -52,7 +53,12 @@ upstream_resign = false
     { path: '/srv/container.sock' },
   ]);
   t.equal(config.profile, 'strict');
-  t.strictSame(config.source, [{ name: 'hwrng', path: '/dev/hwrng', credited_bits_per_byte: 0 }]);
+  t.strictSame(config.source, [
+    {
+      ...{ name: 'hwrng', path: '/dev/hwrng' },
+      ...{ tested_bits_per_byte: 0.5, credited_bits_per_byte: 0.125 },
+    },
+  ]);
   t.strictSame(config.gateway, {
     listen: ['127.0.0.1:8478'],
     credentials: '/etc/entropyd/credentials.toml',
@@ -99,10 +105,22 @@ t.test('a fault is reported with its line, its key and what is wanted there', as
       '[[listen]]\npath = "a"\nmode = "0888"',
       'f:3: listen[0].mode: want an octal mode such as "0666"',
     ],
+    ...['9', '-0.5', 'inf', 'nan', '"4"'].map((value): [string, string] => [
+      `[[source]]\nname = "x"\npath = "/p"\ncredited_bits_per_byte = ${value}`,
+      'f:4: source[0].credited_bits_per_byte: want a number of 0 to 8',
+    ]),
+    ...['8.5', '-1', 'true'].map((value): [string, string] => [
+      `[[source]]\nname = "x"\npath = "/p"\ntested_bits_per_byte = ${value}`,
+      'f:4: source[0].tested_bits_per_byte: want a number of 0 to 8',
+    ]),
     [
-      '[[source]]\nname = "x"\npath = "/p"\ncredited_bits_per_byte = 9',
-      'f:4: source[0].credited_bits_per_byte: want 0 to 8',
+      '[[source]]\nname = "x"\npath = "/p"\ntested_bits_per_byte = 0',
+      'f:4: source[0].tested_bits_per_byte: want a number above 0',
     ],
+    ...['7.5', '4\ntested_bits_per_byte = 3.5'].map((value): [string, string] => [
+      `[[source]]\nname = "x"\npath = "/p"\ncredited_bits_per_byte = ${value}`,
+      'f:4: source[0].credited_bits_per_byte: want at most tested_bits_per_byte',
+    ]),
     [
       '[[source]]\nname = "a b"\npath = "/p"',
       'f:2: source[0].name: want 1 to 32 of a-z, 0-9, _ and -',
