@@ -8,12 +8,14 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import {
   type Addon,
+  constructions,
   loadAddon,
   type NativeGenerator,
   type NativeOptions,
   NativeResult,
   type NativeSnapshot,
   packageRoot,
+  sourceStates,
   version,
 } from '../../src/common/package.js';
 import { freePath, temporaryFolder } from '../support/paths.js';
@@ -58,12 +60,14 @@ t.test('the addon of this package loads, and exports what package.ts declares', 
     'wipe',
   ]);
   t.strictSame(Object.getOwnPropertyNames(addon.Generator.prototype).sort(), [
-    'beginFresh',
+    'arrive',
     'close',
     'constructor',
     'generate',
+    'generateResistant',
     'poll',
     'readNoise',
+    'reason',
     'reseed',
     'selfTest',
     'snapshot',
@@ -93,6 +97,7 @@ t.test('a snapshot has the declared shape', async (t) => {
   const generator = makeGenerator(t, (state) => states.push(state));
   const snapshot: NativeSnapshot = generator.snapshot();
   t.strictSame(Object.keys(snapshot).sort(), [
+    'construction',
     'memoryLocked',
     'reason',
     'requestsSinceReseed',
@@ -101,17 +106,21 @@ t.test('a snapshot has the declared shape', async (t) => {
     'sources',
     'state',
   ]);
-  t.strictSame(states, [snapshot.state], 'the transition came before the constructor returned');
+  t.equal(states[0], snapshot.state, 'the transition came before the constructor returned');
+  t.ok(['', ...constructions].includes(snapshot.construction), snapshot.construction);
+  t.match(snapshot.reason, /^$|^(not )?serving\b/);
   t.strictSame(
     snapshot.sources.map(({ name }) => name),
-    ['rdseed', 'rdrand', 'rndrrs', 'getrandom'],
+    ['rdseed', 'rndrrs', 'jitter', 'rdrand', 'getrandom'],
   );
   for (const source of snapshot.sources) {
     t.match(source, {
       name: String,
-      // Busy neighbors can starve RDSEED, which is then reported as failed.
-      state: /^(absent|passing|failed)$/,
-      testedBitsPerByte: 7,
+      // It depends on this host's hardware, and on what others do with it.
+      state: new RegExp(`^(${sourceStates.join('|')})$`),
+      secondsInState: Number,
+      physical: Boolean,
+      testedBitsPerByte: Number,
       creditedBitsPerByte: Number,
       bytes: Number,
       reads: Number,
@@ -121,25 +130,39 @@ t.test('a snapshot has the declared shape', async (t) => {
       lastAlarm: String,
       lastError: String,
     });
+    t.ok(source.creditedBitsPerByte <= source.testedBitsPerByte, source.name);
+    t.ok(source.testedBitsPerByte > 0 && source.testedBitsPerByte <= 8, source.name);
     t.notOk('path' in source, 'only devices have a path');
   }
 });
 
-t.test('generate refuses anything but a boolean for prediction resistance', async (t) => {
+t.test('prediction resistance takes at most 64 KiB, and the number of a request', async (t) => {
   const generator = makeGenerator(t);
-  t.throws(() => generator.generate(new Uint8Array(1), 0, 1, undefined as unknown as boolean), {
-    message: 'predictionResistance: expected a boolean',
-  });
+  const target = new Uint8Array(65_537).fill(7);
+  const first = generator.arrive();
+  t.equal(generator.arrive(), first + 1);
+  for (const [length, request] of [
+    [65_537, first],
+    [1, 0],
+    [1, -1],
+    [1, undefined as unknown as number],
+    [1, '1' as unknown as number],
+  ] as const)
+    t.throws(() => generator.generateResistant(target, 0, length, request), { name: 'TypeError' });
+  t.equal(target.indexOf(0), -1, 'nothing is touched');
 });
 
 t.test('a closed generator throws, except that poll and close do nothing', async (t) => {
   const generator = makeGenerator(t);
   generator.close();
   for (const call of [
-    () => generator.generate(new Uint8Array(1), 0, 1, false),
-    () => generator.beginFresh(),
+    () => generator.generate(new Uint8Array(1), 0, 1),
+    () => generator.arrive(),
+    () => generator.generateResistant(new Uint8Array(1), 0, 1, 1),
     () => generator.reseed(),
     () => generator.selfTest(),
+    () => generator.readNoise('getrandom', 1),
+    () => generator.reason(),
     () => generator.snapshot(),
   ])
     t.throws(call, { message: 'the generator is closed' });
@@ -162,22 +185,30 @@ t.test('arguments are checked before anything is touched', async (t) => {
     ['a missing length', target, 0, undefined as unknown as number],
   ] as const) {
     const wrong = { name: 'TypeError', message: /within the array/ };
-    t.throws(() => generator.generate(bytes, offset, length, false), wrong, `generate ${name}`);
+    t.throws(() => generator.generate(bytes, offset, length), wrong, `generate ${name}`);
     t.throws(() => addon.wipe(bytes, offset, length), wrong, `wipe ${name}`);
   }
   t.strictSame(target, new Uint8Array(8).fill(7));
   const Wrong = addon.Generator as unknown as new (...args: unknown[]) => unknown;
-  for (const args of [[], [{}], [{}, () => {}], [1, () => {}, () => {}], [{}, 1, () => {}]])
+  for (const args of [
+    [],
+    [{}],
+    [{}, () => {}],
+    [{ profile: 'x' }, () => {}, () => {}],
+    [1, () => {}, () => {}],
+    [{}, 1, () => {}],
+  ])
     t.throws(() => new Wrong(...args), { name: 'TypeError' });
 });
 
 t.test('generate and reseed return one of the declared numbers', async (t) => {
   const generator = makeGenerator(t);
-  t.equal(generator.generate(new Uint8Array(32), 0, 32, false), NativeResult.ok);
-  t.equal(generator.reseed(), NativeResult.ok);
-  const passed = generator.selfTest();
-  const failed = generator.snapshot().sources.filter(({ state }) => state === 'failed');
-  t.equal(passed, failed.length === 0, 'the self-test is true if no source of this host failed');
+  t.equal(generator.generate(new Uint8Array(32), 0, 32), NativeResult.ok);
+  const { ok, entropy, pending } = NativeResult;
+  t.ok([ok, pending].includes(generator.reseed() as 0), 'pending while samples are read');
+  const resistant = generator.generateResistant(new Uint8Array(32), 0, 32, generator.arrive());
+  t.ok([ok, entropy, pending].includes(resistant as 0), 'entropy on a host without a source');
+  t.type(await generator.selfTest(), 'boolean');
 });
 
 t.test('allocate returns 1 byte to 16 MiB of zeros, and refuses any other size', async (t) => {
@@ -267,17 +298,20 @@ t.test('sendAndWipe sends what the socket takes at once, and wipes exactly that'
   t.throws(() => addon.sendAndWipe(kept, 0, 2, fd), { name: 'TypeError' });
 });
 
-t.test('readNoise reads samples of a source that is not a device', async (t) => {
+t.test('readNoise reads samples of a source, of any size within its range', async (t) => {
   const generator = makeGenerator(t);
-  const samples = new Uint8Array(40);
-  t.ok(generator.readNoise(samples, 8, 32, 'getrandom'));
-  t.strictSame([...samples.subarray(0, 8)], [0, 0, 0, 0, 0, 0, 0, 0]);
+  for (const size of [1, 33, 1_048_576]) {
+    const samples = await generator.readNoise('getrandom', size);
+    t.equal(samples?.length, size);
+  }
+  const samples = await generator.readNoise('getrandom', 32);
   t.ok(
-    samples.subarray(8).some((byte) => byte !== 0),
+    samples?.some((byte) => byte !== 0),
     'zeros with a probability of 2^-256',
   );
-  t.notOk(generator.readNoise(samples, 0, 40, 'none'));
-  t.strictSame(samples, new Uint8Array(40), 'an unknown source leaves zeros');
+  t.equal(generator.readNoise('none', 40), undefined, 'an unknown source');
+  for (const size of [0, -1, 1_048_577, Number.NaN])
+    t.throws(() => generator.readNoise('getrandom', size), { name: 'RangeError' }, `${size}`);
 });
 
 t.test('a datagram reaches a Unix socket by its path and by its abstract name', async (t) => {
