@@ -392,6 +392,10 @@ t.test('every command asks the real daemon, whatever its hardware sources do', a
     stdout: `entropyctl ${version}\nentropyd ${version}, `,
   });
   t.match(await ask('metrics'), { status: 0, stdout: /^entropyd_reseeds_total \d+$/m });
+  t.strictSame(await printed(t, ['noise', 'getrandom', '100K', '--socket', path]), {
+    size: 102_400,
+    status: 0,
+  });
 });
 
 const asAnotherUser = process.getuid?.() === 0 ? {} : { skip: 'only root can act as another user' };

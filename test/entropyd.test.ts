@@ -383,6 +383,7 @@ t.test(
 [[source]]
 name = "quantum"
 path = "${fifo}"
+tested_bits_per_byte = 8
 credited_bits_per_byte = 8
 `,
     );

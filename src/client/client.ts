@@ -215,7 +215,9 @@ export class Client {
   }
 
   /**
-   * Runs the health tests of all sources now; for administrators.
+   * Tests all sources now; for administrators. A source that passes comes back if it was out, which
+   * is also the way out of the error state. Takes up to two seconds for each source: give it a
+   * `timeoutMs`.
    * @throws EntropyError `ERR_FORBIDDEN`
    */
   selftest(options?: CallOptions): Promise<SelfTestResult> {
@@ -223,8 +225,9 @@ export class Client {
   }
 
   /**
-   * Reseeds now, which is also the way back from the error state; for administrators.
-   * @throws EntropyError `ERR_FORBIDDEN`, `ERR_HEALTH` if the error state remains
+   * Reseeds from noise that is read from now on; for administrators. Until it is there, the last
+   * seed serves.
+   * @throws EntropyError `ERR_FORBIDDEN`, `ERR_HEALTH` in the error state, `ERR_NOT_SEEDED`
    */
   reseed(options?: CallOptions): Promise<ReseedResult> {
     return this.#map('reseed', options);
@@ -232,11 +235,13 @@ export class Client {
 
   /**
    * Raw samples of one noise source, for assessment; for administrators. They are not random bytes.
+   * The daemon reads for one caller at a time, as long as the source takes: give a slow one less to
+   * do and a `timeoutMs`.
    * @param source its name, as in `status`
    * @param size bytes, 1 to 1,048,576
    * @returns a new array, owned by the caller
    * @throws EntropyError `ERR_FORBIDDEN`, `ERR_LENGTH`, `ERR_PARAMS` for an unknown source,
-   *   `ERR_ENTROPY` if it does not answer
+   *   `ERR_ENTROPY` if it does not answer, `ERR_BUSY` if too many callers wait
    */
   async noise(source: string, size: number, options: CallOptions = noOptions): Promise<Uint8Array> {
     const samples = await this.#caller.call('noise', options, [source, size]);

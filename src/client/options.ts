@@ -37,7 +37,10 @@ export interface CallOptions {
 }
 
 export interface RandomOptions extends CallOptions {
-  /** Reseed from live entropy before generating; never falls back to less. Default false. */
+  /**
+   * Reseed from noise that is read after the call, for which the daemon waits up to 4 s; never falls
+   * back to less. Default false.
+   */
   predictionResistance?: boolean;
 }
 

@@ -93,7 +93,7 @@ health uses those of monitoring plug-ins. entropyctl COMMAND --help shows exampl
     .argument('<source>', 'its name, as in status')
     .addArgument(size('one-byte samples'))
     .addOption(output())
-    .action(noise);
+    .action((source, size, options) => noise(source, size, options));
 
   add(program, 'version', 'Prints the versions of entropyctl and of the daemon.', [
     ['entropyctl version', 'do they match?'],

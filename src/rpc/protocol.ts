@@ -75,7 +75,7 @@ export interface VersionResult {
 
 /** Result of `selftest`. */
 export interface SelfTestResult extends Pick<Health, 'state' | 'reason' | 'sources'> {
-  /** Every source that is present passed. */
+  /** Nothing failed. A source that yields too little in two seconds has not failed. */
   passed: boolean;
 }
 

@@ -372,7 +372,7 @@ t.test('health, status, version and metrics are the daemon’s', async (t) => {
   const health = {
     state: 'fallback',
     healthy: false,
-    reason: 'node:crypto instead of the addon: not built',
+    reason: 'serving untested bytes of node:crypto, without the addon: not built',
     sources: [],
   };
   t.strictSame(await from.health(), health);
