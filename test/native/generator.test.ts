@@ -143,7 +143,7 @@ t.test(
     t.ok(waiting());
     t.match(generator.snapshot(), {
       state: 'operational',
-      reason: 'serving: seeded by getrandom(2) alone, rdseed busy for 90 s, seed 90 s old',
+      reason: 'serving: seeded by getrandom(2) alone, rdseed busy for 90 s, seed 0 s old',
       sources: { rdseed: { alarms: 0, credit: 0 } },
     });
     t.equal(bytes(generator).length, 32, 'served');
@@ -153,16 +153,17 @@ t.test(
     t.equal(generator.snapshot().transitions.length, seen + 1, 'time alone is no transition');
 
     generator.setFault('rdseed', 'trickle');
-    await until(generator, () => last(generator) === 'operational');
-    t.match(generator.snapshot(), { construction: 'RBG2(P)', reason: '' });
+    await until(generator, () => generator.snapshot().construction === 'RBG2(P)');
+    t.equal(last(generator), 'operational');
   },
 );
 
 t.test('strict serves on its last seed while the source yields nothing', async (t) => {
   const generator = make({ ...strict, reseedRequests: 2, sources: host });
+  await until(generator, () => (generator.snapshot().sources.rdseed?.bytes ?? 0) >= 32_768 + 256);
   const { reseeds } = generator.snapshot();
   generator.setFault('rdseed', 'tryAgain');
-  // What was ready goes into one more seed.
+  // What is ready goes into one more seed.
   await until(generator, () => {
     for (let i = 0; i < 3; i++) bytes(generator);
     return generator.snapshot().reseeds > reseeds;
@@ -236,8 +237,8 @@ t.test('a start does not wait for a busy source: default serves on the kernel', 
   ]);
   t.equal(bytes(generator).length, 32);
   generator.setFault('rdseed', 'none');
-  await until(generator, () => last(generator) === 'operational');
-  t.equal(generator.snapshot().construction, 'RBG2(P)', 'and it is reseeded when it delivers');
+  await until(generator, () => generator.snapshot().construction === 'RBG2(P)');
+  t.equal(last(generator), 'operational', 'and it is reseeded when the source delivers');
 
   const waiting = make({ ...strict, firstSeedMs: 5, sources });
   addon.advanceClock(41);
@@ -252,7 +253,7 @@ t.test(
   'case 17: alarms take out one source: degraded; all: error; a self-test ends it',
   async (t) => {
     const generator = make({ sources: host });
-    generator.setFault('rdseed', 'bit7');
+    generator.setFault('rdseed', 'stuckWord');
     generator.reseed();
     await until(generator, () => generator.snapshot().sources.rdseed?.state === 'failed');
     t.match(last(generator), /^degraded: serving: seeded by getrandom\(2\) alone, rdseed failed/);
@@ -376,9 +377,11 @@ t.test(
     const ready = 1024 + 64 + 64;
     await until(generator, () => read() >= ready);
     const { reseeds } = generator.snapshot();
+    generator.setFault('hwrng', 'block');
     const requests = [1, 2, 3].map(() => generator.arrive());
     for (const request of requests)
       t.equal(generator.generateResistant(32, request), result.pending, 'what is ready is too old');
+    generator.setFault('hwrng', 'none');
     await until(generator, () => read() > ready);
     await until(
       generator,
@@ -412,6 +415,7 @@ t.test('the reserve is spared while a physical source delivers, and steps in for
   t.equal(read(), before);
   generator.setFault('rdseed', 'tryAgain');
   generator.reseed();
+  await until(generator, () => (generator.snapshot().sources.rdseed?.retries ?? 0) > 0);
   addon.advanceClock(2);
   await until(generator, () => generator.snapshot().construction === 'RBG2(NP)');
   t.equal(((await resistant(generator)) as Buffer).length, 32);
@@ -499,7 +503,8 @@ t.test(
     await until(generator, () => (generator.snapshot().sources.rdseed?.bytes ?? 0) >= 32_768 + 256);
     const { rdseed: before } = generator.snapshot().sources;
     t.ok(generator.selfTest());
-    t.strictSame(generator.snapshot().sources.rdseed, before);
+    const { rdseed: after } = generator.snapshot().sources;
+    t.match(after, { state: before?.state, alarms: before?.alarms, retries: before?.retries });
     generator.setFault('rdseed', 'bit7');
     t.notOk(generator.selfTest());
     t.match(last(generator), /^degraded: serving: seeded by getrandom\(2\) alone, rdseed failed/);

@@ -329,7 +329,8 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
           .sample = words ? entropyd::SampleKind::kWord64 : entropyd::SampleKind::kByte,
           .role = Role(source.Get("role").ToString()),
           .reserve = source.Get("reserve").ToBoolean(),
-          .credited_bits_per_byte = source.Get("credit").ToNumber(),
+          .credited_bits_per_byte =
+              source.Has("credit") ? source.Get("credit").ToNumber().DoubleValue() : 0,
           .startup_bytes = words ? size_t{32768} : size_t{1024}};
       if (source.Has("physical")) traits.physical = source.Get("physical").ToBoolean();
       if (source.Has("tested"))
