@@ -88,6 +88,8 @@ export interface TestAddon {
   Drbg: new () => TestDrbg;
   /** With one bit of a seed flipped: of the first answer's, of the second's, or of none (-1). */
   knownAnswerTest(flip: number): boolean;
+  /** Copies of the DRBG's key in memory while it is instantiated, and after uninstantiate. */
+  keyCopies(): [number, number];
   /** SHA-384. */
   condition(material: Uint8Array): Buffer | null;
   /** Times in seconds. */

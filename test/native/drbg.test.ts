@@ -69,7 +69,13 @@ t.test('additional input of more than 384 bits is refused', async (t) => {
   t.equal(drbg.generate(32, Buffer.alloc(49)), null);
 });
 
-t.test('nothing is left after uninstantiate, and nothing is generated', async (t) => {
+t.test('no copy of the key is left after uninstantiate (SP 800-90A 9.4)', async (t) => {
+  const [before, after] = addon.keyCopies();
+  t.ok(before > 0, 'the search finds it while it is in use');
+  t.equal(after, 0);
+});
+
+t.test('nothing is generated after uninstantiate', async (t) => {
   const drbg = new addon.Drbg();
   drbg.instantiate(seed, none);
   drbg.uninstantiate();

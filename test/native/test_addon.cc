@@ -1,13 +1,18 @@
 // The tests' addon: the product's generator, DRBG and health tests under the tests' control.
+#include <fcntl.h>
 #include <napi.h>
+#include <openssl/evp.h>
 #include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <string>
@@ -225,6 +230,65 @@ Napi::Value Condition(const Napi::CallbackInfo& info) {
   std::array<uint8_t, entropyd::kSeedSize> seed{};
   if (!entropyd::Conditioner(openssl).Condition(Bytes(info[0]), seed)) return info.Env().Null();
   return ToBuffer(info.Env(), seed);
+}
+
+// Copies of `key`, each byte of which is XORed with kMask here, in this process's writable memory.
+constexpr uint8_t kMask = 0x55;
+unsigned CopiesOf(std::span<const uint8_t> key) {
+  std::ifstream maps("/proc/self/maps");
+  const int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+  unsigned copies = 0;
+  std::vector<uint8_t> bytes;
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t from = 0, to = 0;
+    char writable = '-';
+    constexpr int kFields = 3;
+    // NOLINTNEXTLINE(cert-err34-c): the kernel writes these numbers
+    if (std::sscanf(line.c_str(), "%lx-%lx r%c", &from, &to, &writable) != kFields ||
+        writable != 'w' || line.find("[stack]") != std::string::npos)
+      continue;
+    constexpr size_t kPiece = size_t{1} << 20;
+    for (uintptr_t at = from; at < to; at += kPiece) {
+      bytes.resize(std::min(kPiece + key.size(), to - at));
+      // Reading the file does not fault if another thread unmaps the pages.
+      const ssize_t count = pread(memory, bytes.data(), bytes.size(), static_cast<off_t>(at));
+      for (ssize_t i = 0; i + std::ssize(key) <= count; ++i)
+        if (std::equal(key.begin(), key.end(), bytes.begin() + i,
+                       [](uint8_t masked, uint8_t byte) { return (masked ^ kMask) == byte; }))
+          ++copies;
+      entropyd::Wipe(bytes);
+    }
+  }
+  close(memory);
+  return copies;
+}
+
+// -> copies of the DRBG's key in memory while it is instantiated, and after uninstantiate
+Napi::Value KeyCopies(const Napi::CallbackInfo& info) {
+  Script script;
+  const entropyd::OpensslContext openssl;
+  script.next.resize(entropyd::kSeedSize);
+  if (getrandom(script.next.data(), script.next.size(), 0) != std::ssize(script.next)) std::abort();
+  // SP 800-90A 10.2.1.2: the first key is the first half of the seed XOR AES of counters 1 and 2
+  // under a zero key.
+  std::array<uint8_t, 32> key{};
+  const std::array<uint8_t, 32> zero{};
+  std::array<uint8_t, 32> counters{};
+  counters[15] = 1;
+  counters[31] = 2;
+  int size = 0;
+  EVP_CIPHER_CTX* aes = EVP_CIPHER_CTX_new();
+  EVP_EncryptInit_ex(aes, EVP_aes_256_ecb(), nullptr, zero.data(), nullptr);
+  EVP_EncryptUpdate(aes, key.data(), &size, counters.data(), counters.size());
+  EVP_CIPHER_CTX_free(aes);
+  for (size_t i = 0; i < key.size(); ++i) key[i] ^= script.next[i] ^ kMask;
+  entropyd::Drbg drbg(openssl, script);
+  drbg.Instantiate({});
+  Napi::Array copies = Napi::Array::New(info.Env());
+  copies[uint32_t{0}] = Napi::Number::New(info.Env(), CopiesOf(key));
+  drbg.Uninstantiate();
+  copies[uint32_t{1}] = Napi::Number::New(info.Env(), CopiesOf(key));
+  return copies;
 }
 
 // --- states ------------------------------------------------------------------------------------
@@ -522,6 +586,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["countAlarms"] = Napi::Function::New<CountAlarms>(env);
   exports["readDevice"] = Napi::Function::New<ReadDevice>(env);
   exports["Drbg"] = DrbgWrap::Class(env);
+  exports["keyCopies"] = Napi::Function::New<KeyCopies>(env);
   exports["condition"] = Napi::Function::New<Condition>(env);
   exports["knownAnswerTest"] = Napi::Function::New<KnownAnswerTest>(env);
   exports["decide"] = Napi::Function::New<Decide>(env);
