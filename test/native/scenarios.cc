@@ -2,12 +2,15 @@
 // while they are read, a device's thread beside its owner's calls, forks, and every kind of end.
 //   scenarios          runs all; exits 0 if every expectation holds
 //   scenarios FAULT    leak, overflow or race: commits it on purpose; the sanitizer must abort
+#include <pthread.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -230,6 +233,34 @@ void Forks() {
   }
 }
 
+// Without threads every noise source is lost, and the process lives on, its signal mask as before.
+void NoThreads() {
+  const pid_t child = fork();
+  if (child == 0) {
+    // RLIMIT_NPROC does not bind root.
+    constexpr uid_t kNobody = 65534;
+    if (getuid() == 0) Expect(setuid(kNobody) == 0, "another user");
+    const rlimit none{0, 0};
+    Expect(setrlimit(RLIMIT_NPROC, &none) == 0, "a limit");
+    Host host;
+    const auto generator = host.Make({}, true);
+    for (const auto& source : generator->Snapshot().sources)
+      Expect((source.report.state == entropyd::SourceState::kLost) ==
+                 (source.traits.role == entropyd::SourceRole::kSeed),
+             "what needs a thread is lost");
+    Expect(generator->state() == State::kDegraded, "it is reported");
+    Expect(Draw(*generator, 32) == Result::kOk, "the kernel's generator serves");
+    Expect(DrawResistant(*generator, generator->Arrive()) == Result::kEntropy, "without noise");
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    Expect(sigismember(&mask, SIGTERM) == 0, "signals are not blocked");
+    _exit(0);
+  }
+  int status = 1;
+  waitpid(child, &status, 0);
+  Expect(status == 0, "a process without threads goes on");
+}
+
 // The real sources of this host, in any condition: busy neighbors can starve RDSEED. One device
 // never ends, another does not exist.
 void RealSources() {
@@ -275,6 +306,7 @@ int main(int count, char** arguments) {
   DeviceBesideItsOwner();
   EndDuringRead();
   Forks();
+  NoThreads();
   RealSources();
   std::cout << "every scenario ended as expected\n";
 }
