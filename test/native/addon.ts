@@ -78,6 +78,8 @@ export interface TestAddon {
   samples(fault: Fault, size: number): Buffer;
   /** Alarms in this many MiB of a CPU source; null if this host does not have it or it does not answer. */
   countAlarms(source: 'rdseed' | 'rdrand', mebibytes: number): number | null;
+  /** A CPU source that is announced, and whose instruction never succeeds. */
+  neverAnswers(): { state: string; error: string };
   /** `status`: 0 read, 1 try again, 2 failed. */
   readDevice(
     path: string,

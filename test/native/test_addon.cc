@@ -24,7 +24,9 @@
 #include "generator/generator.h"
 #include "generator/generator_state.h"
 #include "health/health_tests.h"
+#include "health/tested_source.h"
 #include "scripted_source.h"
+#include "sources/cpu_words.h"
 
 namespace {
 
@@ -120,6 +122,25 @@ Napi::Value CountAlarms(const Napi::CallbackInfo& info) {
     if (tests.Insert(samples).severity != entropyd::Severity::kNone) ++alarms;
   }
   return Napi::Number::New(info.Env(), alarms);
+}
+
+// -> {state, error} of a CPU source whose CPUID bit is set and whose instruction never succeeds
+Napi::Value NeverAnswers(const Napi::CallbackInfo& info) {
+  constexpr unsigned kAttempts = 16;
+  entropyd::TestedSource source(
+      std::make_unique<entropyd::CpuWords>(
+          entropyd::SourceTraits{.name = "rndrrs", .sample = entropyd::SampleKind::kWord64},
+          []() noexcept { return true; }, [](uint64_t&) noexcept { return false; }, kAttempts,
+          TestClock),
+      TestClock, [](unsigned) {
+        now_ns += entropyd::kNsPerSecond / 8;
+        return true;
+      });
+  source.Start();
+  Napi::Object object = Napi::Object::New(info.Env());
+  object["state"] = entropyd::Name(source.report().state);
+  object["error"] = source.report().last_error;
+  return object;
 }
 
 // (path, size, reads, credit) -> [{status, error, retries, samples}] of a device source; a read
@@ -584,6 +605,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["testSamples"] = Napi::Function::New<TestSamples>(env);
   exports["samples"] = Napi::Function::New<Samples>(env);
   exports["countAlarms"] = Napi::Function::New<CountAlarms>(env);
+  exports["neverAnswers"] = Napi::Function::New<NeverAnswers>(env);
   exports["readDevice"] = Napi::Function::New<ReadDevice>(env);
   exports["Drbg"] = DrbgWrap::Class(env);
   exports["keyCopies"] = Napi::Function::New<KeyCopies>(env);

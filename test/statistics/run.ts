@@ -162,7 +162,7 @@ const generator = new addon.Generator(
 );
 const output = () => {
   const chunk = Buffer.allocUnsafeSlow(chunkSize);
-  if (generator.generate(chunk, 0, chunkSize, false) !== 0) throw new Error('no output');
+  if (generator.generate(chunk, 0, chunkSize) !== 0) throw new Error('no output');
   return chunk;
 };
 const cipher = createCipheriv('aes-256-ctr', Buffer.alloc(32), Buffer.alloc(16));
