@@ -2,15 +2,15 @@
  * Copies of one virtual machine, resumed from a snapshot between two draws from the generator: from
  * which draw on do they differ?
  *
- * Guaranteed: with RDRAND, each generate that begins after the resume differs, even if the
- * hypervisor does not change the VM generation ID. Without RDRAND, each generate differs that begins
- * after the kernel has reseeded for a new ID.
+ * Guaranteed: with RDRAND, every generate that begins after the resume differs, even if the
+ * hypervisor does not change the VM generation ID. Without RDRAND, every generate that begins after
+ * the kernel has reseeded for a new ID.
  *
  * Not guaranteed: without RDRAND the additional input is getrandom(2), which repeats until the
  * kernel has handled the event of the new ID. In this gap, which the test reports, copies generate
- * the same bytes. If the ID does not change, or the kernel has no driver for it, the gap lasts until
- * the kernel reseeds by itself, once a minute, or the generator reseeds from sources that differ.
- * The generator in the guest never reseeds: a reseed would shorten the gap by luck.
+ * the same bytes. If the ID does not change, or the kernel has no driver for it, the gap lasts
+ * until the kernel reseeds by itself, once a minute, or the generator reseeds from sources that
+ * differ. The generator in the guest never reseeds: a reseed would shorten the gap by luck.
  */
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -98,7 +98,8 @@ function compare(one: Copy, other: Copy) {
   };
   // The draws before the snapshot are in both copies with their times.
   const resumed = first('at');
-  const differs = first('output');
+  // The draw that the snapshot interrupted may differ; it began before.
+  const differs = Math.max(first('output'), resumed);
   const ms = ({ draws }: Copy) => {
     const [from, to] = [draws[resumed], draws[Math.min(differs, size - 1)]];
     return from && to ? (Number(to.at - from.at) / 1e6).toFixed(1) : 'no';

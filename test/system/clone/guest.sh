@@ -16,7 +16,8 @@ kernels=(linux-image-6.12-cloud-amd64 linux-image-cloud-amd64)
 fetch_kernel() {
   local name package=
   for name in "${kernels[@]}"; do
-    package=$(apt-cache depends "$name" 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-.*\)/\1/p')
+    package=$(apt-cache depends "$name" 2>/dev/null |
+      sed -n 's/^ *Depends: \(linux-image-.*\)/\1/p')
     [ -z "$package" ] || break
   done
   [ -n "$package" ] || { echo 'apt knows no cloud kernel: apt-get update?' >&2; return 1; }
@@ -42,9 +43,10 @@ END
 root=$build/root objects=$build/objects
 rm -rf "$root" "$objects"
 mkdir -p "$objects" "$root/bin" "$root/dev"
-printf '%s\n' test/native/clone_guest.cc "${core[@]}" | FOLDER=$objects xargs -P "$(nproc)" -I{} sh -c \
-  'exec "$@" -c "$0" -o "$FOLDER/$(basename "$0" .cc).o"' {} \
-  g++ -std=c++20 -O1 -Wall -Wextra -Werror -Inative
+printf '%s\n' test/native/clone_guest.cc "${core[@]}" |
+  FOLDER=$objects xargs -P "$(nproc)" -I{} sh -c \
+    'exec "$@" -c "$0" -o "$FOLDER/$(basename "$0" .cc).o"' {} \
+    g++ -std=c++20 -O1 -Wall -Wextra -Werror -Inative
 # The linker warns that libcrypto's name look-ups need shared libraries; nothing here calls them.
 g++ -static -Wl,--no-warnings "$objects"/*.o -o "$root/bin/clone_guest" -lcrypto
 
