@@ -21,7 +21,6 @@
 #include <ctime>
 #include <iostream>
 #include <limits>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,7 +39,6 @@ using entropyd::State;
 constexpr size_t kMaxDraws = 1 << 18;
 constexpr size_t kDrawsPerReport = 256;
 constexpr size_t kBareDraws = 16;
-constexpr size_t kSeedSize = 64;
 
 struct Draw {
   uint64_t at_ns = 0;
@@ -61,14 +59,14 @@ void ReadKernel(std::span<uint8_t> out) {
 // Seeds the control from the kernel, once.
 class KernelSeed final : public entropyd::SeedSupplier {
  public:
-  std::span<uint8_t> SupplySeed(unsigned, bool) noexcept override {
+  std::span<uint8_t> SupplySeed() noexcept override {
     ReadKernel(seed_);
     return seed_;
   }
   void ClearSeed() noexcept override { seed_.fill(0); }
 
  private:
-  std::array<uint8_t, kSeedSize> seed_{};
+  std::array<uint8_t, entropyd::kSeedSize> seed_{};
 };
 
 uint64_t MonotonicNs() {
@@ -116,18 +114,15 @@ std::string Hex(std::span<const uint8_t> bytes) {
 
 int main() {
   std::atomic<unsigned> changes = 0;
-  std::vector<std::unique_ptr<entropyd::NoiseSource>> sources;
-  sources.reserve(entropyd::kBuiltInSources.size());
-  for (const auto make : entropyd::kBuiltInSources) sources.push_back(make());
   // Without reseeds: one in the moment after the resume would separate the clones by luck.
-  Generator generator({.reseed_requests = std::numeric_limits<uint64_t>::max()}, std::move(sources),
+  Generator generator({.reseed_requests = std::numeric_limits<uint64_t>::max()},
+                      {entropyd::kBuiltInSources.begin(), entropyd::kBuiltInSources.end()},
                       {.on_transition = [](State, const std::string&) {},
                        .on_source_change =
                            [&changes] {
                              ++changes;
                              changes.notify_one();
-                           },
-                       .clock = entropyd::BootTimeNs});
+                           }});
   while (generator.state() == State::kSeeding) {
     const unsigned seen = changes;
     generator.Poll();
@@ -150,7 +145,7 @@ int main() {
     if (draws.size() == kMaxDraws) continue;
     Draw draw{.at_ns = MonotonicNs()};
     ReadKernel(draw.kernel);
-    Expect(generator.Generate(draw.output, false) == Result::kOk, "the generator serves");
+    Expect(generator.Generate(draw.output) == Result::kOk, "the generator serves");
     draws.push_back(draw);
     if (draws.size() % kDrawsPerReport == 0) std::cout << "drawn " << draws.size() << std::endl;
   }
@@ -160,7 +155,7 @@ int main() {
               << '\n';
   for (size_t i = 0; i < kBareDraws; ++i) {
     std::array<uint8_t, 32> output{};
-    Expect(bare.Generate(output, {}, false), "the control serves");
+    Expect(bare.Generate(output, {}), "the control serves");
     std::cout << "bare " << Hex(output) << '\n';
   }
   std::cout << "end" << std::endl;
