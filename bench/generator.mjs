@@ -26,7 +26,7 @@ export default async function benchGenerator({ rounds }) {
   const out = addon.allocate(65536);
   const measures = {
     native,
-    generate: () => nsPerCall(() => generator.generate(out, 0, 32, false)),
+    generate: () => nsPerCall(() => generator.generate(out, 0, 32)),
     randomBytes: () => nsPerCall(() => randomBytes(32)),
     randomFillSync: () => nsPerCall(() => randomFillSync(out, 0, 32)),
   };

@@ -150,6 +150,8 @@ void Generator::Renew() noexcept {
     awaiting_ = true;
     pool_.Request(wanted_since_);
   }
+  // The kernel's and RDRAND's samples were tested just now.
+  if (state_ != State::kError) Enter(pool_.Evaluate(Seed()));
 }
 
 // The threads are in the parent, and the state is its state, too.
@@ -210,19 +212,16 @@ void Generator::Poll() noexcept {
     if (!KnownAnswerTest(openssl_, answers_)) return Fail("the DRBG failed its known-answer test");
   }
   if (instantiated_ && pool_.Alarms() != alarms_at_seed_) reseed_wanted_ = true;
-  Decision decision = pool_.Evaluate(Seed());
-  const uint64_t reseeds = reseeds_;
+  const Decision decision = pool_.Evaluate(Seed());
   if (!instantiated_) {
     if (decision.state == State::kSeeding) Instantiate();
   } else {
     // A physical source passes again, or at last, and the seed is not from one.
     if (construction_ != Construction::kRbg2Physical && pool_.PhysicalPasses())
       reseed_wanted_ = true;
-    if (reseed_wanted_) Renew();
+    if (reseed_wanted_ || due_since_) Renew();
   }
-  if (state_ == State::kError) return;
-  if (reseeds_ != reseeds) decision = pool_.Evaluate(Seed());
-  Enter(std::move(decision));
+  if (state_ != State::kError) Enter(pool_.Evaluate(Seed()));
 }
 
 Result Generator::Reseed() noexcept {

@@ -147,9 +147,9 @@ SeedOffer SeedPool::Collect(uint64_t since, bool live) noexcept {
   size_t at = 0;
   double kernel_bits = 0;
   if (!CollectDirect(at, kernel_bits)) return {};
-  double bits = live ? 0 : kernel_bits;
+  double bits = 0;
   uint64_t oldest = ~uint64_t{0};
-  Construction from = bits > 0 ? Construction::kRbgc : Construction::kRbg2Physical;
+  Construction from = Construction::kRbg2Physical;
   const bool spare_reserve = ReserveSpared();
   for (Input& input : inputs_) {
     if (!input.background || input.traits.credited_bits_per_byte <= 0 ||
@@ -161,9 +161,12 @@ SeedOffer SeedPool::Collect(uint64_t since, bool live) noexcept {
     at += part.size();
     bits += input.traits.credited_bits_per_byte * static_cast<double>(part.size());
     oldest = std::min(oldest, *read_since);
-    if (!input.traits.physical) from = std::max(from, Construction::kRbg2NonPhysical);
+    if (!input.traits.physical) from = Construction::kRbg2NonPhysical;
   }
-  if (bits < kMaterialBits) return {};
+  if (bits < kMaterialBits) {
+    if (live || bits + kernel_bits < kMaterialBits) return {};
+    from = Construction::kRbgc;
+  }
   for (Input& input : inputs_) {
     if (!input.background || input.traits.credited_bits_per_byte > 0) continue;
     const std::span<uint8_t> part = material_.span().subspan(at, kUncreditedSize);

@@ -115,6 +115,7 @@ BackgroundSource::BackgroundSource(std::unique_ptr<NoiseSource> source, size_t c
   }
   delete argument;
   shared_.reset();
+  lost_since_ = clock();
   lost_reason_ = "no thread: " + std::generic_category().message(error);
 }
 
@@ -136,6 +137,7 @@ void BackgroundSource::Abandon() {
   if (!shared_) return;
   // Never destroyed: its mutex may be held by the thread that does not exist here.
   static auto& abandoned = *new std::vector<std::shared_ptr<Shared>>();
+  lost_since_ = shared_->clock();
   abandoned.push_back(std::move(shared_));
   shared_.reset();
   thread_.reset();
@@ -146,6 +148,7 @@ SourceReport BackgroundSource::Report() const {
   if (!shared_) {
     SourceReport report;
     report.state = SourceState::kLost;
+    report.since = lost_since_;
     report.last_error = lost_reason_;
     return report;
   }

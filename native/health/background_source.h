@@ -60,7 +60,8 @@ class BackgroundSource {
   size_t capacity_;
   bool memory_locked_;
   std::optional<pthread_t> thread_;
-  std::string lost_reason_;  // why there is no thread
+  std::string lost_reason_;  // why there is no thread, and since when
+  uint64_t lost_since_ = 0;
 };
 
 }  // namespace entropyd

@@ -60,7 +60,7 @@ uint64_t Fingerprint(const std::array<uint64_t, 2>& key, uint64_t word) noexcept
 
 }  // namespace
 
-// H = 7: 6 and 10 equal bytes, 22 and 32 in a window of 512. H = 0.5: 61 and 121, 427 and 455.
+// H = 7: 6 and 10 equal bytes, 22 and 32 in a window of 512. H = 0.5: 61 and 121, 422 and 447.
 Cutoffs CutoffsFor(double bits_per_byte) noexcept {
   const long double most_likely = std::exp2(-static_cast<long double>(bits_per_byte));
   const auto proportion = [most_likely](int alpha_log2) {

@@ -3,7 +3,6 @@
 
 #include <cstring>
 
-#include "memory/clock.h"
 #include "memory/secure_memory.h"
 
 namespace entropyd {
@@ -18,7 +17,7 @@ constexpr uint64_t kFirstWordNs = 2'000'000'000;
 
 bool CpuWords::Open() noexcept {
   answered_ = false;
-  opened_at_ = NowNs();
+  opened_at_ = clock_();
   return available_();
 }
 
@@ -37,7 +36,7 @@ ReadStatus CpuWords::Read(std::span<uint8_t>& rest) noexcept {
   for (; rest.size() >= sizeof(uint64_t); rest = rest.subspan(sizeof(uint64_t))) {
     uint64_t word = 0;
     if (!ReadWord(word)) {
-      if (answered_ || NowNs() - opened_at_ < kFirstWordNs) return ReadStatus::kTryAgain;
+      if (answered_ || clock_() - opened_at_ < kFirstWordNs) return ReadStatus::kTryAgain;
       error_ = "the instruction has never given a word";
       return ReadStatus::kFailed;
     }

@@ -73,8 +73,8 @@ export interface NativeSnapshot {
 export interface DeviceOptions {
   name: string;
   path: string;
-  /** Min-entropy that the health tests assume, bits per byte: above 0, at most 8. */
-  testedBitsPerByte: number;
+  /** Min-entropy that the health tests assume, bits per byte: above 0, at most 8; default 7. */
+  testedBitsPerByte?: number;
   /** Min-entropy to credit to seeds, bits per byte: 0 to `testedBitsPerByte`. */
   creditedBitsPerByte: number;
 }
@@ -85,7 +85,7 @@ export interface NativeOptions {
   reseedRequests: number;
   /** 1 to 2^32 - 1. */
   reseedSeconds: number;
-  devices: DeviceOptions[];
+  devices: Required<DeviceOptions>[];
 }
 
 /** Results of `generate` and `reseed`: the enum `Result` of the native generator. */

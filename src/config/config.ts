@@ -3,7 +3,7 @@
  * range, in entropyd/command-line.ts if an option sets it, and where it is used.
  */
 import type { DeviceOptions, Profile } from '../common/package.js';
-import { generatorDefaults } from '../generator/interface.js';
+import { defaultTestedBitsPerByte, generatorDefaults } from '../generator/interface.js';
 
 /** Where the gateway listens by default. */
 export const defaultGatewayAddress = '127.0.0.1:8478';
@@ -59,7 +59,7 @@ export const defaults = {
   /** One table of [[source]]. */
   source: {
     /** Min-entropy that the health tests assume, bits per byte: above 0, at most 8. */
-    testedBitsPerByte: 7,
+    testedBitsPerByte: defaultTestedBitsPerByte,
     /** Min-entropy to credit to seeds, bits per byte: at most what is tested. */
     creditedBitsPerByte: 0,
   },

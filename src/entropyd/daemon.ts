@@ -33,8 +33,7 @@ export interface Daemon {
   /** The gateway's addresses; empty without a gateway. */
   addresses: readonly string[];
   /**
-   * Takes over a new configuration and the gateway's files, and reseeds, which may also end the
-   * error state. For SIGHUP, which a udev rule sends after a virtual machine was cloned.
+   * Takes over a new configuration and the gateway's files, and reseeds. For SIGHUP, which a udev rule sends after a virtual machine was cloned.
    * Connections stay. A fault is logged and changes nothing. Call it again only after it has
    * resolved.
    * @param load gives the configuration

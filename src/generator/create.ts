@@ -3,7 +3,12 @@ import { EntropyError } from '../common/errors.js';
 import { type DeviceOptions, type LoadResult, loadAddon } from '../common/package.js';
 import { NativeBackedGenerator } from './addon-generator.js';
 import { FallbackGenerator } from './fallback-generator.js';
-import { type Generator, type GeneratorOptions, generatorDefaults } from './interface.js';
+import {
+  defaultTestedBitsPerByte,
+  type Generator,
+  type GeneratorOptions,
+  generatorDefaults,
+} from './interface.js';
 
 const maxUint32 = 2 ** 32 - 1;
 
@@ -13,17 +18,16 @@ function check(name: string, value: number, min: number, max: number): void {
     throw new EntropyError('ERR_CONFIG', `${name}: want an integer of ${min} to ${max}`);
 }
 
-function checkDevice({ name, testedBitsPerByte, creditedBitsPerByte }: DeviceOptions): void {
-  if (!(testedBitsPerByte > 0 && testedBitsPerByte <= 8))
-    throw new EntropyError(
-      'ERR_CONFIG',
-      `${name}: testedBitsPerByte: want a number above 0, at most 8`,
-    );
-  if (!(creditedBitsPerByte >= 0 && creditedBitsPerByte <= testedBitsPerByte))
-    throw new EntropyError(
-      'ERR_CONFIG',
-      `${name}: creditedBitsPerByte: want 0 to ${testedBitsPerByte}, the bits that are tested`,
-    );
+function checkedDevice(device: DeviceOptions): Required<DeviceOptions> {
+  const { testedBitsPerByte: tested = defaultTestedBitsPerByte } = device;
+  const { name, creditedBitsPerByte: credited } = device;
+  const refuse = (option: string, wanted: string) =>
+    new EntropyError('ERR_CONFIG', `${name}: ${option}: want ${wanted}`);
+  if (!(tested > 0 && tested <= 8))
+    throw refuse('testedBitsPerByte', 'a number above 0, at most 8');
+  if (!(credited >= 0 && credited <= tested))
+    throw refuse('creditedBitsPerByte', `0 to ${tested}, the bits that are tested`);
+  return { ...device, testedBitsPerByte: tested };
 }
 
 /**
@@ -48,13 +52,13 @@ export function createGenerator(
   } = options;
   check('reseedRequests', reseedRequests, 1, maxUint32);
   check('reseedSeconds', reseedSeconds, 1, maxUint32);
-  for (const device of devices) checkDevice(device);
+  const checkedDevices = devices.map(checkedDevice);
   if (loaded.addon === undefined) {
     if (profile === 'strict')
       throw new EntropyError('ERR_HEALTH', `profile strict refuses the fallback: ${loaded.reason}`);
     return new FallbackGenerator(loaded.reason, onTransition);
   }
-  const native = { profile, reseedRequests, reseedSeconds, devices };
+  const native = { profile, reseedRequests, reseedSeconds, devices: checkedDevices };
   try {
     return new NativeBackedGenerator(loaded.addon, native, onTransition);
   } catch (error) {

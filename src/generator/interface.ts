@@ -61,12 +61,10 @@ export interface GeneratorOptions {
 export const hwrngPath = '/dev/hwrng';
 
 /** Enabled by default without entropy credit: it may be a virtual device. */
-const hwrng: DeviceOptions = {
-  name: 'hwrng',
-  path: hwrngPath,
-  testedBitsPerByte: 7,
-  creditedBitsPerByte: 0,
-};
+const hwrng: DeviceOptions = { name: 'hwrng', path: hwrngPath, creditedBitsPerByte: 0 };
+
+/** H of a device's health tests if the operator says nothing, bits per byte. */
+export const defaultTestedBitsPerByte = 7;
 
 /**
  * Defaults of {@link GeneratorOptions}. SP 800-90A allows 2^48 requests between reseeds. These

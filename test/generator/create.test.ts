@@ -3,16 +3,12 @@ import { createGenerator } from '../../src/generator/create.js';
 import type { GeneratorOptions } from '../../src/generator/interface.js';
 
 t.test('an option outside its range is refused by name', async (t) => {
-  const device = { name: 'x', path: '/dev/null' };
   for (const [options, name] of [
     [{ reseedRequests: 0 }, 'reseedRequests'],
     [{ reseedRequests: 2 ** 32 }, 'reseedRequests'],
     [{ reseedRequests: 1.5 }, 'reseedRequests'],
     [{ reseedSeconds: 0 }, 'reseedSeconds'],
     [{ reseedSeconds: Number.NaN }, 'reseedSeconds'],
-    [{ devices: [{ ...device, creditedBitsPerByte: -1 }] }, 'creditedBitsPerByte'],
-    [{ devices: [{ ...device, creditedBitsPerByte: 9 }] }, 'creditedBitsPerByte'],
-    [{ devices: [{ ...device, creditedBitsPerByte: 0.5 }] }, 'creditedBitsPerByte'],
   ] as const)
     for (const loaded of [undefined, { reason: 'x' }])
       t.throws(
@@ -20,6 +16,41 @@ t.test('an option outside its range is refused by name', async (t) => {
         { code: 'ERR_CONFIG', message: new RegExp(`^${name}: want an integer of \\d+ to \\d+$`) },
         JSON.stringify(options),
       );
+});
+
+t.test('credit never exceeds what is tested; both may be fractions', async (t) => {
+  const device = { name: 'x', path: '/dev/null' };
+  for (const [bits, message] of [
+    [{ creditedBitsPerByte: -1 }, 'x: creditedBitsPerByte: want 0 to 7, the bits that are tested'],
+    [{ creditedBitsPerByte: 7.5 }, 'x: creditedBitsPerByte: want 0 to 7, the bits that are tested'],
+    [
+      { testedBitsPerByte: 0.5, creditedBitsPerByte: 1 },
+      'x: creditedBitsPerByte: want 0 to 0.5, the bits that are tested',
+    ],
+    [
+      { testedBitsPerByte: 0, creditedBitsPerByte: 0 },
+      'x: testedBitsPerByte: want a number above 0, at most 8',
+    ],
+    [
+      { testedBitsPerByte: 9, creditedBitsPerByte: 0 },
+      'x: testedBitsPerByte: want a number above 0, at most 8',
+    ],
+    [
+      { creditedBitsPerByte: Number.NaN },
+      'x: creditedBitsPerByte: want 0 to 7, the bits that are tested',
+    ],
+  ] as const)
+    t.throws(
+      () => createGenerator({ devices: [{ ...device, ...bits }] }, { reason: 'x' }),
+      { code: 'ERR_CONFIG', message },
+      JSON.stringify(bits),
+    );
+  const generator = createGenerator({
+    devices: [{ ...device, testedBitsPerByte: 0.5, creditedBitsPerByte: 0.25 }],
+  });
+  t.teardown(() => generator.close());
+  const source = generator.status().sources.find(({ name }) => name === 'x');
+  t.match(source, { testedBitsPerByte: 0.5 });
 });
 
 t.test('the default device is /dev/hwrng, without credit', async (t) => {

@@ -5,20 +5,21 @@ import type { GeneratorState } from '../../src/generator/interface.js';
 t.test('every report calls it the fallback', async (t) => {
   const seen: [GeneratorState, string][] = [];
   const generator = new FallbackGenerator('not built', (...transition) => seen.push(transition));
-  const reason = 'node:crypto instead of the addon: not built';
+  const reason = 'serving untested bytes of node:crypto, without the addon: not built';
   t.strictSame(seen, [['fallback', reason]]);
   t.equal(generator.state(), 'fallback');
   t.strictSame(generator.status(), {
     state: 'fallback',
     healthy: false,
     reason,
+    construction: '',
     sources: [],
     reseeds: 0,
     requestsSinceReseed: 0,
     secondsSinceReseed: 0,
     memoryLocked: false,
   });
-  t.equal(generator.selfTest(), false);
+  t.equal(await generator.selfTest(), false);
 });
 
 t.test('it fills, wipes and allocates as the interface says', async (t) => {

@@ -4,17 +4,17 @@ import { failure, noSource } from '../../src/generator/interface.js';
 
 t.test('each result is an error of its own, with a reason if there is one', async (t) => {
   for (const [result, reason, code, message] of [
-    [NativeResult.notSeeded, '', 'ERR_NOT_SEEDED', 'the generator is not seeded yet'],
-    [NativeResult.notSeeded, 'x', 'ERR_NOT_SEEDED', 'the generator is not seeded yet: x'],
-    [NativeResult.health, '', 'ERR_HEALTH', 'the generator is in its error state'],
-    [NativeResult.health, 'x', 'ERR_HEALTH', 'the generator is in its error state: x'],
+    [NativeResult.notSeeded, '', 'ERR_NOT_SEEDED', 'not serving: there is no seed yet'],
+    [NativeResult.notSeeded, 'x', 'ERR_NOT_SEEDED', 'x'],
+    [NativeResult.health, '', 'ERR_HEALTH', 'not serving: the generator failed'],
+    [NativeResult.health, 'x', 'ERR_HEALTH', 'x'],
     [
       NativeResult.entropy,
       'x',
       'ERR_ENTROPY',
       'prediction resistance needs a live credited noise source, and none answers',
     ],
-    [99, '', 'ERR_HEALTH', 'the generator is in its error state'],
+    [99, '', 'ERR_HEALTH', 'not serving: the generator failed'],
   ] as const)
     t.match(failure(result, reason), { code, message }, message);
 });

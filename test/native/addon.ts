@@ -16,7 +16,9 @@ export interface ScriptedSource {
   name: string;
   role?: 'seed' | 'kernel' | 'additional';
   words?: boolean;
-  blocking?: boolean;
+  physical?: boolean;
+  reserve?: boolean;
+  tested?: number;
   credit?: number;
   fault?: Fault;
 }
@@ -24,6 +26,7 @@ export interface ScriptedSource {
 export interface Snapshot {
   state: string;
   reason: string;
+  construction: string;
   reseeds: number;
   transitions: string[];
   sources: Record<
@@ -46,8 +49,9 @@ export const result = { ok: 0, notSeeded: 1, health: 2, entropy: 3, pending: 4 }
 export interface TestGenerator {
   setFault(source: string, fault: Fault): void;
   /** The bytes, or a `result` if there are none. */
-  generate(size: number, predictionResistance?: boolean): Buffer | number;
-  beginFresh(): void;
+  generate(size: number): Buffer | number;
+  arrive(): number;
+  generateResistant(size: number, request: number): Buffer | number;
   reseed(): number;
   selfTest(): boolean;
   poll(): void;
@@ -61,34 +65,57 @@ export interface TestDrbg {
   reseed(seed: Uint8Array, additionalInput: Uint8Array): boolean;
   /** With `seed`: prediction resistance. */
   generate(size: number, additionalInput: Uint8Array, seed?: Uint8Array): Buffer | null;
-  /** Bits that the last request for seed asked for, and whether they had to be fresh. */
-  asked(): [number, boolean];
+  uninstantiate(): void;
+  /** How often a seed was asked for. */
+  asked(): number;
 }
 
 export interface TestAddon {
   repetitionCutoff(bitsPerSample: number, alphaLog2: number): number;
   criticalBinomial(trials: number, bitsPerSample: number, alphaLog2: number): number;
   adaptiveProportionCutoff(window: number, bitsPerSample: number, alphaLog2: number): number;
-  testSamples(samples: Uint8Array, words: boolean): Verdict;
+  testSamples(samples: Uint8Array, words: boolean, testedBitsPerByte?: number): Verdict;
   samples(fault: Fault, size: number): Buffer;
   /** Alarms in this many MiB of a CPU source; null if this host does not have it or it does not answer. */
   countAlarms(source: 'rdseed' | 'rdrand', mebibytes: number): number | null;
+  /** A CPU source that is announced, and whose instruction never succeeds. */
+  neverAnswers(): { state: string; error: string };
   /** `status`: 0 read, 1 try again, 2 failed. */
   readDevice(
     path: string,
     size: number,
     reads: number,
+    credit?: number,
   ): { status: number; error: string; retries: number; samples: Buffer }[];
   Drbg: new () => TestDrbg;
-  knownAnswerTest(flip: boolean): boolean;
+  /** With one bit of a seed flipped: of the first answer's, of the second's, or of none (-1). */
+  knownAnswerTest(flip: number): boolean;
+  /** Copies of the DRBG's key in memory while it is instantiated, and after uninstantiate. */
+  keyCopies(): [number, number];
+  /** SHA-384. */
+  condition(material: Uint8Array): Buffer | null;
+  /** Times in seconds. */
   decide(
     profile: 'default' | 'strict',
-    sources: { name: string; role: string; credit: number; state: string }[],
+    sources: {
+      name: string;
+      role: string;
+      credit: number;
+      state: string;
+      words?: boolean;
+      since?: number;
+      alarm?: string;
+      error?: string;
+    }[],
+    seed: { present: boolean; since?: number; overdue?: boolean },
+    now: number,
   ): { state: string; reason: string; kernelCredited: boolean };
   Generator: new (options: {
     profile?: 'default' | 'strict';
     reseedRequests?: number;
     reseedSeconds?: number;
+    /** Longest wait for the first seed; default 5. */
+    firstSeedMs?: number;
     corruptKnownAnswer?: boolean;
     sources: ScriptedSource[];
   }) => TestGenerator;
@@ -102,8 +129,8 @@ export const addonPath =
 export const addon = createRequire(import.meta.url)(addonPath) as TestAddon;
 
 /** Calls a generator's `generate`, which must yield bytes. */
-export function bytes(generator: TestGenerator, size = 32, predictionResistance = false): Buffer {
-  const out = generator.generate(size, predictionResistance);
+export function bytes(generator: TestGenerator, size = 32): Buffer {
+  const out = generator.generate(size);
   if (typeof out === 'number') throw new Error(`result ${out} instead of bytes`);
   return out;
 }

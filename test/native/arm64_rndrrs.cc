@@ -5,6 +5,7 @@
 #include <cstring>
 #include <iostream>
 #include <set>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -25,7 +26,7 @@ bool Expect(bool condition, const char* what) {
 bool Absent() {
   const auto source = entropyd::MakeRndrrs();
   bool ok = Expect(!source->Open(), "reported as absent");
-  entropyd::TestedSource tested(entropyd::MakeRndrrs());
+  entropyd::TestedSource tested(entropyd::MakeRndrrs(), entropyd::NowNs);
   tested.Start();
   ok &= Expect(tested.report().state == entropyd::SourceState::kAbsent, "state absent");
   std::vector<uint8_t> samples(64, 0xff);
@@ -38,7 +39,8 @@ bool Present() {
   const auto source = entropyd::MakeRndrrs();
   bool ok = Expect(source->Open(), "reported as available");
   std::vector<uint8_t> samples(kSampleBytes);
-  ok &= Expect(source->Read(samples) == entropyd::ReadStatus::kOk, "32 KiB are read");
+  std::span<uint8_t> rest = samples;
+  ok &= Expect(source->Read(rest) == entropyd::ReadStatus::kOk, "32 KiB are read");
   std::set<uint64_t> words;
   for (size_t at = 0; at < samples.size(); at += sizeof(uint64_t)) {
     uint64_t word = 0;
@@ -47,9 +49,9 @@ bool Present() {
   }
   ok &= Expect(words.size() == kSampleBytes / sizeof(uint64_t), "all words differ");
   ok &= Expect(!words.contains(0) && !words.contains(~uint64_t{0}), "none is constant");
-  entropyd::HealthTests tests(source->traits().sample);
+  entropyd::HealthTests tests(source->traits().sample, source->traits().tested_bits_per_byte);
   ok &= Expect(tests.Insert(samples).severity == entropyd::Severity::kNone, "no alarm");
-  entropyd::TestedSource tested(entropyd::MakeRndrrs());
+  entropyd::TestedSource tested(entropyd::MakeRndrrs(), entropyd::NowNs);
   tested.Start();
   ok &= Expect(tested.passing(), "the startup test passes");
   return ok;

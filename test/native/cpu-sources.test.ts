@@ -14,3 +14,10 @@ t.test('32 MiB of RDSEED raise no alarm', { timeout: 300_000 }, async (t) => {
   if (alarms === null) t.comment('this CPU has no RDSEED, or it does not answer: nothing to test');
   t.ok(alarms === 0 || alarms === null, `${alarms} alarms`);
 });
+
+t.test('an instruction that is announced and never succeeds is absent, not failed', async (t) => {
+  t.strictSame(addon.neverAnswers(), {
+    state: 'absent',
+    error: 'the instruction has never given a word',
+  });
+});

@@ -67,6 +67,30 @@ t.test('five equal bytes pass, ten are permanent', async (t) => {
     t.equal(addon.testSamples(run(length), false).severity, severity, `${length} in a row`);
 });
 
+t.test('the cutoffs are those of the source’s H', async (t) => {
+  // Every 16th byte is the first of its window of 512: 32 of a value, and no two in a row.
+  const spread = Buffer.from(
+    Array.from({ length: 512 }, (_, i) => (i % 16 === 0 ? 0 : 1 + (i % 250))),
+  );
+  const run = Buffer.concat([Buffer.from([1, 2, 3]), Buffer.alloc(60, 7), Buffer.from([1, 2, 3])]);
+  for (const [samples, bits, severity] of [
+    [spread, 7, permanent],
+    [spread, 4, 0],
+    [run, 4, permanent],
+    [run, 0.5, 0],
+    [Buffer.alloc(61, 7), 0.5, intermittent],
+    [Buffer.alloc(121, 7), 0.5, permanent],
+  ] as const)
+    t.equal(
+      addon.testSamples(samples, false, bits).severity,
+      severity,
+      `${samples.length} at ${bits}`,
+    );
+  const nibbles = addon.samples('nibbles', 1 << 20);
+  t.equal(addon.testSamples(nibbles, false, 4).severity, 0, 'uniform 4-bit samples, H = 4');
+  t.equal(addon.testSamples(nibbles, false, 7).severity, permanent, 'the same, H = 7');
+});
+
 t.test('a counter fails the adaptive proportion test within 64 bytes', async (t) => {
   const verdict = addon.testSamples(addon.samples('counter', 1024), false);
   t.match(verdict, { test: 'adaptive proportion' });

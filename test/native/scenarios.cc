@@ -2,12 +2,15 @@
 // while they are read, a device's thread beside its owner's calls, forks, and every kind of end.
 //   scenarios          runs all; exits 0 if every expectation holds
 //   scenarios FAULT    leak, overflow or race: commits it on purpose; the sanitizer must abort
+#include <pthread.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -45,23 +48,31 @@ struct Host {
   std::shared_ptr<Switch> rdrand = std::make_shared<Switch>();
   std::shared_ptr<Switch> kernel = std::make_shared<Switch>();
   std::shared_ptr<Switch> device = std::make_shared<Switch>();
-  unsigned device_credit = 8;
+  double device_credit = 7;
   std::atomic<bool> ended = false;  // the owner of on_source_change has ended
   std::atomic<unsigned> changes = 0;
 
   std::unique_ptr<Generator> Make(const entropyd::GeneratorOptions& options, bool with_rdseed) {
     using entropyd::SampleKind;
     using entropyd::SourceRole;
-    std::vector<std::unique_ptr<entropyd::NoiseSource>> sources;
-    const auto add = [&sources](entropyd::SourceTraits traits, const auto& control) {
-      sources.push_back(std::make_unique<ScriptedSource>(std::move(traits), control));
+    std::vector<entropyd::SourceFactory> sources;
+    const auto add = [&sources](const entropyd::SourceTraits& traits, const auto& control) {
+      sources.emplace_back(
+          [traits, control] { return std::make_unique<ScriptedSource>(traits, control); });
     };
     if (with_rdseed)
-      add({.name = "rdseed", .sample = SampleKind::kWord64, .credited_bits_per_byte = 4}, rdseed);
-    add({.name = "rdrand", .sample = SampleKind::kWord64, .role = SourceRole::kAdditionalInput},
+      add({.name = "rdseed",
+           .sample = SampleKind::kWord64,
+           .credited_bits_per_byte = 4,
+           .startup_bytes = 32768},
+          rdseed);
+    add({.name = "rdrand",
+         .sample = SampleKind::kWord64,
+         .role = SourceRole::kAdditionalInput,
+         .startup_bytes = 32768},
         rdrand);
-    add({.name = "getrandom", .role = SourceRole::kKernel}, kernel);
-    add({.name = "device", .blocking = true, .credited_bits_per_byte = device_credit}, device);
+    add({.name = "getrandom", .role = SourceRole::kKernel, .tested_bits_per_byte = 8}, kernel);
+    add({.name = "device", .credited_bits_per_byte = device_credit}, device);
     return std::make_unique<Generator>(
         options, std::move(sources),
         entropyd::GeneratorHooks{.on_transition = [](State, const std::string&) {},
@@ -88,30 +99,46 @@ bool AllZero(const std::vector<uint8_t>& bytes) {
 }
 
 // Generates, and checks that bytes come only with kOk.
-Result Draw(Generator& generator, size_t size, bool fresh) {
+Result Draw(Generator& generator, size_t size) {
   std::vector<uint8_t> out(size, 0xff);
-  const Result result = generator.Generate(out, fresh);
+  const Result result = generator.Generate(out);
   Expect(AllZero(out) == (result != Result::kOk), "output is full or zero");
   return result;
 }
 
-// Every fault in every CPU and kernel source, while the generator serves.
-void FaultsOfDirectSources() {
-  for (const Fault fault : {Fault::kZeros, Fault::kTwice, Fault::kBit7, Fault::kCarry0,
+// The same with prediction resistance, once.
+Result DrawResistant(Generator& generator, uint64_t request) {
+  std::vector<uint8_t> out(32, 0xff);
+  const Result result = generator.GenerateResistant(out, request);
+  Expect(AllZero(out) == (result != Result::kOk), "output is full or zero");
+  return result;
+}
+
+void SelfTest(Generator& generator) {
+  const std::atomic<bool> cancelled = false;
+  generator.FinishSelfTest(entropyd::SeedPool::TestSources(generator.factories(), cancelled));
+}
+
+// Every fault in every source but the device, while the generator serves.
+void FaultsOfSources() {
+  for (const Fault fault : {Fault::kZeros, Fault::kTwice, Fault::kBit7, Fault::kTrickle,
                             Fault::kCarry46, Fault::kGone, Fault::kAbsent}) {
     for (const auto source : {&Host::rdseed, &Host::rdrand, &Host::kernel}) {
       Host host;
-      const auto generator = host.Make({.reseed_requests = 2}, true);
-      Expect(Draw(*generator, kOutput, false) == Result::kOk, "a healthy host serves");
+      const auto generator = host.Make({.reseed_requests = 2, .first_seed_ms = 60'000}, true);
+      Expect(Draw(*generator, kOutput) == Result::kOk, "a healthy host serves");
       (host.*source)->fault = fault;
       for (unsigned i = 0; i < 4; ++i) {
-        Draw(*generator, kOutput, i % 2 == 0);
+        Draw(*generator, kOutput);
+        DrawResistant(*generator, generator->Arrive());
         generator->Reseed();
+        generator->Poll();
       }
-      generator->SelfTest();
+      SelfTest(*generator);
       (host.*source)->fault = Fault::kNone;
       generator->Reseed();
-      Draw(*generator, kOutput, true);
+      SelfTest(*generator);
+      DrawResistant(*generator, generator->Arrive());
       generator->Snapshot();
     }
   }
@@ -122,33 +149,41 @@ void DeviceBesideItsOwner() {
   Host host;
   host.device->fault = Fault::kBlock;
   const auto generator = host.Make({.profile = entropyd::Profile::kStrict}, false);
-  Expect(Draw(*generator, 32, false) == Result::kNotSeeded, "seeding: nothing is served");
+  Expect(Draw(*generator, 32) == Result::kNotSeeded, "seeding: nothing is served");
   host.device->fault = Fault::kSlow;
   Until("the device seeds the generator", [&] {
     generator->Poll();
     return generator->state() == State::kOperational;
   });
   for (unsigned round = 0; round < kDeviceRounds; ++round) {
-    if (round % 10 == 0) generator->SelfTest();
+    if (round % 50 == 0) SelfTest(*generator);
     if (round % 3 == 0) generator->Reseed();
     if (round % 4 == 0) {
       const unsigned before = host.changes;
-      generator->BeginFresh();
+      generator->Reseed();
       Until("the device delivers again", [&] { return host.changes > before; });
     }
     generator->Poll();
     generator->Snapshot();
-    Draw(*generator, 32, round % 2 == 0);
+    Draw(*generator, 32);
+    DrawResistant(*generator, generator->Arrive());
   }
+  const uint64_t request = generator->Arrive();
   Until("prediction resistance from a device",
-        [&] { return Draw(*generator, 32, true) == Result::kOk; });
+        [&] { return DrawResistant(*generator, request) == Result::kOk; });
   host.device->fault = Fault::kStuckByte;
   Until("a stuck device is an error", [&] {
     generator->Reseed();
     generator->Poll();
     return generator->state() == State::kError;
   });
-  Expect(Draw(*generator, 32, false) == Result::kHealth, "nothing is served");
+  Expect(Draw(*generator, 32) == Result::kHealth, "nothing is served");
+  host.device->fault = Fault::kNone;
+  SelfTest(*generator);
+  Until("a self-test ends the error", [&] {
+    generator->Poll();
+    return generator->state() == State::kOperational;
+  });
 }
 
 // A thread that the kernel holds in a read outlives its owner, and no longer notifies it.
@@ -159,10 +194,11 @@ void EndDuringRead() {
   auto generator = host.Make({}, true);
   Until("the device passes", [&] { return host.changes > 0; });
   host.device->fault = Fault::kBlock;
-  Draw(*generator, 32, false);
+  Draw(*generator, 32);
   // A reseed takes what is ready, so that the thread reads again and is held.
   Until("the thread is held in a read", [&] {
     generator->Reseed();
+    generator->Poll();
     return host.device->held > 0;
   });
   generator.reset();
@@ -175,7 +211,7 @@ void EndDuringRead() {
 // A forked child has only the thread that forked, and draws other bytes than its parent.
 void Forks() {
   Host host;
-  const auto generator = host.Make({}, true);
+  const auto generator = host.Make({.first_seed_ms = 60'000}, true);
   std::vector<uint8_t> mine(32);
   std::vector<uint8_t> its(32);
   for (unsigned i = 0; i < 5; ++i) {
@@ -183,10 +219,10 @@ void Forks() {
     Expect(pipe(ends) == 0, "a pipe");
     const pid_t child = fork();
     if (child == 0) {
-      const bool ok = generator->Generate(its, false) == Result::kOk;
+      const bool ok = generator->Generate(its) == Result::kOk;
       _exit(ok && write(ends[1], its.data(), its.size()) == std::ssize(its) ? 0 : 1);
     }
-    Expect(generator->Generate(mine, false) == Result::kOk, "the parent draws");
+    Expect(generator->Generate(mine) == Result::kOk, "the parent draws");
     int status = 1;
     waitpid(child, &status, 0);
     Expect(status == 0 && read(ends[0], its.data(), its.size()) == std::ssize(its),
@@ -197,28 +233,50 @@ void Forks() {
   }
 }
 
-// The real sources of this host, in any condition: busy neighbors can starve RDSEED, which is then
-// reported as failed. One device never ends, another does not exist.
+// Without threads every noise source is lost, and the process lives on, its signal mask as before.
+void NoThreads() {
+  const pid_t child = fork();
+  if (child == 0) {
+    // RLIMIT_NPROC does not bind root.
+    constexpr uid_t kNobody = 65534;
+    if (getuid() == 0) Expect(setuid(kNobody) == 0, "another user");
+    const rlimit none{0, 0};
+    Expect(setrlimit(RLIMIT_NPROC, &none) == 0, "a limit");
+    Host host;
+    const auto generator = host.Make({}, true);
+    for (const auto& source : generator->Snapshot().sources)
+      Expect((source.report.state == entropyd::SourceState::kLost) ==
+                 (source.traits.role == entropyd::SourceRole::kSeed),
+             "what needs a thread is lost");
+    Expect(generator->state() == State::kDegraded, "it is reported");
+    Expect(Draw(*generator, 32) == Result::kOk, "the kernel's generator serves");
+    Expect(DrawResistant(*generator, generator->Arrive()) == Result::kEntropy, "without noise");
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    Expect(sigismember(&mask, SIGTERM) == 0, "signals are not blocked");
+    _exit(0);
+  }
+  int status = 1;
+  waitpid(child, &status, 0);
+  Expect(status == 0, "a process without threads goes on");
+}
+
+// The real sources of this host, in any condition: busy neighbors can starve RDSEED. One device
+// never ends, another does not exist.
 void RealSources() {
-  std::vector<std::unique_ptr<entropyd::NoiseSource>> sources;
-  sources.reserve(entropyd::kBuiltInSources.size() + 2);
-  for (const auto make : entropyd::kBuiltInSources) sources.push_back(make());
-  sources.push_back(entropyd::MakeDevice("urandom", "/dev/urandom", 1));
-  sources.push_back(entropyd::MakeDevice("none", "/nonexistent", 8));
-  Generator generator({}, std::move(sources),
-                      {.on_transition = [](State, const std::string&) {},
-                       .on_source_change = [] {},
-                       .clock = entropyd::BootTimeNs});
-  Expect(Draw(generator, 1 << 20, false) == Result::kOk, "this host serves");
-  const bool passed = generator.SelfTest();
-  const auto sources_now = generator.Snapshot().sources;
-  const bool all_pass = std::ranges::all_of(sources_now, [](const auto& source) {
-    using enum entropyd::SourceState;
-    return source.traits.blocking || source.report.state == kAbsent ||
-           source.report.state == kPassing;
-  });
-  Expect(passed == all_pass, "the self-test finds what the sources report");
-  Expect(Draw(generator, 1 << 20, false) == Result::kOk, "this host serves after the self-test");
+  std::vector<entropyd::SourceFactory> sources(entropyd::kBuiltInSources.begin(),
+                                               entropyd::kBuiltInSources.end());
+  for (const entropyd::DeviceConfig& device :
+       {entropyd::DeviceConfig{.name = "urandom", .path = "/dev/urandom"},
+        entropyd::DeviceConfig{
+            .name = "none", .path = "/nonexistent", .credited_bits_per_byte = 4}})
+    sources.emplace_back([device] { return entropyd::MakeDevice(device); });
+  Generator generator(
+      {}, std::move(sources),
+      {.on_transition = [](State, const std::string&) {}, .on_source_change = [] {}});
+  Expect(Draw(generator, 1 << 20) == Result::kOk, "this host serves");
+  SelfTest(generator);
+  Expect(Draw(generator, 1 << 20) == Result::kOk, "this host serves after the self-test");
 }
 
 // Faults that the sanitizers must find.
@@ -228,7 +286,7 @@ void Misbehave(std::string_view fault) {
   } else if (fault == "overflow") {
     // One byte more than whole words, which the health tests read.
     const std::vector<uint8_t> samples(9, 1);
-    entropyd::HealthTests(entropyd::SampleKind::kWord64).Insert(samples);
+    entropyd::HealthTests(entropyd::SampleKind::kWord64, 7).Insert(samples);
   } else if (fault == "race") {
     int shared = 0;
     std::thread other([&shared] { ++shared; });
@@ -244,10 +302,11 @@ int main(int count, char** arguments) {
     Misbehave(arguments[1]);
     return 0;
   }
-  FaultsOfDirectSources();
+  FaultsOfSources();
   DeviceBesideItsOwner();
   EndDuringRead();
   Forks();
+  NoThreads();
   RealSources();
   std::cout << "every scenario ended as expected\n";
 }

@@ -13,7 +13,7 @@
 namespace entropyd::test {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Fault>, 24> kNames = {
+constexpr std::array<std::pair<std::string_view, Fault>, 26> kNames = {
     {{"none", Fault::kNone},           {"zeros", Fault::kZeros},
      {"stuckByte", Fault::kStuckByte}, {"allOnes", Fault::kAllOnes},
      {"zeroWords", Fault::kZeroWords}, {"stuckWord", Fault::kStuckWord},
@@ -21,15 +21,14 @@ constexpr std::array<std::pair<std::string_view, Fault>, 24> kNames = {
      {"cycle1K", Fault::kCycle1K},     {"cycle4K", Fault::kCycle4K},
      {"cycle32K", Fault::kCycle32K},   {"cycle64K", Fault::kCycle64K},
      {"bias55", Fault::kBias55},       {"bit7", Fault::kBit7},
+     {"nibbles", Fault::kNibbles},     {"oneZero", Fault::kOneZero},
      {"counter", Fault::kCounter},     {"splitmix", Fault::kSplitmix},
-     {"carry0", Fault::kCarry0},       {"carry46", Fault::kCarry46},
-     {"tryAgain", Fault::kTryAgain},   {"slow", Fault::kSlow},
+     {"carry46", Fault::kCarry46},     {"tryAgain", Fault::kTryAgain},
+     {"trickle", Fault::kTrickle},     {"slow", Fault::kSlow},
      {"block", Fault::kBlock},         {"startup", Fault::kStartup},
      {"gone", Fault::kGone},           {"absent", Fault::kAbsent}}};
 
 constexpr useconds_t kBlockPollMicroseconds = 1'000;
-// Bytes of a slow source's startup test (native/health/tested_source.cc).
-constexpr size_t kStartupSize = 1024;
 
 void FillRandom(std::span<uint8_t> bytes) noexcept {
   if (getrandom(bytes.data(), bytes.size(), 0) != std::ssize(bytes)) std::abort();
@@ -107,6 +106,11 @@ uint64_t ScriptedSource::Word(Fault fault) noexcept {
     }
     case Fault::kBit7:
       return Random64() | 0x8080808080808080U;
+    case Fault::kNibbles:
+      return Random64() & 0x0f0f0f0f0f0f0f0fU;
+    case Fault::kOneZero:
+      control_->fault = Fault::kNone;
+      return 0;
     case Fault::kCounter:
       // Zeros in three bytes of eight and in the first, never two in a row.
       return 0x0011002200334400U + at;
@@ -121,25 +125,27 @@ void ScriptedSource::Fill(std::span<uint8_t> samples, Fault fault) noexcept {
   for (size_t at = 0; at < samples.size(); at += sizeof(uint64_t)) {
     if (fault == Fault::kCarry46)
       while (Random64() % 100 < 46) ++retries_;
-    const uint64_t word = Word(fault);
+    const uint64_t word = Word(fault == Fault::kOneZero ? control_->fault.load() : fault);
     std::memcpy(samples.data() + at, &word, sizeof word);
   }
 }
 
-ReadStatus ScriptedSource::Read(std::span<uint8_t> samples) noexcept {
-  if (startup_ >= kStartupSize) HoldWhile(Fault::kStartup);
+ReadStatus ScriptedSource::Read(std::span<uint8_t>& rest) noexcept {
+  if (startup_ >= traits().startup_bytes) HoldWhile(Fault::kStartup);
   HoldWhile(Fault::kBlock);
   const Fault fault = control_->fault;
   switch (fault) {
-    case Fault::kCarry0:
-      retries_ += 128;
-      error_ = "no word in 128 attempts";
-      return ReadStatus::kFailed;
     case Fault::kGone:
     case Fault::kAbsent:
       error_ = "No such device";
       return ReadStatus::kFailed;
     case Fault::kTryAgain:
+      ++retries_;
+      return ReadStatus::kTryAgain;
+    case Fault::kTrickle:
+      Fill(rest.first(sizeof(uint64_t)), fault);
+      rest = rest.subspan(sizeof(uint64_t));
+      if (rest.empty()) return ReadStatus::kOk;
       ++retries_;
       return ReadStatus::kTryAgain;
     case Fault::kSlow:
@@ -149,12 +155,13 @@ ReadStatus ScriptedSource::Read(std::span<uint8_t> samples) noexcept {
       }
       break;
     case Fault::kStartup:
-      startup_ += samples.size();
+      startup_ += rest.size();
       break;
     default:
       break;
   }
-  Fill(samples, fault);
+  Fill(rest, fault);
+  rest = {};
   return ReadStatus::kOk;
 }
 

@@ -25,11 +25,13 @@ enum class Fault : uint8_t {
   kCycle64K,
   kBias55,    // each bit is 1 with probability 0.55
   kBit7,      // bit 7 of each byte is 1
+  kNibbles,   // only the low 4 bits vary
+  kOneZero,   // one word is 0; the fault then ends
   kCounter,   // a 64-bit counter
   kSplitmix,  // splitmix64 under a fixed seed: no entropy at all
-  kCarry0,    // no word is ever ready
   kCarry46,   // 46 % of the attempts yield none
-  kTryAgain,  // always EAGAIN
+  kTryAgain,  // nothing: EAGAIN, or a carry flag of 0
+  kTrickle,   // one word at each read, then nothing more for now
   kSlow,      // EAGAIN twice before each read
   kBlock,     // the read does not return until the fault changes
   kStartup,   // the bytes of a slow source's startup test, then as kBlock
@@ -54,7 +56,7 @@ class ScriptedSource final : public NoiseSource {
   ScriptedSource(const ScriptedSource&) = delete;
   ScriptedSource& operator=(const ScriptedSource&) = delete;
   bool Open() noexcept override { return control_->fault != Fault::kAbsent; }
-  ReadStatus Read(std::span<uint8_t> samples) noexcept override;
+  ReadStatus Read(std::span<uint8_t>& rest) noexcept override;
 
  private:
   void Fill(std::span<uint8_t> samples, Fault fault) noexcept;

@@ -7,9 +7,9 @@ const { Drbg } = createRequire(import.meta.url)(
 
 const hex = (text) => Buffer.from(text, 'hex');
 
-/** Whether the product uses this mechanism: CTR_DRBG, AES-256, with derivation function. */
+/** Whether the product uses this mechanism: CTR_DRBG, AES-256, without derivation function. */
 export function applies({ mech, mode, df }) {
-  return mech === 'CTR_DRBG' && mode === 'AES-256' && df === true;
+  return mech === 'CTR_DRBG' && mode === 'AES-256' && df === false;
 }
 
 /** Runs a case: whether the output of the last generate is the expected one. */
