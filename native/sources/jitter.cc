@@ -178,7 +178,7 @@ class Jitter final : public NoiseSource {
 std::vector<JitterClock> JitterClocks() {
   std::vector<JitterClock> clocks;
 #if defined(__x86_64__)
-  if (HasTsc()) clocks.push_back({"the TSC", Tsc});
+  if (HasTsc()) clocks.push_back({"TSC", Tsc});
 #endif
   clocks.push_back({"CLOCK_MONOTONIC", NowNs});
   return clocks;

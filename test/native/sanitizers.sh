@@ -43,7 +43,7 @@ must_fail() {
 
 rm -rf "$build"
 scripted=test/native/scripted_source.cc
-compile addon address,undefined test/native/test_addon.cc "$scripted" "${core[@]}"
+compile addon address,undefined test/native/{test_addon,jitter_exports}.cc "$scripted" "${core[@]}"
 # Node exports OpenSSL's symbols; they are resolved at load.
 link addon address,undefined entropyd_test.node -shared
 compile address address,undefined test/native/scenarios.cc "$scripted" "${core[@]}"
@@ -71,6 +71,6 @@ timeout 600 npx tap --disable-coverage --reporter=tap --jobs=1 \
   --test-env=TAP_TYPE_STRIP_ONLY=1 --test-env=ENTROPYD_TEST_ADDON="$PWD/$build/entropyd_test.node" \
   --test-env=LD_PRELOAD="$runtimes" \
   --test-env=ASAN_OPTIONS=detect_leaks=0 --test-env=UBSAN_OPTIONS=print_stacktrace=1 \
-  test/native/{health-tests,drbg,state,generator,device}.test.ts >"$build/report" 2>&1 ||
+  test/native/{health-tests,drbg,state,generator,device,jitter}.test.ts >"$build/report" 2>&1 ||
   { grep -vE '^\s*(ok|#)' "$build/report" | tail -n 400; exit 1; }
 tail -n 5 "$build/report"

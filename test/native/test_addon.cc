@@ -25,6 +25,7 @@
 #include "generator/generator_state.h"
 #include "health/health_tests.h"
 #include "health/tested_source.h"
+#include "jitter_exports.h"
 #include "scripted_source.h"
 #include "sources/cpu_words.h"
 
@@ -614,6 +615,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["decide"] = Napi::Function::New<Decide>(env);
   exports["Generator"] = GeneratorWrap::Class(env);
   exports["benchmark"] = Napi::Function::New<Benchmark>(env);
+  entropyd::test::ExportJitter(env, exports);
   exports["advanceClock"] = Napi::Function::New<AdvanceClock>(env);
   return exports;
 }
