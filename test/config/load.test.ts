@@ -17,7 +17,6 @@ const nowhere = { env: {}, uid: 7, exists: () => false };
 const hwrng = {
   name: 'hwrng',
   path: '/dev/hwrng',
-  testedBitsPerByte: 7,
   creditedBitsPerByte: 0,
 };
 
