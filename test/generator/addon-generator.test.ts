@@ -214,7 +214,7 @@ t.test('a device that fails or is lost degrades the generator, which still serve
 t.test('a device that does not exist is absent, which degrades nothing', async (t) => {
   const path = join(temporaryFolder(), 'none');
   const generator = native(t, {
-    devices: [{ name: 'none', path, testedBitsPerByte: 8, creditedBitsPerByte: 8 }],
+    devices: [{ name: 'none', path, testedBitsPerByte: 7, creditedBitsPerByte: 7 }],
   });
   const source = () => generator.status().sources.find(({ name }) => name === 'none');
   await until(() => source()?.state !== 'testing', 'the end of the startup test');
