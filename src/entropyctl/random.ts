@@ -166,6 +166,12 @@ export type FormatName = keyof typeof formats;
 /** Bytes of a request: a multiple of 3, for base64, and of 16, for UUIDs. */
 export const chunkSize = 768 * 1024;
 
+/**
+ * The same with prediction resistance: the daemon reads fresh noise for every 64 KiB, and allows 4 s
+ * for a request.
+ */
+const resistantChunkSize = 65_520;
+
 /** Requests in flight while a chunk is written. */
 const requestsAhead = 3;
 
@@ -179,11 +185,12 @@ export async function* requestChunks(
   size: number,
   options: RandomOptions,
 ): AsyncGenerator<Uint8Array> {
+  const most = options.predictionResistance ? resistantChunkSize : chunkSize;
   const buffers: Uint8Array[] = [];
   const free: Uint8Array[] = [];
   const inFlight: { buffer: Uint8Array; filled: Promise<Uint8Array> }[] = [];
   const takeBuffer = () => {
-    const buffer = free.pop() ?? new Uint8Array(Math.min(size, chunkSize));
+    const buffer = free.pop() ?? new Uint8Array(Math.min(size, most));
     if (!buffers.includes(buffer)) buffers.push(buffer);
     return buffer;
   };
@@ -191,11 +198,11 @@ export async function* requestChunks(
     for (let left = size; left > 0 || inFlight.length > 0; ) {
       while (left > 0 && inFlight.length < requestsAhead) {
         const buffer = takeBuffer();
-        const filled = client.randomFill(buffer.subarray(0, Math.min(left, chunkSize)), options);
+        const filled = client.randomFill(buffer.subarray(0, Math.min(left, most)), options);
         // Not unhandled: the loop awaits it later.
         filled.catch(() => {});
         inFlight.push({ buffer, filled });
-        left -= Math.min(left, chunkSize);
+        left -= Math.min(left, most);
       }
       const { buffer, filled } = inFlight.shift() as (typeof inFlight)[number];
       yield await filled;

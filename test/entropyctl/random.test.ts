@@ -315,6 +315,16 @@ t.test('chunks come in order, with at most three requests in flight', async (t) 
   }
 });
 
+t.test(
+  'with prediction resistance a request needs one seed, so that it is answered in time',
+  async (t) => {
+    const { client, made } = fakeClient();
+    for await (const chunk of requestChunks(client, 200_000, { predictionResistance: true }))
+      t.ok(chunk.length <= 65_536);
+    t.strictSame(made.sizes, [65_520, 65_520, 65_520, 3_440]);
+  },
+);
+
 t.test('requests in flight are answered while a chunk is written, however slowly', async (t) => {
   const { path } = await startServer(t, fakeGenerator());
   const client = connect({ socketPath: path });

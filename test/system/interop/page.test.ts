@@ -5,7 +5,8 @@ import type { Page } from 'playwright-core';
 import type { Test } from 'tap';
 import { connect } from '../../../src/client/client.js';
 import { startGateway } from '../../../src/gateway/gateway.js';
-import { untilAnswers } from '../../support/daemon.js';
+import { createGenerator } from '../../../src/generator/create.js';
+import { startServer, untilAnswers } from '../../support/daemon.js';
 import { memoryLog } from '../../support/gateway.js';
 import { freePath, temporaryFolder } from '../../support/paths.js';
 import { built, Program } from '../../support/program.js';
@@ -95,7 +96,7 @@ testWith(chromiumClient, 'the page follows daemon and gateway', async (t, comman
   const { page, faults, requests } = await openPage(browser, url);
 
   await t.test('operational', async (t) => {
-    await untilState(page, 'operational', /^Operational\n.*What to do\nNothing\./s);
+    await untilState(page, 'operational', /^Operational.*What to do\nNothing\./s);
     t.match(await page.title(), /^operational – entropyd$/);
     await page.waitForSelector('.source');
     t.match(await read(page, '#sources'), /getrandom\nPasses its health tests/);
@@ -154,13 +155,13 @@ testWith(chromiumClient, 'the page follows daemon and gateway', async (t, comman
     await untilState(
       page,
       'degraded',
-      /^Degraded\n.*Reason hwrng failed.*A failed\s+source stays out/s,
+      /^Degraded.*Reason hwrng failed a health test \(repetition count\).*A failed\s+source stays out until entropyctl selftest/s,
     );
     t.match(
       await read(page, '.source[data-level="bad"]'),
-      /hwrng\nFailed .*Alarms\n1\nLast alarm\nrepetition count/s,
+      /hwrng\nFailed a health test \d+\s.* ago; entropyctl selftest .*Alarms\n1\nLast alarm\nrepetition count/s,
     );
-    t.match(await read(page, '#transitions'), /\ndegraded: hwrng failed/);
+    t.match(await read(page, '#transitions'), /\ndegraded: hwrng failed a health test/);
     t.equal(await read(page, '#stale').catch(() => ''), '');
     await looksRight(t, page, 'degraded');
   });
@@ -179,35 +180,114 @@ testWith(chromiumClient, 'the page follows daemon and gateway', async (t, comman
   await Promise.all([daemon.kill('SIGTERM'), gateway.kill('SIGTERM')]);
 });
 
-testWith(chromiumClient, 'the page shows seeding and an error', async (t, command) => {
-  const daemon = await startScriptedDaemon(t, [
-    { name: 'hwrng', role: 'seed', blocking: true, credit: 8, fault: 'block' },
-    { name: 'getrandom', role: 'kernel' },
-    { name: 'rndrrs', role: 'seed', words: true, fault: 'absent' },
-  ]);
-  const client = connect({ socketPath: daemon.path });
+/** The page of a gateway before a scripted daemon. */
+async function openScripted(t: Test, command: string, path: string) {
+  const client = connect({ socketPath: path });
   t.teardown(() => client.close());
-  await client.health();
-  daemon.still = true;
-  daemon.setFault('hwrng', 'none');
   const log = memoryLog();
   const gateway = await startGateway({ listen: ['127.0.0.1:0'], client, dialect: 'otc', log });
   t.teardown(() => gateway.close());
   const browser = await startBrowser(command);
-  const { page, faults } = await openPage(browser, `http://${gateway.addresses[0]}/`);
+  return { client, ...(await openPage(browser, `http://${gateway.addresses[0]}/`)) };
+}
 
-  await untilState(page, 'seeding', /^Seeding\n.*Reason startup test of the credited source/s);
+testWith(chromiumClient, 'the page shows seeding, waiting and an error', async (t, command) => {
+  const daemon = await startScriptedDaemon(t, [
+    { name: 'hwrng', role: 'seed', tested: 7.5, credit: 7.5, fault: 'tryAgain' },
+    { name: 'getrandom', role: 'kernel', physical: false, tested: 8 },
+    { name: 'rndrrs', role: 'seed', words: true, fault: 'absent' },
+  ]);
+  const { client, page, faults } = await openScripted(t, command, daemon.path);
+
+  await untilState(
+    page,
+    'seeding',
+    /^Seeding\n.*Reason waiting \d+ s for the first seed from hwrng/s,
+  );
   await page.waitForSelector('.source');
   t.match(await read(page, '#sources'), /hwrng\nStartup test is running/);
   t.match(await read(page, '#absent-sources'), 'Not on this host: rndrrs.');
   await looksRight(t, page, 'seeding');
-  daemon.still = false;
+  daemon.advance(5);
+  await untilState(page, 'seeding', /Reason waiting .* from hwrng, hwrng silent for \d+ s/);
+  daemon.advance(65);
+  const sources = () => read(page, '#sources');
+  await until(
+    async () => /hwrng\nWaiting: no data for 1\smin 5\ss/.test(await sources()),
+    'a minute',
+  );
+  t.match(await sources(), /hwrng\n.*Credited\n0 of 7\.5 bits per byte\nNoise\nphysical/s);
+  t.match(await sources(), /getrandom\n.*Noise\nkernel generator, not physical/s);
+  await looksRight(t, page, 'waiting');
+  daemon.setFault('hwrng', 'none');
   await until(() => client.random(32).catch(() => false), 'a first seed');
-  await untilState(page, 'operational', /^Operational\n/);
+  await untilState(page, 'operational', /^Operational\n.*from noise sources that pass/s);
+  t.match(await read(page, '#facts'), 'RBG2(P): seeded by physical noise sources');
+  t.match(await sources(), /hwrng\n.*Credited\n7\.5 of 7\.5 bits per byte/s);
   daemon.setFault('hwrng', 'zeros');
   daemon.reseed();
-  await untilState(page, 'error', /^Error\n.*Reason no credited noise source: hwrng failed/s);
-  t.match(await read(page, '#state'), /entropyctl reseed.*Do not restart in a loop/s);
+  await untilState(
+    page,
+    'error',
+    /^Error\n.*Reason hwrng failed a health test.*selftest tests it again/s,
+  );
+  t.match(await read(page, '#state'), /Then run entropyctl selftest.*Do not restart in a loop/s);
   await looksRight(t, page, 'error');
+  daemon.setFault('hwrng', 'none');
+  t.ok(daemon.selfTest());
+  await untilState(page, 'operational', /^Operational\n/);
   t.strictSame(faults, []);
 });
+
+testWith(
+  chromiumClient,
+  'the first line says what is untested, and by whom it is seeded',
+  async (t, command) => {
+    const daemon = await startScriptedDaemon(
+      t,
+      [
+        {
+          name: 'jitter',
+          role: 'seed',
+          physical: false,
+          reserve: true,
+          tested: 0.5,
+          credit: 0.5,
+          fault: 'tryAgain',
+        },
+        { name: 'getrandom', role: 'kernel', physical: false, tested: 8 },
+      ],
+      'default',
+    );
+    const { page, faults } = await openScripted(t, command, daemon.path);
+    const first =
+      /^Operational, seeded by the kernel alone\n.*Reason seeded by getrandom\(2\) alone/s;
+    await untilState(page, 'operational', first);
+    t.match(await read(page, '#state'), /Only getrandom\(2\), the kernel’s generator, is credited/);
+    await until(async () => /RBGC: seeded by/.test(await read(page, '#facts')), 'the construction');
+    await looksRight(t, page, 'kernel');
+    daemon.setFault('jitter', 'none');
+    await until(
+      async () => /jitter\nPasses its health tests/.test(await read(page, '#sources')),
+      'the startup test',
+    );
+    daemon.reseed();
+    await untilState(page, 'operational', /^Operational\n/);
+    t.match(await read(page, '#facts'), /RBG2\(NP\): seeded by noise that is not physical/);
+    t.match(
+      await read(page, '#sources'),
+      /jitter\n.*Credited\n0\.5 of 0\.5 .*Noise\nCPU timing, not physical/s,
+    );
+    await looksRight(t, page, 'not-physical');
+
+    const server = await startServer(t, createGenerator({}, { reason: 'not built' }));
+    const fallback = await openScripted(t, command, server.path);
+    await untilState(
+      fallback.page,
+      'fallback',
+      /^Fallback: untested bytes\n.*Reason serving untested/s,
+    );
+    await looksRight(t, fallback.page, 'fallback');
+    t.strictSame([...faults, ...fallback.faults], []);
+  },
+);

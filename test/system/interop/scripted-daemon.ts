@@ -3,85 +3,94 @@
  * and states, over sources of the tests' addon, behind the real server.
  */
 import type { Test } from 'tap';
-import { EntropyError } from '../../../src/common/errors.js';
-import type { Generator, GeneratorState } from '../../../src/generator/interface.js';
+import type { Profile, SourceReport } from '../../../src/common/package.js';
+import {
+  failure,
+  type Generator,
+  type GeneratorState,
+  type GeneratorStatus,
+} from '../../../src/generator/interface.js';
 import { addon, type ScriptedSource, type TestGenerator } from '../../native/addon.js';
 import { fakeGenerator, startServer } from '../../support/daemon.js';
 
-/** Members of a source's report that the snapshot of the tests' addon lacks. */
-const rest = {
-  testedBitsPerByte: 7,
-  secondsInState: 0,
-  physical: true,
-  reads: 0,
-  bytesPerSecond: 0,
-};
-
-/** The daemon's socket, and the switches of its sources. */
+/** The daemon's socket, and what a test does to it. */
 export interface ScriptedDaemon {
   readonly path: string;
   setFault: TestGenerator['setFault'];
+  /** Lets the generator's clock go on: nothing but this does. */
+  advance(seconds: number): void;
   /** Reseeds, as SIGHUP does. */
   reseed(): void;
-  /** While true the status is frozen: a blocked source is lost after 5 s, and judging the page takes longer. */
-  still: boolean;
+  /** Tests the sources, as `entropyctl selftest` does. */
+  selfTest(): boolean;
 }
 
-/**
- * Starts a daemon until the test ends.
- * @param sources the only ones that can be credited: the profile is `strict`
- */
+/** Starts a daemon until the test ends; no other sources can be credited in profile `strict`. */
 export async function startScriptedDaemon(
   t: Test,
   sources: ScriptedSource[],
+  profile: Profile = 'strict',
 ): Promise<ScriptedDaemon> {
-  const native = new addon.Generator({ profile: 'strict', sources });
+  const native = new addon.Generator({ profile, sources });
+  let now = 0;
   let before = '';
+  /** When each source's state was first seen. */
+  const entered = new Map<string, { state: string; at: number }>();
 
-  let picture: ReturnType<TestGenerator['snapshot']> | undefined;
+  function secondsInState(name: string, state: string): number {
+    const last = entered.get(name);
+    if (last?.state === state) return now - last.at;
+    entered.set(name, { state, at: now });
+    return 0;
+  }
 
-  function snapshot() {
-    if (!daemon.still || picture === undefined) {
-      native.poll();
-      picture = native.snapshot();
-    }
-    const { state, reason, ...more } = picture;
-    const now = `${state}: ${reason}`;
-    if (now !== before) context.transitions.note(state as GeneratorState, reason);
-    before = now;
-    return { ...more, state: state as GeneratorState, reason };
+  function status(): GeneratorStatus {
+    native.poll();
+    const { state, reason, construction, reseeds, sources: reports } = native.snapshot();
+    const seen = `${state}: ${reason}`;
+    if (seen !== before) context.transitions.note(state as GeneratorState, reason);
+    before = seen;
+    return {
+      ...fakeGenerator().status(),
+      state: state as GeneratorState,
+      healthy: state === 'operational',
+      reason,
+      construction: construction as GeneratorStatus['construction'],
+      reseeds,
+      sources: sources.map(({ name, tested = 7, physical = true }) => {
+        const { credit, ...report } = reports[name] as (typeof reports)[string];
+        return {
+          ...report,
+          name,
+          state: report.state as SourceReport['state'],
+          secondsInState: secondsInState(name, report.state),
+          physical,
+          testedBitsPerByte: tested,
+          creditedBitsPerByte: credit,
+          reads: 0,
+          bytesPerSecond: 0,
+        };
+      }),
+    };
   }
 
   const generator: Partial<Generator> = {
     fill(target, offset, length) {
       const bytes = native.generate(length);
-      if (typeof bytes === 'number') throw new EntropyError('ERR_HEALTH', snapshot().reason);
+      if (typeof bytes === 'number') throw failure(bytes, status().reason);
       target.set(bytes, offset);
     },
-    status() {
-      const { state, reason, reseeds, sources } = snapshot();
-      return {
-        ...fakeGenerator().status(),
-        state,
-        healthy: state === 'operational',
-        reason,
-        reseeds,
-        sources: Object.entries(sources).map(([name, { credit, ...source }]) => ({
-          ...rest,
-          ...source,
-          name,
-          state: source.state as 'passing',
-          creditedBitsPerByte: credit,
-        })),
-      };
-    },
+    status,
   };
   const { path, context } = await startServer(t, fakeGenerator(generator));
-  const daemon: ScriptedDaemon = {
+  return {
     path,
     setFault: (source, fault) => native.setFault(source, fault),
+    advance(seconds) {
+      now += seconds;
+      addon.advanceClock(seconds);
+    },
     reseed: () => void native.reseed(),
-    still: false,
+    selfTest: () => native.selfTest(),
   };
-  return daemon;
 }
