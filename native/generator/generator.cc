@@ -216,9 +216,7 @@ void Generator::Poll() noexcept {
   if (!instantiated_) {
     if (decision.state == State::kSeeding) Instantiate();
   } else {
-    // A physical source passes again, or at last, and the seed is not from one.
-    if (construction_ != Construction::kRbg2Physical && pool_.PhysicalPasses())
-      reseed_wanted_ = true;
+    if (pool_.Improves(construction_)) reseed_wanted_ = true;
     if (reseed_wanted_ || due_since_) Renew();
   }
   if (state_ != State::kError) Enter(pool_.Evaluate(Seed()));

@@ -120,8 +120,7 @@ Decision Decide(Profile profile, std::span<const SourceFact> sources, const Seed
 
   Decision decision;
   // Its first seed does not wait for a source that passes but has nothing ready.
-  decision.kernel_credited =
-      kernel && profile == Profile::kDefault && (!passing || !seed.present);
+  decision.kernel_credited = kernel && profile == Profile::kDefault && (!passing || !seed.present);
   const bool available = passing || decision.kernel_credited;
   const bool renewable = available || !expected.empty();
   if (!renewable && alarm)

@@ -97,10 +97,12 @@ bool SeedPool::Gathering() const {
   return gathering;
 }
 
-bool SeedPool::PhysicalPasses() const {
-  return std::ranges::any_of(inputs_, [](const Input& input) {
-    return input.background && input.traits.physical && input.traits.credited_bits_per_byte > 0 &&
-           input.Report().state == SourceState::kPassing;
+bool SeedPool::Improves(Construction construction) const {
+  return std::ranges::any_of(inputs_, [construction](const Input& input) {
+    return input.background && input.traits.credited_bits_per_byte > 0 &&
+           input.Report().state == SourceState::kPassing &&
+           (input.traits.physical ? construction != Construction::kRbg2Physical
+                                  : construction == Construction::kRbgc);
   });
 }
 

@@ -84,8 +84,9 @@ class SeedPool final : public SeedSupplier {
   // Whether waiting for the first seed makes sense: a credited source is in its startup test, or
   // gathers, and no seed is ready.
   bool Gathering() const;
-  // Whether a physical source that is credited passes its tests now.
-  bool PhysicalPasses() const;
+  // Whether a source passes now that makes a better seed than one of this construction: a physical
+  // source, or any credited one instead of the kernel's generator.
+  bool Improves(Construction construction) const;
 
   // Numbers a request that wants noise which is read after it.
   uint64_t Arrive() noexcept { return ++*arrivals_; }

@@ -20,10 +20,8 @@ constexpr unsigned kUrandomMinor = 9;
 std::string ErrorText() { return std::generic_category().message(errno); }
 
 // Bytes of a file repeat at the next start, and the kernel's generator is credited by the profile
-// alone. Decided on the open file, which a path's owner cannot exchange.
-std::string RefusalOf(int fd) {
-  struct stat info {};
-  if (fstat(fd, &info) != 0) return ErrorText();
+// alone.
+std::string RefusalOf(const struct stat& info) {
   if (S_ISREG(info.st_mode)) return "a regular file cannot be credited with entropy";
   if (S_ISCHR(info.st_mode) && major(info.st_rdev) == kMemoryMajor &&
       (minor(info.st_rdev) == kRandomMinor || minor(info.st_rdev) == kUrandomMinor))
@@ -47,7 +45,9 @@ class Device final : public NoiseSource {
     fd_ = OpenFile(traits().path);
     if (fd_ < 0) error_ = ErrorText();
     if (fd_ < 0 || traits().credited_bits_per_byte == 0) return fd_ >= 0;
-    error_ = RefusalOf(fd_);
+    // Decided again on the open file: the path may lead elsewhere by now.
+    struct stat info {};
+    error_ = fstat(fd_, &info) == 0 ? RefusalOf(info) : ErrorText();
     if (!error_.empty()) Close();
     return fd_ >= 0;
   }
@@ -80,11 +80,9 @@ class Device final : public NoiseSource {
 }  // namespace
 
 std::string CreditRefusal(const std::string& path) {
-  const int fd = OpenFile(path);
-  if (fd < 0) return "";
-  std::string refusal = RefusalOf(fd);
-  close(fd);
-  return refusal;
+  // Not opened: the writer of a FIFO would get SIGPIPE when it is closed again.
+  struct stat info {};
+  return stat(path.c_str(), &info) == 0 ? RefusalOf(info) : "";
 }
 
 std::unique_ptr<NoiseSource> MakeDevice(const DeviceConfig& config) {

@@ -24,7 +24,7 @@ const maxGenerateBytes = 65_536;
 /** This often the addon is asked what time has changed: a source may yield nothing, a seed age. */
 const pollIntervalMs = 5_000;
 
-/** Longest wait for fresh noise. A client waits 5 s by default, and is better told why. */
+/** Longest wait for fresh noise, before each piece. A client waits 5 s by default, and is better told why. */
 const freshNoiseMs = 4_000;
 
 /** Calls of `noise` that may wait for the one that is served. */
@@ -37,8 +37,9 @@ interface ResistantCall {
   readonly length: number;
   /** Bytes that are filled. */
   at: number;
-  /** When the next piece was asked for, as the addon counts requests. */
+  /** The next piece, as the addon counts requests. */
   request: number;
+  /** Of the next piece. */
   readonly deadline: number;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -110,11 +111,8 @@ export class NativeBackedGenerator implements Generator {
 
   fillPredictionResistant(target: Uint8Array, offset: number, length: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      const request = this.#native.arrive();
-      const deadline = this.#clock.now() + freshNoiseMs;
-      this.#resistant.push({
-        ...{ target, offset, length, at: 0, request, deadline, resolve, reject },
-      });
+      const call = { target, offset, length, at: 0, resolve, reject, ...this.#nextPiece() };
+      this.#resistant.push(call);
       if (this.#resistant.length === 1) this.#fillResistant();
     });
   }
@@ -127,11 +125,15 @@ export class NativeBackedGenerator implements Generator {
       this.#resistant.shift();
       if (result !== NativeResult.ok) this.#fail(call, this.#failure(result));
       else if (call.at >= call.length) call.resolve();
-      else this.#resistant.push({ ...call, request: this.#native.arrive() });
+      else this.#resistant.push({ ...call, ...this.#nextPiece() });
     }
     if (this.#resistant.length > 0)
       this.#stopWaiting ??= this.#clock.every(() => this.#failLate(), freshNoiseMs / 8);
     else this.#stopWaiting = void this.#stopWaiting?.();
+  }
+
+  #nextPiece(): Pick<ResistantCall, 'request' | 'deadline'> {
+    return { request: this.#native.arrive(), deadline: this.#clock.now() + freshNoiseMs };
   }
 
   /** @returns a `NativeResult` */

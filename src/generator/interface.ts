@@ -85,7 +85,7 @@ export interface Generator {
   fill(target: Uint8Array, offset: number, length: number): void;
   /**
    * Like `fill`, with prediction resistance (SP 800-90A 9.3.1): before every 64 KiB the DRBG is
-   * reseeded from noise that is read after this call. Waits at most 4 s for it.
+   * reseeded from noise that is read after this call. Waits at most 4 s for each.
    * @throws EntropyError `ERR_ENTROPY` if no credited noise source delivers; also those of `fill`
    */
   fillPredictionResistant(target: Uint8Array, offset: number, length: number): Promise<void>;

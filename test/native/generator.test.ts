@@ -408,6 +408,17 @@ t.test('strict on jitter alone is operational, as RBG2(NP)', async (t) => {
   t.equal(((await resistant(generator)) as Buffer).length, 32);
 });
 
+t.test(
+  'default: the kernel’s seed is replaced as soon as any credited source delivers',
+  async (t) => {
+    const generator = make({ firstSeedMs: 0, sources: [{ ...jitter, fault: 'tryAgain' }, kernel] });
+    t.equal(generator.snapshot().construction, 'RBGC');
+    generator.setFault('jitter', 'none');
+    await until(generator, () => generator.snapshot().construction === 'RBG2(NP)');
+    t.equal(last(generator), 'operational');
+  },
+);
+
 t.test('the reserve is spared while a physical source delivers, and steps in for it', async (t) => {
   const generator = make({ ...strict, sources: [rdseed, jitter, rdrand, kernel] });
   await until(generator, () => generator.snapshot().construction === 'RBG2(P)');
