@@ -19,6 +19,7 @@
       "<(native)/health/health_tests.cc",
       "<(native)/health/tested_source.cc",
       "<(native)/health/background_source.cc",
+      "<(native)/health/self_test.cc",
       "<(native)/drbg/seed_provider.cc",
       "<(native)/drbg/drbg.cc",
       "<(native)/generator/generator_state.cc",
@@ -31,7 +32,9 @@
     "defines": [
       "NAPI_VERSION=8",
       "NODE_ADDON_API_DISABLE_DEPRECATED",
-      "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS"
+      "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",
+      # A worker that is being terminated refuses exceptions, which would otherwise be fatal.
+      "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
     ],
     "cflags_cc!": ["-std=gnu++17", "-std=gnu++1y", "-std=gnu++20"],
     "cflags_cc": ["-std=c++20", "-fvisibility=hidden", "-Wall", "-Wextra"],

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "addon/arguments.h"
+#include "addon/detached.h"
 #include "generator/generator.h"
 #include "memory/clock.h"
 #include "memory/secure_memory.h"
@@ -24,6 +25,7 @@ namespace entropyd {
 namespace {
 
 constexpr uint64_t kNoiseTimeoutNs = 30 * kNsPerSecond;  // without a sample
+constexpr uint64_t kNoiseLimitNs = 600 * kNsPerSecond;   // for all
 
 Napi::Object ToObject(Napi::Env env, const SourceSnapshot& source, uint64_t now) {
   const SourceReport& report = source.report;
@@ -81,26 +83,25 @@ std::string LockingAdvice() {
 
 using Cancelled = std::shared_ptr<std::atomic<bool>>;
 
-// Reads raw samples of a source's own instance in the thread pool. They are not used in a seed.
-class NoiseWorker final : public Napi::AsyncWorker {
- public:
-  NoiseWorker(Napi::Env env, SourceFactory make, size_t size, Cancelled cancelled)
-      : Napi::AsyncWorker(env),
-        promise_(Napi::Promise::Deferred::New(env)),
-        make_(std::move(make)),
-        samples_((size + sizeof(uint64_t) - 1) / sizeof(uint64_t) * sizeof(uint64_t)),
-        size_(size),
-        cancelled_(std::move(cancelled)) {}
-  ~NoiseWorker() override { Wipe(samples_); }
+// Raw samples of a source's own instance, for assessment; they are not used in a seed.
+struct Noise {
+  Noise(SourceFactory factory, size_t wanted, Cancelled stop)
+      : make(std::move(factory)),
+        samples((wanted + sizeof(uint64_t) - 1) / sizeof(uint64_t) * sizeof(uint64_t)),
+        size(wanted),
+        cancelled(std::move(stop)) {}
+  ~Noise() { Wipe(samples); }
+  Noise(const Noise&) = delete;
+  Noise& operator=(const Noise&) = delete;
 
-  Napi::Promise Promise() const { return promise_.Promise(); }
-
- private:
-  void Execute() override {
-    const std::unique_ptr<NoiseSource> source = make_();
-    if (!source->Open()) return SetError(source->traits().name + " is absent");
-    std::span<uint8_t> rest = samples_;
-    uint64_t last = NowNs();
+  // Returns why not, or an empty text.
+  std::string Read() {
+    const std::unique_ptr<NoiseSource> source = make();
+    const std::string& name = source->traits().name;
+    if (!source->Open()) return name + " is absent";
+    std::span<uint8_t> rest = samples;
+    const uint64_t start = NowNs();
+    uint64_t last = start;
     while (!rest.empty()) {
       std::span<uint8_t> piece = rest.first(std::min(rest.size(), kPiece));
       const size_t before = piece.size();
@@ -108,64 +109,23 @@ class NoiseWorker final : public Napi::AsyncWorker {
       const size_t count = before - piece.size();
       rest = rest.subspan(count);
       if (count > 0) last = NowNs();
-      if (status == ReadStatus::kFailed)
-        return SetError(source->traits().name + ": " + std::string(source->error()));
-      if (*cancelled_) return SetError("the generator is closed");
+      if (status == ReadStatus::kFailed) return name + ": " + std::string(source->error());
+      if (*cancelled) return "the generator is closed";
+      if (NowNs() - start > kNoiseLimitNs) return name + " is too slow: not all in 10 min";
       if (status == ReadStatus::kOk) continue;
-      if (NowNs() - last > kNoiseTimeoutNs)
-        return SetError(source->traits().name + " has yielded nothing for 30 s");
+      if (NowNs() - last > kNoiseTimeoutNs) return name + " has yielded nothing for 30 s";
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
+    return "";
   }
-  void OnOK() override {
-    Napi::Uint8Array samples = Napi::Uint8Array::New(Env(), size_);
-    std::copy_n(samples_.begin(), size_, samples.Data());
-    promise_.Resolve(samples);
-  }
-  void OnError(const Napi::Error& error) override { promise_.Reject(error.Value()); }
 
   static constexpr size_t kPiece = 4096;
 
-  Napi::Promise::Deferred promise_;
-  const SourceFactory make_;
-  std::vector<uint8_t> samples_;
-  const size_t size_;
-  const Cancelled cancelled_;
-};
-
-// Runs a self-test of the sources in the thread pool, and passes the results on in the event loop.
-class SelfTestWorker final : public Napi::AsyncWorker {
- public:
-  // `finish` returns whether everything passed, or nothing if the generator is closed.
-  using Finish = std::function<std::optional<bool>(std::span<const SelfTestResult>)>;
-
-  SelfTestWorker(const Napi::Object& owner, std::vector<SourceFactory> factories,
-                 Cancelled cancelled, Finish finish)
-      : Napi::AsyncWorker(owner.Env()),
-        owner_(Napi::Persistent(owner)),
-        promise_(Napi::Promise::Deferred::New(owner.Env())),
-        factories_(std::move(factories)),
-        cancelled_(std::move(cancelled)),
-        finish_(std::move(finish)) {}
-
-  Napi::Promise Promise() const { return promise_.Promise(); }
-
- private:
-  void Execute() override { results_ = SeedPool::TestSources(factories_, *cancelled_); }
-  void OnOK() override {
-    if (const std::optional<bool> passed = finish_(results_))
-      promise_.Resolve(Napi::Boolean::New(Env(), *passed));
-    else
-      promise_.Reject(Napi::Error::New(Env(), "the generator is closed").Value());
-  }
-  void OnError(const Napi::Error& error) override { promise_.Reject(error.Value()); }
-
-  Napi::ObjectReference owner_;  // alive until the test has ended
-  Napi::Promise::Deferred promise_;
-  const std::vector<SourceFactory> factories_;
-  const Cancelled cancelled_;
-  const Finish finish_;
-  std::vector<SelfTestResult> results_;
+  const SourceFactory make;
+  std::vector<uint8_t> samples;
+  const size_t size;
+  const Cancelled cancelled;
+  std::string error;
 };
 
 // Posts onSourceChange() from a source's thread to the event loop. While the environment ends there
@@ -238,6 +198,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   }
 
   ~GeneratorWrap() override {
+    *alive_ = nullptr;
     napi_remove_env_cleanup_hook(Env(), OnEnvironmentExit, this);
     CloseNow();
   }
@@ -248,6 +209,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   void CloseNow() {
     *cancelled_ = true;
     if (!generator_) return;
+    generator_->self_tester()->Cancel();
     generator_.reset();
     on_source_change_.Release();
   }
@@ -310,16 +272,20 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   // -> a promise of whether everything passed
   Napi::Value SelfTest(const Napi::CallbackInfo& info) {
     if (!Open(info.Env())) return info.Env().Undefined();
-    auto* const worker =
-        new SelfTestWorker(info.This().As<Napi::Object>(), generator_->factories(), cancelled_,
-                           [this](std::span<const SelfTestResult> results) -> std::optional<bool> {
-                             if (!generator_) return std::nullopt;
-                             const bool passed = generator_->FinishSelfTest(results);
-                             ReportTransitions();
-                             return passed;
-                           });
-    worker->Queue();
-    return worker->Promise();
+    const auto promise = Napi::Promise::Deferred::New(info.Env());
+    auto results = std::make_shared<std::vector<SelfTestResult>>();
+    const bool started = RunDetached(
+        info.Env(), [tester = generator_->self_tester(), results] { *results = tester->Run(); },
+        [alive = alive_, promise, results](Napi::Env env) {
+          GeneratorWrap* const wrap = *alive;
+          if (wrap == nullptr || !wrap->generator_)
+            return promise.Reject(Napi::Error::New(env, "the generator is closed").Value());
+          const bool passed = wrap->generator_->FinishSelfTest(*results);
+          wrap->ReportTransitions();
+          promise.Resolve(Napi::Boolean::New(env, passed));
+        });
+    if (!started) promise.Reject(Napi::Error::New(info.Env(), kNoThread).Value());
+    return promise.Promise();
   }
   // (source, size) -> a promise of raw samples, or undefined if there is no such source
   Napi::Value ReadNoise(const Napi::CallbackInfo& info) {
@@ -331,13 +297,26 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
       Napi::RangeError::New(env, "size: 1 to 1,048,576 bytes").ThrowAsJavaScriptException();
       return env.Undefined();
     }
-    for (const SourceFactory& make : generator_->factories()) {
-      if (make()->traits().name != name) continue;
-      auto* const worker = new NoiseWorker(env, make, static_cast<size_t>(size), cancelled_);
-      worker->Queue();
-      return worker->Promise();
-    }
+    for (const SourceFactory& make : generator_->self_tester()->factories())
+      if (make()->traits().name == name)
+        return StartNoise(env, std::make_shared<Noise>(make, size, cancelled_));
     return env.Undefined();
+  }
+  static Napi::Value StartNoise(Napi::Env env, const std::shared_ptr<Noise>& noise) {
+    const auto promise = Napi::Promise::Deferred::New(env);
+    const bool started = RunDetached(
+        env, [noise] { noise->error = noise->Read(); },
+        [promise, noise](Napi::Env done_env) {
+          if (!noise->error.empty())
+            return promise.Reject(Napi::Error::New(done_env, noise->error).Value());
+          Napi::Uint8Array samples = Napi::Uint8Array::New(done_env, noise->size);
+          // A worker that is being terminated gives no array.
+          if (samples.IsEmpty() || samples.Data() == nullptr) return;
+          std::copy_n(noise->samples.begin(), noise->size, samples.Data());
+          promise.Resolve(samples);
+        });
+    if (!started) promise.Reject(Napi::Error::New(env, kNoThread).Value());
+    return promise.Promise();
   }
   Napi::Value Reason(const Napi::CallbackInfo& info) {
     if (!Open(info.Env())) return info.Env().Undefined();
@@ -367,9 +346,12 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   void Close(const Napi::CallbackInfo&) { CloseNow(); }
 
   static constexpr int64_t kMaxNoise = 1 << 20;
+  static constexpr char kNoThread[] = "the system refused a thread";
 
   std::unique_ptr<Generator> generator_;
   const Cancelled cancelled_ = std::make_shared<std::atomic<bool>>(false);
+  // For what runs in other threads and ends in this one.
+  const std::shared_ptr<GeneratorWrap*> alive_ = std::make_shared<GeneratorWrap*>(this);
   Napi::FunctionReference on_transition_;
   std::vector<std::pair<State, std::string>> transitions_;  // not reported yet
   SourceChange on_source_change_;

@@ -15,6 +15,7 @@ namespace {
 constexpr uint64_t kTestIntervalNs = 600 * kNsPerSecond;
 // A reseed that has been due for so long is overdue. Reading the samples takes milliseconds.
 constexpr uint64_t kReseedGraceNs = 5 * kNsPerSecond;
+constexpr uint64_t kReportNs = 60 * kNsPerSecond;
 
 bool Serves(State state) { return state == State::kOperational || state == State::kDegraded; }
 
@@ -50,7 +51,8 @@ Generator::Generator(const GeneratorOptions& options, std::vector<SourceFactory>
             }),
       drbg_(openssl_, pool_),
       seeded_at_(hooks_.clock()),
-      tested_at_(seeded_at_) {
+      tested_at_(seeded_at_),
+      reports_since_(seeded_at_) {
   if (!KnownAnswerTest(openssl_, answers_)) {
     Fail("the DRBG failed its known-answer test");
     return;
@@ -74,23 +76,45 @@ void Generator::AwaitFirstSeed() noexcept {
 SeedFacts Generator::Seed() const noexcept {
   return {.present = instantiated_,
           .since = seeded_at_,
-          .overdue = due_since_ && hooks_.clock() - *due_since_ > kReseedGraceNs};
+          .overdue = due_since_ && hooks_.clock() - *due_since_ > kReseedGraceNs,
+          .first = reseeds_ == 0,
+          .of_kernel = instantiated_ && construction_ == Construction::kRbgc};
+}
+
+SeedOffer Generator::Gather(uint64_t since, bool live) noexcept {
+  alarms_at_seed_ = pool_.Alarms();
+  return pool_.Collect(since, live);
 }
 
 void Generator::Enter(Decision decision) noexcept {
   if (!Serves(decision.state) && instantiated_) {
     drbg_.Uninstantiate();
     instantiated_ = false;
+    resistant_to_ = 0;
     due_since_.reset();
     seeded_at_ = hooks_.clock();
   }
-  if (decision.state == state_ && decision.reason == reason_) {
-    reason_ = std::move(decision.reason);  // with its times
-    return;
-  }
+  const bool changed = decision.state != state_;
+  if (decision.reason != reason_) reported_ = false;
   state_ = decision.state;
-  reason_ = std::move(decision.reason);
+  reason_ = std::move(decision.reason);  // with its times
+  if (!changed && (reported_ || !MayReport())) return;
+  reported_ = true;
   hooks_.on_transition(state_, reason());
+}
+
+// A source that comes and goes must not flood the log: four changes of the reason alone, and then
+// one a minute. The status always has the present one.
+bool Generator::MayReport() noexcept {
+  const uint64_t now = hooks_.clock();
+  const uint64_t minutes = (now - reports_since_) / kReportNs;
+  if (minutes > 0) {
+    reports_left_ = static_cast<unsigned>(std::min<uint64_t>(reports_left_ + minutes, kMaxReports));
+    reports_since_ += minutes * kReportNs;
+  }
+  if (reports_left_ == 0) return false;
+  --reports_left_;
+  return true;
 }
 
 void Generator::Fail(const std::string& what) noexcept {
@@ -111,12 +135,13 @@ void Generator::NoteSeeded(const SeedOffer& seed) noexcept {
   if (seed.since() >= wanted_since_) reseed_wanted_ = false;
   due_since_.reset();
   awaiting_ = false;
-  alarms_at_seed_ = pool_.Alarms();
+  // Live noise serves prediction resistance, whatever it was gathered for.
+  if (construction_ != Construction::kRbgc) resistant_to_ = std::max(resistant_to_, seed.since());
 }
 
 // SP 800-90A 9.1.
 bool Generator::Instantiate() noexcept {
-  const SeedOffer seed = pool_.Collect(wanted_since_, false);
+  const SeedOffer seed = Gather(wanted_since_, false);
   if (!seed) return false;
   instantiated_ = drbg_.Instantiate({});
   if (instantiated_)
@@ -144,7 +169,7 @@ void Generator::Renew() noexcept {
     return;
   if (!due_since_) due_since_ = now;
   if (awaiting_) return;
-  if (const SeedOffer seed = pool_.Collect(wanted_since_, false)) {
+  if (const SeedOffer seed = Gather(wanted_since_, false)) {
     ReseedFrom(seed);
   } else {
     awaiting_ = true;
@@ -159,13 +184,18 @@ void Generator::NoteFork() noexcept {
   pool_.AbandonThreads();
   drbg_.Uninstantiate();
   instantiated_ = false;
+  resistant_to_ = 0;
   Poll();
 }
 
 Result Generator::GenerateChunk(std::span<uint8_t> out) noexcept {
   const std::span<uint8_t> additional_input = pool_.AdditionalInput();
   const WipeGuard guard(additional_input);
-  if (additional_input.empty() || !drbg_.Generate(out, additional_input)) {
+  if (additional_input.empty()) {
+    Enter(pool_.Evaluate(Seed()));  // getrandom(2) is gone
+    return Refusal();
+  }
+  if (!drbg_.Generate(out, additional_input)) {
     Fail("the DRBG failed to generate");
     return Result::kHealth;
   }
@@ -189,11 +219,8 @@ Result Generator::GenerateResistant(std::span<uint8_t> out, uint64_t request) no
   if (fork_.Forked()) NoteFork();
   Result result = instantiated_ ? Result::kOk : Refusal();
   if (result == Result::kOk && resistant_to_ < request) {
-    if (const SeedOffer seed = pool_.Collect(std::max(request, wanted_since_), true)) {
-      if (ReseedFrom(seed))
-        resistant_to_ = seed.since();
-      else
-        result = Result::kHealth;
+    if (const SeedOffer seed = Gather(std::max(request, wanted_since_), true)) {
+      if (!ReseedFrom(seed)) result = Result::kHealth;
     } else {
       result = pool_.Request(request) ? Result::kPending : Result::kEntropy;
     }
@@ -204,7 +231,9 @@ Result Generator::GenerateResistant(std::span<uint8_t> out, uint64_t request) no
 }
 
 void Generator::Poll() noexcept {
+  if (fork_.Forked()) return NoteFork();
   awaiting_ = false;
+  pool_.ReviveDirect();
   if (state_ == State::kError) return;
   const uint64_t now = hooks_.clock();
   if (now - tested_at_ >= kTestIntervalNs) {
@@ -240,11 +269,15 @@ bool Generator::FinishSelfTest(std::span<const SelfTestResult> results) noexcept
     Fail("the DRBG failed its known-answer test");
     return false;
   }
-  if (state_ == State::kError) state_ = State::kSeeding;
+  if (state_ == State::kError) {
+    state_ = State::kSeeding;
+    reported_ = false;
+  }
   if (instantiated_) reseed_wanted_ = true;
   Poll();
-  return std::ranges::none_of(
-      results, [](const SelfTestResult& result) { return result.state == SourceState::kFailed; });
+  return state_ != State::kError && std::ranges::none_of(results, [](const SelfTestResult& result) {
+           return result.state == SourceState::kFailed;
+         });
 }
 
 GeneratorSnapshot Generator::Snapshot() const {

@@ -81,11 +81,11 @@ class Generator {
   // Takes note of what sources reported, and of the time. Due after a source change, and every few
   // seconds.
   void Poll() noexcept;
-  // The second half of a self-test (SP 800-90B 4.3, SP 800-90A 11.3) whose `results` are of
-  // SeedPool::TestSources(factories()). Sources that passed come back, those with alarms go out;
+  // The second half of a self-test (SP 800-90B 4.3, SP 800-90A 11.3), whose `results` are from
+  // self_tester(). Sources with alarms go out; others that were out are opened and tested again;
   // the DRBG's own test is repeated. The only way out of the error state. True if nothing failed.
   bool FinishSelfTest(std::span<const SelfTestResult> results) noexcept;
-  const std::vector<SourceFactory>& factories() const noexcept { return pool_.factories(); }
+  std::shared_ptr<const SelfTester> self_tester() const noexcept { return pool_.self_tester(); }
   State state() const noexcept { return state_; }
   // The reason of the state, as of now; empty if there is nothing to say.
   std::string reason() const { return reason_.Text(hooks_.clock()); }
@@ -97,8 +97,10 @@ class Generator {
   struct Signal;
 
   SeedFacts Seed() const noexcept;
+  SeedOffer Gather(uint64_t since, bool live) noexcept;
   void AwaitFirstSeed() noexcept;
   void Enter(Decision decision) noexcept;
+  bool MayReport() noexcept;
   void Fail(const std::string& what) noexcept;
   Result Refusal() const noexcept;
   bool Instantiate() noexcept;
@@ -123,8 +125,8 @@ class Generator {
   Construction construction_ = Construction::kRbg2Physical;  // of the last seed
   uint64_t reseeds_ = 0;
   uint64_t requests_ = 0;
-  uint64_t seeded_at_;  // when the last seed was made, or the generator lost its last one
-  uint64_t alarms_at_seed_ = 0;
+  uint64_t seeded_at_;           // when the last seed was made, or the generator lost its last one
+  uint64_t alarms_at_seed_ = 0;  // before its samples were taken
   // A reseed is wanted before the limits are reached, with samples read after this request.
   bool reseed_wanted_ = false;
   uint64_t wanted_since_ = 0;
@@ -132,6 +134,12 @@ class Generator {
   bool awaiting_ = false;              // it is due, and no samples are ready; Poll() looks again
   uint64_t resistant_to_ = 0;          // the last request that the last live seed serves
   uint64_t tested_at_;                 // the DRBG, by its known-answer test
+  // Changes of the reason alone that may still be reported as transitions now.
+  unsigned reports_left_ = kMaxReports;
+  uint64_t reports_since_;
+  bool reported_ = true;  // reason_ is the last one that was
+
+  static constexpr unsigned kMaxReports = 4;
 };
 
 }  // namespace entropyd

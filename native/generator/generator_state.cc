@@ -102,15 +102,21 @@ Decision Decide(Profile profile, std::span<const SourceFact> sources, const Seed
   std::vector<const SourceFact*> expected;  // credited sources that may deliver yet
   std::vector<const SourceFact*> waiting;
   std::vector<const SourceFact*> gone;
-  bool alarm = false;  // a credited source is out
+  bool alarm = false;        // a credited source is out
+  bool kernel_gone = false;  // its bytes are in every generate
+  bool lost = false;         // a credited source
   for (const SourceFact& source : sources) {
     const SourceState state = source.report.state;
     const bool is_kernel = source.traits->role == SourceRole::kKernel;
-    if (is_kernel) kernel = state == SourceState::kPassing;
+    if (is_kernel) {
+      kernel = state == SourceState::kPassing;
+      kernel_gone = state == SourceState::kLost || state == SourceState::kAbsent;
+    }
     if (state == SourceState::kWaiting) waiting.push_back(&source);
     if (Gone(source)) gone.push_back(&source);
     if (Creditable(source)) {
       passing |= state == SourceState::kPassing;
+      lost |= state == SourceState::kLost;
       if (state == SourceState::kTesting || state == SourceState::kWaiting)
         expected.push_back(&source);
     }
@@ -123,9 +129,9 @@ Decision Decide(Profile profile, std::span<const SourceFact> sources, const Seed
   decision.kernel_credited = kernel && profile == Profile::kDefault && (!passing || !seed.present);
   const bool available = passing || decision.kernel_credited;
   const bool renewable = available || !expected.empty();
-  if (!renewable && alarm)
-    decision.state = State::kError;
-  else if (!seed.present || (seed.overdue && !renewable))
+  if (!renewable && alarm) decision.state = State::kError;
+  // A seed of a source that has failed since is not used while another is hoped for.
+  else if (!seed.present || (seed.overdue && !renewable) || (alarm && !available) || kernel_gone)
     decision.state = State::kSeeding;
   else
     decision.state = gone.empty() && !seed.overdue ? State::kOperational : State::kDegraded;
@@ -133,19 +139,20 @@ Decision Decide(Profile profile, std::span<const SourceFact> sources, const Seed
   const bool serves = decision.state == State::kOperational || decision.state == State::kDegraded;
   Reason& reason = decision.reason = Reason(serves ? kServing : kNotServing);
   if (!serves && decision.state == State::kSeeding) {
+    const std::string a_seed = seed.first ? "the first seed" : "a seed";
     if (!expected.empty())
-      reason.Add("waiting ", seed.since, " for the first seed from " + Names(expected));
-    else if (available)
-      reason.Add("the first seed is being gathered");
-    else
+      reason.Add("waiting ", seed.since, " for " + a_seed + " from " + Names(expected));
+    else if (available && !kernel_gone)
+      reason.Add(a_seed + " is being gathered");
+    else if (!kernel_gone && !lost)
       reason.Add(profile == Profile::kStrict
                      ? "no noise source that profile strict credits"
                      : "no credited noise source, and getrandom(2) does not answer");
   }
-  if (serves && decision.kernel_credited) reason.Add("seeded by getrandom(2) alone");
+  if (serves && seed.of_kernel) reason.Add("seeded by getrandom(2) alone");
   for (const SourceFact* source : gone) AddGone(reason, *source);
   for (const SourceFact* source : waiting) AddWaiting(reason, *source);
-  if (serves && decision.kernel_credited && gone.empty() && waiting.empty())
+  if (serves && seed.of_kernel && !passing && gone.empty() && waiting.empty())
     reason.Add(expected.empty() ? "no creditable hardware source"
                                 : Names(expected) + " not tested yet");
   if (serves && (seed.overdue || (!reason.empty() && !waiting.empty()))) AddSeedAge(reason, seed);

@@ -32,8 +32,10 @@ struct SourceFact {
 
 struct SeedFacts {
   bool present = false;
-  uint64_t since = 0;    // when it was made; without one, since when there has been none
-  bool overdue = false;  // it should have been renewed, longer ago than that takes
+  uint64_t since = 0;      // when it was made; without one, since when there has been none
+  bool overdue = false;    // it should have been renewed, longer ago than that takes
+  bool first = true;       // there has never been one
+  bool of_kernel = false;  // it is from getrandom(2) alone
 };
 
 // Why the generator is in its state, in words that begin with what holds for users. Times are

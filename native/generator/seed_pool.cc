@@ -2,9 +2,7 @@
 #include "generator/seed_pool.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <thread>
 
 namespace entropyd {
 namespace {
@@ -18,7 +16,7 @@ constexpr size_t kUncreditedSize = 64;
 constexpr unsigned kKernelCreditedBits = 8;  // per byte
 constexpr size_t kChunk = 64;                // of BackgroundSource
 constexpr size_t kRdrandInput = 32;
-constexpr uint64_t kSelfTestNs = 2 * kNsPerSecond;  // for a source
+constexpr uint64_t kQuickNs = kNsPerSecond / 10;  // to gather a seed
 
 // Samples that alone hold the entropy of a seed, in whole chunks.
 size_t Capacity(const SourceTraits& traits) {
@@ -49,18 +47,18 @@ SeedPool::SeedPool(const OpensslContext& openssl, Profile profile,
                    std::vector<SourceFactory> factories, Clock clock,
                    std::function<void()> on_source_change)
     : profile_(profile),
-      factories_(std::move(factories)),
+      self_tester_(std::make_shared<SelfTester>(std::move(factories))),
       clock_(clock),
       conditioner_(openssl),
       material_([this] {
         size_t size = 0;
-        for (const SourceFactory& make : factories_)
+        for (const SourceFactory& make : self_tester_->factories())
           size += std::max(kUncreditedSize, Capacity(make()->traits()));
         return std::max(size, kUncreditedSize);
       }()),
       seed_(kSeedSize),
       additional_input_(kSeedSize) {
-  for (const SourceFactory& make : factories_) {
+  for (const SourceFactory& make : self_tester_->factories()) {
     Input input;
     std::unique_ptr<NoiseSource> source = make();
     input.traits = source->traits();
@@ -106,12 +104,27 @@ bool SeedPool::Improves(Construction construction) const {
   });
 }
 
-// The reserve is spared while another credited source passes, even if that one has nothing ready.
+// The reserve is spared while another credited source passes that gathers a seed quickly, even if
+// that one has nothing ready.
 bool SeedPool::ReserveSpared() const noexcept {
   return std::ranges::any_of(inputs_, [](const Input& input) {
-    return input.background && !input.traits.reserve && input.traits.credited_bits_per_byte > 0 &&
-           input.Report().state == SourceState::kPassing;
+    if (!input.background || input.traits.reserve || input.traits.credited_bits_per_byte <= 0)
+      return false;
+    const SourceReport report = input.Report();
+    if (report.state != SourceState::kPassing || report.timed_bytes == 0) return false;
+    return report.read_ns / report.timed_bytes * input.background->capacity() < kQuickNs;
   });
+}
+
+void SeedPool::ReviveDirect() noexcept {
+  for (TestedSource* source : {kernel_, rdrand_}) {
+    if (source == nullptr) continue;
+    const SourceState state = source->report().state;
+    if (state == SourceState::kLost || state == SourceState::kAbsent)
+      source->Start();
+    else
+      source->Probe();
+  }
 }
 
 double SeedPool::Credit(const Input& input, SourceState state) const noexcept {
@@ -130,6 +143,7 @@ double SeedPool::Credit(const Input& input, SourceState state) const noexcept {
 // The kernel's bytes are in every seed, whatever their tests say; RDRAND's if it passes. False if
 // the kernel does not answer.
 bool SeedPool::CollectDirect(size_t& at, double& bits) noexcept {
+  bool kernel_read = false;
   for (TestedSource* source : {kernel_, rdrand_}) {
     if (source == nullptr) continue;
     // It may have had nothing to give when it was opened.
@@ -138,10 +152,11 @@ bool SeedPool::CollectDirect(size_t& at, double& bits) noexcept {
     const bool tested = source->Read(part);
     if (!tested && (source != kernel_ || !source->ReadUntested(part))) continue;
     at += part.size();
-    if (source == kernel_ && tested && kernel_credited_)
-      bits += kKernelCreditedBits * kUncreditedSize;
+    if (source != kernel_) continue;
+    kernel_read = true;
+    if (tested && kernel_credited_) bits += kKernelCreditedBits * kUncreditedSize;
   }
-  return at > 0;
+  return kernel_read;
 }
 
 SeedOffer SeedPool::Collect(uint64_t since, bool live) noexcept {
@@ -213,25 +228,6 @@ std::span<uint8_t> SeedPool::AdditionalInput() noexcept {
   return all;
 }
 
-std::vector<SelfTestResult> SeedPool::TestSources(const std::vector<SourceFactory>& factories,
-                                                  const std::atomic<bool>& cancelled) {
-  std::vector<SelfTestResult> results;
-  results.reserve(factories.size());
-  for (const SourceFactory& make : factories) {
-    const uint64_t end = NowNs() + kSelfTestNs;
-    TestedSource source(make(), NowNs, [end, &cancelled](unsigned) {
-      if (cancelled || NowNs() >= end) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      return true;
-    });
-    source.Start();
-    const SourceReport& report = source.report();
-    const bool undecided = report.state == SourceState::kTesting;
-    results.push_back({undecided ? SourceState::kWaiting : report.state, report.last_alarm});
-  }
-  return results;
-}
-
 void SeedPool::Apply(std::span<const SelfTestResult> results) noexcept {
   for (size_t i = 0; i < std::min(results.size(), inputs_.size()); ++i) {
     Input& input = inputs_[i];
@@ -244,7 +240,9 @@ void SeedPool::Apply(std::span<const SelfTestResult> results) noexcept {
         input.background->Fail(result.test);
       else
         input.direct->Fail(result.test);
-    } else if (result.state == SourceState::kPassing && out) {
+    } else if (out) {
+      // Its own startup test decides: a slow device may not pass in the time of a self-test, and
+      // one that can be open only once cannot be tested beside itself.
       if (input.background) {
         input.background->Revive();
       } else {

@@ -16,6 +16,7 @@
 #include "drbg/seed_provider.h"
 #include "generator/generator_state.h"
 #include "health/background_source.h"
+#include "health/self_test.h"
 #include "health/tested_source.h"
 #include "memory/secure_memory.h"
 #include "sources/noise_source.h"
@@ -64,12 +65,6 @@ class SeedOffer {
   Construction construction_ = Construction::kRbg2Physical;
 };
 
-// The outcome of a self-test of one source.
-struct SelfTestResult {
-  SourceState state = SourceState::kAbsent;  // kWaiting: it yielded too little in the time it had
-  std::string test;                          // the alarm, if it failed
-};
-
 class SeedPool final : public SeedSupplier {
  public:
   // Opens and tests the sources that never wait; the others begin on their threads.
@@ -102,13 +97,12 @@ class SeedPool final : public SeedSupplier {
   // the other. Empty if the kernel does not answer. The caller wipes it before the next call.
   std::span<uint8_t> AdditionalInput() noexcept;
 
-  // Tests new instances of all sources, so that the sources in use are not disturbed, for at most
-  // two seconds each. Callable in any thread; ends early if it is cancelled.
-  static std::vector<SelfTestResult> TestSources(const std::vector<SourceFactory>& factories,
-                                                 const std::atomic<bool>& cancelled);
-  const std::vector<SourceFactory>& factories() const noexcept { return factories_; }
-  // Takes out the sources whose self-test raised alarms, and brings back those that passed it.
+  std::shared_ptr<const SelfTester> self_tester() const noexcept { return self_tester_; }
+  // Takes out the sources whose self-test raised alarms. Those of the others that are out are
+  // opened and tested again.
   void Apply(std::span<const SelfTestResult> results) noexcept;
+  // Opens the sources that never wait again if they are gone, and reads those that had nothing.
+  void ReviveDirect() noexcept;
   // In a forked child, which has no threads.
   void AbandonThreads() noexcept;
 
@@ -139,7 +133,7 @@ class SeedPool final : public SeedSupplier {
   void Withdraw() noexcept;
 
   const Profile profile_;
-  const std::vector<SourceFactory> factories_;
+  const std::shared_ptr<const SelfTester> self_tester_;
   const Clock clock_;
   std::shared_ptr<std::atomic<uint64_t>> arrivals_ = std::make_shared<std::atomic<uint64_t>>(0);
   bool kernel_credited_ = false;

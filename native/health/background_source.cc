@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <csignal>
 #include <mutex>
 #include <system_error>
 #include <utility>
@@ -13,6 +12,7 @@
 
 #include "memory/monotonic_condition.h"
 #include "memory/secure_memory.h"
+#include "memory/thread.h"
 
 namespace entropyd {
 namespace {
@@ -37,7 +37,9 @@ struct BackgroundSource::Shared {
         arrivals(std::move(requests)),
         on_change(std::move(changed)),
         ready(capacity),
-        source(std::move(noise), time, [this](unsigned waits) { return Backoff(waits); }) {
+        source(
+            std::move(noise), time, [this](unsigned waits) { return Backoff(waits); },
+            [this] { Publish(); }) {
     report = source.report();
   }
 
@@ -84,7 +86,6 @@ struct BackgroundSource::Shared {
   SecureBuffer ready;
   size_t filled = 0;
   uint64_t oldest = 0;  // requests that had arrived when the first of these samples was read
-  uint64_t wanted = 0;  // samples of reads that began before this request are of no use
   bool stop = false;
   bool revive = false;
   std::optional<std::string> failed_test;
@@ -99,21 +100,12 @@ BackgroundSource::BackgroundSource(std::unique_ptr<NoiseSource> source, size_t c
                                        std::move(on_change))),
       capacity_(capacity),
       memory_locked_(shared_->ready.locked()) {
-  // The program's own threads handle signals.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  auto* const argument = new std::shared_ptr<Shared>(shared_);
   pthread_t thread{};
-  // std::thread would end the process if the system refused one.
-  const int error = pthread_create(&thread, nullptr, Run, argument);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const int error = StartThread(thread, [shared = shared_] { Run(*shared); });
   if (error == 0) {
     thread_ = thread;
     return;
   }
-  delete argument;
   shared_.reset();
   lost_since_ = clock();
   lost_reason_ = "no thread: " + std::generic_category().message(error);
@@ -177,8 +169,7 @@ std::optional<uint64_t> BackgroundSource::Take(std::span<uint8_t> out, uint64_t 
 void BackgroundSource::DropBefore(uint64_t since) noexcept {
   if (!shared_) return;
   const std::lock_guard lock(shared_->mutex);
-  shared_->wanted = std::max(shared_->wanted, since);
-  if (shared_->filled == 0 || shared_->oldest >= since) return;
+  if (shared_->filled < capacity_ || shared_->oldest >= since) return;
   shared_->Empty();
   shared_->wake.NotifyAll();
 }
@@ -203,14 +194,12 @@ void BackgroundSource::Revive() noexcept {
   shared_->wake.NotifyAll();
 }
 
-void* BackgroundSource::Run(void* argument) noexcept {
-  const std::unique_ptr<std::shared_ptr<Shared>> shared(
-      static_cast<std::shared_ptr<Shared>*>(argument));
-  Shared& s = **shared;
+void BackgroundSource::Run(Shared& s) noexcept {
   std::array<uint8_t, kChunk> chunk{};
   const WipeGuard guard(chunk);
   std::unique_lock lock(s.mutex);
   while (!s.stop) {
+    if (std::exchange(s.revive, false)) s.source.Revive();
     lock.unlock();
     s.source.Start();
     s.Publish();
@@ -218,13 +207,15 @@ void* BackgroundSource::Run(void* argument) noexcept {
     while (!s.stop && s.source.passing()) {
       s.wake.Wait(lock, [&s] { return s.stop || s.failed_test || s.filled < s.ready.size(); });
       if (s.stop) break;
+      // It was for a source that was out; a later alarm must not be undone by it.
+      s.revive = false;
       const uint64_t begun = *s.arrivals;
       const bool condemned = s.failed_test.has_value();
       lock.unlock();
       const bool read = !condemned && s.source.Read(chunk);
       s.Publish();
       lock.lock();
-      if (read && begun >= s.wanted && s.source.passing()) {
+      if (read && s.source.passing()) {
         if (s.filled == 0) s.oldest = begun;
         std::ranges::copy(chunk, s.ready.data() + s.filled);
         s.filled += chunk.size();
@@ -239,12 +230,10 @@ void* BackgroundSource::Run(void* argument) noexcept {
       s.wake.Wait(lock, revived);
     else
       s.wake.WaitFor(lock, kReopenInterval, revived);
-    if (std::exchange(s.revive, false)) s.source.Revive();
   }
   s.Empty();
   s.finished = true;
   s.done.NotifyAll();
-  return nullptr;
 }
 
 }  // namespace entropyd

@@ -43,7 +43,8 @@ class BackgroundSource {
   // after request number `since`. Returns the number of requests that had arrived before the first
   // of them was read.
   std::optional<uint64_t> Take(std::span<uint8_t> out, uint64_t since) noexcept;
-  // Drops samples that are too old for request number `since`, so that fresh ones are read.
+  // Drops the samples that are ready if they are too old for request number `since`, so that fresh
+  // ones are read. Samples of an unfinished seed stay: a slow source would never finish one.
   void DropBefore(uint64_t since) noexcept;
   // Takes the source out, as a permanent alarm of `test` does.
   void Fail(const std::string& test) noexcept;
@@ -54,7 +55,7 @@ class BackgroundSource {
 
  private:
   struct Shared;
-  static void* Run(void* shared) noexcept;
+  static void Run(Shared& shared) noexcept;
 
   std::shared_ptr<Shared> shared_;
   size_t capacity_;

@@ -35,11 +35,13 @@ const char* Name(SourceState state) noexcept {
   return "failed";
 }
 
-TestedSource::TestedSource(std::unique_ptr<NoiseSource> source, Clock clock, Wait wait) noexcept
+TestedSource::TestedSource(std::unique_ptr<NoiseSource> source, Clock clock, Wait wait,
+                           std::function<void()> on_alarm) noexcept
     : source_(std::move(source)),
       clock_(clock),
       tests_(source_->traits().sample, source_->traits().tested_bits_per_byte),
-      wait_(std::move(wait)) {
+      wait_(std::move(wait)),
+      on_alarm_(std::move(on_alarm)) {
   report_.since = clock_();
 }
 
@@ -103,6 +105,9 @@ void TestedSource::NoteAlarm(const std::string& test, Severity severity) noexcep
   if (severity == Severity::kPermanent ||
       (recent_alarms_ >= kMaxAlarms && now - third_last < kAlarmWindowNs))
     Fail(test);
+  else
+    Enter(SourceState::kTesting);
+  if (on_alarm_) on_alarm_();
 }
 
 // A source that never delivered anything is absent, not lost: its node or its CPUID bit exists
@@ -192,6 +197,13 @@ bool TestedSource::ReadUntested(std::span<uint8_t> samples) noexcept {
   else if (waiting_since_ == kNever)
     waiting_since_ = clock_();
   return false;
+}
+
+void TestedSource::Probe() noexcept {
+  if (waiting_since_ == kNever) return;
+  std::array<uint8_t, sizeof(uint64_t)> word{};
+  const WipeGuard guard(word);
+  ReadUntested(word);
 }
 
 SourceReport TestedSource::WithWaiting(SourceReport report) const noexcept {

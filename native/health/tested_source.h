@@ -48,7 +48,9 @@ class TestedSource {
   // Returns false to give up. Without one, a read gives up at once.
   using Wait = std::function<bool(unsigned waits)>;
 
-  TestedSource(std::unique_ptr<NoiseSource> source, Clock clock, Wait wait = nullptr) noexcept;
+  // `on_alarm` is called after an alarm, before the startup test is repeated.
+  TestedSource(std::unique_ptr<NoiseSource> source, Clock clock, Wait wait = nullptr,
+               std::function<void()> on_alarm = nullptr) noexcept;
 
   const SourceTraits& traits() const noexcept { return source_->traits(); }
   // Without kWaiting, which only time makes: WithWaiting() adds it.
@@ -69,6 +71,8 @@ class TestedSource {
   bool Read(std::span<uint8_t> samples) noexcept;
   // The same without the health tests, for additional input, which is never credited.
   bool ReadUntested(std::span<uint8_t> samples) noexcept;
+  // Reads a word, to see whether a source that yielded nothing has come back.
+  void Probe() noexcept;
   // Takes the source out, as a permanent alarm of `test` does.
   void Fail(const std::string& test) noexcept;
   // Back in after a self-test has passed: Start() may be called.
@@ -92,6 +96,7 @@ class TestedSource {
   Clock clock_;
   HealthTests tests_;
   Wait wait_;
+  std::function<void()> on_alarm_;
   SourceReport report_;
   bool retired_ = false;
   bool has_passed_ = false;

@@ -27,7 +27,8 @@ for file; do
       fault "needs glibc $version: $(printf '%s\n' "$symbols" | sed -n "s/.*(GLIBC_$version) *//p" | xargs)"
   done
   for library in $(printf '%s\n' "$dynamic" | awk '$1 == "NEEDED" { print $2 }'); do
-    case $library in libc.so.6 | ld-linux-*) ;; *) fault "needs $library" ;; esac
+    # Node itself needs libm.
+    case $library in libc.so.6 | libm.so.6 | ld-linux-*) ;; *) fault "needs $library" ;; esac
   done
   # DF_BIND_NOW, and DF_1_NOW with DF_1_NODELETE.
   printf '%s\n' "$dynamic" | grep -Eq '^ *FLAGS +0x0*8$' || fault 'is bound lazily'

@@ -1,7 +1,6 @@
 // A character device, file or FIFO by its path: /dev/hwrng, a quantum or a USB generator.
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,12 +20,17 @@ std::string ErrorText() { return std::generic_category().message(errno); }
 
 // Bytes of a file repeat at the next start, and the kernel's generator is credited by the profile
 // alone.
-std::string RefusalOf(const struct stat& info) {
-  if (S_ISREG(info.st_mode)) return "a regular file cannot be credited with entropy";
-  if (S_ISCHR(info.st_mode) && major(info.st_rdev) == kMemoryMajor &&
-      (minor(info.st_rdev) == kRandomMinor || minor(info.st_rdev) == kUrandomMinor))
+std::string RefusalOf(const struct statx& info) {
+  if (S_ISREG(info.stx_mode)) return "a regular file cannot be credited with entropy";
+  if (S_ISCHR(info.stx_mode) && info.stx_rdev_major == kMemoryMajor &&
+      (info.stx_rdev_minor == kRandomMinor || info.stx_rdev_minor == kUrandomMinor))
     return "the kernel's generator cannot be credited as a source";
   return "";
+}
+
+// statx(2) because fstat and stat are functions of glibc 2.33 or later.
+bool Stat(int folder, const std::string& path, int flags, struct statx& info) {
+  return statx(folder, path.c_str(), flags, STATX_TYPE, &info) == 0;
 }
 
 // O_NONBLOCK: a FIFO without a writer must not block the thread, and virtio-rng returns EAGAIN
@@ -46,8 +50,8 @@ class Device final : public NoiseSource {
     if (fd_ < 0) error_ = ErrorText();
     if (fd_ < 0 || traits().credited_bits_per_byte == 0) return fd_ >= 0;
     // Decided again on the open file: the path may lead elsewhere by now.
-    struct stat info {};
-    error_ = fstat(fd_, &info) == 0 ? RefusalOf(info) : ErrorText();
+    struct statx info {};
+    error_ = Stat(fd_, "", AT_EMPTY_PATH, info) ? RefusalOf(info) : ErrorText();
     if (!error_.empty()) Close();
     return fd_ >= 0;
   }
@@ -81,8 +85,8 @@ class Device final : public NoiseSource {
 
 std::string CreditRefusal(const std::string& path) {
   // Not opened: the writer of a FIFO would get SIGPIPE when it is closed again.
-  struct stat info {};
-  return stat(path.c_str(), &info) == 0 ? RefusalOf(info) : "";
+  struct statx info {};
+  return Stat(AT_FDCWD, path, 0, info) ? RefusalOf(info) : "";
 }
 
 std::unique_ptr<NoiseSource> MakeDevice(const DeviceConfig& config) {

@@ -4,12 +4,14 @@
  * Runs an action again and again.
  * @param action must not throw
  * @param ms between two runs, and before the first
+ * @param keepsAlive whether the process lives until it is stopped; default false
  * @returns stops it
  */
-export type Every = (action: () => void, ms: number) => () => void;
+export type Every = (action: () => void, ms: number, keepsAlive?: boolean) => () => void;
 
-/** Real time. Does not keep the process alive. */
-export const every: Every = (action, ms) => {
-  const timer = setInterval(action, ms).unref();
+/** Real time. */
+export const every: Every = (action, ms, keepsAlive = false) => {
+  const timer = setInterval(action, ms);
+  if (!keepsAlive) timer.unref();
   return () => clearInterval(timer);
 };

@@ -128,7 +128,7 @@ export class NativeBackedGenerator implements Generator {
       else this.#resistant.push({ ...call, ...this.#nextPiece() });
     }
     if (this.#resistant.length > 0)
-      this.#stopWaiting ??= this.#clock.every(() => this.#failLate(), freshNoiseMs / 8);
+      this.#stopWaiting ??= this.#clock.every(() => this.#failLate(), freshNoiseMs / 8, true);
     else this.#stopWaiting = void this.#stopWaiting?.();
   }
 
@@ -150,7 +150,9 @@ export class NativeBackedGenerator implements Generator {
     reject(error);
   }
 
+  /** Time may have made a source wait, so that another takes its place. */
   #failLate(): void {
+    this.#poll();
     const now = this.#clock.now();
     const late = this.#resistant.filter(({ deadline }) => deadline <= now);
     if (late.length === 0) return;

@@ -18,6 +18,9 @@ function check(name: string, value: number, min: number, max: number): void {
     throw new EntropyError('ERR_CONFIG', `${name}: want an integer of ${min} to ${max}`);
 }
 
+/** With less credit a seed would take more than 45 KB of samples, all of them in locked memory. */
+const minCredit = 0.01;
+
 function checkedDevice(device: DeviceOptions): Required<DeviceOptions> {
   const { testedBitsPerByte: tested = defaultTestedBitsPerByte } = device;
   const { name, creditedBitsPerByte: credited } = device;
@@ -25,8 +28,11 @@ function checkedDevice(device: DeviceOptions): Required<DeviceOptions> {
     new EntropyError('ERR_CONFIG', `${name}: ${option}: want ${wanted}`);
   if (!(tested > 0 && tested <= 8))
     throw refuse('testedBitsPerByte', 'a number above 0, at most 8');
-  if (!(credited >= 0 && credited <= tested))
-    throw refuse('creditedBitsPerByte', `0 to ${tested}, the bits that are tested`);
+  if (!(credited === 0 || (credited >= minCredit && credited <= tested)))
+    throw refuse(
+      'creditedBitsPerByte',
+      `0, or ${minCredit} to ${tested}, the bits that are tested`,
+    );
   return { ...device, testedBitsPerByte: tested };
 }
 

@@ -21,11 +21,21 @@ t.test('an option outside its range is refused by name', async (t) => {
 t.test('credit never exceeds what is tested; both may be fractions', async (t) => {
   const device = { name: 'x', path: '/dev/null' };
   for (const [bits, message] of [
-    [{ creditedBitsPerByte: -1 }, 'x: creditedBitsPerByte: want 0 to 7, the bits that are tested'],
-    [{ creditedBitsPerByte: 7.5 }, 'x: creditedBitsPerByte: want 0 to 7, the bits that are tested'],
+    [
+      { creditedBitsPerByte: -1 },
+      'x: creditedBitsPerByte: want 0, or 0.01 to 7, the bits that are tested',
+    ],
+    [
+      { creditedBitsPerByte: 1e-9 },
+      'x: creditedBitsPerByte: want 0, or 0.01 to 7, the bits that are tested',
+    ],
+    [
+      { creditedBitsPerByte: 7.5 },
+      'x: creditedBitsPerByte: want 0, or 0.01 to 7, the bits that are tested',
+    ],
     [
       { testedBitsPerByte: 0.5, creditedBitsPerByte: 1 },
-      'x: creditedBitsPerByte: want 0 to 0.5, the bits that are tested',
+      'x: creditedBitsPerByte: want 0, or 0.01 to 0.5, the bits that are tested',
     ],
     [
       { testedBitsPerByte: 0, creditedBitsPerByte: 0 },
@@ -37,7 +47,7 @@ t.test('credit never exceeds what is tested; both may be fractions', async (t) =
     ],
     [
       { creditedBitsPerByte: Number.NaN },
-      'x: creditedBitsPerByte: want 0 to 7, the bits that are tested',
+      'x: creditedBitsPerByte: want 0, or 0.01 to 7, the bits that are tested',
     ],
   ] as const)
     t.throws(

@@ -107,7 +107,13 @@ export interface TestAddon {
       alarm?: string;
       error?: string;
     }[],
-    seed: { present: boolean; since?: number; overdue?: boolean },
+    seed: {
+      present: boolean;
+      since?: number;
+      overdue?: boolean;
+      renewed?: boolean;
+      ofKernel?: boolean;
+    },
     now: number,
   ): { state: string; reason: string; kernelCredited: boolean };
   Generator: new (options: {

@@ -193,7 +193,7 @@ t.test('strict: no source to renew the seed from: not serving once it is overdue
   t.equal(bytes(generator).length, 32);
   addon.advanceClock(6);
   generator.poll();
-  t.match(last(generator), /^seeding: not serving: no noise source that profile strict credits, /);
+  t.match(last(generator), /^seeding: not serving: hwrng lost \d+ s ago/);
   t.equal(generator.generate(32), result.notSeeded);
 });
 
@@ -352,6 +352,62 @@ t.test(
     t.equal(last(generator), 'operational');
   },
 );
+
+t.test('strict: a seed of a failed source is not used while another is hoped for', async (t) => {
+  const silent = { ...hwrng, credit: 8, fault: 'block' };
+  const generator = make({ ...strict, sources: [rdseed, silent, kernel] });
+  t.equal(bytes(generator).length, 32);
+  generator.setFault('rdseed', 'stuckWord');
+  generator.reseed();
+  await until(generator, () => generator.snapshot().sources.rdseed?.state === 'failed');
+  t.match(last(generator), /^seeding: not serving: waiting \d+ s for a seed from hwrng, rdseed f/);
+  t.equal(generator.generate(32), result.notSeeded);
+  generator.setFault('hwrng', 'none');
+  await until(generator, () => generator.snapshot().state === 'degraded');
+  t.equal(bytes(generator).length, 32);
+});
+
+t.test('without getrandom(2) nothing is served, until it answers again', async (t) => {
+  const generator = make({ sources: host });
+  generator.setFault('getrandom', 'gone');
+  t.equal(generator.generate(32), result.notSeeded);
+  t.equal(last(generator), 'seeding: not serving: getrandom lost 0 s ago (No such device)');
+  generator.setFault('getrandom', 'none');
+  await until(generator, () => generator.snapshot().state === 'operational');
+  t.equal(bytes(generator).length, 32);
+});
+
+t.test('a source that comes and goes does not flood the log', async (t) => {
+  const generator = make({ sources: host });
+  const seen = () => generator.snapshot().transitions.length;
+  const before = seen();
+  for (let i = 0; i < 20; i++) {
+    generator.setFault('rdrand', 'tryAgain');
+    bytes(generator);
+    addon.advanceClock(1.5);
+    generator.poll();
+    t.match(generator.snapshot().reason, /rdrand busy/, 'the status has it');
+    generator.setFault('rdrand', 'none');
+    bytes(generator);
+    generator.poll();
+  }
+  t.equal(seen() - before, 4, 'in 30 s');
+  addon.advanceClock(60);
+  generator.setFault('rdrand', 'tryAgain');
+  bytes(generator);
+  addon.advanceClock(1.5);
+  generator.poll();
+  t.equal(seen() - before, 5, 'one a minute');
+});
+
+t.test('noise of any reseed after a request serves its prediction resistance', async (t) => {
+  const generator = make({ sources: host });
+  const request = generator.arrive();
+  generator.reseed();
+  const { reseeds } = generator.snapshot();
+  await until(generator, () => generator.snapshot().reseeds > reseeds);
+  t.not(typeof generator.generateResistant(32, request), 'number');
+});
 
 t.test('case 18: prediction resistance never degrades', async (t) => {
   const generator = make({ sources: host });

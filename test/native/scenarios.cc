@@ -114,10 +114,7 @@ Result DrawResistant(Generator& generator, uint64_t request) {
   return result;
 }
 
-void SelfTest(Generator& generator) {
-  const std::atomic<bool> cancelled = false;
-  generator.FinishSelfTest(entropyd::SeedPool::TestSources(generator.factories(), cancelled));
-}
+void SelfTest(Generator& generator) { generator.FinishSelfTest(generator.self_tester()->Run()); }
 
 // Every fault in every source but the device, while the generator serves.
 void FaultsOfSources() {

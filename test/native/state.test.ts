@@ -5,15 +5,15 @@ type State = 'absent' | 'testing' | 'passing' | 'waiting' | 'lost' | 'failed';
 
 /** 17 minutes after the start, by the seconds of this table. */
 const now = 1020;
-const seeded = { present: true, since: now - 240 };
-const overdue = { present: true, since: now - 420, overdue: true };
+const seeded = { present: true, since: now - 240, renewed: true };
+const overdue = { ...seeded, since: now - 420, overdue: true };
 const unseeded = { present: false, since: now - 41 };
 
 /** The condition of RDSEED, RDRAND, an uncredited device and getrandom(2), each for 15 minutes. */
 function decide(
   profile: 'default' | 'strict',
   [rdseed, rdrand, hwrng, kernel]: readonly [State, State, State, State],
-  seed: { present: boolean; since: number; overdue?: boolean } = seeded,
+  seed: { present: boolean; since: number; overdue?: boolean; renewed?: boolean } = seeded,
 ): string {
   const since = now - 900;
   const alarm = 'equal words';
@@ -24,7 +24,8 @@ function decide(
     { name: 'hwrng', role: 'seed', credit: 0, state: hwrng },
     { name: 'getrandom', role: 'kernel', credit: 0, state: kernel },
   ].map((source) => ({ ...source, since, alarm, error }));
-  const { state, reason } = addon.decide(profile, sources, seed, now);
+  const ofKernel = profile === 'default' && rdseed !== 'passing' && seed.present;
+  const { state, reason } = addon.decide(profile, sources, { ...seed, ofKernel }, now);
   return reason === '' ? state : `${state}: ${reason}`;
 }
 
@@ -95,8 +96,12 @@ t.test('strict: getrandom(2) is never credited', async (t) => {
     ],
     [
       ['lost', 'passing', 'passing', 'passing'],
-      `seeding: ${none}, rdseed lost 15 min ago (No such device)`,
+      'seeding: not serving: rdseed lost 15 min ago (No such device)',
       overdue,
+    ],
+    [
+      ['passing', 'passing', 'passing', 'lost'],
+      'seeding: not serving: getrandom lost 15 min ago (No such device)',
     ],
   ] as const)
     t.equal(decide('strict', sources, seed), wanted, sources.join(' '));

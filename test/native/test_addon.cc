@@ -363,7 +363,9 @@ Napi::Value Decide(const Napi::CallbackInfo& info) {
       entropyd::Decide(ProfileOf(profile), facts,
                        {.present = seed.Get("present").ToBoolean(),
                         .since = time(seed.Get("since")),
-                        .overdue = seed.Get("overdue").ToBoolean()});
+                        .overdue = seed.Get("overdue").ToBoolean(),
+                        .first = !seed.Get("renewed").ToBoolean(),
+                        .of_kernel = seed.Get("ofKernel").ToBoolean()});
   Napi::Object object = Napi::Object::New(env);
   object["state"] = entropyd::Name(decision.state);
   object["reason"] = decision.reason.Text(time(info[3]));
@@ -475,8 +477,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     return Napi::Number::New(info.Env(), static_cast<int>(generator_->Reseed()));
   }
   Napi::Value SelfTest(const Napi::CallbackInfo& info) {
-    const std::atomic<bool> cancelled = false;
-    const auto results = entropyd::SeedPool::TestSources(generator_->factories(), cancelled);
+    const auto results = generator_->self_tester()->Run();
     return Napi::Boolean::New(info.Env(), generator_->FinishSelfTest(results));
   }
   void Poll(const Napi::CallbackInfo&) { generator_->Poll(); }
