@@ -169,6 +169,7 @@ t.test('strict serves on its last seed while the source yields nothing', async (
     return generator.snapshot().reseeds > reseeds;
   });
   for (let i = 0; i < 10; i++) bytes(generator);
+  await until(generator, () => (generator.snapshot().sources.rdseed?.retries ?? 0) > 0);
   t.equal(last(generator), 'operational', 'the reseed is due, and not overdue');
   addon.advanceClock(6);
   generator.poll();
