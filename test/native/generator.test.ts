@@ -31,7 +31,8 @@ async function until(generator: TestGenerator, condition: () => boolean): Promis
   const deadline = performance.now() + patienceMs;
   for (;;) {
     generator.poll();
-    if (condition()) return;
+    // What the condition saw may be newer than the last poll.
+    if (condition()) return generator.poll();
     if (performance.now() > deadline) throw new Error(`not within ${patienceMs} ms: ${condition}`);
     await setTimeout(1);
   }
