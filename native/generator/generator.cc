@@ -82,7 +82,7 @@ SeedFacts Generator::Seed() const noexcept {
 }
 
 SeedOffer Generator::Gather(uint64_t since, bool live) noexcept {
-  alarms_at_seed_ = pool_.Alarms();
+  alarms_before_ = pool_.Alarms();
   return pool_.Collect(since, live);
 }
 
@@ -135,6 +135,7 @@ void Generator::NoteSeeded(const SeedOffer& seed) noexcept {
   if (seed.since() >= wanted_since_) reseed_wanted_ = false;
   due_since_.reset();
   awaiting_ = false;
+  alarms_at_seed_ = alarms_before_;
   // Live noise serves prediction resistance, whatever it was gathered for.
   if (construction_ != Construction::kRbgc) resistant_to_ = std::max(resistant_to_, seed.since());
 }

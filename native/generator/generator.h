@@ -126,7 +126,8 @@ class Generator {
   uint64_t reseeds_ = 0;
   uint64_t requests_ = 0;
   uint64_t seeded_at_;           // when the last seed was made, or the generator lost its last one
-  uint64_t alarms_at_seed_ = 0;  // before its samples were taken
+  uint64_t alarms_before_ = 0;   // before samples were last taken
+  uint64_t alarms_at_seed_ = 0;  // the same, of the last seed
   // A reseed is wanted before the limits are reached, with samples read after this request.
   bool reseed_wanted_ = false;
   uint64_t wanted_since_ = 0;
