@@ -265,9 +265,11 @@ unsigned CopiesOf(std::span<const uint8_t> key) {
     uintptr_t from = 0, to = 0;
     char writable = '-';
     constexpr int kFields = 3;
+    // The shadow of AddressSanitizer has terabytes.
+    constexpr uintptr_t kLargest = uintptr_t{1} << 30;
     // NOLINTNEXTLINE(cert-err34-c): the kernel writes these numbers
     if (std::sscanf(line.c_str(), "%lx-%lx r%c", &from, &to, &writable) != kFields ||
-        writable != 'w' || line.find("[stack]") != std::string::npos)
+        writable != 'w' || line.find("[stack]") != std::string::npos || to - from > kLargest)
       continue;
     constexpr size_t kPiece = size_t{1} << 20;
     for (uintptr_t at = from; at < to; at += kPiece) {
