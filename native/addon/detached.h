@@ -34,7 +34,7 @@ inline bool RunDetached(Napi::Env env, std::function<void()> work,
       std::make_unique<DetachedJob>(DetachedJob{std::move(work), std::move(done)}));
   const bool started = StartDetached([finish, job]() mutable {
     (*job)->work();
-    if (finish.BlockingCall(job->get()) == napi_ok) job->release();
+    if (finish.BlockingCall(job->get()) == napi_ok) static_cast<void>(job->release());
     finish.Release();
   });
   if (!started) finish.Release();

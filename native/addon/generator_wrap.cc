@@ -33,8 +33,8 @@ Napi::Object ToObject(Napi::Env env, const SourceSnapshot& source, uint64_t now)
   object["name"] = source.traits.name;
   if (!source.traits.path.empty()) object["path"] = source.traits.path;
   object["state"] = Name(report.state);
-  const uint64_t in_state = now > report.since ? now - report.since : 0;
-  object["secondsInState"] = Napi::Number::New(env, static_cast<double>(in_state / kNsPerSecond));
+  const uint64_t in_state = now > report.since ? (now - report.since) / kNsPerSecond : 0;
+  object["secondsInState"] = Napi::Number::New(env, static_cast<double>(in_state));
   object["physical"] = Napi::Boolean::New(env, source.traits.physical);
   object["testedBitsPerByte"] = Napi::Number::New(env, source.traits.tested_bits_per_byte);
   object["creditedBitsPerByte"] = Napi::Number::New(env, source.credited_bits_per_byte);
@@ -68,7 +68,7 @@ std::vector<SourceFactory> MakeSources(Napi::Env env, const Napi::Array& devices
         return {};
       }
     }
-    sources.push_back([config] { return MakeDevice(config); });
+    sources.emplace_back([config] { return MakeDevice(config); });
   }
   return sources;
 }

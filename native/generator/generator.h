@@ -119,26 +119,26 @@ class Generator {
   ForkSentinel fork_;
   Drbg drbg_;
 
-  State state_ = State::kSeeding;
   Reason reason_;
-  bool instantiated_ = false;
-  Construction construction_ = Construction::kRbg2Physical;  // of the last seed
   uint64_t reseeds_ = 0;
   uint64_t requests_ = 0;
   uint64_t seeded_at_;           // when the last seed was made, or the generator lost its last one
   uint64_t alarms_before_ = 0;   // before samples were last taken
   uint64_t alarms_at_seed_ = 0;  // the same, of the last seed
-  // A reseed is wanted before the limits are reached, with samples read after this request.
-  bool reseed_wanted_ = false;
-  uint64_t wanted_since_ = 0;
   std::optional<uint64_t> due_since_;  // since when a reseed has been due, whatever the cause
-  bool awaiting_ = false;              // it is due, and no samples are ready; Poll() looks again
+  uint64_t wanted_since_ = 0;          // the request whose reseed is wanted, or was
   uint64_t resistant_to_ = 0;          // the last request that the last live seed serves
   uint64_t tested_at_;                 // the DRBG, by its known-answer test
+  uint64_t reports_since_;
   // Changes of the reason alone that may still be reported as transitions now.
   unsigned reports_left_ = kMaxReports;
-  uint64_t reports_since_;
-  bool reported_ = true;  // reason_ is the last one that was
+  State state_ = State::kSeeding;
+  Construction construction_ = Construction::kRbg2Physical;  // of the last seed
+  bool instantiated_ = false;
+  // A reseed is wanted before the limits are reached, with samples read after wanted_since_.
+  bool reseed_wanted_ = false;
+  bool awaiting_ = false;  // it is due, and no samples are ready; Poll() looks again
+  bool reported_ = true;   // reason_ is the last one that was
 
   static constexpr unsigned kMaxReports = 4;
 };

@@ -45,7 +45,7 @@ SeedOffer::~SeedOffer() {
 
 SeedPool::SeedPool(const OpensslContext& openssl, Profile profile,
                    std::vector<SourceFactory> factories, Clock clock,
-                   std::function<void()> on_source_change)
+                   const std::function<void()>& on_source_change)
     : profile_(profile),
       self_tester_(std::make_shared<SelfTester>(std::move(factories))),
       clock_(clock),

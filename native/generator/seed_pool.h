@@ -70,7 +70,7 @@ class SeedPool final : public SeedSupplier {
   // Opens and tests the sources that never wait; the others begin on their threads.
   // `on_source_change`: a source has samples ready or another state. Called in any thread.
   SeedPool(const OpensslContext& openssl, Profile profile, std::vector<SourceFactory> factories,
-           Clock clock, std::function<void()> on_source_change);
+           Clock clock, const std::function<void()>& on_source_change);
 
   // The state that the sources' condition calls for. Decides from now on whether getrandom(2) is
   // credited.

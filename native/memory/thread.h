@@ -27,7 +27,7 @@ inline int StartThread(pthread_t& thread, std::function<void()> work) {
       },
       argument.get());
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (error == 0) argument.release();
+  if (error == 0) static_cast<void>(argument.release());
   return error;
 }
 

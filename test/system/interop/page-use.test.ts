@@ -50,12 +50,12 @@ testWith(
   chromiumClient,
   'without a script the page says state and commands',
   async (t, command) => {
-    const health = async () => ({
+    const status = async () => ({
       state: 'error',
       healthy: false,
-      reason: 'no credited noise source',
+      reason: 'not serving: no credited noise source',
     });
-    const url = await startBefore(t, { health });
+    const url = await startBefore(t, { status });
     const browser = await startBrowser(command);
     const { page, faults } = await openPage(browser, url, { javaScriptEnabled: false });
     t.match(await read(page, '#state'), /^Error\n.*Reason no credited noise source/s);

@@ -30,7 +30,7 @@ t.test(
       const { text, status } = await onTerminal('entropyctl', args, [], { env });
       t.equal(status, 0);
       t.equal(sequences.test(text), coloured, JSON.stringify(env));
-      t.match(text.replaceAll(sequences, ''), /^State +operational\r?$/m);
+      t.match(text.replaceAll(sequences, ''), /^State +operational, serving.*\r?$/m);
       sequences.lastIndex = 0;
     }
     const { stdout } = await run(t, 'entropyctl', args);
