@@ -19,6 +19,7 @@
       "<(native)/health/health_tests.cc",
       "<(native)/health/tested_source.cc",
       "<(native)/health/background_source.cc",
+      "<(native)/health/raw_samples.cc",
       "<(native)/health/self_test.cc",
       "<(native)/drbg/seed_provider.cc",
       "<(native)/drbg/drbg.cc",

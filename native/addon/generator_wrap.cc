@@ -1,31 +1,28 @@
-// Checks arguments from JavaScript, and reports results and transitions to it.
+// Checks arguments from JavaScript, and reports results and transitions to it. Long because the
+// class has one method for each function that JavaScript sees.
 #include "addon/generator_wrap.h"
 
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "addon/arguments.h"
 #include "addon/detached.h"
 #include "generator/generator.h"
+#include "health/raw_samples.h"
 #include "memory/clock.h"
 #include "memory/secure_memory.h"
 #include "sources/noise_source.h"
 
 namespace entropyd {
 namespace {
-
-constexpr uint64_t kNoiseTimeoutNs = 30 * kNsPerSecond;  // without a sample
-constexpr uint64_t kNoiseLimitNs = 600 * kNsPerSecond;   // for all
 
 Napi::Object ToObject(Napi::Env env, const SourceSnapshot& source, uint64_t now) {
   const SourceReport& report = source.report;
@@ -80,53 +77,6 @@ std::string LockingAdvice() {
          " bytes of locked memory and RLIMIT_MEMLOCK is " + std::to_string(limit.rlim_cur) +
          ": raise it (LimitMEMLOCK= in the unit)";
 }
-
-using Cancelled = std::shared_ptr<std::atomic<bool>>;
-
-// Raw samples of a source's own instance, for assessment; they are not used in a seed.
-struct Noise {
-  Noise(SourceFactory factory, size_t wanted, Cancelled stop)
-      : make(std::move(factory)),
-        samples((wanted + sizeof(uint64_t) - 1) / sizeof(uint64_t) * sizeof(uint64_t)),
-        size(wanted),
-        cancelled(std::move(stop)) {}
-  ~Noise() { Wipe(samples); }
-  Noise(const Noise&) = delete;
-  Noise& operator=(const Noise&) = delete;
-
-  // Returns why not, or an empty text.
-  std::string Read() {
-    const std::unique_ptr<NoiseSource> source = make();
-    const std::string& name = source->traits().name;
-    if (!source->Open()) return name + " is absent";
-    std::span<uint8_t> rest = samples;
-    const uint64_t start = NowNs();
-    uint64_t last = start;
-    while (!rest.empty()) {
-      std::span<uint8_t> piece = rest.first(std::min(rest.size(), kPiece));
-      const size_t before = piece.size();
-      const ReadStatus status = source->Read(piece);
-      const size_t count = before - piece.size();
-      rest = rest.subspan(count);
-      if (count > 0) last = NowNs();
-      if (status == ReadStatus::kFailed) return name + ": " + std::string(source->error());
-      if (*cancelled) return "the generator is closed";
-      if (NowNs() - start > kNoiseLimitNs) return name + " is too slow: not all in 10 min";
-      if (status == ReadStatus::kOk) continue;
-      if (NowNs() - last > kNoiseTimeoutNs) return name + " has yielded nothing for 30 s";
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    return "";
-  }
-
-  static constexpr size_t kPiece = 4096;
-
-  const SourceFactory make;
-  std::vector<uint8_t> samples;
-  const size_t size;
-  const Cancelled cancelled;
-  std::string error;
-};
 
 // Posts onSourceChange() from a source's thread to the event loop. While the environment ends there
 // is nothing to call, which is not an error.
@@ -299,21 +249,22 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     }
     for (const SourceFactory& make : generator_->self_tester()->factories())
       if (make()->traits().name == name)
-        return StartNoise(env, std::make_shared<Noise>(make, size, cancelled_));
+        return StartNoise(env, std::make_shared<RawSamples>(make, size, cancelled_));
     return env.Undefined();
   }
-  static Napi::Value StartNoise(Napi::Env env, const std::shared_ptr<Noise>& noise) {
+  static Napi::Value StartNoise(Napi::Env env, const std::shared_ptr<RawSamples>& samples) {
     const auto promise = Napi::Promise::Deferred::New(env);
+    auto error = std::make_shared<std::string>();
     const bool started = RunDetached(
-        env, [noise] { noise->error = noise->Read(); },
-        [promise, noise](Napi::Env done_env) {
-          if (!noise->error.empty())
-            return promise.Reject(Napi::Error::New(done_env, noise->error).Value());
-          Napi::Uint8Array samples = Napi::Uint8Array::New(done_env, noise->size);
+        env, [samples, error] { *error = samples->Read(); },
+        [promise, samples, error](Napi::Env done_env) {
+          if (!error->empty()) return promise.Reject(Napi::Error::New(done_env, *error).Value());
+          const std::span<const uint8_t> bytes = samples->bytes();
+          Napi::Uint8Array array = Napi::Uint8Array::New(done_env, bytes.size());
           // A worker that is being terminated gives no array.
-          if (samples.IsEmpty() || samples.Data() == nullptr) return;
-          std::copy_n(noise->samples.begin(), noise->size, samples.Data());
-          promise.Resolve(samples);
+          if (array.IsEmpty() || array.Data() == nullptr) return;
+          std::ranges::copy(bytes, array.Data());
+          promise.Resolve(array);
         });
     if (!started) promise.Reject(Napi::Error::New(env, kNoThread).Value());
     return promise.Promise();
@@ -349,7 +300,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   static constexpr char kNoThread[] = "the system refused a thread";
 
   std::unique_ptr<Generator> generator_;
-  const Cancelled cancelled_ = std::make_shared<std::atomic<bool>>(false);
+  const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
   // For what runs in other threads and ends in this one.
   const std::shared_ptr<GeneratorWrap*> alive_ = std::make_shared<GeneratorWrap*>(this);
   Napi::FunctionReference on_transition_;

@@ -1,4 +1,5 @@
-// CTR_DRBG through EVP_RAND, SHA-384 through EVP_MD, and their known-answer tests.
+// CTR_DRBG through EVP_RAND, SHA-384 through EVP_MD, and their known-answer tests, whose
+// vectors make it long.
 #include "drbg/drbg.h"
 
 #include <openssl/core_names.h>

@@ -1,4 +1,5 @@
-// The reseed policy and the state machine of the construction.
+// The reseed policy and the state machine of the construction. Long because both decide on the same
+// few fields.
 #include "generator/generator.h"
 
 #include <algorithm>

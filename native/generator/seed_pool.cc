@@ -1,4 +1,5 @@
-// How much each source contributes to a seed, and what it is credited with.
+// How much each source contributes to a seed, and what it is credited with. Long because one seed
+// takes from every kind of source.
 #include "generator/seed_pool.h"
 
 #include <algorithm>

@@ -1,4 +1,7 @@
-/** The daemon's status as a table of 80 columns. It shortens figures; `--json` has them in full. */
+/**
+ * The daemon's status as a table of 80 columns. It shortens figures; `--json` has them in full.
+ * Long because each line of the table has its function.
+ */
 import { type Bound, quantile } from '../common/histogram.js';
 import { constructions, type SourceReport } from '../common/package.js';
 import { causeOf, stateLine } from '../common/state.js';

@@ -30,6 +30,9 @@ const freshNoiseMs = 4_000;
 /** Calls of `noise` that may wait for the one that is served. */
 const maxNoiseCalls = 8;
 
+/** The addon gives up a read after 10 min, but cannot if the kernel holds it; others wait behind it. */
+const heldNoiseMs = 660_000;
+
 /** A call of `fillPredictionResistant` that is not filled completely. */
 interface ResistantCall {
   readonly target: Uint8Array;
@@ -39,7 +42,7 @@ interface ResistantCall {
   at: number;
   /** The next piece, as the addon counts requests. */
   request: number;
-  /** Of the next piece. */
+  /** When the next piece is given up, by the clock. */
   readonly deadline: number;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -216,9 +219,16 @@ export class NativeBackedGenerator implements Generator {
     const samples = this.#native.readNoise(source, size);
     if (samples === undefined)
       throw noSource(this.#native.snapshot().sources.map(({ name }) => name));
-    return samples.catch((cause: Error) => {
-      throw new EntropyError('ERR_ENTROPY', `no samples: ${cause.message}`, { cause });
+    let stop = () => {};
+    const held = new Promise<never>((_resolve, reject) => {
+      const give = () => reject(new Error(`${source}: the kernel holds the read`));
+      stop = this.#clock.every(give, heldNoiseMs);
     });
+    return Promise.race([samples, held])
+      .catch((cause: Error) => {
+        throw new EntropyError('ERR_ENTROPY', `no samples: ${cause.message}`, { cause });
+      })
+      .finally(() => stop());
   }
 
   close(): void {

@@ -455,6 +455,22 @@ t.test(
   },
 );
 
+t.test('a read that the kernel holds does not block later calls for ever', async (t) => {
+  let calls = 0;
+  const { generator, advance } = scripted(t, {
+    noise: () => (calls++ === 0 ? new Promise(() => {}) : Promise.resolve(new Uint8Array(1))),
+  });
+  const held = t.rejects(generator.noise('hwrng', 1), {
+    code: 'ERR_ENTROPY',
+    message: 'no samples: hwrng: the kernel holds the read',
+  });
+  const next = generator.noise('hwrng', 1);
+  await setImmediate();
+  advance(660_000);
+  await held;
+  t.equal((await next).length, 1);
+});
+
 t.test('noise is read for one call at a time, and only so many wait', async (t) => {
   const ends: (() => void)[] = [];
   const { generator } = scripted(t, {

@@ -80,7 +80,7 @@ export interface PageView {
   /** The daemon's, or `unreachable`. */
   readonly state: string;
   readonly reason: string;
-  /** Of the last seed; may be empty. */
+  /** What the last seed was made from; may be empty. */
   readonly construction: string;
   /** Scheme, host and port, as the reader reaches the gateway. */
   readonly url: string;
