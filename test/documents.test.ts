@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { defaultLimits } from '../src/config/config.js';
+import { defaultLimits, defaultGatewayLimits as gatewayLimits } from '../src/config/config.js';
 import { httpLimits } from '../src/gateway/http-server.js';
 import { maxFileBytes } from '../src/gateway/private-files.js';
 import { generatorDefaults } from '../src/generator/interface.js';
@@ -117,13 +117,21 @@ t.test('the operator reads the limits that hold', async (t) => {
       'reseed_requests',
       `after ${generatorDefaults.reseedRequests} generates or ${generatorDefaults.reseedSeconds} s`,
     ],
-    ['connections of one listener', String(httpLimits.connections)],
+    ['all connections', String(gatewayLimits.connections)],
+    ['connections of one address', String(gatewayLimits.connectionsPerAddress)],
+    ['requests under way', String(gatewayLimits.requests)],
+    ['the same of one connection', String(gatewayLimits.requestsPerConnection)],
+    ['unread answers (`unsent_bytes`)', mebibytes(gatewayLimits.unsentBytes)],
+    ['unread answers of one connection', `${gatewayLimits.unsentBytesPerConnection / 1024} KiB`],
     ['headers', `${httpLimits.headerBytes / 1024} KiB, ${seconds(httpLimits.headersMs)}`],
     ['TLS handshake', seconds(httpLimits.headersMs)],
     ['between requests', `${seconds(httpLimits.keepAliveMs)}; ${seconds(httpLimits.silenceMs)}`],
     ['credentials file', `${mebibytes(maxFileBytes)} each`],
   ] as const) {
-    const row = rows.find((each) => each.split('|')[1]?.match(new RegExp(`(^ |\`)${name}\\b`)));
+    const row = rows.find((each) => {
+      const what = each.split('|')[1] ?? '';
+      return what.startsWith(` ${name}`) || what.includes(`\`${name}\``);
+    });
     t.equal(row?.split('|')[2]?.trim(), value, name);
   }
 });

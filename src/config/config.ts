@@ -36,6 +36,22 @@ export const defaultLimits = {
   stallSeconds: 60,
 };
 
+/** What the gateway's clients may use. */
+export const defaultGatewayLimits = {
+  /** Open connections of all listeners together. */
+  connections: 1_024,
+  /** Of one address, or of one /64 network of IPv6; 0 means no limit. Not of loopback and proxies. */
+  connectionsPerAddress: 256,
+  /** Addresses, or networks such as `10.0.0.0/8`, whose connections are those of many clients. */
+  trustedProxies: [] as readonly string[],
+  /** Requests under way, until their response has left. */
+  requests: 1_024,
+  requestsPerConnection: 16,
+  /** Responses that have not left, bytes; one more response may come on top. */
+  unsentBytes: 64 * mebibyte,
+  unsentBytesPerConnection: 256 * 1024,
+};
+
 /** The tables of the file, under its names in camel case: `message_bytes` is `messageBytes`. */
 export const defaults = {
   profile: generatorDefaults.profile,
@@ -77,6 +93,7 @@ export const defaults = {
     nodeSdkErrors: false,
     /** Host names under which the pages answer, besides localhost and loopback addresses. */
     pageHosts: [] as string[],
+    ...defaultGatewayLimits,
     /** PEM file: the certificate, then its chain. Set together with `tlsKey`. */
     tlsCert: unset<string>(),
     tlsKey: unset<string>(),
@@ -90,6 +107,19 @@ export const defaults = {
 };
 
 export type Limits = typeof defaultLimits;
+export type GatewayLimits = typeof defaultGatewayLimits;
+
+/** Settings for some of the keys of `T`. Other properties are ignored. */
+export type Layer<T> = { readonly [Key in keyof T]?: T[Key] | undefined };
+
+/** Each key of `standard`, from the last layer that sets it. */
+export function withDefaults<T extends object>(standard: T, ...layers: Layer<NoInfer<T>>[]): T {
+  const settings = { ...standard };
+  for (const layer of layers)
+    for (const key of Object.keys(standard) as (keyof T)[])
+      if (layer[key] !== undefined) settings[key] = layer[key];
+  return settings;
+}
 
 /** A Unix socket of the daemon. */
 export type ListenConfig = typeof defaults.listen & { path: string };

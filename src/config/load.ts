@@ -9,8 +9,10 @@ import {
   defaults,
   type GatewayConfig,
   type GatewayKeys,
+  type Layer,
   type ListenConfig,
   type TlsPaths,
+  withDefaults,
 } from './config.js';
 import type { FileConfig } from './schema.js';
 
@@ -33,18 +35,6 @@ function camelCaseKeys<Table extends object>(
 ): { [Key in keyof Table & string as CamelCase<Key>]: Table[Key] } {
   const entries = Object.entries(table ?? {}).map(([key, value]) => [camelCase(key), value]);
   return Object.fromEntries(entries);
-}
-
-/** Settings for some of the keys of `T`. Other properties are ignored. */
-type Layer<T> = { readonly [Key in keyof T]?: T[Key] | undefined };
-
-/** Each key of `standard`, from the last layer that sets it. */
-function withDefaults<T extends object>(standard: T, ...layers: Layer<NoInfer<T>>[]): T {
-  const settings = { ...standard };
-  for (const layer of layers)
-    for (const key of Object.keys(standard) as (keyof T)[])
-      if (layer[key] !== undefined) settings[key] = layer[key];
-  return settings;
 }
 
 /** Options of the daemon's command line. */

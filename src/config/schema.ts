@@ -1,4 +1,5 @@
 /** The configuration file's keys with their types and ranges. Loaded only if there is a file. */
+import { isIP } from 'node:net';
 import * as v from 'valibot';
 import { type DeviceOptions, profiles } from '../common/package.js';
 import { chunkSize } from '../common/unix-socket.js';
@@ -33,6 +34,18 @@ const octalMode = v.pipe(
 );
 const texts = (wanted: string) =>
   v.pipe(v.array(text), v.minLength(1, `want at least one ${wanted}`));
+
+const wantedNetwork = 'want an IP address, or a network such as "10.0.0.0/8"';
+
+/** An address, or a network in CIDR notation. */
+const network = v.pipe(
+  v.string(wantedNetwork),
+  v.check((range) => {
+    const [address = '', bits = '0', ...more] = range.split('/');
+    const most = { 4: 32, 6: 128 }[isIP(address)] ?? -1;
+    return more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= most;
+  }, wantedNetwork),
+);
 
 /** Bits per byte, which may be a fraction. */
 const bits = v.pipe(
@@ -114,6 +127,13 @@ export const configSchema = v.strictObject({
       dialect: v.optional(oneOf(...dialects)),
       node_sdk_errors: v.optional(flag),
       page_hosts: v.optional(texts('name')),
+      connections: v.optional(integer(16, 1_000_000)),
+      connections_per_address: v.optional(integer(0, 1_000_000)),
+      trusted_proxies: v.optional(v.array(network)),
+      requests: v.optional(integer(1, 1_000_000)),
+      requests_per_connection: v.optional(integer(1, 1_000_000)),
+      unsent_bytes: v.optional(integer(chunkSize, uint32)),
+      unsent_bytes_per_connection: v.optional(integer(1, uint32)),
       tls_cert: v.optional(text),
       tls_key: v.optional(text),
       audit: v.optional(text),

@@ -51,6 +51,8 @@ export interface Sending {
   /** Whether the connection may carry another request; it does not if the body was not read to its end. */
   readonly keepAlive: boolean;
   readonly malformed: MalformedResponse;
+  /** Called with the size of a body that is not a stream, before it is handed to node:http. */
+  hold(bytes: number): void;
 }
 
 /**
@@ -65,15 +67,16 @@ export async function send(
   request: IncomingMessage,
   response: ServerResponse,
   answer: ApiResponse,
-  { keepAlive, malformed }: Sending,
+  { keepAlive, malformed, hold }: Sending,
 ): Promise<void> {
   const { body } = answer;
-  if (!(body instanceof Readable)) return sendWhole(request, response, answer, body, keepAlive);
+  if (!(body instanceof Readable))
+    return sendWhole(request, response, answer, body, keepAlive, hold);
   // RFC 9112 6.3: without either length, HTTP/1.0 ends a body by closing, as a cut does.
   if (request.httpVersion === '1.0' && answer.headers['content-length'] === undefined) {
     body.destroy();
     const refusal = malformed(505);
-    return sendWhole(request, response, refusal, refusal.body, false);
+    return sendWhole(request, response, refusal, refusal.body, false, hold);
   }
   response.writeHead(answer.status, headersOf(answer, keepAlive && request.complete));
   if (answer.trailers !== undefined) response.addTrailers(answer.trailers);
@@ -96,11 +99,13 @@ function sendWhole(
   answer: ApiResponse,
   body: string | Uint8Array,
   keepAlive: boolean,
+  hold: (bytes: number) => void,
 ): void {
+  const size = Buffer.byteLength(body);
+  hold(size);
   const headers = headersOf(answer, keepAlive && request.complete);
   // RFC 9112 7.1.2: trailers follow a chunked body only.
-  if (answer.trailers === undefined)
-    headers.push('Content-Length', String(Buffer.byteLength(body)));
+  if (answer.trailers === undefined) headers.push('Content-Length', String(size));
   response.writeHead(answer.status, headers);
   if (answer.trailers !== undefined) response.addTrailers(answer.trailers);
   if (request.complete) {

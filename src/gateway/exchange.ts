@@ -22,11 +22,9 @@ import { WarningThrottle } from '../common/log.js';
 import { type MalformedResponse, send } from './answer.js';
 import type { Audit } from './audit.js';
 import { isFromWebPage } from './browser-guard.js';
+import type { Connections, Slot } from './connections.js';
 import { readBody } from './http-server.js';
 import type { GatewayCounters } from './metrics.js';
-
-/** Requests in flight at most; pipelining could otherwise queue any number on the daemon. Ours. */
-const maxInFlight = 1024;
 
 /** How a listener is reached: over a Unix socket nobody has an address. */
 export type Transport = 'tcp' | 'unix';
@@ -51,6 +49,8 @@ export interface RequestHandlerOptions {
   /** Gets a line for each request to an API, before its response is sent. */
   readonly audit?: Audit | undefined;
   readonly counters: GatewayCounters;
+  /** Says when each request has its turn. */
+  readonly connections: Pick<Connections, 'enter' | 'idle'>;
   /** For requests that no route claims. */
   readonly malformed: MalformedResponse;
 }
@@ -59,15 +59,14 @@ export interface RequestHandlerOptions {
 export interface RequestHandler {
   /** A listener for the events `request`, `checkContinue` and `checkExpectation`. */
   listener(transport: Transport): RequestListener;
-  /** From now on a response ends its connection. Resolves when no request is in flight. */
+  /** From now on a response ends its connection. Resolves when no request is under way. */
   finish(): Promise<void>;
 }
 
 /** Starts with no request in flight. */
 export function createRequestHandler(options: RequestHandlerOptions): RequestHandler {
-  const { routes, client, access, log, audit, counters, malformed } = options;
+  const { routes, client, access, log, audit, counters, connections, malformed } = options;
   let finishing = false;
-  let onIdle = () => {};
   // A daemon that is away fails every request: log neither a line for each, nor nothing.
   const failures = new WarningThrottle(log);
 
@@ -75,19 +74,19 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     request: IncomingMessage,
     response: ServerResponse,
     head: Head,
+    slot: Slot,
   ): Promise<ApiResponse> {
-    // RFC 9112 3.2. node:http's own check would answer without a body.
-    const lacksHost = request.httpVersion === '1.1' && head.headers.host === undefined;
-    const route = lacksHost ? undefined : pickRoute(routes, head);
+    const fault = headFault(request.httpVersion, head);
+    const route = fault === undefined ? pickRoute(routes, head) : undefined;
     if (route === undefined) {
-      const status = lacksHost ? 400 : 404;
+      const status = fault ?? 404;
       counters.of(undefined).responded(status, null, 0);
       return malformed(status);
     }
     const { name, api } = route;
     const auditFields: AuditFields = { key: null, operation: null, size: null };
     const counted = counters.of(name);
-    const whenGone = (listener: () => void) => void response.once('close', listener);
+    const whenGone = (listener: () => void) => slot.whenGone(listener);
     const services = servicesFor(client, access);
     /** When the whole request was there. */
     let wholeAt = 0;
@@ -122,7 +121,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
       return answer;
     }
 
-    if (counters.inFlight > maxInFlight) {
+    if (slot.isBusy) {
       const error = new EntropyError('ERR_BUSY', 'too many requests at once');
       return refused({ kind: 'busy' }, error);
     }
@@ -167,16 +166,15 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     request: IncomingMessage,
     response: ServerResponse,
     transport: Transport,
+    slot: Slot,
   ): Promise<void> {
-    counters.inFlight++;
-    const answer = await respond(request, response, headOf(request, transport));
+    const answer = await respond(request, response, headOf(request, transport), slot);
+    const hold = (bytes: number) => slot.hold(bytes);
     try {
-      await send(request, response, answer, { keepAlive: !finishing, malformed });
+      await send(request, response, answer, { keepAlive: !finishing, malformed, hold });
     } catch (error) {
       if (!isClientGone(error)) warn('answer cut off', error);
     }
-    counters.inFlight--;
-    if (counters.inFlight === 0) onIdle();
   }
 
   function warn(message: string, error: unknown, fields: object = {}): void {
@@ -185,20 +183,29 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
   }
 
   return {
-    listener: (transport) => (request, response) => void run(request, response, transport),
+    listener: (transport) => (request, response) =>
+      connections.enter(request, response, (slot) => run(request, response, transport, slot)),
     async finish() {
       finishing = true;
-      if (counters.inFlight > 0)
-        await new Promise<void>((resolve) => {
-          onIdle = resolve;
-        });
+      await connections.idle();
       failures.close();
     },
   };
 }
 
+/** The absolute form of a request's target, which a server has to accept (RFC 9112 3.2.2). */
+const absoluteForm = /^https?:\/\/([^/?#]*)(.*)$/is;
+
 function headOf(request: IncomingMessage, transport: Transport): Head {
-  const { method = '', url = '', headers, rawHeaders, socket } = request;
+  const { method = '', headers, rawHeaders, socket } = request;
+  let { url = '' } = request;
+  let authority = headers.host ?? '';
+  if (!url.startsWith('/')) {
+    const absolute = absoluteForm.exec(url);
+    // The target's host takes the place of the field's.
+    if (absolute !== null) [, authority = '', url = ''] = absolute;
+    if (absolute !== null && !url.startsWith('/')) url = `/${url}`;
+  }
   const queryAt = url.indexOf('?');
   const isUnix = transport === 'unix';
   return {
@@ -206,13 +213,28 @@ function headOf(request: IncomingMessage, transport: Transport): Head {
     method,
     path: queryAt < 0 ? url : url.slice(0, queryAt),
     query: queryAt < 0 ? '' : url.slice(queryAt + 1),
-    authority: headers.host ?? '',
+    authority,
     headers,
     rawHeaders,
     secure: (socket as Partial<TLSSocket>).encrypted === true,
     remote: isUnix ? 'unix' : (socket.remoteAddress ?? 'unknown'),
     local: isUnix ? 'unix' : (socket.localAddress ?? 'unknown'),
   };
+}
+
+/**
+ * The status for a head that is at fault; undefined: none is. It must have one Host (RFC 9112 3.2;
+ * node:http's own check would answer without a body), and no transfer coding but `chunked` (6.1).
+ */
+function headFault(httpVersion: string, { headers, rawHeaders }: Head): number | undefined {
+  const codings = headers['transfer-encoding'];
+  if (codings !== undefined && codings.toLowerCase() !== 'chunked') return 501;
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
+  }
+  return hosts > 1 || (hosts === 0 && httpVersion === '1.1') ? 400 : undefined;
 }
 
 const strengths = { no: 0, leftover: 1, path: 2, header: 3 } as const;

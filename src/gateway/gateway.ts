@@ -10,11 +10,12 @@ import {
 import { formatAddress, parseAddress } from '../common/address.js';
 import { EntropyError, errorCode } from '../common/errors.js';
 import type { PassedSocket } from '../common/unix-socket.js';
-import type { GatewayConfig } from '../config/config.js';
+import { defaultGatewayLimits, type GatewayConfig, withDefaults } from '../config/config.js';
 import { createMalformedResponse } from './answer.js';
 import { type Audit, createAudit, openAuditFile } from './audit.js';
 import { createAccess } from './auth/credentials.js';
 import { type CredentialsFile, parseCredentialsFile } from './auth/credentials-file.js';
+import { Connections } from './connections.js';
 import { createRequestHandler, type RequestHandler } from './exchange.js';
 import { closeListeners, type Listener, type ListenerOptions, openListener } from './listener.js';
 import { GatewayCounters, gatewayMetrics } from './metrics.js';
@@ -71,14 +72,17 @@ export async function startGateway(
   const apis = routes.map(({ api }) => api);
   const operations = operationsOf(entries);
   const access = createAccess(defaultOperations(operations));
+  const limits = withDefaults(defaultGatewayLimits, options);
   const counters = new GatewayCounters(routes.map(({ name }) => name));
+  const connections = new Connections(limits, counters, log);
   const malformed = createMalformedResponse(apis);
   const listeners: Listener[] = [];
   let tls: TlsContext | undefined;
   let audit: Audit | undefined;
 
   async function end(grace?: Promise<unknown>): Promise<void> {
-    await closeListeners(listeners, grace);
+    await closeListeners(listeners, connections, grace);
+    connections.close();
     await audit?.close();
     for (const api of apis) await api.close?.();
   }
@@ -91,7 +95,8 @@ export async function startGateway(
     const metrics = () =>
       gatewayMetrics(client, {
         counters,
-        connectionsOpen: listeners.reduce((sum, { sockets }) => sum + sockets.size, 0),
+        connectionsOpen: connections.size,
+        limits,
         auditDropped: audit?.dropped,
         certificateExpiry: tls && certificateExpiry(tls),
         own: apis.map((api) => (page) => api.metrics?.(page)),
@@ -103,14 +108,15 @@ export async function startGateway(
       pageHosts: options.pageHosts,
       isTls: tls !== undefined,
       access,
+      limits,
       listen: () => listeners.map(({ address }) => address),
     });
     // Pages come first: an API has `/` only for methods that no page has.
     const all = [{ name: undefined, api: pages }, ...routes];
-    const common = { client, access, log, audit, counters, malformed };
+    const common = { client, access, log, audit, counters, connections, malformed };
     const handler = createRequestHandler({ ...common, routes: all });
     const missing = missingForOthers(options);
-    await openAll({ handler, malformed, counters, tls, missing });
+    await openAll({ handler, malformed, connections, log, tls, missing });
     const addresses = listeners.map(({ address }) => address);
     log.info({ addresses }, 'gateway listening');
     if (access.counts !== undefined) log.info(access.counts, 'signatures and tokens are verified');

@@ -1,4 +1,4 @@
-/** HTTP(S) server with limits on time, connections and sizes. Malformed input gets a JSON error too. */
+/** HTTP(S) server with limits on time and sizes. Malformed input gets a JSON error too. */
 import {
   createServer,
   type IncomingMessage,
@@ -30,7 +30,6 @@ export interface HttpLimits {
   /** How often the first two are checked. */
   readonly checkMs: number;
   readonly headerBytes: number;
-  readonly connections: number;
 }
 
 /** Ours; a signed request is 1 KiB and takes milliseconds. Headers: node's default, made explicit. */
@@ -41,7 +40,6 @@ export const httpLimits: HttpLimits = {
   silenceMs: 60_000,
   checkMs: 5_000,
   headerBytes: 16 * 1024,
-  connections: 1024,
 };
 
 /** Statuses by node's codes for what it could not read as a request; any other is 400. */
@@ -50,6 +48,19 @@ const statuses: Readonly<Record<string, number>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
   HPE_HEADER_OVERFLOW: 431,
 };
+
+/** What node reports besides the error itself. */
+type ClientError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
+
+/**
+ * The status for what could not be read. node has one code for two faults: a coding that nobody here
+ * knows, which is 501 (RFC 9112 6.1), and `chunked` anywhere but last, which is 400 (6.3).
+ */
+function statusOf({ code, rawPacket }: ClientError): number {
+  if (code !== 'HPE_INVALID_TRANSFER_ENCODING') return statuses[String(code)] ?? 400;
+  const codings = /\ntransfer-encoding:([^\r\n]*)/i.exec(rawPacket?.toString('latin1') ?? '')?.[1];
+  return codings === undefined || /chunked/i.test(codings) ? 400 : 501;
+}
 
 /**
  * An HTTP server.
@@ -102,12 +113,13 @@ function bounded<S extends Server | TlsServer>(
   limits: HttpLimits,
 ): S {
   server.timeout = limits.silenceMs;
-  server.maxConnections = limits.connections;
+  // RFC 9112 9.6: a client may end its side once it has asked. Not in the types, since node 0.x.
+  Object.assign(server, { httpAllowHalfOpen: true });
   for (const event of ['request', 'checkContinue', 'checkExpectation'])
     server.on(event, note).on(event, handle);
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+  server.on('clientError', (error: ClientError, socket) => {
     if (error.code === 'ECONNRESET') socket.destroy();
-    else refuse(malformed(statuses[String(error.code)] ?? 400), socket);
+    else refuse(malformed(statusOf(error)), socket);
   });
   // Without a listener node:http closes silently; with one, the socket's errors are the listener's.
   server.on('connect', (_, socket) => {

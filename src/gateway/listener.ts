@@ -1,17 +1,19 @@
-/** An open address: binds it, judges whether what was really bound is safe, tracks its connections. */
+/** An open address: binds it, and judges whether what was really bound is safe. */
 import { once } from 'node:events';
 import { chmod } from 'node:fs/promises';
 import type { Server as HttpServer } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
+import type { Logger } from '../apis/api.js';
 import { type Address, formatAddress, isLoopback } from '../common/address.js';
 import { EntropyError } from '../common/errors.js';
+import { WarningThrottle } from '../common/log.js';
 import { listenBacklog, type PassedSocket, removeStaleSocket } from '../common/unix-socket.js';
 import type { MalformedResponse } from './answer.js';
+import type { Connections } from './connections.js';
 import type { RequestHandler } from './exchange.js';
 import { createHttpServer, createHttpsServer } from './http-server.js';
-import type { GatewayCounters } from './metrics.js';
 import type { TlsContext } from './private-files.js';
 
 /** For the gateway's user and group; put a web server that forwards to it into the group. */
@@ -30,8 +32,6 @@ export interface Listener {
   /** As `--listen` takes it. */
   readonly address: string;
   readonly server: HttpServer | TlsServer;
-  /** Open connections, including those still in their TLS handshake. */
-  readonly sockets: ReadonlySet<Socket>;
   /** Uses another certificate from now on, if the listener speaks TLS. */
   renew(tls: TlsContext): void;
 }
@@ -40,7 +40,9 @@ export interface Listener {
 export interface ListenerOptions {
   readonly handler: Pick<RequestHandler, 'listener'>;
   readonly malformed: MalformedResponse;
-  readonly counters: Pick<GatewayCounters, 'connections' | 'connectionsRefused'>;
+  readonly connections: Pick<Connections, 'accept'>;
+  /** Gets a warning when the kernel has no connection to give, such as EMFILE. */
+  readonly log: Pick<Logger, 'warn'>;
   /** For TCP; a Unix socket has the kernel's protection. */
   readonly tls: TlsContext | undefined;
   /** What other hosts' access would take; none: they may. */
@@ -53,24 +55,25 @@ export interface ListenerOptions {
  */
 export async function openListener(
   where: Address | PassedSocket,
-  { handler, malformed, counters, tls, missing }: ListenerOptions,
+  { handler, malformed, connections, log, tls, missing }: ListenerOptions,
 ): Promise<Listener> {
   const isUnix = 'path' in where && where.path !== undefined;
   const handle = handler.listener(isUnix ? 'unix' : 'tcp');
   const secure =
     isUnix || tls === undefined ? undefined : createHttpsServer(handle, malformed, tls);
   const server = secure ?? createHttpServer(handle, malformed);
-  const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
-    counters.connections++;
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
     // node:net remembers these once read: later they may be gone.
     void [socket.remoteAddress, socket.localAddress];
+    connections.accept(socket);
   });
-  server.on('drop', () => counters.connectionsRefused++);
   const address = await listen(server, where, missing);
-  return { address, server, sockets, renew: (next) => secure?.setSecureContext(next) };
+  const failures = new WarningThrottle(log);
+  server.on('error', (error: NodeJS.ErrnoException) => {
+    const { code = '', message: reason } = error;
+    failures.warn('cannot accept a connection', code, { address, code, reason });
+  });
+  return { address, server, renew: (next) => secure?.setSecureContext(next) };
 }
 
 /**
@@ -79,15 +82,14 @@ export async function openListener(
  */
 export async function closeListeners(
   listeners: readonly Listener[],
+  connections: Pick<Connections, 'destroy'>,
   grace?: Promise<unknown>,
 ): Promise<void> {
   const closed = listeners.map(({ server }) => new Promise((resolve) => server.close(resolve)));
   await grace;
   await setImmediate(); // by then the kernel has what was sent last
-  for (const { server, sockets } of listeners) {
-    server.closeAllConnections();
-    for (const socket of sockets) socket.destroy();
-  }
+  for (const { server } of listeners) server.closeAllConnections();
+  connections.destroy();
   await Promise.all(closed);
 }
 

@@ -7,9 +7,14 @@ import {
   type MetricsPage,
   openMetricsPage,
 } from '../common/prometheus.js';
+import type { GatewayLimits } from '../config/config.js';
 
 /** Classes of HTTP statuses. No response has one below 200, nor a redirect. */
 export const statusClasses = ['2xx', '4xx', '5xx'] as const;
+
+/** Why the gateway ends a connection to make room for others. */
+export const endReasons = ['silent', 'unread', 'pipelined'] as const;
+export type EndReason = (typeof endReasons)[number];
 
 /** Requests that are no API's: for pages, and what names none. */
 const otherApi = 'other';
@@ -18,6 +23,11 @@ const otherApi = 'other';
 const durationBounds = [
   0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 ] as const;
+
+/** A key's name in the configuration file. */
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
 
 /** Zero for each name. */
 function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {
@@ -50,14 +60,20 @@ export class ApiCounters {
   }
 }
 
-/** The counters of one gateway since it started; only `inFlight` ever goes down. */
+/** The counters of one gateway since it started, and what is in use now. */
 export class GatewayCounters {
   /** Connections accepted. */
   connections = 0;
-  /** Connections beyond a listener's limit: closed. */
+  /** Connections over a limit: closed at once. */
   connectionsRefused = 0;
-  /** Requests whose response is not sent. */
+  /** Connections ended to make room for others. */
+  readonly connectionsEnded = zeros(endReasons);
+  /** Now: requests under way, until their response has left. */
   inFlight = 0;
+  /** Now: requests that are parsed and wait until their connection has room for them. */
+  requestsWaiting = 0;
+  /** Now: bytes of responses that have not left. */
+  unsentBytes = 0;
   readonly #apis: ReadonlyMap<string, ApiCounters>;
   readonly #other = new ApiCounters();
 
@@ -92,6 +108,7 @@ export interface GatewayFigures {
   readonly counters: GatewayCounters;
   /** Open now, on all listeners. */
   readonly connectionsOpen: number;
+  readonly limits: GatewayLimits;
   /** Dropped lines of the audit log; undefined: there is no audit log. */
   readonly auditDropped: number | undefined;
   /** When the first certificate of the chain expires, seconds since 1970; undefined: no TLS. */
@@ -134,6 +151,16 @@ function addRequests(page: MetricsPage, counters: GatewayCounters): void {
       names.map((name): [Labels, number] => [{ api, [label]: name }, values(counted)[name]]),
     );
   page.gauge('entropyd_gateway_requests_in_flight', 'Requests in flight', counters.inFlight);
+  page.gauge(
+    'entropyd_gateway_requests_waiting',
+    'Requests read that wait for earlier ones of their connection',
+    counters.requestsWaiting,
+  );
+  page.gauge(
+    'entropyd_gateway_unsent_bytes',
+    'Bytes of responses that clients have not read',
+    counters.unsentBytes,
+  );
   page.counter(
     'entropyd_gateway_requests_total',
     'Requests answered, by API and class of the status',
@@ -157,13 +184,25 @@ function addRequests(page: MetricsPage, counters: GatewayCounters): void {
 }
 
 function addRest(page: MetricsPage, figures: GatewayFigures): void {
-  const { counters, connectionsOpen, auditDropped, certificateExpiry, own } = figures;
+  const { counters, connectionsOpen, limits, auditDropped, certificateExpiry, own } = figures;
+  page.gauge(
+    'entropyd_gateway_limit',
+    'Limits in force, by their keys in the configuration',
+    Object.entries(limits).flatMap(([name, value]): [Labels, number][] =>
+      typeof value === 'number' ? [[{ limit: snakeCase(name) }, value]] : [],
+    ),
+  );
   page.gauge('entropyd_gateway_connections_open', 'Connections open now', connectionsOpen);
   page.counter('entropyd_gateway_connections_total', 'Connections accepted', counters.connections);
   page.counter(
     'entropyd_gateway_connections_refused_total',
     'Connections closed at once, because there were too many',
     counters.connectionsRefused,
+  );
+  page.counter(
+    'entropyd_gateway_connections_ended_total',
+    'Connections ended to make room: the longest silent, the most unread, the most pipelined',
+    endReasons.map((reason): [Labels, number] => [{ reason }, counters.connectionsEnded[reason]]),
   );
   page.counter(
     'entropyd_gateway_audit_dropped_total',

@@ -40,6 +40,13 @@ regions = ["eu-central-1"]
 dialect = "otc"
 node_sdk_errors = true
 page_hosts = ["entropy.example"]
+connections = 16
+connections_per_address = 0
+trusted_proxies = ["10.0.0.0/8", "192.0.2.1", "2001:db8::/32"]
+requests = 1
+requests_per_connection = 1
+unsent_bytes = 131072
+unsent_bytes_per_connection = 1
 tls_cert = "/etc/entropyd/tls.pem"
 tls_key = "/etc/entropyd/tls.key"
 audit = "/var/log/entropyd/audit.jsonl"
@@ -67,6 +74,13 @@ upstream_resign = false
     dialect: 'otc',
     node_sdk_errors: true,
     page_hosts: ['entropy.example'],
+    connections: 16,
+    connections_per_address: 0,
+    trusted_proxies: ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32'],
+    requests: 1,
+    requests_per_connection: 1,
+    unsent_bytes: 131_072,
+    unsent_bytes_per_connection: 1,
     tls_cert: '/etc/entropyd/tls.pem',
     tls_key: '/etc/entropyd/tls.key',
     audit: '/var/log/entropyd/audit.jsonl',
@@ -79,6 +93,12 @@ upstream_resign = false
 t.test('a fault is reported with its line, its key and what is wanted there', async (t) => {
   const cases: [text: string, message: string][] = [
     ['profile = "x"', 'f:1: profile: want "default" or "strict"'],
+    ...['10.0.0.0/33', '10.0.0/8', '::/129', 'host', '', '10.0.0.0/', '10.0.0.0/8/8'].map(
+      (range): [string, string] => [
+        `gateway.trusted_proxies = ["${range}"]`,
+        'f:1: gateway.trusted_proxies[0]: want an IP address, or a network such as "10.0.0.0/8"',
+      ],
+    ),
     ['\n[limit]\na = 1', 'f:2: limit: unknown key; the nearest is "limits"'],
     [
       '[limits]\nmessage_byte = 3',

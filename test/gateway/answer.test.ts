@@ -11,7 +11,8 @@ import { call, serve, settings } from '../support/gateway.js';
 import { until } from '../support/until.js';
 
 const malformed = createMalformedResponse(apis.map((entry) => entry.create(settings)));
-const kept = { keepAlive: true, malformed };
+const hold = () => {};
+const kept = { keepAlive: true, malformed, hold };
 
 const teapot = { status: 418, headers: { 'x-request-id': 'id-1' }, body: 'é' };
 
@@ -48,8 +49,8 @@ t.test('keeps the connection only when told to and the body was read', async (t)
       if (read)
         request
           .resume()
-          .once('end', () => send(request, response, teapot, { keepAlive, malformed }));
-      else void send(request, response, teapot, { keepAlive, malformed });
+          .once('end', () => send(request, response, teapot, { keepAlive, malformed, hold }));
+      else void send(request, response, teapot, { keepAlive, malformed, hold });
     });
     const { headers } = await call({
       port,

@@ -7,7 +7,9 @@ import type { Api, ApiRequest, ApiResponse } from '../../src/apis/api.js';
 import { apis } from '../../src/apis/list.js';
 import { thrownBy } from '../../src/apis/toolkit.js';
 import { EntropyError, errorCode } from '../../src/common/errors.js';
+import { defaultGatewayLimits } from '../../src/config/config.js';
 import { createMalformedResponse } from '../../src/gateway/answer.js';
+import { Connections } from '../../src/gateway/connections.js';
 import { createRequestHandler, pickRoute, type Route } from '../../src/gateway/exchange.js';
 import { GatewayCounters } from '../../src/gateway/metrics.js';
 import { createPages } from '../../src/gateway/pages/pages.js';
@@ -22,7 +24,7 @@ import {
   serve,
   settings,
 } from '../support/gateway.js';
-import { until } from '../support/until.js';
+import { gate, until } from '../support/until.js';
 
 /** An API that answers with what it was given, and refuses with the error's text. */
 function echoApi(answer?: (request: ApiRequest) => Promise<ApiResponse>): Api {
@@ -50,32 +52,24 @@ function echoApi(answer?: (request: ApiRequest) => Promise<ApiResponse>): Api {
 }
 
 /** A handler of one route, and what it tells. */
-function start(api: Api, { isPage = false } = {}) {
+function start(api: Api, { isPage = false, limits = defaultGatewayLimits } = {}) {
   const log = memoryLog();
   const audit = memoryAudit();
   const counters = new GatewayCounters(['echo']);
+  const connections = new Connections(limits, counters, log);
   const handler = createRequestHandler({
-    ...{ client: fakeSource(), access: openAccess, log, audit, counters },
+    ...{ client: fakeSource(), access: openAccess, log, audit, counters, connections },
     routes: [{ name: isPage ? undefined : 'echo', api }],
     malformed: createMalformedResponse(apis.map((entry) => entry.create(settings))),
   });
-  return { log, audit: audit.entries, counters, handler };
+  return { log, audit: audit.entries, counters, connections, handler };
 }
 
 /** The same on a port. */
-async function listening(t: Test, api: Api) {
-  const started = start(api);
+async function listening(t: Test, api: Api, limits = defaultGatewayLimits) {
+  const started = start(api, { limits });
   const server = createServer({ requireHostHeader: false }, started.handler.listener('tcp'));
   return { ...started, server, port: await serve(t, server) };
-}
-
-/** Resolves when told. */
-function gate() {
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
 }
 
 t.test('hands head and body to the API, and an id of its own to each request', async (t) => {
@@ -86,6 +80,39 @@ t.test('hands head and body to the API, and an id of its own to each request', a
   t.match(answer.headers, { 'x-authority': `127.0.0.1:${port}`, 'x-secure': 'false' });
   const again = await call({ port });
   t.not(again.headers['x-request-id'], answer.headers['x-request-id']);
+});
+
+t.test('the absolute form of a target is served as its path, under its own host', async (t) => {
+  const { port } = await listening(t, echoApi());
+  for (const [target, authority, path] of [
+    ['http://kms.example:8478/a?b=c', 'kms.example:8478', '/a b=c'],
+    ['HTTPS://kms.example/a', 'kms.example', '/a '],
+    ['http://kms.example', 'kms.example', '/ '],
+    ['http://kms.example?b', 'kms.example', '/ b'],
+    ['/http://kms.example/', 'other', '/http://kms.example/ '],
+  ] as const) {
+    const head = `GET ${target} HTTP/1.1\r\nHost: other\r\nConnection: close\r\n\r\n`;
+    const answer = await exchange({ port }, head);
+    t.match(answer, `x-authority: ${authority}\r\n`, target);
+    t.match(answer, `\r\n\r\nGET ${path}`, target);
+  }
+});
+
+t.test('two Host fields are 400, and an unknown coding before chunked is 501', async (t) => {
+  const { port } = await listening(t, echoApi());
+  for (const [fields, status] of [
+    ['Host: a\r\nHost: a\r\n', 400],
+    ['Host: a\r\nhost: b\r\n', 400],
+    ['Host: a\r\nHosts: b\r\n', 200],
+    ['Host: a\r\nTransfer-Encoding: gzip, chunked\r\n', 501],
+    ['Host: a\r\nTransfer-Encoding: Chunked\r\n', 200],
+  ] as const) {
+    const head = `GET / HTTP/1.1\r\n${fields}Connection: close\r\n\r\n`;
+    const end = fields.includes('unked') ? '0\r\n\r\n' : '';
+    const answer = await exchange({ port }, head + end);
+    t.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `), fields);
+    if (status !== 200) t.match(answer, 'Content-Type: application/json', 'every API’s form');
+  }
 });
 
 t.test('over a Unix socket a client is called unix; a lost one has no address', async (t) => {
@@ -217,21 +244,23 @@ t.test('invites a body that fits, and refuses one that does not without inviting
   t.match(await exchange({ port }, `${head}Content-Length: 11\r\n\r\n`), /^HTTP\/1\.1 413 /);
 });
 
-t.test('has 1024 in flight and tells the next that it is busy', async (t) => {
+t.test('beyond the requests under way in all, the next is told that it is busy', async (t) => {
   const { opened, open } = gate();
   const api = echoApi(async () => {
     await opened;
     return { status: 200, headers: {}, body: '' };
   });
-  const { port, counters, log } = await listening(t, api);
+  const limits = { ...defaultGatewayLimits, requests: 24, requestsPerConnection: 12 };
+  const { port, counters, log } = await listening(t, api, limits);
   const close = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
-  const pipelined = exchange({ port }, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1024));
-  await until(() => counters.inFlight === 1024, 'all are in flight');
+  const twelve = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(12);
+  const pipelined = [exchange({ port }, twelve), exchange({ port }, twelve)];
+  await until(() => counters.inFlight === 24, 'all are under way');
   t.match(await exchange({ port }, close), /^HTTP\/1\.1 503 .*busy: .*too many requests at once$/s);
   open();
   t.match(await exchange({ port }, close), /^HTTP\/1\.1 200 /, 'and serves again afterwards');
   t.match(log.records, [{ code: 'ERR_BUSY' }]);
-  t.ok(await Promise.race([pipelined, true]));
+  t.ok(await Promise.race([...pipelined, true]));
 });
 
 t.test('finishing waits for what is in flight, and responses end their connections', async (t) => {
@@ -310,7 +339,7 @@ t.test('bytes are wiped once they are sent, random ones even if they come too la
   };
   const started = start(api);
   const handler = createRequestHandler({
-    ...{ access: openAccess, log: started.log, counters: started.counters },
+    ...{ ...started, access: openAccess, audit: undefined },
     ...{ client: random, routes: [{ name: 'echo', api }] },
     malformed: createMalformedResponse([]),
   });
@@ -329,7 +358,7 @@ t.test(
   async (t) => {
     const pages = createPages({
       ...{ client: fakeSource(), metrics: async () => '', apis: [], isTls: false },
-      ...{ access: openAccess, listen: () => [] },
+      ...{ access: openAccess, listen: () => [], limits: defaultGatewayLimits },
     });
     const routes: Route[] = [
       { name: undefined, api: pages },

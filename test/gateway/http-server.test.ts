@@ -19,7 +19,7 @@ import { loadTls } from '../../src/gateway/private-files.js';
 import { makeCertificate } from '../support/certificates.js';
 import { fakeTimers } from '../support/fake-timers.js';
 import { call, exchange, serve, settings } from '../support/gateway.js';
-import { until } from '../support/until.js';
+import { gate, until } from '../support/until.js';
 
 const malformed = createMalformedResponse(apis.map((entry) => entry.create(settings)));
 
@@ -173,13 +173,33 @@ t.test('closes a connection that stays idle, or silent while an answer waits', a
   t.equal(await exchange({ port: silent }, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'), '', 'silent');
 });
 
-t.test('drops connections over their number', async (t) => {
-  const port = await start(t, { connections: 1 });
-  const first = connect({ port });
-  await once(first, 'connect');
-  t.equal(await exchange({ port }, ''), '', 'the second is closed');
-  first.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-  t.match(await text(first), /ok$/, 'the first is served');
+t.test('a client that ends its side behind its requests gets every answer', async (t) => {
+  const { opened, open } = gate();
+  const port = await start(t, {}, (request, response) => {
+    void opened.then(() => response.end(request.url));
+  });
+  const socket = connect({ port, allowHalfOpen: true });
+  socket.end('GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n');
+  await once(socket, 'finish');
+  open();
+  t.match(await text(socket), /\/a.*HTTP\/1\.1 200 .*\/b$/s);
+});
+
+t.test('a transfer coding that nobody knows is 501, a misplaced one 400', async (t) => {
+  const port = await start(t);
+  for (const [codings, status] of [
+    ['gzip', 501],
+    ['chunked, gzip', 400],
+    ['chunked, chunked', 400],
+  ] as const)
+    t.match(
+      await exchange(
+        { port },
+        `POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: ${codings}\r\n\r\n0\r\n\r\n`,
+      ),
+      new RegExp(`^HTTP/1\\.1 ${status} `),
+      codings,
+    );
 });
 
 t.test('leaves Expect and a missing Host to the handler', async (t) => {

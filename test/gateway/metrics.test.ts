@@ -1,6 +1,7 @@
 import t from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
 import type { MetricsPage } from '../../src/common/prometheus.js';
+import { defaultGatewayLimits } from '../../src/config/config.js';
 import {
   ApiCounters,
   GatewayCounters,
@@ -62,6 +63,7 @@ function figures(overrides: Partial<GatewayFigures> = {}): GatewayFigures {
   return {
     counters: new GatewayCounters(names),
     connectionsOpen: 0,
+    limits: defaultGatewayLimits,
     auditDropped: undefined,
     certificateExpiry: undefined,
     own: [],
@@ -96,6 +98,8 @@ t.test('the daemon has less time than a scrape takes', async (t) => {
 t.test('the page has every figure', async (t) => {
   const counters = new GatewayCounters(names);
   Object.assign(counters, { connections: 9, connectionsRefused: 2, inFlight: 3 });
+  Object.assign(counters, { requestsWaiting: 7, unsentBytes: 8 });
+  counters.connectionsEnded.unread = 10;
   counters.of('aws-kms').responded(200, 32, 0.0002);
   counters.of('vault').responded(403, null, 0);
   counters.of('vault').failed('overload');
@@ -108,6 +112,12 @@ t.test('the page has every figure', async (t) => {
     ['connections_total', 9],
     ['connections_refused_total', 2],
     ['requests_in_flight', 3],
+    ['requests_waiting', 7],
+    ['unsent_bytes', 8],
+    ['connections_ended_total{reason="unread"}', 10],
+    ['connections_ended_total{reason="silent"}', 0],
+    ['limit{limit="requests_per_connection"}', 16],
+    ['limit{limit="unsent_bytes"}', 64 * 1024 ** 2],
     ['requests_total{api="aws-kms",status="2xx"}', 1],
     ['requests_total{api="invented",status="2xx"}', 0],
     ['requests_total{api="vault",status="4xx"}', 1],

@@ -21,8 +21,10 @@ import type {
   Logger,
   RandomSource,
 } from '../../src/apis/api.js';
+import { defaultGatewayLimits } from '../../src/config/config.js';
 import { createMalformedResponse } from '../../src/gateway/answer.js';
 import type { Audit, AuditEntry } from '../../src/gateway/audit.js';
+import { Connections } from '../../src/gateway/connections.js';
 import { createRequestHandler } from '../../src/gateway/exchange.js';
 import { createHttpServer } from '../../src/gateway/http-server.js';
 import { GatewayCounters } from '../../src/gateway/metrics.js';
@@ -175,7 +177,8 @@ export async function serveApis(
   const routes = entries.map(({ name, create }) => ({ name, api: create(settings, log) }));
   const counters = new GatewayCounters(entries.map(({ name }) => name));
   const malformed = createMalformedResponse(routes.map(({ api }) => api));
-  const common = { client: source, access, log, audit, counters, malformed };
+  const connections = new Connections(defaultGatewayLimits, counters, log);
+  const common = { client: source, access, log, audit, counters, connections, malformed };
   const handler = createRequestHandler({ ...common, routes });
   const port = await serve(t, createHttpServer(handler.listener('tcp'), malformed));
   return { port, log, audit: audit.entries, counters, handler };

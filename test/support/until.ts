@@ -29,3 +29,12 @@ export async function until<T>(
     await setTimeout(pollMs);
   }
 }
+
+/** A promise that resolves when told. */
+export function gate() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}

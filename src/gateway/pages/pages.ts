@@ -4,6 +4,8 @@ import { errorReason, thrownBy } from '../../apis/toolkit.js';
 import { EntropyError, errorCode } from '../../common/errors.js';
 import { version } from '../../common/package.js';
 import { serves, stateLine } from '../../common/state.js';
+import { type Clock, lasting } from '../../common/timer.js';
+import type { GatewayLimits } from '../../config/config.js';
 import { isPageHost } from '../browser-guard.js';
 import { type PageFiles, pageFiles, pageHeaders, renderPage } from './front-page.js';
 
@@ -46,7 +48,13 @@ export interface PagesOptions {
   readonly access: Pick<Access, 'verifies'>;
   /** The addresses that are open, as `--listen` takes them. */
   readonly listen: () => readonly string[];
+  readonly limits: GatewayLimits;
+  /** How long /metrics and the daemon's status last, for tests; default: real time. */
+  readonly now?: Clock;
 }
+
+/** Many may ask, and no scraper and no person looks more often. */
+const lastsMs = 1000;
 
 /** The pages claim GET and HEAD of their paths; with any other method an API answers. */
 export function claimPage({ method, path }: Pick<Head, 'method' | 'path'>): 'no' | 'path' {
@@ -56,7 +64,9 @@ export function claimPage({ method, path }: Pick<Head, 'method' | 'path'>): 'no'
 
 /** The pages, answered as an API answers; they have no example of their own. */
 export function createPages(options: PagesOptions): Api {
-  const { client, metrics, apis, access, pageHosts = [], listen } = options;
+  const { client, apis, access, pageHosts = [], listen, limits, now } = options;
+  const metrics = lasting(options.metrics, lastsMs, now);
+  const daemonStatus = lasting(() => client.status(), lastsMs, now);
 
   /** What a reader of the daemon's status wants to know about this gateway. */
   const gateway = () => ({
@@ -64,11 +74,12 @@ export function createPages(options: PagesOptions): Api {
     ...Object.assign({}, ...apis.map((api) => api.about?.())),
     verifies: access.verifies,
     listen: listen(),
+    limits,
   });
 
   async function statusPage(): Promise<ApiResponse> {
     try {
-      const status = await client.status();
+      const status = await daemonStatus();
       return page(200, json, JSON.stringify({ ...status, gateway: gateway() }));
     } catch (error) {
       const { state, reason } = unreachable(error);
@@ -77,7 +88,7 @@ export function createPages(options: PagesOptions): Api {
   }
 
   async function frontPage(host: string, accept: string): Promise<ApiResponse> {
-    const { state, reason, construction = '' } = await client.status().catch(unreachable);
+    const { state, reason, construction = '' } = await daemonStatus().catch(unreachable);
     const url = `${options.isTls ? 'https' : 'http'}://${host}`;
     const socketPath = listen()
       .find((address) => address.startsWith(unixPrefix))
@@ -99,8 +110,8 @@ export function createPages(options: PagesOptions): Api {
     bodyLimitBytes,
     claim: claimPage,
     examples: () => [],
-    async answer({ path, local, headers: { host, accept = '' } }) {
-      if (host === undefined || !isPageHost(host, pageHosts, local))
+    async answer({ path, local, authority: host, headers: { accept = '' } }) {
+      if (!isPageHost(host, pageHosts, local))
         return page(
           403,
           plainText,

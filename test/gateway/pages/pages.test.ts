@@ -3,6 +3,7 @@ import type { RandomSource } from '../../../src/apis/api.js';
 import { apis } from '../../../src/apis/list.js';
 import { EntropyError } from '../../../src/common/errors.js';
 import { version } from '../../../src/common/package.js';
+import { defaultGatewayLimits } from '../../../src/config/config.js';
 import { pageHeaders } from '../../../src/gateway/pages/front-page.js';
 import { claimPage, createPages, type PagesOptions } from '../../../src/gateway/pages/pages.js';
 import { answerOf, apiRequest, failingSource, fakeSource } from '../../support/gateway.js';
@@ -27,6 +28,7 @@ const openPages = (client: RandomSource): PagesOptions => ({
   isTls: false,
   access: { verifies: false },
   listen: () => [],
+  limits: defaultGatewayLimits,
 });
 
 function ask(path: string, asked: Asked = {}) {
@@ -85,7 +87,8 @@ t.test('/healthz answers 200 or 503 with state and reason', async (t) => {
 });
 
 t.test('/status is that of the daemon and what it does not know of the gateway', async (t) => {
-  const gateway = { version, dialect: 'otc', verifies: false, listen: [] };
+  const limits = defaultGatewayLimits;
+  const gateway = { version, dialect: 'otc', verifies: false, listen: [], limits };
   const listen = ['127.0.0.1:8478', 'unix:/x'];
   const verified = {
     access: { verifies: true },
@@ -102,7 +105,7 @@ t.test('/status is that of the daemon and what it does not know of the gateway',
         state: 'operational',
         reason: '',
         requests: 1,
-        gateway: { version, dialect: 'hwc', verifies: true, listen },
+        gateway: { version, dialect: 'hwc', verifies: true, listen, limits },
       },
     ],
     [
@@ -239,4 +242,34 @@ t.test('examples over the URL come first, whichever API they are of', async (t) 
     commands.findIndex((line) => line.includes('--unix-socket')),
     commands.length - 1,
   );
+});
+
+t.test('/metrics and the daemon’s status are asked for once a second, health always', async (t) => {
+  const asked: string[] = [];
+  const count = <T>(name: string, result: T) => {
+    asked.push(name);
+    return Promise.resolve(result);
+  };
+  let now = 0;
+  const pages = createPages({
+    ...openPages(fakeSource()),
+    client: {
+      status: () => count('status', { state: 'operational', reason: '' }),
+      health: () => count('health', { state: 'operational', healthy: true, reason: '' }),
+    },
+    metrics: () => count('metrics', 'page'),
+    now: () => now,
+  });
+  const get = (path: string) =>
+    answerOf(pages, apiRequest({ method: 'GET', path, headers: { host: 'localhost' } }));
+  const all = () =>
+    Promise.all(['/metrics', '/status', '/', '/healthz'].flatMap((p) => [get(p), get(p)]));
+  await all();
+  t.strictSame(asked.splice(0).sort(), ['health', 'health', 'metrics', 'status']);
+  now = 999;
+  await all();
+  t.strictSame(asked.splice(0), ['health', 'health']);
+  now = 1000;
+  await all();
+  t.strictSame(asked.sort(), ['health', 'health', 'metrics', 'status']);
 });

@@ -1,0 +1,324 @@
+/**
+ * What clients may take of the gateway: connections, requests under way, and answers that they have not
+ * read; each client, and all together. When nothing is left, a newcomer gets it from whoever gives least
+ * back: the connection that has been silent longest, or the one with the most unread.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
+import type { Logger } from '../apis/api.js';
+import { isLoopback } from '../common/address.js';
+import { WarningThrottle } from '../common/log.js';
+import type { GatewayLimits } from '../config/config.js';
+import type { EndReason, GatewayCounters } from './metrics.js';
+
+/**
+ * Requests that all connections together may have parsed but not begun; each costs about 3 KiB. node:http
+ * parses all that one read brought, which is up to 64 KiB: some thousand requests of 18 bytes. Ours.
+ */
+const maxWaiting = 4096;
+
+/** Of an IPv6 address, a client has a whole /64 (RFC 6177): so many of its groups count. */
+const clientGroups = 4;
+
+/** A request's place among those under way, until its response has left and its API has done its work. */
+export class Slot {
+  /** Whether there was no place left: the request is to be refused. */
+  readonly isBusy: boolean;
+  readonly #connection: Connection;
+  readonly #hold: (connection: Connection, bytes: number) => void;
+  #listeners: (() => void)[] | undefined = [];
+  /** Bytes of its response, until they have left. */
+  bytes = 0;
+
+  constructor(
+    isBusy: boolean,
+    connection: Connection,
+    hold: (connection: Connection, bytes: number) => void,
+  ) {
+    this.isBusy = isBusy;
+    this.#connection = connection;
+    this.#hold = hold;
+  }
+
+  /** Counts a response's body as unsent. Call it once, before it is handed to node:http. */
+  hold(bytes: number): void {
+    if (this.#listeners === undefined) return;
+    this.bytes = bytes;
+    this.#hold(this.#connection, bytes);
+  }
+
+  /** Calls `listener` once the response has left or the connection is gone, also if that was before. */
+  whenGone(listener: () => void): void {
+    if (this.#listeners === undefined) listener();
+    else this.#listeners.push(listener);
+  }
+
+  /** The response has left, or the connection is gone. */
+  gone(): void {
+    const listeners = this.#listeners ?? [];
+    this.#listeners = undefined;
+    for (const listener of listeners) listener();
+  }
+}
+
+/** One client's connection. */
+interface Connection {
+  /** Of TLS, once it has sent a request. */
+  socket: Socket;
+  /** What counts as one client; undefined: is not limited by its address. */
+  readonly client: string | undefined;
+  /** The number of its last complete request head, or of its arrival, among those of all connections. */
+  lastHead: number;
+  /** Requests under way. */
+  readonly slots: Set<Slot>;
+  /** Begin the requests that are parsed and not under way, in their order. */
+  waiting: (() => void)[];
+  unsentBytes: number;
+}
+
+/** Answers one request; resolves when the API has done its work and the response is handed over. */
+export type Serve = (slot: Slot) => Promise<void>;
+
+/** All connections of a gateway. */
+export class Connections {
+  readonly #limits: GatewayLimits;
+  readonly #counters: GatewayCounters;
+  readonly #warnings: WarningThrottle;
+  readonly #proxies = new BlockList();
+  readonly #open = new Set<Connection>();
+  /** The same, by each socket: with TLS a connection has two. */
+  readonly #bySocket = new WeakMap<Socket, Connection>();
+  readonly #byClient = new Map<string, number>();
+  #heads = 0;
+  #onIdle = () => {};
+
+  /** @param log is told, once a minute at most, which limit was reached */
+  constructor(limits: GatewayLimits, counters: GatewayCounters, log: Pick<Logger, 'warn'>) {
+    this.#limits = limits;
+    this.#counters = counters;
+    this.#warnings = new WarningThrottle(log);
+    for (const range of limits.trustedProxies) {
+      const [address, bits] = range.split('/') as [string, string | undefined];
+      const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+      if (bits === undefined) this.#proxies.addAddress(address, family);
+      else this.#proxies.addSubnet(address, Number(bits), family);
+    }
+  }
+
+  /**
+   * Takes in a new connection. Beyond the limit of all, the one that has been longest without a complete
+   * request head is ended for it.
+   * @returns false: over a limit, and destroyed
+   */
+  accept(socket: Socket): boolean {
+    const { connections, connectionsPerAddress } = this.#limits;
+    const client = connectionsPerAddress === 0 ? undefined : this.#clientOf(socket);
+    if (client !== undefined && (this.#byClient.get(client) ?? 0) >= connectionsPerAddress)
+      return this.#refuse(socket, 'connections_per_address');
+    if (
+      this.#open.size >= connections &&
+      !this.#end('silent', ({ slots, waiting, lastHead }) =>
+        slots.size + waiting.length > 0 ? 0 : Number.MAX_SAFE_INTEGER - lastHead,
+      ) &&
+      !this.#endUnread()
+    )
+      return this.#refuse(socket, 'connections');
+    this.#add(socket, client);
+    return true;
+  }
+
+  /** Open now. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Ends all of them. */
+  destroy(): void {
+    for (const { socket } of this.#open) socket.destroy();
+  }
+
+  /**
+   * Has a request served: now, or when its connection has room for it again. Until then nothing more is
+   * read from the connection.
+   */
+  enter({ socket }: IncomingMessage, response: ServerResponse, serve: Serve): void {
+    const connection = this.#bySocket.get(socket) ?? this.#connectionOf(socket);
+    connection.lastHead = ++this.#heads;
+    if (connection.waiting.length === 0 && this.#hasRoom(connection)) {
+      this.#begin(connection, response, serve);
+      return;
+    }
+    if (connection.waiting.length === 0) socket.pause();
+    connection.waiting.push(() => this.#begin(connection, response, serve));
+    this.#counters.requestsWaiting++;
+    if (this.#counters.requestsWaiting > maxWaiting)
+      this.#end('pipelined', ({ waiting }) => waiting.length);
+  }
+
+  /** Resolves when no request is under way. */
+  async idle(): Promise<void> {
+    if (this.#counters.inFlight > 0)
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+  }
+
+  /** Logs what is left to be told. */
+  close(): void {
+    this.#warnings.close();
+  }
+
+  #refuse(socket: Socket, limit: string): false {
+    this.#counters.connectionsRefused++;
+    this.#warnings.warn('connection refused', limit, { limit });
+    socket.destroy();
+    return false;
+  }
+
+  /** @returns the address, or its network; undefined: this host's, or a proxy's */
+  #clientOf({ remoteAddress: address = '' }: Socket): string | undefined {
+    const version = isIP(address);
+    if (version === 0 || isLoopback(address)) return undefined;
+    if (this.#proxies.check(address, version === 6 ? 'ipv6' : 'ipv4')) return undefined;
+    return clientOf(address);
+  }
+
+  #add(socket: Socket, client: string | undefined): Connection {
+    const connection: Connection = {
+      socket,
+      client,
+      lastHead: ++this.#heads,
+      slots: new Set(),
+      waiting: [],
+      unsentBytes: 0,
+    };
+    this.#open.add(connection);
+    this.#bySocket.set(socket, connection);
+    if (client !== undefined) this.#byClient.set(client, (this.#byClient.get(client) ?? 0) + 1);
+    this.#counters.connections++;
+    socket.once('close', () => this.#drop(connection));
+    this.#watch(connection, socket);
+    return connection;
+  }
+
+  /** node:http resumes a socket whenever it reads a body: not while requests wait. */
+  #watch(connection: Connection, socket: Socket): void {
+    socket.on('resume', () => {
+      if (connection.waiting.length > 0) socket.pause();
+    });
+  }
+
+  /** The connection of a socket that is new here: TLS over one that is known, by its two ends. */
+  #connectionOf(socket: Socket): Connection {
+    const known = [...this.#open].find(
+      ({ socket: { remotePort, remoteAddress, localPort } }) =>
+        remotePort !== undefined &&
+        remotePort === socket.remotePort &&
+        localPort === socket.localPort &&
+        remoteAddress === socket.remoteAddress,
+    );
+    if (known === undefined) return this.#add(socket, undefined);
+    known.socket = socket;
+    this.#bySocket.set(socket, known);
+    this.#watch(known, socket);
+    return known;
+  }
+
+  #hasRoom({ slots, unsentBytes }: Connection): boolean {
+    const { requestsPerConnection, unsentBytesPerConnection } = this.#limits;
+    return slots.size < requestsPerConnection && unsentBytes < unsentBytesPerConnection;
+  }
+
+  #begin(connection: Connection, response: ServerResponse, serve: Serve): void {
+    const isFull = this.#counters.inFlight >= this.#limits.requests && !this.#endUnread();
+    const slot = new Slot(isFull, connection, this.#hold);
+    connection.slots.add(slot);
+    this.#counters.inFlight++;
+    // The API may still be at work when the connection is gone, and the response on its way after that.
+    let left = 2;
+    const end = () => {
+      if (--left > 0) return;
+      this.#counters.inFlight--;
+      if (this.#counters.inFlight === 0) this.#onIdle();
+    };
+    slot.whenGone(end);
+    response.once('close', () => {
+      slot.gone();
+      this.#leave(connection, slot);
+    });
+    void serve(slot).then(end);
+  }
+
+  readonly #hold = (connection: Connection, bytes: number): void => {
+    connection.unsentBytes += bytes;
+    this.#counters.unsentBytes += bytes;
+    while (this.#counters.unsentBytes > this.#limits.unsentBytes && this.#endUnread());
+  };
+
+  /** A response has left: its connection has room for the next. */
+  #leave(connection: Connection, slot: Slot): void {
+    if (!connection.slots.delete(slot)) return;
+    connection.unsentBytes -= slot.bytes;
+    this.#counters.unsentBytes -= slot.bytes;
+    if (connection.waiting.length === 0) return;
+    while (connection.waiting.length > 0 && this.#hasRoom(connection)) {
+      this.#counters.requestsWaiting--;
+      connection.waiting.shift()?.();
+    }
+    if (connection.waiting.length === 0) connection.socket.resume();
+  }
+
+  /** Ends the connection whose client has left the most unread of what the kernel would not take. */
+  #endUnread(): boolean {
+    return this.#end('unread', ({ socket, unsentBytes }) =>
+      socket.writableLength > 0 ? unsentBytes : 0,
+    );
+  }
+
+  /**
+   * Ends the connection with the highest score.
+   * @returns false: every score is 0
+   */
+  #end(reason: EndReason, score: (connection: Connection) => number): boolean {
+    let highest = 0;
+    let found: Connection | undefined;
+    for (const connection of this.#open) {
+      const own = score(connection);
+      if (own > highest) [highest, found] = [own, connection];
+    }
+    if (found === undefined) return false;
+    this.#counters.connectionsEnded[reason]++;
+    this.#warnings.warn('connection ended to make room', reason, { reason });
+    found.socket.destroy();
+    this.#drop(found);
+    return true;
+  }
+
+  /** The connection is gone, and everything that it held is free. */
+  #drop(connection: Connection): void {
+    const { client, slots, waiting, unsentBytes } = connection;
+    if (!this.#open.delete(connection)) return;
+    if (client !== undefined) {
+      const others = (this.#byClient.get(client) ?? 0) - 1;
+      if (others > 0) this.#byClient.set(client, others);
+      else this.#byClient.delete(client);
+    }
+    this.#counters.requestsWaiting -= waiting.length;
+    this.#counters.unsentBytes -= unsentBytes;
+    connection.waiting = [];
+    const left = [...slots];
+    slots.clear();
+    for (const slot of left) slot.gone();
+  }
+}
+
+/** What counts as one client: an IPv4 address, or the /64 network of an IPv6 address. */
+function clientOf(address: string): string {
+  const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1];
+  if (mapped !== undefined || !isIPv6(address)) return mapped ?? address;
+  const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = Array(Math.max(0, 8 - before.length - after.length)).fill('0');
+  return [...before, ...zeros, ...after].slice(0, clientGroups).join(':');
+}
