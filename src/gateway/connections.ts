@@ -11,11 +11,11 @@ import { WarningThrottle } from '../common/log.js';
 import type { GatewayLimits } from '../config/config.js';
 import type { EndReason, GatewayCounters } from './metrics.js';
 
-/**
- * Requests that all connections together may have parsed but not begun; each costs about 3 KiB. node:http
- * parses all that one read brought, which is up to 64 KiB: some thousand requests of 18 bytes. Ours.
- */
-const maxWaiting = 4096;
+/** Every request line has this (RFC 9112 3): input that is cut behind each completes one request at a time. */
+const version = 'HTTP/1.';
+
+/** Pipelined requests begun in one turn of the event loop: others get in between. Ours; a turn takes 2 ms. */
+const begunPerTurn = 16;
 
 /** Of an IPv6 address, a client has a whole /64 (RFC 6177): so many of its groups count. */
 const clientGroups = 4;
@@ -71,8 +71,12 @@ interface Connection {
   lastHead: number;
   /** Requests under way. */
   readonly slots: Set<Slot>;
-  /** Begin the requests that are parsed and not under way, in their order. */
-  waiting: (() => void)[];
+  /** Begins the request that is parsed and not under way. */
+  waiting: (() => void) | undefined;
+  /** What was read behind that request, and is not parsed: at most one read, 64 KiB. */
+  rest: Buffer;
+  /** node:http's parser. */
+  parse: (input: Buffer) => void;
   unsentBytes: number;
 }
 
@@ -89,6 +93,9 @@ export class Connections {
   /** The same, by each socket: with TLS a connection has two. */
   readonly #bySocket = new WeakMap<Socket, Connection>();
   readonly #byClient = new Map<string, number>();
+  /** Connections with requests that wait and room for one: each begins one in its turn. */
+  readonly #ready = new Set<Connection>();
+  #isScheduled = false;
   #heads = 0;
   #onIdle = () => {};
 
@@ -108,9 +115,10 @@ export class Connections {
   /**
    * Takes in a new connection. Beyond the limit of all, the one that has been longest without a complete
    * request head is ended for it.
+   * @param secure whether a TLS handshake comes first; {@link secured} follows it
    * @returns false: over a limit, and destroyed
    */
-  accept(socket: Socket): boolean {
+  accept(socket: Socket, secure = false): boolean {
     const { connections, connectionsPerAddress } = this.#limits;
     const client = connectionsPerAddress === 0 ? undefined : this.#clientOf(socket);
     if (client !== undefined && (this.#byClient.get(client) ?? 0) >= connectionsPerAddress)
@@ -118,13 +126,34 @@ export class Connections {
     if (
       this.#open.size >= connections &&
       !this.#end('silent', ({ slots, waiting, lastHead }) =>
-        slots.size + waiting.length > 0 ? 0 : Number.MAX_SAFE_INTEGER - lastHead,
+        slots.size > 0 || waiting !== undefined ? 0 : Number.MAX_SAFE_INTEGER - lastHead,
       ) &&
       !this.#endUnread()
     )
       return this.#refuse(socket, 'connections');
-    this.#add(socket, client);
+    const connection = this.#add(socket, client);
+    if (!secure) this.#takeInput(connection, socket);
     return true;
+  }
+
+  /** Takes over a connection that {@link accept} took in, when its TLS handshake is done. */
+  secured(socket: Socket): void {
+    const { remoteAddress, remotePort, localPort } = socket;
+    for (const connection of this.#open) {
+      const { socket: raw } = connection;
+      if (
+        raw.remotePort !== remotePort ||
+        raw.localPort !== localPort ||
+        raw.remoteAddress !== remoteAddress
+      )
+        continue;
+      connection.socket = socket;
+      this.#bySocket.set(socket, connection);
+      this.#takeInput(connection, socket);
+      return;
+    }
+    // Its connection is gone.
+    socket.destroy();
   }
 
   /** Open now. */
@@ -138,29 +167,36 @@ export class Connections {
   }
 
   /**
-   * Has a request served: now, or when its connection has room for it again. Until then nothing more is
-   * read from the connection.
+   * Has a request served: at once if it is its connection's only one. Pipelined ones take turns with those
+   * of all connections, as long as theirs has room. While one waits, nothing more is parsed or read.
    */
   enter({ socket }: IncomingMessage, response: ServerResponse, serve: Serve): void {
-    const connection = this.#bySocket.get(socket) ?? this.#connectionOf(socket);
+    const connection = this.#bySocket.get(socket) ?? this.#add(socket, undefined);
+    if (!this.#open.has(connection)) return;
     connection.lastHead = ++this.#heads;
-    if (connection.waiting.length === 0 && this.#hasRoom(connection)) {
+    if (connection.slots.size === 0) {
       this.#begin(connection, response, serve);
       return;
     }
-    if (connection.waiting.length === 0) socket.pause();
-    connection.waiting.push(() => this.#begin(connection, response, serve));
+    connection.waiting = () => this.#begin(connection, response, serve);
     this.#counters.requestsWaiting++;
-    if (this.#counters.requestsWaiting > maxWaiting)
-      this.#end('pipelined', ({ waiting }) => waiting.length);
+    this.#queue(connection);
   }
 
   /** Resolves when no request is under way. */
   async idle(): Promise<void> {
-    if (this.#counters.inFlight > 0)
+    if (this.#isBusy)
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;
       });
+  }
+
+  get #isBusy(): boolean {
+    return this.#counters.inFlight + this.#counters.requestsWaiting > 0;
+  }
+
+  #checkIdle(): void {
+    if (!this.#isBusy) this.#onIdle();
   }
 
   /** Logs what is left to be told. */
@@ -189,7 +225,9 @@ export class Connections {
       client,
       lastHead: ++this.#heads,
       slots: new Set(),
-      waiting: [],
+      waiting: undefined,
+      rest: nothing,
+      parse: () => {},
       unsentBytes: 0,
     };
     this.#open.add(connection);
@@ -197,31 +235,43 @@ export class Connections {
     if (client !== undefined) this.#byClient.set(client, (this.#byClient.get(client) ?? 0) + 1);
     this.#counters.connections++;
     socket.once('close', () => this.#drop(connection));
-    this.#watch(connection, socket);
     return connection;
   }
 
-  /** node:http resumes a socket whenever it reads a body: not while requests wait. */
-  #watch(connection: Connection, socket: Socket): void {
-    socket.on('resume', () => {
-      if (connection.waiting.length > 0) socket.pause();
+  /**
+   * Stands between a socket and node:http's parser, which would parse all that a read brought: thousands
+   * of requests, before any other connection has its turn.
+   */
+  #takeInput(connection: Connection, socket: Socket): void {
+    const parsers = socket.listeners('data');
+    socket.removeAllListeners('data');
+    connection.parse = (input) => {
+      for (const parse of parsers) parse.call(socket, input);
+    };
+    socket.on('data', (input: Buffer) => {
+      connection.rest =
+        connection.rest.length === 0 ? input : Buffer.concat([connection.rest, input]);
+      this.#parse(connection);
     });
+    // node:http resumes a socket whenever it reads a body.
+    socket.on('resume', () => this.#parse(connection));
   }
 
-  /** The connection of a socket that is new here: TLS over one that is known, by its two ends. */
-  #connectionOf(socket: Socket): Connection {
-    const known = [...this.#open].find(
-      ({ socket: { remotePort, remoteAddress, localPort } }) =>
-        remotePort !== undefined &&
-        remotePort === socket.remotePort &&
-        localPort === socket.localPort &&
-        remoteAddress === socket.remoteAddress,
-    );
-    if (known === undefined) return this.#add(socket, undefined);
-    known.socket = socket;
-    this.#bySocket.set(socket, known);
-    this.#watch(known, socket);
-    return known;
+  /** Parses what was read, until a request has to wait. */
+  #parse(connection: Connection): void {
+    const { socket } = connection;
+    while (connection.rest.length > 0) {
+      if (connection.waiting !== undefined || isFull(socket)) {
+        socket.pause();
+        return;
+      }
+      const { rest } = connection;
+      const at = rest.indexOf(version);
+      const end = at < 0 ? rest.length : at + version.length;
+      connection.rest = rest.subarray(end);
+      connection.parse(rest.subarray(0, end));
+    }
+    if (connection.waiting !== undefined) socket.pause();
   }
 
   #hasRoom({ slots, unsentBytes }: Connection): boolean {
@@ -239,7 +289,8 @@ export class Connections {
     const end = () => {
       if (--left > 0) return;
       this.#counters.inFlight--;
-      if (this.#counters.inFlight === 0) this.#onIdle();
+      this.#checkIdle();
+      this.#schedule();
     };
     slot.whenGone(end);
     response.once('close', () => {
@@ -260,13 +311,44 @@ export class Connections {
     if (!connection.slots.delete(slot)) return;
     connection.unsentBytes -= slot.bytes;
     this.#counters.unsentBytes -= slot.bytes;
-    if (connection.waiting.length === 0) return;
-    while (connection.waiting.length > 0 && this.#hasRoom(connection)) {
-      this.#counters.requestsWaiting--;
-      connection.waiting.shift()?.();
-    }
-    if (connection.waiting.length === 0) connection.socket.resume();
+    this.#queue(connection);
   }
+
+  #queue(connection: Connection): void {
+    if (connection.waiting === undefined || !this.#hasRoom(connection)) return;
+    this.#ready.add(connection);
+    this.#schedule();
+  }
+
+  /** Whether pipelined requests may begin: they leave half of all places to connections' only requests. */
+  get #mayPipeline(): boolean {
+    return this.#counters.inFlight < Math.ceil(this.#limits.requests / 2) || this.#endUnread();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#ready.size === 0) return;
+    this.#isScheduled = true;
+    setImmediate(this.#takeTurns);
+  }
+
+  readonly #takeTurns = (): void => {
+    this.#isScheduled = false;
+    let left = begunPerTurn;
+    for (const connection of this.#ready) {
+      if (left-- === 0) break;
+      if (!this.#mayPipeline) return; // until a request has ended
+      this.#ready.delete(connection);
+      const { waiting: begin } = connection;
+      if (begin === undefined || !this.#hasRoom(connection)) continue;
+      connection.waiting = undefined;
+      this.#counters.requestsWaiting--;
+      begin();
+      // Its next request goes behind all the others.
+      this.#parse(connection);
+      if (connection.waiting === undefined) connection.socket.resume();
+    }
+    this.#schedule();
+  };
 
   /** Ends the connection whose client has left the most unread of what the kernel would not take. */
   #endUnread(): boolean {
@@ -296,20 +378,30 @@ export class Connections {
 
   /** The connection is gone, and everything that it held is free. */
   #drop(connection: Connection): void {
-    const { client, slots, waiting, unsentBytes } = connection;
+    const { client, slots, unsentBytes } = connection;
     if (!this.#open.delete(connection)) return;
     if (client !== undefined) {
       const others = (this.#byClient.get(client) ?? 0) - 1;
       if (others > 0) this.#byClient.set(client, others);
       else this.#byClient.delete(client);
     }
-    this.#counters.requestsWaiting -= waiting.length;
+    if (connection.waiting !== undefined) this.#counters.requestsWaiting--;
     this.#counters.unsentBytes -= unsentBytes;
-    connection.waiting = [];
+    connection.waiting = undefined;
+    connection.rest = nothing;
+    this.#ready.delete(connection);
     const left = [...slots];
     slots.clear();
     for (const slot of left) slot.gone();
+    this.#checkIdle();
   }
+}
+
+const nothing = Buffer.alloc(0);
+
+/** Whether node:http takes no more input, because its output waits; it resumes the socket by itself. */
+function isFull(socket: Socket): boolean {
+  return (socket as { _paused?: boolean })._paused === true;
 }
 
 /** What counts as one client: an IPv4 address, or the /64 network of an IPv6 address. */

@@ -123,6 +123,7 @@ function bounded<S extends Server | TlsServer>(
   });
   // Without a listener node:http closes silently; with one, the socket's errors are the listener's.
   server.on('connect', (_, socket) => {
+    socket.removeAllListeners('data'); // the parser is gone
     socket.on('error', () => socket.destroy());
     refuse(malformed(405), socket);
   });

@@ -40,7 +40,7 @@ export interface Listener {
 export interface ListenerOptions {
   readonly handler: Pick<RequestHandler, 'listener'>;
   readonly malformed: MalformedResponse;
-  readonly connections: Pick<Connections, 'accept'>;
+  readonly connections: Pick<Connections, 'accept' | 'secured'>;
   /** Gets a warning when the kernel has no connection to give, such as EMFILE. */
   readonly log: Pick<Logger, 'warn'>;
   /** For TCP; a Unix socket has the kernel's protection. */
@@ -65,8 +65,9 @@ export async function openListener(
   server.on('connection', (socket: Socket) => {
     // node:net remembers these once read: later they may be gone.
     void [socket.remoteAddress, socket.localAddress];
-    connections.accept(socket);
+    connections.accept(socket, secure !== undefined);
   });
+  secure?.on('secureConnection', (socket) => connections.secured(socket));
   const address = await listen(server, where, missing);
   const failures = new WarningThrottle(log);
   server.on('error', (error: NodeJS.ErrnoException) => {

@@ -13,7 +13,7 @@ import type { GatewayLimits } from '../config/config.js';
 export const statusClasses = ['2xx', '4xx', '5xx'] as const;
 
 /** Why the gateway ends a connection to make room for others. */
-export const endReasons = ['silent', 'unread', 'pipelined'] as const;
+export const endReasons = ['silent', 'unread'] as const;
 export type EndReason = (typeof endReasons)[number];
 
 /** Requests that are no API's: for pages, and what names none. */
@@ -201,7 +201,7 @@ function addRest(page: MetricsPage, figures: GatewayFigures): void {
   );
   page.counter(
     'entropyd_gateway_connections_ended_total',
-    'Connections ended to make room: the longest silent, the most unread, the most pipelined',
+    'Connections ended to make room: the longest silent, the most unread',
     endReasons.map((reason): [Labels, number] => [{ reason }, counters.connectionsEnded[reason]]),
   );
   page.counter(
