@@ -1,6 +1,7 @@
 /** What a connection sends, and how: made from a seed, and made smaller when it has found a fault. */
 import type { Expected, Oracle } from './http-oracle.js';
 import {
+  brokenBody,
   changedRequest,
   type KnownRequest,
   knownRequest,
@@ -18,6 +19,7 @@ export type TailName =
   | 'changed'
   | 'two hosts'
   | 'unknown coding'
+  | 'broken body'
   | 'damaged'
   | 'cut'
   | 'noise';
@@ -25,8 +27,8 @@ export type TailName =
 export interface Tail {
   readonly name: TailName;
   readonly bytes: Buffer;
-  /** How many answers it gets; undefined: that is open. */
-  readonly answers: 0 | 1 | undefined;
+  /** How many answers it gets, at least and at most. */
+  readonly answers: readonly [least: number, most: number];
   /** What must answer it first. */
   readonly expected: Expected;
 }
@@ -51,7 +53,7 @@ export interface Plan {
   readonly delivery: Delivery;
 }
 
-const noTail: Tail = { name: 'none', bytes: Buffer.alloc(0), answers: 0, expected: {} };
+const noTail: Tail = { name: 'none', bytes: Buffer.alloc(0), answers: [0, 0], expected: {} };
 
 /** Only streams below this size are sent in tiny pieces: the gateway cuts off slow refused uploads. */
 const maxSlowSize = 20_000;
@@ -65,6 +67,7 @@ const tailOf = weighted<TailName>([
   [2, 'changed'],
   [1, 'two hosts'],
   [1, 'unknown coding'],
+  [1, 'broken body'],
   [4, 'damaged'],
   [1, 'cut'],
   [1, 'noise'],
@@ -99,29 +102,33 @@ function makeTail(
   verifies: boolean,
   prng: Prng,
 ): Tail {
-  const answered = ({ bytes, expected }: KnownRequest): Tail => ({
-    ...{ name, bytes, expected, answers: 1 },
+  const once = ({ bytes, expected }: KnownRequest): Tail => ({
+    ...{ name, bytes, expected, answers: [1, 1] },
   });
-  const open = (bytes: Buffer): Tail => ({ name, bytes, answers: undefined, expected: {} });
+  const open = (bytes: Buffer, most = Number.POSITIVE_INFINITY): Tail => ({
+    ...{ name, bytes, expected: {}, answers: [0, most] },
+  });
   switch (name) {
     case 'none':
       return noTail;
     case 'odd': {
-      const { bytes, expected, whole } = oddRequest(oracle, prng);
-      return { name, bytes, expected, answers: whole ? 1 : undefined };
+      const odd = oddRequest(oracle, prng);
+      return odd.whole ? once(odd) : open(odd.bytes);
     }
     case 'changed':
-      return answered(changedRequest(oracle, verifies, prng));
+      return once(changedRequest(oracle, verifies, prng));
     case 'two hosts':
-      return answered(twoHosts(oracle, prng));
+      return once(twoHosts(oracle, prng));
     case 'unknown coding':
-      return answered(unknownCoding(oracle, prng));
+      return once(unknownCoding(oracle, prng));
+    case 'broken body':
+      return once(brokenBody(oracle, prng));
     case 'damaged':
       return open(mutate(Buffer.concat([another().bytes, another().bytes]), prng));
     case 'cut':
-      return open(another().bytes.subarray(0, -1 - prng.below(20)));
+      return open(another().bytes.subarray(0, -1 - prng.below(20)), 1);
     case 'noise':
-      return open(prng.bytes(prng.between(1, 200)));
+      return open(prng.bytes(prng.between(1, 200)), 1);
   }
 }
 

@@ -223,6 +223,28 @@ export function unknownCoding({ clients }: Oracle, prng: Prng): KnownRequest {
   };
 }
 
+/**
+ * A request whose body breaks off the chunked form: one answer, whether its head is at fault as well or
+ * the answer was due without the body. A second one would be taken for the next request's.
+ */
+export function brokenBody({ clients }: Oracle, prng: Prng): KnownRequest {
+  const client = prng.pick(clients);
+  const { method, path, headers } = client.request('default', { time: Date.now() });
+  const usual = fieldsOf({ method, path, headers, body: '' });
+  const fields = prng.pick([
+    usual,
+    usual.filter(([name]) => name.toLowerCase() !== 'host'),
+    [...usual, host],
+    [...usual, ['Origin', 'null'] as const],
+  ]);
+  const broken = prng.pick(['z\r\n', '1\r\nab\r\n', '-1\r\n', '\r\n', '2\r\nab\rX\n']);
+  return {
+    bytes: compose(method, path, [...fields, ['Transfer-Encoding', 'chunked']], broken),
+    bodiless: false,
+    expected: { responders: [malformed], statuses: [400] },
+  };
+}
+
 // Odd requests: only their form is known.
 
 const methods: readonly string[] =

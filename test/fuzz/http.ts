@@ -22,6 +22,10 @@ const shownSize = 4000;
 const maxShrinks = 60;
 const shrinkMs = 5000;
 
+/** The same few characters again and again, which nobody needs to see. */
+const longRun = /(.{1,8}?)\1{31,}/gs;
+const shortened = (run: string, unit: string) => `${unit}<${run.length / unit.length} times>`;
+
 /** A gateway to be fuzzed. */
 export interface Target {
   readonly to: NetConnectOpts;
@@ -133,7 +137,8 @@ async function explained(
       if (isSmaller) break;
     }
   }
-  const shown = (bytes: Buffer) => JSON.stringify(bytes.toString('latin1').slice(-shownSize));
+  const shown = (bytes: Buffer) =>
+    JSON.stringify(bytes.toString('latin1').replace(longRun, shortened).slice(-shownSize));
   return new Error(
     `seed ${seed}: ${first.message}\n` +
       `repeat it: npm run fuzz:http -- 1 ${seed}\n` +
@@ -159,7 +164,7 @@ async function converse(
   silenceMs = programMs,
 ): Promise<readonly Answer[] | undefined> {
   const { requests, tail, delivery } = plan;
-  const due = requests.length + (tail.answers ?? 0);
+  const due = requests.length + tail.answers[0];
   const socket = connect({ ...to, allowHalfOpen: true });
   const received: Buffer[] = [];
   let failure: NodeJS.ErrnoException | undefined;
@@ -246,8 +251,7 @@ function judge(
   const { length } = answers;
   if (length < requests.length && !cutOff)
     return `${length} answers to ${requests.length} requests`;
-  if (tail.answers === undefined) return undefined;
-  const due = requests.length + tail.answers;
-  if (length < due && !cutOff) return 'the tail has no answer';
-  return length > due ? 'an answer to nothing' : undefined;
+  const [least, most] = tail.answers;
+  if (length < requests.length + least && !cutOff) return 'the tail has no answer';
+  return length > requests.length + most ? 'an answer to nothing' : undefined;
 }
