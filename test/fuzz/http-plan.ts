@@ -55,8 +55,8 @@ export interface Plan {
 
 const noTail: Tail = { name: 'none', bytes: Buffer.alloc(0), answers: [0, 0], expected: {} };
 
-/** Only streams below this size are sent in tiny pieces: the gateway cuts off slow refused uploads. */
-const maxSlowSize = 20_000;
+/** Only streams below this size are sent in tiny pieces: the gateway cuts off slow uploads. */
+const maxSlowSize = 4_000;
 
 /** Requests of a deep pipeline, at most: eight such connections stay below the gateway's limit. */
 const maxDepth = 120;
