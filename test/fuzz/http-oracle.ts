@@ -263,11 +263,8 @@ export function createOracle(clients: readonly ApiClient[]): Oracle {
       if (!isGood) {
         if (client.errorOf(body) === '') return 'an empty error';
       } else {
-        const bytes = readBytes(body, bytesOf === undefined ? forms : [bytesOf]);
-        if (size !== undefined && bytes.length !== size)
-          return `${bytes.length} bytes, want ${size}`;
-        const [fewest, most] = client.sizes;
-        if (bytes.length < fewest || bytes.length > most) return `${bytes.length} bytes`;
+        const sizes = size === undefined ? client.sizes : ([size, size] as const);
+        const bytes = readBytes(body, bytesOf === undefined ? forms : [bytesOf], sizes);
         if (bytes.length >= tellingSize && isRepeated(bytes.toString('latin1', 0, tellingSize)))
           return 'bytes that somebody else has';
       }
@@ -280,12 +277,22 @@ export function createOracle(clients: readonly ApiClient[]): Oracle {
   return { clients, expectationOf, faultOf };
 }
 
-/** @throws the first form's error if none of them fits */
-function readBytes(body: string, forms: readonly ApiClient['bytesOf'][]): Buffer {
+/**
+ * Hexadecimal digits may be base64 as well: then the size tells.
+ * @param sizes the fewest and the most bytes
+ * @throws Error of the first form if none of them fits
+ */
+function readBytes(
+  body: string,
+  forms: readonly ApiClient['bytesOf'][],
+  [fewest, most]: readonly [number, number],
+): Buffer {
   let first: unknown;
   for (const read of forms)
     try {
-      return read(body);
+      const bytes = read(body);
+      if (bytes.length >= fewest && bytes.length <= most) return bytes;
+      throw new Error(`${bytes.length} bytes, want ${fewest} to ${most}`);
     } catch (error) {
       first ??= error;
     }
