@@ -114,7 +114,10 @@ const sumOf = (figure: (daemon: DaemonProcess) => number) =>
 const descriptorsOf = () => sumOf((daemon) => daemon.descriptors());
 const residentBytes = () => sumOf((daemon) => daemon.residentBytes());
 // Opens what the first connections open for good.
-await fuzz(warmUp, 1);
+await fuzz(warmUp, 1).catch((error) => {
+  console.error(`FAILED: ${error.message}`);
+  process.exit(1);
+});
 await until(isIdle, 'the first connections are closed');
 const descriptors = descriptorsOf();
 const resident: number[] = [];
