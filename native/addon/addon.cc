@@ -65,7 +65,10 @@ Napi::Value PeerCredentials(const Napi::CallbackInfo& info) {
 
 // (name) -> the group's id, or null
 Napi::Value GroupId(const Napi::CallbackInfo& info) {
-  const auto id = entropyd::GetGroupId(info[0].ToString());
+  std::string name;
+  if (!entropyd::GetText(info.Env(), info[0], name, "expected a group's name"))
+    return info.Env().Undefined();
+  const auto id = entropyd::GetGroupId(name);
   return id ? Napi::Number::New(info.Env(), *id) : info.Env().Null();
 }
 
@@ -79,8 +82,12 @@ Napi::Value SocketPath(const Napi::CallbackInfo& info) {
 
 // (address, message) -> 0, or an errno
 Napi::Value SendDatagram(const Napi::CallbackInfo& info) {
-  const std::string address = info[0].ToString();
-  const std::string message = info[1].ToString();
+  constexpr char kExpected[] = "expected (address, message), both strings";
+  std::string address;
+  std::string message;
+  if (!entropyd::GetText(info.Env(), info[0], address, kExpected) ||
+      !entropyd::GetText(info.Env(), info[1], message, kExpected))
+    return info.Env().Undefined();
   return Napi::Number::New(info.Env(), entropyd::SendDatagram(address, message));
 }
 

@@ -1,10 +1,12 @@
-// What the functions of the addon share: a byte range as argument, a small integer as result.
+// What the functions of the addon share: ranges of bytes, texts and numbers as arguments, a small
+// integer as result. Nothing is converted: a conversion would run JavaScript of the argument's own.
 #pragma once
 
 #include <napi.h>
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 
 namespace entropyd {
@@ -31,6 +33,39 @@ inline bool GetRange(const Napi::CallbackInfo& info, std::span<uint8_t>& range) 
   Napi::TypeError::New(info.Env(), "expected (Uint8Array, offset, length) within the array")
       .ThrowAsJavaScriptException();
   return false;
+}
+
+// False, with an exception pending: this TypeError, unless there is one already.
+inline bool RefuseType(napi_env env, const char* message) {
+  bool pending = false;
+  if (napi_is_exception_pending(env, &pending) == napi_ok && !pending)
+    napi_throw_type_error(env, nullptr, message);
+  return false;
+}
+
+// Reads a string. If it is none, returns false with an exception pending.
+inline bool GetText(napi_env env, napi_value value, std::string& text, const char* message) {
+  size_t size = 0;
+  // Null: the property of which it would be the value could not be read.
+  if (value == nullptr || napi_get_value_string_utf8(env, value, nullptr, 0, &size) != napi_ok)
+    return RefuseType(env, message);
+  text.resize(size + 1);  // for the terminating zero
+  napi_get_value_string_utf8(env, value, text.data(), text.size(), &size);
+  text.resize(size);
+  return true;
+}
+
+// The same for a number.
+inline bool GetNumber(napi_env env, napi_value value, double& number, const char* message) {
+  if (value == nullptr || napi_get_value_double(env, value, &number) != napi_ok)
+    return RefuseType(env, message);
+  return true;
+}
+
+// An object's property; null if it cannot be read, perhaps with an exception pending.
+inline napi_value Property(napi_env env, napi_value object, const char* name) {
+  napi_value value = nullptr;
+  return napi_get_named_property(env, object, name, &value) == napi_ok ? value : nullptr;
 }
 
 // A small integer; Napi::Number would allocate a number on the heap.

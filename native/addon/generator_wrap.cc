@@ -47,27 +47,76 @@ Napi::Object ToObject(Napi::Env env, const SourceSnapshot& source, uint64_t now)
   return object;
 }
 
-// Throws and returns an empty list if a device is credited that cannot be.
-std::vector<SourceFactory> MakeSources(Napi::Env env, const Napi::Array& devices) {
-  std::vector<SourceFactory> sources(kBuiltInSources.begin(), kBuiltInSources.end());
-  for (uint32_t i = 0; i < devices.Length(); ++i) {
-    const auto device = devices.Get(i).As<Napi::Object>();
-    const DeviceConfig config{
-        .name = device.Get("name").ToString(),
-        .path = device.Get("path").ToString(),
-        .tested_bits_per_byte = device.Get("testedBitsPerByte").ToNumber().DoubleValue(),
-        .credited_bits_per_byte = device.Get("creditedBitsPerByte").ToNumber().DoubleValue()};
-    if (config.credited_bits_per_byte > 0) {
-      const std::string refusal = CreditRefusal(config.path);
-      if (!refusal.empty()) {
-        Napi::Error::New(env, config.name + " (" + config.path + "): " + refusal)
-            .ThrowAsJavaScriptException();
-        return {};
-      }
-    }
+// Bits per byte that a device is tested for or credited with, at least. A seed takes 448 bits, and
+// so at most half a mebibyte of a device.
+constexpr double kMinBitsPerByte = 0.001;
+
+// Reads one device of the options. If it is not one, returns false with an exception pending.
+bool GetDevice(Napi::Env env, napi_value value, DeviceConfig& config) {
+  constexpr char kExpected[] =
+      "expected devices: {name, path, testedBitsPerByte, creditedBitsPerByte}";
+  if (!GetText(env, Property(env, value, "name"), config.name, kExpected) ||
+      !GetText(env, Property(env, value, "path"), config.path, kExpected) ||
+      !GetNumber(env, Property(env, value, "testedBitsPerByte"), config.tested_bits_per_byte,
+                 kExpected) ||
+      !GetNumber(env, Property(env, value, "creditedBitsPerByte"), config.credited_bits_per_byte,
+                 kExpected))
+    return false;
+  const double tested = config.tested_bits_per_byte;
+  const double credited = config.credited_bits_per_byte;
+  // Written so that NaN is out of range.
+  const bool in_range = tested >= kMinBitsPerByte && tested <= 8 &&
+                        (credited == 0 || (credited >= kMinBitsPerByte && credited <= tested));
+  const std::string about = config.name + " (" + config.path + "): ";
+  if (!in_range) {
+    Napi::RangeError::New(env,
+                          about + "bits per byte: tested 0.001 to 8, credited 0 or 0.001 to tested")
+        .ThrowAsJavaScriptException();
+    return false;
+  }
+  const std::string refusal = credited > 0 ? CreditRefusal(config.path) : "";
+  if (refusal.empty()) return true;
+  Napi::Error::New(env, about + refusal).ThrowAsJavaScriptException();
+  return false;
+}
+
+// The built-in sources and the devices of the options. If they cannot be had, returns false with an
+// exception pending.
+bool GetSources(Napi::Env env, napi_value devices, std::vector<SourceFactory>& sources) {
+  sources.assign(kBuiltInSources.begin(), kBuiltInSources.end());
+  uint32_t count = 0;
+  if (devices == nullptr || napi_get_array_length(env, devices, &count) != napi_ok)
+    return RefuseType(env, "expected devices: an array");
+  for (uint32_t i = 0; i < count; ++i) {
+    napi_value device = nullptr;
+    DeviceConfig config;
+    if (napi_get_element(env, devices, i, &device) != napi_ok)
+      return RefuseType(env, "expected devices: an array");
+    if (!GetDevice(env, device, config)) return false;
     sources.emplace_back([config] { return MakeDevice(config); });
   }
-  return sources;
+  return true;
+}
+
+// Reads the policy of the options; as above.
+bool GetPolicy(Napi::Env env, napi_value options, GeneratorOptions& policy) {
+  constexpr char kExpected[] =
+      "expected profile: default or strict, reseedRequests and reseedSeconds: 1 to 4294967295";
+  std::string profile;
+  double requests = 0;
+  double seconds = 0;
+  if (!GetText(env, Property(env, options, "profile"), profile, kExpected) ||
+      !GetNumber(env, Property(env, options, "reseedRequests"), requests, kExpected) ||
+      !GetNumber(env, Property(env, options, "reseedSeconds"), seconds, kExpected))
+    return false;
+  constexpr double kMax = 0xffffffff;
+  const auto in_range = [](double value) { return value >= 1 && value <= kMax; };
+  if ((profile != "default" && profile != "strict") || !in_range(requests) || !in_range(seconds))
+    return RefuseType(env, kExpected);
+  policy = {.profile = profile == "strict" ? Profile::kStrict : Profile::kDefault,
+            .reseed_requests = static_cast<uint64_t>(requests),
+            .reseed_seconds = static_cast<uint64_t>(seconds)};
+  return true;
 }
 
 std::string LockingAdvice() {
@@ -111,17 +160,11 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
           .ThrowAsJavaScriptException();
       return;
     }
-    const auto options = info[0].As<Napi::Object>();
-    const std::string profile = options.Get("profile").ToString();
-    if ((profile != "default" && profile != "strict") || !options.Get("devices").IsArray()) {
-      Napi::TypeError::New(env, "expected profile: default or strict, devices: an array")
-          .ThrowAsJavaScriptException();
+    GeneratorOptions policy;
+    std::vector<SourceFactory> sources;
+    if (!GetPolicy(env, info[0], policy) ||
+        !GetSources(env, Property(env, info[0], "devices"), sources))
       return;
-    }
-    const GeneratorOptions policy{
-        .profile = profile == "strict" ? Profile::kStrict : Profile::kDefault,
-        .reseed_requests = options.Get("reseedRequests").ToNumber().Uint32Value(),
-        .reseed_seconds = options.Get("reseedSeconds").ToNumber().Uint32Value()};
     on_transition_ = Napi::Persistent(info[1].As<Napi::Function>());
     on_source_change_ = SourceChange::New(env, info[2].As<Napi::Function>(),
                                           "entropyd source change", 0, 1, nullptr);
@@ -133,8 +176,6 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
             },
         .on_source_change = [change = on_source_change_] { change.NonBlockingCall(); },
         .clock = BootTimeNs};
-    std::vector<SourceFactory> sources = MakeSources(env, options.Get("devices").As<Napi::Array>());
-    if (env.IsExceptionPending()) return;
     generator_ = std::make_unique<Generator>(policy, std::move(sources), hooks);
     if (policy.profile == Profile::kStrict && !generator_->memory_locked()) {
       const std::string advice = LockingAdvice();
@@ -173,9 +214,11 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   // or detach the array that is being filled.
   void ReportTransitions() {
     if (transitions_.empty()) return;
-    for (const auto& [state, reason] : std::exchange(transitions_, {}))
+    for (const auto& [state, reason] : std::exchange(transitions_, {})) {
       on_transition_.Call(
           {Napi::String::New(Env(), Name(state)), Napi::String::New(Env(), reason)});
+      if (Env().IsExceptionPending()) return;  // its own: nothing can be called meanwhile
+    }
   }
 
   static Napi::Value Number(Napi::Env env, Result result) {
@@ -231,8 +274,9 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
           if (wrap == nullptr || !wrap->generator_)
             return promise.Reject(Napi::Error::New(env, "the generator is closed").Value());
           const bool passed = wrap->generator_->FinishSelfTest(*results);
-          wrap->ReportTransitions();
+          // Whoever awaits it runs after this function, whatever onTransition() throws.
           promise.Resolve(Napi::Boolean::New(env, passed));
+          wrap->ReportTransitions();
         });
     if (!started) promise.Reject(Napi::Error::New(info.Env(), kNoThread).Value());
     return promise.Promise();
@@ -241,8 +285,9 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   Napi::Value ReadNoise(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     if (!Open(env)) return env.Undefined();
-    const std::string name = info[0].ToString();
-    const int64_t size = info[1].ToNumber().Int64Value();
+    std::string name;
+    if (!GetText(env, info[0], name, "expected (source, size)")) return env.Undefined();
+    const int64_t size = info[1].IsNumber() ? info[1].As<Napi::Number>().Int64Value() : 0;
     if (size < 1 || size > kMaxNoise) {
       Napi::RangeError::New(env, "size: 1 to 1,048,576 bytes").ThrowAsJavaScriptException();
       return env.Undefined();

@@ -73,9 +73,9 @@ export interface NativeSnapshot {
 export interface DeviceOptions {
   name: string;
   path: string;
-  /** Min-entropy that the health tests assume, bits per byte: above 0, at most 8; default 7. */
+  /** Min-entropy that the health tests assume, bits per byte: 0.001 to 8; default 7. */
   testedBitsPerByte?: number;
-  /** Min-entropy to credit to seeds, bits per byte: 0 to `testedBitsPerByte`. */
+  /** Min-entropy to credit to seeds, bits per byte: 0, or 0.001 to `testedBitsPerByte`. */
   creditedBitsPerByte: number;
 }
 

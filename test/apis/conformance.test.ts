@@ -1,6 +1,7 @@
 /** What holds for every API in the list, and for one that nobody has: it touches no file but its folder. */
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import type { IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,13 +26,11 @@ import {
 } from '../support/gateway.js';
 import { samplesOf } from '../support/metrics-page.js';
 import { until } from '../support/until.js';
-import { awsKmsClient } from './aws-kms/client.js';
-import { huaweiKmsClient } from './huawei-kms/client.js';
+import { clients as listed } from './clients.js';
 import { invented } from './invented/api.js';
 import { inventedClient } from './invented/client.js';
-import { vaultClient } from './vault/client.js';
 
-const clients: readonly ApiClient[] = [awsKmsClient, huaweiKmsClient, vaultClient, inventedClient];
+const clients: readonly ApiClient[] = [...listed, inventedClient];
 const entries: readonly ApiEntry[] = [...apis, invented];
 const operations = operationsOf(entries);
 
@@ -58,12 +57,13 @@ async function start(t: Test, options: { source?: RandomSource; open?: boolean }
 function checkError(
   t: Test,
   client: ApiClient,
-  response: { status: number; body: string },
+  response: { status: number; headers: IncomingHttpHeaders; body: string },
   entry: object | undefined,
   [code, status]: Outcome,
   name: string,
 ): void {
   t.equal(response.status, status, name);
+  t.equal(response.headers['content-type'], client.contentTypes[1], name);
   t.type(client.errorOf(response.body), 'string', `${name}: in the API's form`);
   t.match(entry, { api: client.entry.name, outcome: code, status }, name);
 }
@@ -112,6 +112,7 @@ forEach('an open gateway answers its sample, and takes any proof but none', asyn
   const answer = await served.ask(client.request('denied'));
   t.equal(answer.status, 200);
   t.strictSame(client.bytesOf(answer.body), Buffer.from(await fakeSource().random(client.size)));
+  t.equal(answer.headers['content-type'], client.contentTypes[0]);
   t.match(answer.headers, { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
   t.notMatch(Object.keys(answer.headers).join(), /access-control/);
   const { operation, size, entry } = client;

@@ -9,8 +9,8 @@ const framesPerLane = 1000;
 export interface FrameFuzzOptions {
   /** The daemon's socket. */
   path: string;
-  /** Messages to judge, at least. */
-  frames: number;
+  /** Messages to judge, at least; or until this is false. */
+  frames: number | (() => boolean);
   seed: number;
   /** Longest wait for anything that the daemon owes; default 30 s. */
   waitMs?: number | undefined;
@@ -43,11 +43,12 @@ export async function fuzzFrames(options: FrameFuzzOptions): Promise<FrameFuzzRe
     errors: {},
     questions: 0,
   };
+  const goesOn = typeof frames === 'function' ? frames : () => report.frames < frames;
   let next = seed;
   let failed = false;
   const witness = startWitness(path);
   const lane = async () => {
-    while (report.frames < frames && !failed && !witness.failed) {
+    while (goesOn() && !failed && !witness.failed) {
       const session = await runSession(path, next++, waitMs).catch((error) => {
         failed = true;
         throw error;
@@ -60,7 +61,8 @@ export async function fuzzFrames(options: FrameFuzzOptions): Promise<FrameFuzzRe
       onSession(report);
     }
   };
-  const lanes = Math.min(maxLanes, Math.ceil(frames / framesPerLane));
+  const lanes =
+    typeof frames === 'function' ? maxLanes : Math.min(maxLanes, Math.ceil(frames / framesPerLane));
   const ended = await Promise.allSettled(Array.from({ length: lanes }, lane));
   const rejected = ended.find((each) => each.status === 'rejected');
   report.questions = await witness.stop().catch((error) => {

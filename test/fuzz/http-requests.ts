@@ -1,252 +1,360 @@
-/** Requests to the gateway whose answer is known, one group for each API, and damaged copies. */
-import { createHash, createHmac } from 'node:crypto';
-import aws4 from 'aws4';
-import type { Encoding, Responder } from './http-oracle.js';
+/**
+ * Requests to the gateway, made from what test/apis says about each API: those whose answer is known,
+ * those with one bit changed, and arbitrary combinations of methods, targets, fields and bodies.
+ */
+import type { ApiClient, ClientRequest } from '../support/api-client.js';
+import { tokenOf } from '../support/credentials.js';
+import { type Expected, type Field, malformed, type Oracle, pages } from './http-oracle.js';
 import type { Prng } from './prng.js';
 
-/** The client of a gateway with credentials. An open gateway accepts it like anybody. */
-export const known = {
-  accessKeyId: 'AKIDFUZZ',
-  secretAccessKey: 'fuzz secret',
-  token: 'fuzz-token',
-};
-
-/** The credentials file that has them. */
-export const credentialsFile = `[[key]]
-name = "key"
-access_key = "${known.accessKeyId}"
-secret_key = "${known.secretAccessKey}"
-[[token]]
-name = "token"
-token = "${known.token}"
-`;
-
+/** A request as it is sent, and what must answer it. */
 export interface KnownRequest {
   readonly bytes: Buffer;
-  /** Who must answer. */
-  readonly responder: Responder;
-  readonly status: number;
-  /** Random bytes of the answer. */
-  readonly size: number | undefined;
-  readonly encoding: Encoding;
   /** HEAD: the answer ends with its head. */
   readonly bodiless: boolean;
+  readonly expected: Expected;
 }
 
-export type Field = readonly [name: string, value: string];
-
-export const genRandomPath = '/v1.0/project/kms/gen-random';
-const genRandomBody = '{"random_data_length":"512"}';
-const genRandomSize = 64;
-
-/** docs/clients.md, Vault and OpenBao. */
-export const vaultPaths: readonly string[] = ['/v1/sys/tools/random', '/v1/transit/random'];
-const maxVaultSize = 131_072;
-
-export const host: Field = ['Host', 'localhost'];
+const host: Field = ['Host', 'localhost'];
 
 /** Fields that determine where a body ends. */
-export const framing = /^(content-length|transfer-encoding)$/i;
+const framing = /^(content-length|transfer-encoding)$/i;
 
-/**
- * The bytes of a request.
- * @param fields characters are bytes (latin1); a body gets a Content-Length unless they frame it
- */
-export function compose(
+/** How a request is sent, besides what it says. */
+interface Framing {
+  /** Bytes of each chunk, cyclically; undefined: a body has a Content-Length. */
+  readonly chunks?: readonly number[];
+}
+
+/** Header fields of a client's request; Host is not for every API a part of it. */
+function fieldsOf({ headers }: ClientRequest): Field[] {
+  const fields = Object.entries(headers);
+  return headers.host === undefined ? [host, ...fields] : fields;
+}
+
+/** The bytes of a request: fields that frame the body stay as they are, else they are added. */
+function compose(
   method: string,
   target: string,
   fields: readonly Field[],
   body = '',
+  { chunks }: Framing = {},
 ): Buffer {
-  const payload = Buffer.from(body);
-  const framed = payload.length === 0 || fields.some(([name]) => framing.test(name));
-  const all = framed ? fields : [...fields, ['Content-Length', `${payload.length}`]];
-  const lines = all.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  return Buffer.concat([
-    Buffer.from(`${method} ${target} HTTP/1.1\r\n${lines}\r\n`, 'latin1'),
-    payload,
-  ]);
-}
-
-/** A request that gets random bytes. */
-function served(
-  responder: Responder,
-  size: number,
-  encoding: Encoding,
-  ...request: Parameters<typeof compose>
-): KnownRequest {
-  return { bytes: compose(...request), responder, status: 200, size, encoding, bodiless: false };
-}
-
-/** A request that gets none. */
-function other(
-  responder: Responder,
-  status: number,
-  ...request: Parameters<typeof compose>
-): KnownRequest {
-  const bodiless = request[0] === 'HEAD';
-  const bytes = compose(...request);
-  return { bytes, responder, status, size: undefined, encoding: 'base64', bodiless };
-}
-
-/** Header fields of a GenerateRandom request, signed by `known`. */
-export function signedFields(body: string): Field[] {
-  const { headers } = aws4.sign(
-    {
-      service: 'kms',
-      extraHeadersToIgnore: { 'content-length': true }, // chunked bodies have none
-      region: 'eu-central-1',
-      host: 'localhost',
-      path: '/',
-      body,
-      headers: {
-        'Content-Type': 'application/x-amz-json-1.1',
-        'X-Amz-Target': 'TrentService.GenerateRandom',
-      },
-    } as aws4.Request, // @types/aws4 lacks extraHeadersToIgnore
-    known,
-  );
-  return Object.entries(headers ?? {}).map(([name, value]) => [name, `${value}`]);
-}
-
-/** Header fields of a gen-random request, signed by `known` with SDK-HMAC-SHA256. */
-export function hmacFields(body: string): Field[] {
-  const hash = (text: string) => createHash('sha256').update(text).digest('hex');
-  const date = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
-  const lines = `POST\n${genRandomPath}/\n\nhost:localhost\nx-sdk-date:${date}\n\nhost;x-sdk-date\n`;
-  const toSign = `SDK-HMAC-SHA256\n${date}\n${hash(lines + hash(body))}`;
-  const signature = createHmac('sha256', known.secretAccessKey).update(toSign).digest('hex');
-  return [
-    host,
-    ['X-Sdk-Date', date],
-    [
-      'Authorization',
-      `SDK-HMAC-SHA256 Access=${known.accessKeyId}, SignedHeaders=host;x-sdk-date, Signature=${signature}`,
-    ],
-  ];
-}
-
-/** The two ways to send Vault's token. */
-const vaultTokens: readonly Field[] = [
-  ['X-Vault-Token', known.token],
-  ['Authorization', `Bearer ${known.token}`],
-];
-
-/** AWS KMS: a signed request. */
-export function signedRequest(prng: Prng): KnownRequest {
-  const size = prng.between(1, 1024);
-  const body = `{"NumberOfBytes":${size}}`;
-  return served('aws-kms', size, 'base64', 'POST', '/', signedFields(body), body);
-}
-
-/** AWS KMS: a signed request in chunks, which the signature does not cover. */
-function chunkedRequest(prng: Prng): KnownRequest {
-  const size = prng.between(1, 1024);
-  const body = `{"NumberOfBytes":${size}}`;
-  const fields = signedFields(body).filter(([name]) => name !== 'Content-Length');
-  let framed = '';
-  for (let at = 0, chunk = ''; at < body.length; at += chunk.length) {
-    chunk = body.slice(at, at + prng.between(1, 8));
-    framed += `${chunk.length.toString(16)}${prng.pick(['', ';a=b', ';x'])}\r\n${chunk}\r\n`;
+  let payload: Buffer = Buffer.from(body);
+  let all = fields;
+  if (payload.length > 0 && !fields.some(([name]) => framing.test(name))) {
+    if (chunks === undefined) all = [...fields, ['Content-Length', `${payload.length}`]];
+    else {
+      all = [...fields, ['Transfer-Encoding', 'chunked']];
+      payload = chunked(payload, chunks);
+    }
   }
-  framed += `0\r\n${prng.pick(['', 'X-Trailer: 1\r\n'])}\r\n`;
-  const chunked: Field[] = [...fields, ['Transfer-Encoding', 'chunked']];
-  return served('aws-kms', size, 'base64', 'POST', '/', chunked, framed);
+  const lines = all.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  const head = Buffer.from(`${method} ${target} HTTP/1.1\r\n${lines}\r\n`, 'latin1');
+  return Buffer.concat([head, payload]);
 }
 
-function genRandomRequest(fields: readonly Field[]): KnownRequest {
-  const request = ['POST', genRandomPath, fields, genRandomBody] as const;
-  return served('huawei-kms', genRandomSize, 'hex', ...request);
+/** RFC 9112 7.1, with extensions and a trailer now and then: both are to be ignored. */
+function chunked(body: Buffer, sizes: readonly number[]): Buffer {
+  const parts: (Buffer | string)[] = [];
+  for (let at = 0, i = 0; at < body.length; i++) {
+    const size = sizes[i % sizes.length] ?? 1;
+    const chunk = body.subarray(at, at + size);
+    parts.push(`${chunk.length.toString(16)}${['', ';a=b', ';x'][size % 3]}\r\n`, chunk, '\r\n');
+    at += chunk.length;
+  }
+  parts.push(sizes.length % 2 === 0 ? '0\r\n\r\n' : '0\r\nX-Trailer: 1\r\n\r\n');
+  return Buffer.concat(parts.map((part) => Buffer.from(part)));
 }
 
-/** Vault: the count in the path, in the body or in both, and then the path's wins. */
-function vaultRequest(prng: Prng): KnownRequest {
-  const size = prng.chance(0.1) ? prng.between(1, maxVaultSize) : prng.between(1, 1024);
-  const encoding = prng.pick(['base64', 'hex'] as const);
-  const source = prng.pick(['', '/platform', '/seal', '/all']);
-  const inPath = prng.chance(0.5);
-  const bytes = inPath ? prng.pick([undefined, 7]) : prng.pick([size, `${size}`]);
-  const format = encoding === 'hex' || prng.chance(0.5) ? encoding : undefined;
-  const body = JSON.stringify({ bytes, format });
-  const path = `${prng.pick(vaultPaths)}${source}${inPath ? `/${size}` : ''}`;
-  const fields = [host, prng.pick(vaultTokens)];
-  const method = prng.pick(['POST', 'PUT']);
-  return served('vault', size, encoding, method, path, fields, body === '{}' ? '' : body);
+// Requests whose answer is known.
+
+/** A request as the plan makes it from a client's. */
+function known(prng: Prng, request: ClientRequest, expected: Expected): KnownRequest {
+  const { method, path, body } = request;
+  const fields = fieldsOf(request);
+  const [, authority] = fields.find(([name]) => name.toLowerCase() === 'host') ?? host;
+  const scheme = prng.pick(['http://', 'HTTP://']);
+  const rest = path === '/' ? prng.pick(['', '/']) : path;
+  const target = prng.chance(0.1) ? `${scheme}${authority}${rest}` : path;
+  const framed = prng.chance(0.2)
+    ? { chunks: Array.from({ length: prng.between(1, 4) }, () => prng.magnitude(6)) }
+    : {};
+  return {
+    bytes: compose(method, target, fields, body, framed),
+    bodiless: method === 'HEAD',
+    expected,
+  };
 }
 
-/** Vault: what is refused, with the status of docs/clients.md. */
-function vaultRefusal(prng: Prng): KnownRequest {
-  const path = prng.pick(vaultPaths);
-  const fields = [host, prng.pick(vaultTokens)];
+/** Mostly few bytes, so that many requests fit into a connection. */
+function sizeFor({ sizes: [fewest, most] }: ApiClient, prng: Prng): number {
+  const usual = prng.chance(0.05) ? most : Math.min(most, 1024);
+  return prng.between(fewest, usual);
+}
+
+/** A good request to an API, in one of its forms. */
+function goodRequest(client: ApiClient, prng: Prng): KnownRequest {
+  const size = sizeFor(client, prng);
+  const kinds = ['default', 'project', 'default'] as const;
+  const usual = () => client.request(prng.pick(kinds), { size, time: Date.now() });
+  const forms = client.fuzz?.good?.map((make) => () => make(size)) ?? [];
+  const request: ClientRequest & Partial<Pick<ApiClient, 'bytesOf'>> = prng.pick([
+    usual,
+    usual,
+    ...forms,
+  ])();
+  const { bytesOf = client.bytesOf } = request;
+  return known(prng, request, { responders: [client.entry.name], statuses: [200], size, bytesOf });
+}
+
+/** A request that an API refuses, or that an open gateway serves although it is nobody's. */
+function refusedRequest(client: ApiClient, verifies: boolean, prng: Prng): KnownRequest {
+  const { entry, outcomes, stranger, anonymous, request, size, bytesOf } = client;
+  const responders = [entry.name];
+  const refusal = (each: ClientRequest, status: number) => () =>
+    known(prng, each, { responders, statuses: [status] });
+  const nobody = (each: ClientRequest, [, status]: readonly [string, number]) =>
+    verifies
+      ? refusal(each, status)
+      : () => known(prng, each, { responders, statuses: [200], size, bytesOf });
+  const time = Date.now();
   return prng.pick([
-    () => other('vault', 404, 'PUT', '/v1/secret/data/x', fields, '{}'),
-    () => other('vault', 405, 'GET', path, fields),
-    () => other('vault', 403, 'POST', path, [host]),
-    () => other('vault', 400, 'POST', `${path}/0`, fields),
-    () => other('vault', 400, 'POST', path, fields, `{"bytes":${maxVaultSize + 1}}`),
-    () => other('vault', 400, 'POST', path, fields, '{"format":"octal"}'),
-    () => other('vault', 400, 'POST', path, [...fields, ['X-Vault-Wrap-TTL', '60']]),
+    nobody(stranger, outcomes.stranger),
+    nobody(request('denied', { time }), outcomes.denied),
+    refusal(anonymous, outcomes.anonymous[1]),
+    refusal(withField(request('default', { time }), 'origin', 'null'), outcomes.webPage[1]),
+    ...(client.fuzz?.refused?.(time) ?? []).map(([each, status]) => refusal(each, status)),
   ])();
 }
 
-/** Requests whose answer is known. */
-export const goodRequests: readonly ((prng: Prng) => KnownRequest)[] = [
-  signedRequest,
-  signedRequest,
-  chunkedRequest,
-  () => other('aws-kms', 400, 'POST', '/', signedFields('{}'), '{}'),
-  () => genRandomRequest(hmacFields(genRandomBody)),
-  () => genRandomRequest([host, ['X-Auth-Token', known.token]]),
-  () => other('huawei-kms', 405, 'GET', genRandomPath, [host]),
-  () => other('huawei-kms', 404, 'PUT', '/nothing', [host], '{}'),
-  vaultRequest,
-  vaultRequest,
-  vaultRefusal,
-  () => other('pages', 200, 'GET', '/healthz', [host]),
-  () => other('pages', 200, 'HEAD', '/metrics', [host]),
+const withField = (request: ClientRequest, name: string, value: string): ClientRequest => ({
+  ...request,
+  headers: { ...request.headers, [name]: value },
+});
+
+function pageRequest(prng: Prng): KnownRequest {
+  const [method, path] = prng.pick([
+    ['GET', '/healthz'],
+    ['HEAD', '/metrics'],
+    ['HEAD', '/'],
+  ] as const);
+  const request = { method, path, headers: {}, body: '' };
+  return known(prng, request, { responders: [pages], statuses: [200] });
+}
+
+/** A request whose answer is known. */
+export function knownRequest({ clients }: Oracle, verifies: boolean, prng: Prng): KnownRequest {
+  const client = prng.pick(clients);
+  if (prng.chance(0.7)) return goodRequest(client, prng);
+  return prng.chance(0.7) ? refusedRequest(client, verifies, prng) : pageRequest(prng);
+}
+
+/** A good request with one bit changed: of its proof, or of what the proof covers. */
+export function changedRequest({ clients }: Oracle, verifies: boolean, prng: Prng): KnownRequest {
+  const client = prng.pick(clients);
+  const signs = client.signs !== undefined && prng.chance(0.7);
+  const request = client.request(signs ? (client.signs ?? 'default') : 'default', {
+    size: sizeFor(client, prng),
+    time: Date.now(),
+  });
+  const { anonymous, entry } = client;
+  const covered = Object.keys(request.headers).filter(
+    (name) => signs || anonymous.headers[name] === undefined,
+  );
+  const part = prng.pick(signs ? [...covered, 'body'] : covered);
+  const headers: Record<string, string> = { ...request.headers };
+  let { body } = request;
+  if (part === 'body') body = flipped(body, prng);
+  else headers[part] = flipped(headers[part] ?? '', prng);
+  const { method, path } = request;
+  const served = verifies ? undefined : [200];
+  const statuses = [400, 401, 403, 404, 429, ...(served ?? [])];
+  return {
+    bytes: compose(method, path, fieldsOf({ ...request, headers }), body),
+    bodiless: false,
+    expected: { responders: [entry.name], statuses },
+  };
+}
+
+/** The lowest bit of a printable character changed: it stays printable. */
+function flipped(text: string, prng: Prng): string {
+  const at = prng.below(text.length);
+  return text.slice(0, at) + String.fromCharCode(text.charCodeAt(at) ^ 1) + text.slice(at + 1);
+}
+
+// What HTTP itself refuses.
+
+/** A good request with a second Host, RFC 9112 3.2: 400, whatever the two say. */
+export function twoHosts({ clients }: Oracle, prng: Prng): KnownRequest {
+  const client = prng.pick(clients);
+  const request = client.request('default', { time: Date.now() });
+  const fields = fieldsOf(request);
+  const another: Field = [prng.pick(['Host', 'host', 'HOST']), prng.pick(['localhost', 'x', ''])];
+  fields.splice(prng.below(fields.length + 1), 0, another);
+  return {
+    bytes: compose(request.method, request.path, fields, request.body),
+    bodiless: false,
+    expected: { responders: [malformed], statuses: [400] },
+  };
+}
+
+/**
+ * A good request with a transfer coding that nobody knows, RFC 9112 6.1 and 6.3: 501 for a coding before
+ * the last `chunked` or without any; 400 if `chunked` is there, but not last: the body's end is unknown.
+ */
+export function unknownCoding({ clients }: Oracle, prng: Prng): KnownRequest {
+  const client = prng.pick(clients);
+  const request = client.request('default', { time: Date.now() });
+  const coding = prng.pick(['gzip', 'x', 'identity', 'deflate', 'GZIP', 'br']);
+  const [value, status] = prng.pick([
+    [coding, 501],
+    [`${coding}, chunked`, 501],
+    [`${coding},Chunked`, 501],
+    [`chunked, ${coding}`, 400],
+  ] as const);
+  const { method, path, body } = request;
+  const fields = [...fieldsOf(request), ['Transfer-Encoding', value] as const];
+  const payload = /chunked$/i.test(value) ? chunked(Buffer.from(body), [7]).toString() : body;
+  return {
+    bytes: compose(method, path, fields, payload),
+    bodiless: false,
+    expected: { responders: [malformed], statuses: [status] },
+  };
+}
+
+/**
+ * A request whose body breaks off the chunked form: one answer, whether its head is at fault as well or
+ * the answer was due without the body. A second one would be taken for the next request's.
+ */
+export function brokenBody({ clients }: Oracle, prng: Prng): KnownRequest {
+  const client = prng.pick(clients);
+  const { method, path, headers } = client.request('default', { time: Date.now() });
+  const usual = fieldsOf({ method, path, headers, body: '' });
+  const fields = prng.pick([
+    usual,
+    usual.filter(([name]) => name.toLowerCase() !== 'host'),
+    [...usual, host],
+    [...usual, ['Origin', 'null'] as const],
+  ]);
+  const broken = prng.pick(['z\r\n', '1\r\nab\r\n', '-1\r\n', '\r\n', '2\r\nab\rX\n']);
+  return {
+    bytes: compose(method, path, [...fields, ['Transfer-Encoding', 'chunked']], broken),
+    bodiless: false,
+    expected: { responders: [malformed], statuses: [400] },
+  };
+}
+
+// Odd requests: only their form is known.
+
+const methods: readonly string[] =
+  'POST GET PUT DELETE HEAD OPTIONS PATCH TRACE PROPFIND M-SEARCH CONNECT'.split(' ');
+const targets: readonly string[] = [
+  ...'/ * // /? /# /% /%00 /healthz /metrics?x /__proto__ /page/ /status x'.split(' '),
+  ...'http://localhost/ http://localhost HTTP://x/healthz https://localhost:1/?a ftp://x/'.split(
+    ' ',
+  ),
+  ...[`/${'a'.repeat(4000)}`, `/?${'a=b&'.repeat(1000)}`],
 ];
 
-/** Requests that prove who sends them, each with the parts that the proof depends on. */
-const proofs: readonly (readonly [
-  make: (prng: Prng) => KnownRequest,
-  parts: readonly (readonly [mark: string, size: number])[],
-])[] = [
-  [
-    signedRequest,
-    [
-      ['Signature=', 64],
-      ['Credential=', 30],
-      ['TrentService.', 14],
-      ['\r\n\r\n', 19],
-    ],
-  ],
-  [
-    () => genRandomRequest(hmacFields(genRandomBody)),
-    [
-      ['Signature=', 64],
-      ['Access=', known.accessKeyId.length],
-      ['\r\n\r\n', genRandomBody.length],
-    ],
-  ],
-  [
-    () => genRandomRequest([host, ['X-Auth-Token', known.token]]),
-    [['X-Auth-Token: ', known.token.length]],
-  ],
-  ...vaultTokens.map(([name, value]) => {
-    const make = () =>
-      served('vault', 32, 'base64', 'POST', '/v1/transit/random', [host, [name, value]]);
-    const mark = `${name}: ${value.slice(0, -known.token.length)}`;
-    return [make, [[mark, known.token.length] as const]] as const;
-  }),
+const nested = (depth: number, open: string, close: string) =>
+  open.repeat(depth) + close.repeat(depth);
+
+/** What no member of a request is meant to be. */
+const oddValues: readonly string[] = [
+  ...'1e400 -1e400 -0 0.5 9007199254740993 1e-400 "32" {} [[1]] [] true null 1025 1 8 "8"'.split(
+    ' ',
+  ),
+  ...['{"toString":1}', '"\u0661"', `"${'9'.repeat(400)}"`, '"1e3"', '1'.repeat(10_000)],
+  nested(5000, '{"a":', ''),
+];
+const oddBodies: readonly string[] = [
+  ...['', '{}', '[]', 'null', '32', '"x"', '{bad', '\ufeff{}', '{"":1}', '{"a":"\\ud800"}'],
+  '{"constructor":{"prototype":{"x":32}}}',
+  nested(20_000, '[', ']'),
 ];
 
-/** A request with one bit changed: of its proof, or of what the proof covers. */
-export function changedRequest(prng: Prng): KnownRequest {
-  const [make, parts] = prng.pick(proofs);
-  const request = make(prng);
-  const { bytes } = request;
-  const [mark, size] = prng.pick(parts);
-  const at = bytes.indexOf(mark) + mark.length + prng.below(size);
-  bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
-  return request;
+/** Bodies that no API reads whole. */
+const largeBodySize = 600_000;
+
+/** Names with values of little meaning. Such fields replace, repeat or join those of a request. */
+const oddFields: readonly (readonly [name: string, ...values: string[]])[] = [
+  ['Authorization', '', 'Bearer', 'Basic x', 'x'.repeat(4000)],
+  ['Date', 'Thu, 01 Jan 1970 00:00:00 GMT', 'x'],
+  ['Content-Type', 'text/html', '', 'application/json; charset=x'],
+  ['Content-Length', '0', '1', '-1', '600000', '99999999999999999999', '0x10', '1, 1'],
+  ['Transfer-Encoding', 'chunked', 'gzip, chunked', 'identity', 'x'],
+  ['Host', '', 'evil.example', '[::1]:1', '[', 'a:b:c', '\xff'],
+  ['Expect', '100-continue', 'x'],
+  ['Origin', 'http://evil.example'],
+  ['Sec-Fetch-Site', 'cross-site', 'none'],
+  ['Upgrade', 'h2c', 'websocket'],
+  ['Connection', 'keep-alive', 'upgrade', 'close', 'authorization, x-vault-token'],
+  ['__proto__', 'x'],
+  ['constructor', 'x'],
+  ['X-Odd', '\x80\xff', ' \t ', 'a'.repeat(8000), 'a'.repeat(20_000), '\0', 'a\rb'],
+];
+
+/** What every proof may be instead of itself. */
+const oddProofs: readonly string[] = ['', 'x', '\xff\xfe', 'x'.repeat(4000), tokenOf('denied')];
+
+/** An odd request: whether and by whom it must be answered. */
+export interface OddRequest extends KnownRequest {
+  /** Whether an answer must come: no field contradicts the length of the body. */
+  readonly whole: boolean;
+}
+
+/** A request whose answer is not known, only its form. */
+export function oddRequest(oracle: Oracle, prng: Prng): OddRequest {
+  const client = prng.pick(oracle.clients);
+  const request = client.request('default', { time: Date.now() });
+  const proofs = Object.keys(request.headers)
+    .filter((name) => client.anonymous.headers[name] === undefined)
+    .map((name) => [name, ...oddProofs] as const);
+  const { fields: near = [], targets: nearTargets = [] } = client.fuzz ?? {};
+  const body = oddBody(client, request.body, prng);
+  let fields = prng.chance(0.2) ? [host] : fieldsOf(request);
+  let whole = true;
+  for (let left = prng.below(4); left > 0; left--) {
+    const [name, ...values] = prng.pick(prng.chance(0.5) ? oddFields : [...proofs, ...near]) ?? [];
+    if (name === undefined) continue;
+    const field: Field = [name, prng.pick(values)];
+    if (framing.test(name)) whole = false;
+    if (prng.chance(0.5))
+      fields = fields.filter(([other]) => other.toLowerCase() !== name.toLowerCase());
+    if (prng.chance(0.9)) {
+      const copies = new Array<Field>(prng.between(1, 2)).fill(field);
+      fields.splice(prng.below(fields.length + 1), 0, ...copies);
+    }
+  }
+  if (prng.chance(0.02))
+    fields.push(...Array.from({ length: prng.between(1, 3000) }, (_, i): Field => [`x${i}`, '']));
+  const { method, path } = request;
+  const line = prng.chance(0.6)
+    ? ([method, path] as const)
+    : ([
+        prng.pick(methods),
+        prng.pick([...targets, path, `${path}/`, `/${path}`, `${path}?x`, ...nearTargets]),
+      ] as const);
+  const size = Buffer.byteLength(body);
+  return {
+    bytes: compose(...line, fields, body),
+    bodiless: line[0] === 'HEAD',
+    whole,
+    expected: whole ? oracle.expectationOf(...line, fields, size) : {},
+  };
+}
+
+function oddBody(client: ApiClient, usual: string, prng: Prng): string {
+  if (prng.chance(0.3)) return usual;
+  if (prng.chance(0.02)) return 'x'.repeat(largeBodySize);
+  const names = usual.startsWith('{') ? Object.keys(JSON.parse(usual)) : [];
+  if (names.length === 0 || prng.chance(0.4))
+    return prng.pick([...oddBodies, ...(client.fuzz?.bodies ?? [])]);
+  const [name, value] = [prng.pick(names), prng.pick(oddValues)];
+  return prng.pick([
+    `{"${name}":${value}}`,
+    `{"__proto__":{"${name}":${value}}}`,
+    `{"${name}":1,"${name}":${value}}`,
+  ]);
 }

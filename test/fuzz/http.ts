@@ -2,31 +2,49 @@
 import { once } from 'node:events';
 import { connect, type NetConnectOpts } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
+import { clients as listed } from '../apis/clients.js';
+import type { ApiClient } from '../support/api-client.js';
 import { programMs } from '../support/until.js';
 import { type Answer, readAnswers } from './http-answers.js';
-import { oddRequest } from './http-odd-requests.js';
-import { faultOf, type Responder, responders, sizeOf } from './http-oracle.js';
-import { changedRequest, goodRequests, type KnownRequest, signedRequest } from './http-requests.js';
-import { mutate } from './mutations.js';
-import { Prng, weighted } from './prng.js';
+import { createOracle, type Oracle, type Responder } from './http-oracle.js';
+import { bytesOf, describe, type Plan, piecesOf, planOf, smallerThan } from './http-plan.js';
 
 /** Connections at a time. */
 const lanes = 8;
 
-/** Bytes of a connection that a failure shows, from its end. */
-const shownSize = 2000;
+/** Turns of the event loop that a slow reader waits for before each piece. */
+const slowTurns = 20;
 
-/** Only streams below this size are sent in tiny pieces: the gateway cuts off slow refused uploads. */
-const maxSlowSize = 20_000;
+/** Bytes of a connection that a failure shows, from its end. */
+const shownSize = 4000;
+
+/** Connections that are tried to make a failing one smaller, and how long one may be silent. */
+const maxShrinks = 60;
+const shrinkMs = 5000;
+
+/** docs/gateway.md: a client whose sending takes longer may be told so; half of that, to be sure. */
+const slowSendingMs = 5000;
+const requestTimeout = 408;
+
+/** The same few characters again and again, which nobody needs to see. */
+const longRun = /(.{1,8}?)\1{31,}/gs;
+const shortened = (run: string, unit: string) => `${unit}<${run.length / unit.length} times>`;
+
+/** A gateway to be fuzzed. */
+export interface Target {
+  readonly to: NetConnectOpts;
+  /** Whether it verifies credentials: those of test/support/credentials.ts. */
+  readonly verifies: boolean;
+}
 
 export interface HttpFuzzOptions {
-  /** The gateway's address. */
-  to: NetConnectOpts;
-  /** Good requests to be answered, at least. */
-  requests: number;
+  /** Seeds take turns: `seed` modulo their number decides. */
+  targets: readonly Target[];
+  /** Requests whose answers are known, at least; or until this is false. */
+  requests: number | (() => boolean);
   seed: number;
-  /** Whether the gateway verifies credentials. */
-  verifies: boolean;
+  /** Of the APIs that the gateways have; default: all in the list. */
+  clients?: readonly ApiClient[];
   /** Called with the report so far after each connection. */
   onSession?: ((report: HttpFuzzReport) => void) | undefined;
 }
@@ -34,43 +52,52 @@ export interface HttpFuzzOptions {
 export interface HttpFuzzReport {
   requests: number;
   sessions: number;
-  /** Good requests, by who answered. */
-  responders: Partial<Record<Responder, number>>;
-  /** Connections, by their tail. */
+  /** Requests whose answers are known, by who must answer. */
+  responders: Record<Responder, number>;
+  /** Connections, by their tail and by their end. */
   tails: Record<string, number>;
+  ends: Record<string, number>;
   /** Answers, by status. */
   statuses: Record<string, number>;
 }
 
+const count = (counts: Record<string, number>, name: string | number) => {
+  counts[name] = (counts[name] ?? 0) + 1;
+};
+
 /**
- * Runs connections with the seeds `seed`, `seed + 1` and so on until `requests` good requests were
- * answered.
- * @throws Error of the first connection that failed, with its seed
+ * Runs connections with the seeds `seed`, `seed + 1` and so on until there were enough requests.
+ * @throws Error of the first connection that failed: its seed, how to repeat it, and the smallest
+ *   conversation found that fails
  */
 export async function fuzzHttp(options: HttpFuzzOptions): Promise<HttpFuzzReport> {
-  const { to, requests, seed, verifies, onSession = () => {} } = options;
+  const { targets, requests: wanted, seed, clients = listed, onSession = () => {} } = options;
   const report: HttpFuzzReport = {
-    requests: 0,
-    sessions: 0,
-    responders: {},
-    tails: {},
-    statuses: {},
+    ...{ requests: 0, sessions: 0, responders: {}, tails: {}, ends: {}, statuses: {} },
   };
+  const goesOn = typeof wanted === 'function' ? wanted : () => report.requests < wanted;
+  const oracle = createOracle(clients);
   let next = seed;
   let failed = false;
   const lane = async () => {
-    while (report.requests < requests && !failed) {
-      const { good, tail, answers } = await converse(to, next++, verifies).catch((error) => {
+    while (!failed && goesOn()) {
+      const own = next++;
+      const { to, verifies } = targets[own % targets.length] as Target;
+      const plan = planOf(own, oracle, verifies);
+      const { tail, delivery, requests } = plan;
+      const answers = await converse(plan, to, oracle).catch(async (error) => {
+        if (failed) return undefined; // the first fault is told; it may be what made this one
         failed = true;
-        throw error;
+        throw await explained(error, plan, own, to, oracle);
       });
-      report.requests += good.length;
       report.sessions++;
-      report.tails[tail] = (report.tails[tail] ?? 0) + 1;
-      for (const { responder } of good)
-        report.responders[responder] = (report.responders[responder] ?? 0) + 1;
-      for (const { status } of answers)
-        report.statuses[status] = (report.statuses[status] ?? 0) + 1;
+      count(report.tails, tail.name);
+      count(report.ends, delivery.end);
+      if (answers === undefined) continue;
+      report.requests += requests.length;
+      for (const { expected } of requests)
+        for (const name of expected.responders ?? []) count(report.responders, name);
+      for (const { status } of answers) count(report.statuses, status);
       onSession(report);
     }
   };
@@ -78,119 +105,137 @@ export async function fuzzHttp(options: HttpFuzzOptions): Promise<HttpFuzzReport
   return report;
 }
 
+/** A fault that the oracle found, and the conversation in which it did. */
+class Fault extends Error {
+  readonly received: Buffer;
+  constructor(message: string, received: Buffer, options?: ErrorOptions) {
+    super(message, options);
+    this.received = received;
+  }
+}
+
+/** Makes the conversation smaller as long as it still fails, and tells all that is known. */
+async function explained(
+  first: unknown,
+  failing: Plan,
+  seed: number,
+  to: NetConnectOpts,
+  oracle: Oracle,
+): Promise<Error> {
+  if (!(first instanceof Fault)) return first as Error;
+  let plan = failing;
+  let fault = first;
+  let left = maxShrinks;
+  const tryOne = async (smaller: Plan) => {
+    left--;
+    const again: unknown = await converse(smaller, to, oracle, shrinkMs).catch((error) => error);
+    if (!(again instanceof Fault)) return false;
+    [plan, fault] = [smaller, again];
+    return true;
+  };
+  for (let isSmaller = true; isSmaller && left > 0; ) {
+    isSmaller = false;
+    for (const smaller of smallerThan(plan)) {
+      if (left <= 0) break;
+      isSmaller = await tryOne(smaller);
+      if (isSmaller) break;
+    }
+  }
+  const shown = (bytes: Buffer) =>
+    JSON.stringify(bytes.toString('latin1').replace(longRun, shortened).slice(-shownSize));
+  return new Error(
+    `seed ${seed}: ${first.message}\n` +
+      `repeat it: npm run fuzz:http -- 1 ${seed}\n` +
+      `smallest that fails: ${fault.message}\n` +
+      `  ${describe(plan)}\n` +
+      `  sent ${shown(bytesOf(plan))}\n` +
+      `  received ${shown(fault.received)}`,
+  );
+}
+
 /** Errors of a connection that the other side has ended. */
 const resets: ReadonlySet<string | undefined> = new Set(['EPIPE', 'ECONNRESET']);
 
-/** What follows the good requests of a connection; `left`: the client left before the answers. */
-type Tail = 'none' | 'odd' | 'changed' | 'damaged' | 'cut' | 'noise' | 'left';
-
-const tailOf = weighted<Exclude<Tail, 'left'>>([
-  [1, 'none'],
-  [4, 'odd'],
-  [2, 'changed'],
-  [4, 'damaged'],
-  [1, 'cut'],
-  [1, 'noise'],
-]);
-
-interface Plan {
-  readonly good: readonly KnownRequest[];
-  readonly tail: Tail;
-  /** Who must answer the tail; undefined if that is open. */
-  readonly responder: Responder | undefined;
-  /** How many answers must come, at least. */
-  readonly due: number;
-  readonly bytes: Buffer;
-}
-
-/** Plans what a connection sends: good requests, the first of them signed, and a tail of anything. */
-function plan(prng: Prng): Plan {
-  const good = [signedRequest(prng)];
-  while (prng.chance(0.6)) good.push(prng.pick(goodRequests)(prng));
-  const tail = tailOf(prng);
-  const another = () => prng.pick(goodRequests)(prng).bytes;
-  const open = (bytes: Buffer) => ({ bytes, whole: false, responder: undefined });
-  const makers = {
-    none: () => open(Buffer.alloc(0)),
-    odd: () => oddRequest(prng),
-    changed: () => ({ ...changedRequest(prng), whole: true }),
-    damaged: () => open(mutate(Buffer.concat([another(), another()]), prng)),
-    cut: () => open(another().subarray(0, -1 - prng.below(20))),
-    noise: () => open(prng.bytes(prng.between(1, 200))),
-  };
-  const { bytes, whole, responder } = makers[tail]();
-  return {
-    good,
-    tail,
-    responder,
-    due: good.length + (whole ? 1 : 0),
-    bytes: Buffer.concat([...good.map((each) => each.bytes), bytes]),
-  };
-}
-
-interface Conversation extends Pick<Plan, 'good' | 'tail'> {
-  readonly answers: readonly Answer[];
-}
-
-/** Runs one connection from its beginning to its end. */
+/**
+ * Runs one connection from its beginning to its end.
+ * @returns the answers; undefined if the client left without reading them
+ * @throws Fault
+ */
 async function converse(
+  plan: Plan,
   to: NetConnectOpts,
-  seed: number,
-  verifies: boolean,
-): Promise<Conversation> {
-  const prng = new Prng(seed);
-  const planned = plan(prng);
-  const { good, tail, due, bytes } = planned;
-  const socket = connect(to);
+  oracle: Oracle,
+  silenceMs = programMs,
+): Promise<readonly Answer[] | undefined> {
+  const { requests, tail, delivery } = plan;
+  const due = requests.length + tail.answers[0];
+  const socket = connect({ ...to, allowHalfOpen: true });
   const received: Buffer[] = [];
   let failure: NodeJS.ErrnoException | undefined;
   let wake = () => {};
   socket
-    .setTimeout(programMs, () => socket.destroy(new Error(`nothing for ${programMs} ms`)))
+    .setNoDelay(true)
+    .setTimeout(silenceMs, () => socket.destroy(new Error(`nothing for ${silenceMs} ms`)))
     .on('data', (data) => {
       received.push(data);
+      if (delivery.slow) void readSlowly();
       wake();
     })
+    .on('end', () => socket.end())
     .on('error', (error) => {
       failure = error;
     });
+  const readSlowly = async () => {
+    socket.pause();
+    for (let turns = slowTurns; turns > 0; turns--) await setImmediate();
+    socket.resume();
+  };
   const closed = once(socket, 'close').then(
     () => wake(),
     () => wake(),
   );
-  const read = () => readAnswers(Buffer.concat(received), (i) => good[i]?.bodiless);
+  const read = () => readAnswers(Buffer.concat(received), (i) => requests[i]?.bodiless);
   try {
-    const [low, high] = bytes.length < maxSlowSize && prng.chance(0.1) ? [1, 16] : [64, 100_000];
-    for (let at = 0, piece = bytes; at < bytes.length && socket.writable; at += piece.length) {
-      piece = bytes.subarray(at, at + prng.between(low, high));
+    if (delivery.slow) socket.pause();
+    const begun = performance.now();
+    for (const piece of piecesOf(plan)) {
+      if (!socket.writable) break;
       socket.write(piece);
       await setImmediate();
     }
-    // A client that leaves with answers unread resets the connection.
-    if (prng.chance(0.05)) return { good: [], tail: 'left', answers: [] };
+    const sendingMs = performance.now() - begun;
+    if (delivery.end === 'leave' || delivery.end === 'reset') {
+      // With answers unread, the kernel resets the connection in either case.
+      if (delivery.end === 'reset' && 'port' in to) socket.resetAndDestroy();
+      else socket.destroy();
+      return undefined;
+    }
+    if (delivery.end === 'half') socket.end();
+    if (delivery.slow) void readSlowly();
     while (!socket.closed && read().answers.length < due)
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
-    // Not earlier: node:http drops the answers due to a client that has ended its side.
     socket.end();
     await closed;
     const { answers, left } = read();
+    // On a busy host it may have taken so long that the gateway gave up.
+    if (sendingMs > slowSendingMs && answers.at(-1)?.status === requestTimeout) return answers;
     // The gateway may end the connection while the tail is being sent. The write that fails then
     // destroys the socket, whatever has arrived and is not read yet.
-    const cutOff = tail !== 'none' && resets.has(failure?.code);
+    const cutOff = tail.name !== 'none' && resets.has(failure?.code);
     const fault =
-      judge(planned, answers, verifies, cutOff) ??
-      (left > 0 && !cutOff ? `${left} bytes after the answers` : undefined);
-    if (fault !== undefined) throw new Error(fault, { cause: failure });
-    return { good, tail, answers };
+      judge(plan, answers, oracle, cutOff) ??
+      (left > 0 && !cutOff ? `${left} bytes after the answers` : undefined) ??
+      (failure !== undefined && !cutOff ? 'the connection broke' : undefined);
+    if (fault !== undefined) throw new Error(fault);
+    return answers;
   } catch (error) {
-    throw new Error(
-      `seed ${seed}: ${(error as Error).message} (${tail}, ${failure?.message})\n` +
-        `sent ${JSON.stringify(bytes.toString('latin1').slice(-shownSize))}\n` +
-        `received ${JSON.stringify(Buffer.concat(received).toString('latin1').slice(-shownSize))}`,
-      { cause: error },
-    );
+    const { message } = error as Error;
+    const why = failure === undefined ? '' : `, ${failure.message}`;
+    throw new Fault(`${message} (tail: ${tail.name}${why})`, Buffer.concat(received), {
+      cause: failure ?? error,
+    });
   } finally {
     socket.destroy();
   }
@@ -201,31 +246,20 @@ async function converse(
  * @returns what is wrong with the answers to a connection's requests; undefined if nothing is
  */
 function judge(
-  { good, tail, due, responder }: Plan,
+  { requests, tail }: Plan,
   answers: readonly Answer[],
-  verifies: boolean,
+  oracle: Oracle,
   cutOff: boolean,
 ): string | undefined {
-  const respondersOf = (i: number): readonly Responder[] => {
-    const request = good[i];
-    if (request !== undefined) return [request.responder];
-    return i > good.length || responder === undefined ? responders : [responder, 'malformed'];
-  };
-  for (const [i, { status, size, encoding }] of good.entries()) {
-    const answer = answers[i];
-    if (answer === undefined && cutOff) break;
-    const got = answer && sizeOf(answer, encoding);
-    if (answer?.status !== status || got !== size)
-      return `request ${i}: ${answer?.status}, ${got} bytes, want ${status}, ${size} bytes`;
-  }
   for (const [i, answer] of answers.entries()) {
-    const fault = faultOf(answer, respondersOf(i));
-    if (fault !== undefined) return `answer ${i}: ${fault}`;
+    const expected = requests[i]?.expected ?? (i === requests.length ? tail.expected : {});
+    const fault = oracle.faultOf(answer, expected);
+    if (fault !== undefined) return `answer ${i + 1} of ${requests.length}: ${fault}`;
   }
-  const [first, ...others] = answers.slice(good.length);
-  if (answers.length < due && !cutOff) return 'the tail has no answer';
-  if (tail === 'none' && first !== undefined) return 'an answer to nothing';
-  if (tail === 'changed' && verifies && (first?.status === 200 || others.length > 0))
-    return 'a changed request is served';
-  return undefined;
+  const { length } = answers;
+  if (length < requests.length && !cutOff)
+    return `${length} answers to ${requests.length} requests`;
+  const [least, most] = tail.answers;
+  if (length < requests.length + least && !cutOff) return 'the tail has no answer';
+  return length > requests.length + most ? 'an answer to nothing' : undefined;
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs the native tests under AddressSanitizer and UndefinedBehaviorSanitizer, and the generator's
-# scenarios without node under these with LeakSanitizer, and under ThreadSanitizer.
+# Runs the native tests, and the product's addon with arbitrary arguments, under AddressSanitizer and
+# UndefinedBehaviorSanitizer, and the generator's scenarios without node under these with
+# LeakSanitizer, and under ThreadSanitizer.
 #   sanitizers.sh
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -8,12 +9,15 @@ build=test/native/build/sanitizers
 headers=$(node native/headers.cjs)/include/node
 addon_api=$(node -p 'require("node-addon-api").include_dir')
 # The product's own list; a .gypi file is a Python literal.
-mapfile -t core < <(python3 - <<'END'
-import ast
+sources() {
+  python3 - "$1" <<'END'
+import ast, sys
 variables = ast.literal_eval(open('native/core.gypi').read())['variables']
-print('\n'.join(path.replace('<(native)', 'native') for path in variables['core_sources']))
+print('\n'.join(path.replace('<(native)', 'native') for path in variables[sys.argv[1]]))
 END
-)
+}
+mapfile -t core < <(sources core_sources)
+mapfile -t product < <(sources addon_sources)
 
 # compile NAME SANITIZERS SOURCE...: objects, in a folder of their own
 compile() {
@@ -46,6 +50,10 @@ scripted=test/native/scripted_source.cc
 compile addon address,undefined test/native/{test_addon,jitter_exports}.cc "$scripted" "${core[@]}"
 # Node exports OpenSSL's symbols; they are resolved at load.
 link addon address,undefined entropyd_test.node -shared
+# Without `null`, beside which g++ takes no function as a template's argument; napi.h has such ones.
+undefined=address,alignment,bool,bounds,enum,float-cast-overflow,shift,signed-integer-overflow,vptr
+compile product "$undefined" "${product[@]}" "${core[@]}"
+link product "$undefined" entropyd.node -shared
 compile address address,undefined test/native/scenarios.cc "$scripted" "${core[@]}"
 link address address,undefined scenarios_address -lcrypto
 compile thread thread test/native/scenarios.cc "$scripted" "${core[@]}"
@@ -69,8 +77,9 @@ control="require('./$build/entropyd_test.node').testSamples(Buffer.alloc(9, 1), 
 must_fail env LD_PRELOAD="$runtimes" ASAN_OPTIONS=detect_leaks=0 node -e "$control"
 timeout 600 npx tap --disable-coverage --reporter=tap --jobs=1 \
   --test-env=TAP_TYPE_STRIP_ONLY=1 --test-env=ENTROPYD_TEST_ADDON="$PWD/$build/entropyd_test.node" \
+  --test-env=ENTROPYD_ADDON="$PWD/$build/entropyd.node" \
   --test-env=LD_PRELOAD="$runtimes" \
   --test-env=ASAN_OPTIONS=detect_leaks=0 --test-env=UBSAN_OPTIONS=print_stacktrace=1 \
-  test/native/{health-tests,drbg,state,generator,device,jitter}.test.ts >"$build/report" 2>&1 ||
+  test/native/{health-tests,drbg,state,generator,device,jitter,fuzz-arguments}.test.ts >"$build/report" 2>&1 ||
   { grep -vE '^\s*(ok|#)' "$build/report" | tail -n 400; exit 1; }
 tail -n 5 "$build/report"

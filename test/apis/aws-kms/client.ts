@@ -1,25 +1,39 @@
-/** AWS KMS as its clients see it, for the conformance suite. */
+/** AWS KMS as its clients see it, for the conformance suite and the fuzz. */
 import { awsKms } from '../../../src/apis/aws-kms/api.js';
-import type { ApiClient } from '../../support/api-client.js';
+import { type ApiClient, type Changes, decoded, membersOf } from '../../support/api-client.js';
 import { type Kind, signerOf } from '../../support/credentials.js';
 import { signAws } from '../../support/signing/signed-calls.js';
 
-const body = '{"NumberOfBytes":48}';
-const post = { method: 'POST', path: '/', body };
-const request = (kind: Kind) => ({ ...post, headers: signAws(signerOf(kind), body) });
-const { authorization: _, ...unsigned } = request('default').headers;
+const post = { method: 'POST', path: '/' };
+const awsJson = 'application/x-amz-json-1.1';
+
+const request = (kind: Kind, { size = 48, time }: Changes = {}) =>
+  signed(`{"NumberOfBytes":${size}}`, kind, time);
+
+function signed(body: string, kind: Kind, time?: number, target = 'GenerateRandom') {
+  const headers = { 'x-amz-target': `TrentService.${target}` };
+  const signer = signerOf(kind, time === undefined ? {} : { time });
+  return { ...post, headers: signAws(signer, body, headers), body };
+}
+
+const { headers, body } = request('default');
+const { authorization: _, ...unsigned } = headers;
 
 export const awsKmsClient: ApiClient = {
   entry: awsKms,
   operation: 'GenerateRandom',
   size: 48,
+  sizes: [1, 1024],
   request,
-  stranger: { ...post, headers: signAws(signerOf('default', { accessKey: 'X' }), body) },
-  anonymous: { ...post, headers: unsigned },
-  bytesOf: (text) => Buffer.from(JSON.parse(text).Plaintext, 'base64'),
+  signs: 'default',
+  stranger: { ...post, headers: signAws(signerOf('default', { accessKey: 'X' }), body), body },
+  anonymous: { ...post, headers: unsigned, body },
+  contentTypes: [awsJson, awsJson],
+  bytesOf: (text) => decoded(membersOf(text, 'Plaintext').Plaintext, 'base64'),
   errorOf(text) {
     const { __type, ...rest } = JSON.parse(text);
-    if (Object.keys(rest).some((name) => !['message', 'Message'].includes(name)))
+    const names = Object.keys(rest);
+    if (typeof __type !== 'string' || names.some((name) => !['message', 'Message'].includes(name)))
       throw new Error(`no error of AWS KMS: ${text}`);
     return __type;
   },
@@ -33,5 +47,42 @@ export const awsKmsClient: ApiClient = {
     stranger: ['UnrecognizedClientException', 400],
     denied: ['AccessDeniedException', 400],
     throttled: ['ThrottlingException', 400],
+  },
+  fuzz: {
+    refused: (time) =>
+      [
+        signed('{}', 'default', time),
+        signed('{"NumberOfBytes":0}', 'default', time),
+        signed('{"NumberOfBytes":1025}', 'default', time),
+        signed('{}', 'default', time, 'Decrypt'),
+        signed('{', 'default', time),
+      ].map((each) => [each, 400] as const),
+    targets: [
+      '/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a%2Fb&X-Amz-Date=x&X-Amz-SignedHeaders=host',
+    ],
+    bodies: ['{"NumberOfBytes":32,"Recipient":{},"CustomKeyStoreId":[]}'],
+    fields: [
+      [
+        'Authorization',
+        'AWS4-',
+        'AWS4-HMAC-SHA256 =,=,',
+        `AWS4-HMAC-SHA256 ${'a=b,'.repeat(2000)}`,
+      ],
+      [
+        'Authorization',
+        'AWS4-HMAC-SHA256 Credential=a/20260101/r/kms/aws4_request, SignedHeaders=host, Signature=zz',
+      ],
+      [
+        'X-Amz-Target',
+        'TrentService.GenerateRandom',
+        'TrentService.Nope',
+        'TrentService.__proto__',
+        '',
+      ],
+      ['X-Amz-Date', '20260101T000000Z', '99999999T999999Z', '', 'x'],
+      ['X-Amz-Content-Sha256', 'UNSIGNED-PAYLOAD', ''],
+      ['X-Amz-Security-Token', 'x', ''],
+      ['Content-Type', awsJson, `${awsJson.toUpperCase()} ; a`],
+    ],
   },
 };

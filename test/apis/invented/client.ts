@@ -1,4 +1,4 @@
-/** The invented API as its clients see it, for the conformance suite. */
+/** The invented API as its clients see it, for the conformance suite and the fuzz. */
 import type { ApiClient } from '../../support/api-client.js';
 import { tokenOf } from '../../support/credentials.js';
 import { invented } from './api.js';
@@ -9,9 +9,11 @@ export const inventedClient: ApiClient = {
   entry: invented,
   operation: 'roll',
   size: 16,
+  sizes: [16, 16],
   request: (kind) => ({ ...put, headers: { 'x-dice': tokenOf(kind) } }),
   stranger: { ...put, headers: { 'x-dice': 'x' } },
   anonymous: { ...put, headers: {} },
+  contentTypes: ['x/dice', 'text/x-dice'],
   bytesOf: (text) => Buffer.from(text, 'latin1'),
   errorOf(text) {
     const [, code] = /^ill-rolled: (.+)$/.exec(text) ?? [];
