@@ -24,6 +24,12 @@ import { certificateExpiry, loadTls, readPrivateFile, type TlsContext } from './
 /** How long requests in flight may take to finish on close; the daemon allows itself the same. */
 const closeGraceMs = 5000;
 
+/** Said at every start, on the page, in /healthz and in /status. */
+const openWarning =
+  'open: any well-formed signature or token is accepted; --credentials verifies them';
+const insecureWarning =
+  'insecure network: other hosts may use this gateway without TLS and without credentials; --insecure-network is for development';
+
 /** The configuration; everything may be left out. */
 type Settings = {
   readonly [name in keyof GatewayConfig]?: Readonly<GatewayConfig[name]> | undefined;
@@ -39,6 +45,10 @@ export type GatewayOptions = Settings &
     readonly client: RandomSource;
     /** Whether no TLS and no credentials open it to other hosts. */
     readonly hostOnly?: boolean;
+    /** Whether it starts open only if the configuration says so. */
+    readonly noOpen?: boolean;
+    /** Whether other hosts need neither TLS nor credentials: for development. */
+    readonly insecureNetwork?: boolean;
     readonly log: Logger;
   };
 
@@ -77,6 +87,11 @@ export async function startGateway(
   let tls: TlsContext | undefined;
   let audit: Audit | undefined;
 
+  const warnings = () => [
+    ...(access.verifies ? [] : [openWarning]),
+    ...(options.insecureNetwork ? [insecureWarning] : []),
+  ];
+
   async function end(grace?: Promise<unknown>): Promise<void> {
     await closeListeners(listeners, grace);
     await audit?.close();
@@ -91,6 +106,7 @@ export async function startGateway(
     const metrics = () =>
       gatewayMetrics(client, {
         counters,
+        isOpen: !access.verifies,
         connectionsOpen: listeners.reduce((sum, { sockets }) => sum + sockets.size, 0),
         auditDropped: audit?.dropped,
         certificateExpiry: tls && certificateExpiry(tls),
@@ -101,6 +117,8 @@ export async function startGateway(
       metrics,
       apis,
       pageHosts: options.pageHosts,
+      warnings,
+      isMapped: options.insecureNetwork,
       isTls: tls !== undefined,
       access,
       listen: () => listeners.map(({ address }) => address),
@@ -114,11 +132,7 @@ export async function startGateway(
     const addresses = listeners.map(({ address }) => address);
     log.info({ addresses }, 'gateway listening');
     if (access.counts !== undefined) log.info(access.counts, 'signatures and tokens are verified');
-    else
-      log.warn(
-        {},
-        'open: any well-formed signature or token is accepted; --credentials verifies them',
-      );
+    for (const warning of warnings()) log.warn({}, warning);
     return running(addresses, handler);
   } catch (error) {
     await end();
@@ -175,21 +189,50 @@ export async function startGateway(
 }
 
 /** @throws EntropyError `ERR_CONFIG` */
-function checkedAddresses({ listen, passed = [], requireSignatures, credentials }: GatewayOptions) {
+function checkedAddresses({ listen, passed = [], ...options }: GatewayOptions) {
   const addresses = listen.map(parseAddress);
   if (passed.length + addresses.length === 0)
     throw new EntropyError('ERR_CONFIG', 'listen: want at least one HOST:PORT or unix:PATH');
+  checkAccess(options);
+  return addresses;
+}
+
+/**
+ * Who may ask is not left to chance.
+ * @throws EntropyError `ERR_CONFIG`
+ */
+function checkAccess({
+  access,
+  credentials,
+  requireSignatures,
+  noOpen,
+}: Pick<GatewayOptions, 'access' | 'credentials' | 'requireSignatures' | 'noOpen'>): void {
+  if (access === 'open' && (requireSignatures || credentials !== undefined))
+    throw new EntropyError(
+      'ERR_CONFIG',
+      'access = "open" contradicts credentials and require_signatures: remove one of them',
+    );
   if (requireSignatures && credentials === undefined)
     throw new EntropyError(
       'ERR_CONFIG',
       'signatures are required, and there is nothing to verify them with: --credentials FILE',
     );
-  return addresses;
+  if (noOpen && access === undefined && credentials === undefined)
+    throw new EntropyError(
+      'ERR_CONFIG',
+      'nothing says who may use this gateway: set credentials = "FILE" in [gateway], or access = "open" for every user of this host (--no-open)',
+    );
 }
 
 /** What other hosts' access would take, besides an address that they reach. */
-function missingForOthers({ hostOnly, tls, credentials }: GatewayOptions): string[] {
+function missingForOthers({
+  hostOnly,
+  insecureNetwork,
+  tls,
+  credentials,
+}: GatewayOptions): string[] {
   if (hostOnly) return ['a gateway of its own (entropyd gateway)'];
+  if (insecureNetwork) return [];
   return [
     ...(tls === undefined ? ['TLS (--tls-cert and --tls-key)'] : []),
     ...(credentials === undefined ? ['a credentials file (--credentials)'] : []),

@@ -92,6 +92,8 @@ export interface GatewayFigures {
   readonly counters: GatewayCounters;
   /** Open now, on all listeners. */
   readonly connectionsOpen: number;
+  /** Whether any well-formed signature or token is accepted. */
+  readonly isOpen: boolean;
   /** Dropped lines of the audit log; undefined: there is no audit log. */
   readonly auditDropped: number | undefined;
   /** When the first certificate of the chain expires, seconds since 1970; undefined: no TLS. */
@@ -157,7 +159,12 @@ function addRequests(page: MetricsPage, counters: GatewayCounters): void {
 }
 
 function addRest(page: MetricsPage, figures: GatewayFigures): void {
-  const { counters, connectionsOpen, auditDropped, certificateExpiry, own } = figures;
+  const { counters, connectionsOpen, isOpen, auditDropped, certificateExpiry, own } = figures;
+  page.gauge(
+    'entropyd_gateway_open',
+    '1 if any well-formed signature or token is accepted',
+    Number(isOpen),
+  );
   page.gauge('entropyd_gateway_connections_open', 'Connections open now', connectionsOpen);
   page.counter('entropyd_gateway_connections_total', 'Connections accepted', counters.connections);
   page.counter(

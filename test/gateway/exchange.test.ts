@@ -329,7 +329,7 @@ t.test(
   async (t) => {
     const pages = createPages({
       ...{ client: fakeSource(), metrics: async () => '', apis: [], isTls: false },
-      ...{ access: openAccess, listen: () => [] },
+      ...{ access: openAccess, warnings: () => [], listen: () => [] },
     });
     const routes: Route[] = [
       { name: undefined, api: pages },

@@ -23,6 +23,7 @@ async function bundled(name: string): Promise<string> {
 
 async function all(machine: Machine): Promise<void> {
   machine.sh('/usr/lib/node_modules/entropyd/systemd/install.sh --gateway');
+  machine.write(config, '[gateway]\naccess = "open"\n');
   machine.write('/opt/http-load.mjs', await bundled('http-load.mjs'));
   const pid = () => machine.show(service, 'MainPID');
 
