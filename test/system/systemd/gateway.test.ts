@@ -27,7 +27,9 @@ async function all(machine: Machine): Promise<void> {
   const documented = (document: string, heading: string) => {
     const text = readFileSync(new URL(`../../../docs/${document}`, import.meta.url), 'utf8');
     const section = text.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
-    return [...section.matchAll(/^```\n([^]*?)^```$/gm)].map(([, commands]) => commands as string);
+    return [...section.matchAll(/^```\n([\s\S]*?)^```$/gm)].map(
+      ([, commands]) => commands as string,
+    );
   };
   /** As an operator who starts from the configuration that was installed. */
   const follow = (commands: string | undefined) => {
