@@ -23,6 +23,7 @@ async function bundled(name: string): Promise<string> {
 
 async function all(machine: Machine): Promise<void> {
   machine.sh('/usr/lib/node_modules/entropyd/systemd/install.sh --gateway');
+  machine.write('/opt/http-load.mjs', await bundled('http-load.mjs'));
   const installed = machine.ok(['cat', config]);
   const documented = (document: string, heading: string) => {
     const text = readFileSync(new URL(`../../../docs/${document}`, import.meta.url), 'utf8');
@@ -76,6 +77,7 @@ async function all(machine: Machine): Promise<void> {
     follow(open);
     machine.sh(`systemctl restart ${service}`);
     t.equal(ask(...genRandom('http://127.0.0.1:8478')), '200');
+    machine.sh('cd /etc/entropyd; rm credentials.toml tls.pem tls.key');
   });
 
   await t.test('the drop-in leaves the Unix socket alone', async (t) => {
@@ -89,7 +91,6 @@ async function all(machine: Machine): Promise<void> {
     machine.sh(`rm ${path}; ${restart}`);
     t.equal(ask(...genRandom('http://127.0.0.1:8478')), '200');
   });
-  machine.write('/opt/http-load.mjs', await bundled('http-load.mjs'));
   const pid = () => machine.show(service, 'MainPID');
 
   for (const [what, times, action] of [
