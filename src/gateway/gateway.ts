@@ -15,6 +15,7 @@ import { createMalformedResponse } from './answer.js';
 import { type Audit, createAudit, openAuditFile } from './audit.js';
 import { createAccess } from './auth/credentials.js';
 import { type CredentialsFile, parseCredentialsFile } from './auth/credentials-file.js';
+import { checkAccess, missingForOthers, type Openness, warningsOf } from './auth/openness.js';
 import { createRequestHandler, type RequestHandler } from './exchange.js';
 import { closeListeners, type Listener, type ListenerOptions, openListener } from './listener.js';
 import { GatewayCounters, gatewayMetrics } from './metrics.js';
@@ -24,12 +25,6 @@ import { certificateExpiry, loadTls, readPrivateFile, type TlsContext } from './
 /** How long requests in flight may take to finish on close; the daemon allows itself the same. */
 const closeGraceMs = 5000;
 
-/** Said at every start, on the page, in /healthz and in /status. */
-const openWarning =
-  'open: any well-formed signature or token is accepted; --credentials verifies them';
-const insecureWarning =
-  'insecure network: other hosts may use this gateway without TLS and without credentials; --insecure-network is for development';
-
 /** The configuration; everything may be left out. */
 type Settings = {
   readonly [name in keyof GatewayConfig]?: Readonly<GatewayConfig[name]> | undefined;
@@ -37,18 +32,13 @@ type Settings = {
 
 /** What a gateway is started with: the configuration, what each API reads of it, and surroundings. */
 export type GatewayOptions = Settings &
-  ApiSettings & {
+  ApiSettings &
+  Openness & {
     readonly listen: readonly string[];
     /** Sockets that the service manager opened, judged like the others; `listen` may then be empty. */
     readonly passed?: readonly PassedSocket[];
     /** The daemon; stays the caller's, also on close. */
     readonly client: RandomSource;
-    /** Whether no TLS and no credentials open it to other hosts. */
-    readonly hostOnly?: boolean;
-    /** Whether it starts open only if the configuration says so. */
-    readonly noOpen?: boolean;
-    /** Whether other hosts need neither TLS nor credentials: for development. */
-    readonly insecureNetwork?: boolean;
     readonly log: Logger;
   };
 
@@ -87,10 +77,7 @@ export async function startGateway(
   let tls: TlsContext | undefined;
   let audit: Audit | undefined;
 
-  const warnings = () => [
-    ...(access.verifies ? [] : [openWarning]),
-    ...(options.insecureNetwork ? [insecureWarning] : []),
-  ];
+  const warnings = () => warningsOf(options, access.verifies);
 
   async function end(grace?: Promise<unknown>): Promise<void> {
     await closeListeners(listeners, grace);
@@ -195,48 +182,6 @@ function checkedAddresses({ listen, passed = [], ...options }: GatewayOptions) {
     throw new EntropyError('ERR_CONFIG', 'listen: want at least one HOST:PORT or unix:PATH');
   checkAccess(options);
   return addresses;
-}
-
-/**
- * Who may ask is not left to chance.
- * @throws EntropyError `ERR_CONFIG`
- */
-function checkAccess({
-  access,
-  credentials,
-  requireSignatures,
-  noOpen,
-}: Pick<GatewayOptions, 'access' | 'credentials' | 'requireSignatures' | 'noOpen'>): void {
-  if (access === 'open' && (requireSignatures || credentials !== undefined))
-    throw new EntropyError(
-      'ERR_CONFIG',
-      'access = "open" contradicts credentials and require_signatures: remove one of them',
-    );
-  if (requireSignatures && credentials === undefined)
-    throw new EntropyError(
-      'ERR_CONFIG',
-      'signatures are required, and there is nothing to verify them with: --credentials FILE',
-    );
-  if (noOpen && access === undefined && credentials === undefined)
-    throw new EntropyError(
-      'ERR_CONFIG',
-      'nothing says who may use this gateway: set credentials = "FILE" in [gateway], or access = "open" for every user of this host (--no-open)',
-    );
-}
-
-/** What other hosts' access would take, besides an address that they reach. */
-function missingForOthers({
-  hostOnly,
-  insecureNetwork,
-  tls,
-  credentials,
-}: GatewayOptions): string[] {
-  if (hostOnly) return ['a gateway of its own (entropyd gateway)'];
-  if (insecureNetwork) return [];
-  return [
-    ...(tls === undefined ? ['TLS (--tls-cert and --tls-key)'] : []),
-    ...(credentials === undefined ? ['a credentials file (--credentials)'] : []),
-  ];
 }
 
 /** The gateway's files, checked; the caller's, including the descriptor. */
