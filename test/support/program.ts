@@ -145,7 +145,7 @@ export async function startActivated(
     stdio: ['pipe', 'pipe', 'pipe', fd],
   });
   if (before !== undefined) {
-    const holder = spawn('sleep', ['3600'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
+    const holder = spawn('sleep', ['300'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
     t.teardown(() => holder.kill('SIGKILL'));
   }
   // close() unlinks the socket's file if it finds it.
