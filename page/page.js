@@ -1,6 +1,6 @@
 /** Runs the page: shows what /status answers, or that it does not answer. */
 import { enableCopying } from './copying.js';
-import { byId, setText } from './dom.js';
+import { byId, element, fill, setText, svg } from './dom.js';
 import { showFacts } from './facts.js';
 import { noteLoad, showLoad } from './load.js';
 import { startPolling } from './polling.js';
@@ -30,6 +30,7 @@ const place = {
   state: byId('state'),
   reason: byId('reason'),
   since: byId('since'),
+  warnings: byId('warnings'),
   freshness: byId('freshness'),
   live: byId('live'),
   stale: byId('stale'),
@@ -76,6 +77,16 @@ function showStatus(status) {
   showFacts(place.facts, status);
 }
 
+/** @param {readonly string[]} warnings about the gateway; front-page.ts makes the same */
+function showWarnings(warnings) {
+  fill(place.warnings, warnings, () =>
+    warnings.map((text) => {
+      const symbol = svg('svg', { 'aria-hidden': 'true' }, svg('use', { href: '#warning' }));
+      return element('li', {}, symbol, text);
+    }),
+  );
+}
+
 /** Updates ages and countdowns. */
 function tick() {
   const { state, since } = shown;
@@ -107,6 +118,7 @@ const polling = startPolling({
     const status = readStatus(body);
     const difference = hostTime - Date.now();
     if (Math.abs(difference - ahead) > clockErrorMs) ahead = difference;
+    showWarnings(status.gateway.warnings);
     const isServed = httpStatus === 200;
     if (isServed) {
       answeredAt = hostTime;

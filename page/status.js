@@ -5,7 +5,7 @@
  *   creditedBitsPerByte: number, secondsInState: number, physical: boolean, hiddenByKernel: boolean, bytes: number, bytesPerSecond: number, retries: number, alarms: number,
  *   lastAlarm: string, lastError: string }} Source
  * @typedef {{ time: string, state: string, reason: string }} Transition
- * @typedef {{ version: string, dialect: string, verifies: boolean, listen: string[] }} Gateway
+ * @typedef {{ version: string, dialect: string, verifies: boolean, warnings: string[], listen: string[] }} Gateway
  * @typedef {{ bounds: number[], buckets: number[] }} Serving
  * @typedef {{ state: string, reason: string, construction: string, sources: Source[], transitions: Transition[], version: string,
  *   node: string, openssl: string, pid: number, uptimeSeconds: number, reseeds: number,
@@ -70,6 +70,7 @@ export function readStatus(body) {
       version: text(gateway.version),
       dialect: text(gateway.dialect),
       verifies: gateway.verifies === true,
+      warnings: list(gateway.warnings, text),
       listen: list(gateway.listen, text),
     },
   };

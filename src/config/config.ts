@@ -82,6 +82,8 @@ export const defaults = {
   gateway: {
     /** Addresses: `HOST:PORT`, `[IPV6]:PORT`, `unix:PATH`. */
     listen: [defaultGatewayAddress],
+    /** `open` lets a gateway without credentials start where `--no-open` would refuse it. */
+    access: unset<'open'>(),
     /** Path of the credentials file. Without it any well-formed signature is accepted. */
     credentials: unset<string>(),
     /** Refuses to start without credentials. */

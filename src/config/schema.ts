@@ -121,6 +121,7 @@ export const configSchema = v.strictObject({
   gateway: v.optional(
     v.strictObject({
       listen: v.optional(texts('address')),
+      access: v.optional(oneOf('open')),
       credentials: v.optional(text),
       require_signatures: v.optional(flag),
       regions: v.optional(texts('region')),

@@ -39,6 +39,13 @@ export function entropydProgram(): Command {
     )
     .action(serveDaemon);
 
+  const noOpen = new Option(
+    '--no-open',
+    'refuse to start without credentials, unless the configuration has access = "open"',
+  );
+  // A flag of its own, and not commander's way of turning off an option named open.
+  noOpen.negate = false;
+
   prepare(program.command('gateway'))
     .description('Answers the random-number APIs of cloud services over HTTP.')
     .option('--config <file>', 'configuration file, TOML')
@@ -49,6 +56,7 @@ export function entropydProgram(): Command {
       'credentials file, TOML; without it, any well-formed signature is accepted',
     )
     .option('--require-signatures', 'refuse to start without --credentials')
+    .addOption(noOpen)
     .addOption(new ListOption('--region <name>', 'accept signatures for this region', 'regions'))
     .addOption(
       new Option(
@@ -67,6 +75,10 @@ export function entropydProgram(): Command {
     .option(
       '--upstream-resign',
       "sign requests to the upstream with the gateway's own credentials, as the real KMS needs",
+    )
+    .option(
+      '--insecure-network',
+      'for development: serve other hosts without TLS or credentials, and an emulator to everyone',
     )
     .action(async (options) => {
       // Commander parses them as the daemon's, and ignoring --config would open the gateway.

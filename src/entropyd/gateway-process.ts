@@ -1,10 +1,23 @@
 /** `entropyd gateway`: the HTTP gateway as a process of its own, a client of the daemon. */
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { connect } from '../client/client.js';
 import { parseAddress } from '../common/address.js';
+import { errorCode } from '../common/errors.js';
 import { createLogger } from '../common/log.js';
+import { listenBacklog, type PassedSocket } from '../common/unix-socket.js';
 import { type GatewayFlags, loadGatewayConfig } from '../config/load.js';
 import { startGateway } from '../gateway/gateway.js';
-import { runService } from './service.js';
+import { runService, type Service, type ServiceHost } from './service.js';
+
+/** Options of the gateway's command line. */
+export interface GatewayProcessFlags extends GatewayFlags {
+  /** Whether it starts open only if the configuration says so. */
+  noOpen?: boolean;
+  /** Whether other hosts need neither TLS nor credentials. */
+  insecureNetwork?: boolean;
+}
 
 /** `FileDescriptorName=` of the gateway's socket units. */
 const socketName = 'entropyd-gateway';
@@ -17,32 +30,69 @@ const probeRequest = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: cl
  * daemon need not run yet.
  * @throws EntropyError `ERR_CONFIG`, `ERR_LISTEN`
  */
-export function serveGateway(options: GatewayFlags): Promise<void> {
+export function serveGateway(flags: GatewayProcessFlags): Promise<void> {
   return runService({
     socketName,
-    async start({ passed, status, listening }) {
-      const flags = { ...options, activated: passed.length > 0 };
-      const { socket, ...config } = await loadGatewayConfig(flags);
-      const client = connect({
-        coalesce: 'turn',
-        ...(socket === undefined ? {} : { socketPath: socket }),
-      });
-      const log = await createLogger();
-      const gateway = await startGateway({ ...config, passed, client, log });
-      const { addresses } = gateway;
-      // A passed socket without a path is reported as a number, to which nobody can connect.
-      const watched = addresses.find((address) => address.includes(':'));
-      listening(
-        watched === undefined ? undefined : { to: parseAddress(watched), request: probeRequest },
-      );
-      status(`Listening on ${addresses.join(', ')}`);
-      return {
-        reload: () => gateway.reload(),
-        async close() {
-          await gateway.close();
-          await client.close();
-        },
-      };
+    async start(host) {
+      try {
+        return await start(flags, host);
+      } catch (error) {
+        // A fault in the configuration is found before any socket is used, so all are still there.
+        if (errorCode(error) === 'ERR_CONFIG') await turnAway(host.passed);
+        throw error;
+      }
     },
   });
+}
+
+async function start(
+  { noOpen = false, insecureNetwork = false, ...options }: GatewayProcessFlags,
+  { passed, status, listening }: ServiceHost,
+): Promise<Service> {
+  const flags = { ...options, activated: passed.length > 0 };
+  const { socket, ...config } = await loadGatewayConfig(flags);
+  const client = connect({
+    coalesce: 'turn',
+    ...(socket === undefined ? {} : { socketPath: socket }),
+  });
+  const log = await createLogger();
+  const given = { noOpen, insecureNetwork, passed, client, log };
+  const gateway = await startGateway({ ...config, ...given });
+  const { addresses } = gateway;
+  // A passed socket without a path is reported as a number, to which nobody can connect.
+  const watched = addresses.find((address) => address.includes(':'));
+  listening(
+    watched === undefined ? undefined : { to: parseAddress(watched), request: probeRequest },
+  );
+  status(`Listening on ${addresses.join(', ')}`);
+  return {
+    reload: () => gateway.reload(),
+    async close() {
+      await gateway.close();
+      await client.close();
+    },
+  };
+}
+
+/**
+ * Ends the connections that wait in sockets of the service manager. Nobody else accepts them: they would
+ * wait for as long as their clients do, and make the service manager start this process again and again.
+ */
+async function turnAway(passed: readonly PassedSocket[]): Promise<void> {
+  for (const { fd } of passed) {
+    let ended = 0;
+    const server = createServer((socket) => {
+      ended++;
+      socket.destroy();
+    });
+    server.listen({ fd });
+    await once(server, 'listening');
+    // Node accepts at least one in a turn of the event loop, and a turn is between two immediates.
+    for (let before = -1; ended > before && ended < listenBacklog; ) {
+      before = ended;
+      await setImmediate();
+      await setImmediate();
+    }
+    await new Promise((resolve) => server.close(resolve));
+  }
 }

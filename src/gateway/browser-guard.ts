@@ -27,17 +27,20 @@ export function isFromWebPage(headers: IncomingHttpHeaders): boolean {
  * @param pageHosts further names and addresses, IPv6 without brackets; case does not matter
  * @param local the address that the request came to, or `unix`: localhost and loopback addresses
  *   count only if no other host can connect there
+ * @param isMapped whether they count wherever a request came to: a container sees its mapped port's
+ *   requests come from outside. A rebound name still reads nothing
  * @returns false: a page must refuse
  */
 export function isPageHost(
   host: string | undefined,
   pageHosts: readonly string[],
   local: string,
+  isMapped = false,
 ): boolean {
   const { ipv6, name } = hostPattern.exec(host?.toLowerCase() ?? '')?.groups ?? {};
   const named = ipv6 ?? name;
   if (!named) return false;
-  const isOwn = local === 'unix' || isLoopback(local);
+  const isOwn = isMapped || local === 'unix' || isLoopback(local);
   return (
     (isOwn && (name === 'localhost' || isLoopback(named))) ||
     pageHosts.some((allowed) => allowed.toLowerCase() === named)

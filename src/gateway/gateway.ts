@@ -15,6 +15,7 @@ import { createMalformedResponse } from './answer.js';
 import { type Audit, createAudit, openAuditFile } from './audit.js';
 import { createAccess } from './auth/credentials.js';
 import { type CredentialsFile, parseCredentialsFile } from './auth/credentials-file.js';
+import { checkAccess, missingForOthers, type Openness, warningsOf } from './auth/openness.js';
 import { Connections } from './connections.js';
 import { createRequestHandler, type RequestHandler } from './exchange.js';
 import { closeListeners, type Listener, type ListenerOptions, openListener } from './listener.js';
@@ -32,14 +33,13 @@ type Settings = {
 
 /** What a gateway is started with: the configuration, what each API reads of it, and surroundings. */
 export type GatewayOptions = Settings &
-  ApiSettings & {
+  ApiSettings &
+  Openness & {
     readonly listen: readonly string[];
     /** Sockets that the service manager opened, judged like the others; `listen` may then be empty. */
     readonly passed?: readonly PassedSocket[];
     /** The daemon; stays the caller's, also on close. */
     readonly client: RandomSource;
-    /** Whether no TLS and no credentials open it to other hosts. */
-    readonly hostOnly?: boolean;
     readonly log: Logger;
   };
 
@@ -80,6 +80,8 @@ export async function startGateway(
   let tls: TlsContext | undefined;
   let audit: Audit | undefined;
 
+  const warnings = () => warningsOf(options, access.verifies);
+
   async function end(grace?: Promise<unknown>): Promise<void> {
     await closeListeners(listeners, connections, grace);
     connections.close();
@@ -95,6 +97,7 @@ export async function startGateway(
     const metrics = () =>
       gatewayMetrics(client, {
         counters,
+        isOpen: !access.verifies,
         connectionsOpen: connections.size,
         limits,
         auditDropped: audit?.dropped,
@@ -106,6 +109,8 @@ export async function startGateway(
       metrics,
       apis,
       pageHosts: options.pageHosts,
+      warnings,
+      isMapped: options.insecureNetwork,
       isTls: tls !== undefined,
       access,
       limits,
@@ -120,11 +125,7 @@ export async function startGateway(
     const addresses = listeners.map(({ address }) => address);
     log.info({ addresses }, 'gateway listening');
     if (access.counts !== undefined) log.info(access.counts, 'signatures and tokens are verified');
-    else
-      log.warn(
-        {},
-        'open: any well-formed signature or token is accepted; --credentials verifies them',
-      );
+    for (const warning of warnings()) log.warn({}, warning);
     return running(addresses, handler);
   } catch (error) {
     await end();
@@ -181,25 +182,12 @@ export async function startGateway(
 }
 
 /** @throws EntropyError `ERR_CONFIG` */
-function checkedAddresses({ listen, passed = [], requireSignatures, credentials }: GatewayOptions) {
+function checkedAddresses({ listen, passed = [], ...options }: GatewayOptions) {
   const addresses = listen.map(parseAddress);
   if (passed.length + addresses.length === 0)
     throw new EntropyError('ERR_CONFIG', 'listen: want at least one HOST:PORT or unix:PATH');
-  if (requireSignatures && credentials === undefined)
-    throw new EntropyError(
-      'ERR_CONFIG',
-      'signatures are required, and there is nothing to verify them with: --credentials FILE',
-    );
+  checkAccess(options);
   return addresses;
-}
-
-/** What other hosts' access would take, besides an address that they reach. */
-function missingForOthers({ hostOnly, tls, credentials }: GatewayOptions): string[] {
-  if (hostOnly) return ['a gateway of its own (entropyd gateway)'];
-  return [
-    ...(tls === undefined ? ['TLS (--tls-cert and --tls-key)'] : []),
-    ...(credentials === undefined ? ['a credentials file (--credentials)'] : []),
-  ];
 }
 
 /** The gateway's files, checked; the caller's, including the descriptor. */

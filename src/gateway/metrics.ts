@@ -109,6 +109,8 @@ export interface GatewayFigures {
   /** Open now, on all listeners. */
   readonly connectionsOpen: number;
   readonly limits: GatewayLimits;
+  /** Whether any well-formed signature or token is accepted. */
+  readonly isOpen: boolean;
   /** Dropped lines of the audit log; undefined: there is no audit log. */
   readonly auditDropped: number | undefined;
   /** When the first certificate of the chain expires, seconds since 1970; undefined: no TLS. */
@@ -184,7 +186,13 @@ function addRequests(page: MetricsPage, counters: GatewayCounters): void {
 }
 
 function addRest(page: MetricsPage, figures: GatewayFigures): void {
-  const { counters, connectionsOpen, limits, auditDropped, certificateExpiry, own } = figures;
+  const { counters, connectionsOpen, isOpen, limits, auditDropped, certificateExpiry, own } =
+    figures;
+  page.gauge(
+    'entropyd_gateway_open',
+    '1 if any well-formed signature or token is accepted',
+    Number(isOpen),
+  );
   page.gauge(
     'entropyd_gateway_limit',
     'Limits in force, by their keys in the configuration',

@@ -21,6 +21,7 @@ t.test('these are the defaults', async (t) => {
     source: { testedBitsPerByte: 7, creditedBitsPerByte: 0 },
     gateway: {
       listen: ['127.0.0.1:8478'],
+      access: undefined,
       credentials: undefined,
       requireSignatures: false,
       regions: [],

@@ -34,6 +34,7 @@ tested_bits_per_byte = 0.5
 credited_bits_per_byte = 0.125
 [gateway]
 listen = ["127.0.0.1:8478"]
+access = "open"
 credentials = "/etc/entropyd/credentials.toml"
 require_signatures = true
 regions = ["eu-central-1"]
@@ -68,6 +69,7 @@ upstream_resign = false
   ]);
   t.strictSame(config.gateway, {
     listen: ['127.0.0.1:8478'],
+    access: 'open',
     credentials: '/etc/entropyd/credentials.toml',
     require_signatures: true,
     regions: ['eu-central-1'],
@@ -148,6 +150,7 @@ t.test('a fault is reported with its line, its key and what is wanted there', as
     ['[limits]\nunsent_bytes = 131071', 'f:2: limits.unsent_bytes: want 131072 to 4294967295'],
     ['[generator]\nreseed_seconds = 0', 'f:2: generator.reseed_seconds: want 1 to 4294967295'],
     ['[gateway]\nrequire_signatures = 1', 'f:2: gateway.require_signatures: want true or false'],
+    ['[gateway]\naccess = "closed"', 'f:2: gateway.access: want "open"'],
     ['[gateway]\nregions = []', 'f:2: gateway.regions: want at least one region'],
     [
       '[gateway]\ncredential = "x"',

@@ -1,11 +1,13 @@
+import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { serveGateway } from '../../src/entropyd/gateway-process.js';
 import { fakeGenerator, startServer } from '../support/daemon.js';
 import { call } from '../support/gateway.js';
 import { freePath, setSocketVariable, temporaryFolder } from '../support/paths.js';
-import { startActivated } from '../support/program.js';
+import { built, Program, startActivated } from '../support/program.js';
 import { until } from '../support/until.js';
 
 /** Status and body of GET /healthz on a Unix socket, as soon as a gateway listens there. */
@@ -100,4 +102,66 @@ t.test('a passed socket that other hosts can reach is refused like any other', a
     ...['gateway', '--socket', freePath()],
   ]);
   t.match(await program.ended, { status: 1, stderr: /refusing to listen on 0\.0\.0\.0:/ });
+});
+
+t.test('--no-open ends a gateway that nobody opened with one line, and exit code 1', async (t) => {
+  const file = (text: string) => {
+    const path = join(temporaryFolder(), 'entropyd.toml');
+    writeFileSync(path, text);
+    return path;
+  };
+  const args = (text: string, ...more: string[]) => [
+    ...['gateway', '--config', file(text), '--socket', freePath(), '--listen', '127.0.0.1:0'],
+    ...['--no-open', ...more],
+  ];
+  const refused = new Program(t, [built('entropyd'), ...args('')]);
+  t.match(await refused.ended, {
+    status: 1,
+    stdout: '',
+    stderr: /^[^\n]*credentials = "FILE" in \[gateway\], or access = "open"[^\n]*\n$/,
+  });
+  const both = new Program(t, [
+    ...[built('entropyd'), ...args('[gateway]\naccess = "open"\n', '--credentials', '/x')],
+  ]);
+  t.match(await both.ended, { status: 1, stderr: /access = "open" contradicts credentials/ });
+  const opened = new Program(t, [built('entropyd'), ...args('[gateway]\naccess = "open"\n')]);
+  await opened.says('open: any well-formed signature or token is accepted');
+  t.match(await opened.kill('SIGTERM'), { status: 0 });
+});
+
+t.test('by hand it starts open, and on an insecure network if told to', async (t) => {
+  const start = (...args: string[]) =>
+    new Program(t, [built('entropyd'), 'gateway', '--socket', freePath(), ...args]);
+  const plain = start('--listen', '127.0.0.1:0');
+  await plain.says('open: any well-formed signature or token is accepted');
+  t.match(await plain.kill('SIGTERM'), { status: 0 });
+  const insecure = start('--listen', '0.0.0.0:0', '--insecure-network');
+  await insecure.says('insecure network: other hosts may use this gateway');
+  t.match(await insecure.kill('SIGTERM'), { status: 0 });
+});
+
+t.test('a gateway that refuses to start lets no client of a passed socket wait', async (t) => {
+  for (const [listen, text] of [
+    [{ host: '127.0.0.1', port: 0 }, ''],
+    [{ path: freePath() }, ''],
+    [{ host: '127.0.0.1', port: 0 }, 'nonsense'],
+  ] as const) {
+    const config = join(temporaryFolder(), 'refused.toml');
+    writeFileSync(config, text);
+    const args = ['gateway', '--no-open', '--config', config, '--socket', freePath()];
+    const ended: Promise<unknown>[] = [];
+    const ask = async (port: number) => {
+      for (let i = 0; i < 3; i++) {
+        const socket = connect('path' in listen ? listen : { port });
+        await once(socket, 'connect');
+        socket.on('error', () => {}).write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+        socket.resume();
+        ended.push(new Promise((resolve) => socket.once('close', resolve)));
+      }
+    };
+    const { program } = await startActivated(t, listen, 'entropyd-gateway', args, ask);
+    t.match(await program.ended, { status: 1 });
+    await Promise.all(ended);
+    t.equal(ended.length, 3, 'all are ended');
+  }
 });

@@ -67,6 +67,23 @@ t.test('where other hosts can connect, only configured names count', async (t) =
   t.notOk(isPageHost('[2001:db8::2]:8478', ['2001:DB8::1'], '2001:db8::1'));
 });
 
+t.test(
+  'behind a mapped port, localhost counts wherever the connection came to, and no name',
+  async (t) => {
+    for (const [host, expected] of [
+      ['localhost:9000', true],
+      ['127.0.0.1:9000', true],
+      ['[::1]:9000', true],
+      ['entropy.example', true],
+      ['evil.example:9000', false],
+      ['localhost.evil.example', false],
+      ['192.0.2.1', false],
+      [undefined, false],
+    ] as const)
+      t.equal(isPageHost(host, ['entropy.example'], '192.0.2.1', true), expected, `${host}`);
+  },
+);
+
 t.test('says yes or no to any Host', async (t) => {
   const host = fc.oneof(
     fc.string(),

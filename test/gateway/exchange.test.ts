@@ -358,7 +358,7 @@ t.test(
   async (t) => {
     const pages = createPages({
       ...{ client: fakeSource(), metrics: async () => '', apis: [], isTls: false },
-      ...{ access: openAccess, listen: () => [], limits: defaultGatewayLimits },
+      ...{ access: openAccess, warnings: () => [], listen: () => [], limits: defaultGatewayLimits },
     });
     const routes: Route[] = [
       { name: undefined, api: pages },

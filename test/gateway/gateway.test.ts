@@ -170,6 +170,11 @@ t.test('a reload takes new files over, or keeps the old ones and says why', asyn
     ['credentials that others read', () => chmodSync(credentials, 0o644), /mode 0644/],
     ['no credentials', () => rmSync(credentials), /ENOENT/],
     [
+      'credentials without an entry',
+      () => writePrivate(dir, 'reload.toml', '# all revoked\n'),
+      /reload\.toml:1: key: want at least one \[\[key\]\] or \[\[token\]\]$/,
+    ],
+    [
       'a key of another certificate, and good credentials',
       () => {
         writePrivate(dir, 'reload.toml', credentialsOf('second', 'abc'));
@@ -205,7 +210,7 @@ t.test('a reload takes new files over, or keeps the old ones and says why', asyn
   await gateway.close();
   await gateway.reload();
   const [before, after] = [`${audit}.1`, audit].map((path) => linesOf(path).length);
-  t.strictSame([before, after], [12, 2], 'a line for each request, in the file of its time');
+  t.strictSame([before, after], [14, 2], 'a line for each request, in the file of its time');
 });
 
 const linesOf = (path: string) =>
@@ -379,6 +384,7 @@ t.test('other hosts need TLS and credentials; TLS covers TCP and not Unix', asyn
     [{ tls }, noCredentials],
     [{ credentials }, noTls],
     [{ tls, credentials, hostOnly: true }, 'a gateway of its own (entropyd gateway)'],
+    [{ insecureNetwork: true, hostOnly: true }, 'a gateway of its own (entropyd gateway)'],
   ] as const)
     await t.rejects(start(t, 'refused', { listen, ...options }), {
       code: 'ERR_LISTEN',
@@ -446,6 +452,100 @@ t.test('signatures that are required and cannot be verified stop the start', asy
   await t.rejects(start(t, 'required', { credentials, audit }), { code: 'ERR_CONFIG' });
   t.notOk(existsSync(audit));
 });
+
+t.test('a credentials file without an entry stops the start', async (t) => {
+  const credentials = writePrivate(dir, 'empty.toml', '');
+  await t.rejects(start(t, 'empty', { credentials }), {
+    code: 'ERR_CONFIG',
+    message: /empty\.toml:1: key: want at least one/,
+  });
+});
+
+t.test('with --no-open it starts if the configuration says who may ask', async (t) => {
+  const credentials = writePrivate(dir, 'chosen.toml', credentialsOf('secret', 'abc'));
+  const both = /credentials = "FILE" in \[gateway\], or access = "open"/;
+  await t.rejects(start(t, 'no-open', { noOpen: true }), { code: 'ERR_CONFIG', message: both });
+  await t.rejects(
+    start(t, 'no-open', { noOpen: true, insecureNetwork: true }),
+    { code: 'ERR_CONFIG', message: both },
+    'the network is another question',
+  );
+  for (const given of [{ access: 'open' }, { credentials }] as const)
+    await start(t, 'no-open', { noOpen: true, ...given }).then(({ gateway }) => gateway.close());
+});
+
+t.test('access = "open" is refused where it is not true', async (t) => {
+  const credentials = writePrivate(dir, 'both.toml', credentialsOf('secret', 'abc'));
+  for (const given of [{ credentials }, { requireSignatures: true }])
+    await t.rejects(start(t, 'both', { access: 'open', ...given }), {
+      code: 'ERR_CONFIG',
+      message: /^access = "open" contradicts credentials and require_signatures/,
+    });
+  await t.rejects(start(t, 'both', { access: 'open', listen: ['0.0.0.0:0'] }), {
+    code: 'ERR_LISTEN',
+  });
+});
+
+t.test('that it is open, or on an insecure network, is said wherever somebody looks', async (t) => {
+  const credentials = writePrivate(dir, 'told.toml', credentialsOf('secret', 'abc'));
+  const [open, insecure] = [/^open: any well-formed/, /^insecure network: other hosts may/];
+  for (const [name, options, isOpen, wanted] of [
+    ['told-open', {}, 1, [open]],
+    ['told-choice', { access: 'open', noOpen: true }, 1, [open]],
+    ['told-verified', { credentials }, 0, []],
+    ['told-both', { insecureNetwork: true }, 1, [open, insecure]],
+    ['told-insecure', { insecureNetwork: true, credentials }, 0, [insecure]],
+  ] as const) {
+    const log = memoryLog();
+    const { socketPath } = await start(t, name, { log, ...options });
+    const ask = async (path: string) =>
+      (await call({ socketPath, path, headers: { host: 'localhost' } })).body;
+    const { warnings } = JSON.parse(await ask('/healthz'));
+    t.equal(warnings.length, wanted.length, name);
+    t.match(warnings, wanted, name);
+    t.strictSame(JSON.parse(await ask('/status')).gateway.warnings, warnings, name);
+    t.strictSame(
+      (log.records as { level: string; message: string }[])
+        .filter(({ level }) => level === 'warn')
+        .map(({ message }) => message),
+      warnings,
+      name,
+    );
+    const page = await ask('/');
+    for (const warning of warnings) t.match(page, `warning: ${warning}\n`, name);
+    t.equal(samplesOf(await ask('/metrics')).get('entropyd_gateway_open'), isOpen, name);
+  }
+});
+
+t.test(
+  '--insecure-network serves other hosts without TLS and credentials, and never a rebound name',
+  { skip: reachable === undefined && 'this host has no address but loopback' },
+  async (t) => {
+    const credentials = writePrivate(dir, 'mapped.toml', credentialsOf('secret', 'abc'));
+    const listen = ['0.0.0.0:0'];
+    const insecureNetwork = true;
+    const host = reachable as string;
+    for (const [given, status] of [
+      [{}, 200],
+      [{ credentials }, 403],
+    ] as const) {
+      const { port } = await start(t, 'mapped', { listen, insecureNetwork, ...given });
+      t.equal((await call({ port, host, ...genRandomCall })).status, status);
+      for (const [name, expected] of [
+        ['localhost:9000', 200],
+        ['127.0.0.1:9000', 200],
+        ['evil.example:9000', 403],
+        [`${reachable}:${port}`, 403],
+      ] as const)
+        for (const path of ['/', '/status', '/metrics', '/healthz'])
+          t.equal(
+            (await call({ port, host, path, headers: { host: name } })).status,
+            expected,
+            `${path} under ${name}`,
+          );
+    }
+  },
+);
 
 t.test('API routes do not look at Host, pages do', async (t) => {
   const { port, socketPath } = await start(t, 'host', { pageHosts: ['entropy.example'] });

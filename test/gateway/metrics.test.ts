@@ -64,6 +64,7 @@ function figures(overrides: Partial<GatewayFigures> = {}): GatewayFigures {
     counters: new GatewayCounters(names),
     connectionsOpen: 0,
     limits: defaultGatewayLimits,
+    isOpen: false,
     auditDropped: undefined,
     certificateExpiry: undefined,
     own: [],
@@ -104,10 +105,11 @@ t.test('the page has every figure', async (t) => {
   counters.of('vault').responded(403, null, 0);
   counters.of('vault').failed('overload');
   const own = [(page: MetricsPage) => page.counter('entropyd_gateway_own_total', 'Of an API', 4)];
-  const given = { connectionsOpen: 5, auditDropped: 6, certificateExpiry: 7e9, own };
+  const given = { connectionsOpen: 5, isOpen: true, auditDropped: 6, certificateExpiry: 7e9, own };
   const page = await gatewayMetrics(fakeSource(), figures({ counters, ...given }));
   const found = samplesOf(page);
   for (const [name, value] of [
+    ['open', 1],
     ['connections_open', 5],
     ['connections_total', 9],
     ['connections_refused_total', 2],

@@ -10,7 +10,10 @@ t.test('a daemon’s status is read unchanged', async (t) => {
   const { path } = await startServer(t, createGenerator({ devices: [] }));
   const client = connect({ socketPath: path });
   t.teardown(() => client.close());
-  const gateway = { version: '1.2.3', dialect: 'otc', verifies: true, listen: ['unix:/x'] };
+  const gateway = {
+    ...{ version: '1.2.3', dialect: 'otc', verifies: true },
+    ...{ warnings: ['open'], listen: ['unix:/x'] },
+  };
   const sent = JSON.parse(JSON.stringify({ ...(await client.status()), gateway }));
   const missing: Record<string, unknown> = { path: '', rngCurrent: '', hiddenByKernel: false };
   const { sources, serving, errors, ...read } = readStatus(sent);

@@ -125,27 +125,37 @@ export async function startDaemonProgram(
  * This process has closed its own copy when the promise resolves.
  * @param listen a path or a TCP address; port 0 lets the kernel choose
  * @param name the socket's name in LISTEN_FDNAMES
+ * @param before runs when the socket listens and nobody accepts, before the program starts. The socket
+ *   then outlives the program, as the service manager's does
  */
 export async function startActivated(
   t: Test,
   listen: { path: string } | { host: string; port: number },
   name: string,
   args: readonly string[] = [],
+  before?: (port: number) => Promise<unknown>,
 ): Promise<{ program: Program; port: number }> {
   const server = createServer().listen(listen);
   await once(server, 'listening');
   const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
   const address = server.address();
-  const script = `export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=${name}; exec "$0" "$@"`;
+  const script = `read -r _; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=${name}; exec "$0" "$@"`;
   const program = new Program(t, [process.execPath, built('entropyd'), ...args], {
     script,
-    stdio: ['ignore', 'pipe', 'pipe', fd],
+    stdio: ['pipe', 'pipe', 'pipe', fd],
   });
+  if (before !== undefined) {
+    const holder = spawn('sleep', ['300'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
+    t.teardown(() => holder.kill('SIGKILL'));
+  }
   // close() unlinks the socket's file if it finds it.
   if ('path' in listen) renameSync(listen.path, `${listen.path}.kept`);
   await new Promise((resolve) => server.close(resolve));
   if ('path' in listen) renameSync(`${listen.path}.kept`, listen.path);
-  return { program, port: typeof address === 'object' ? (address?.port ?? 0) : 0 };
+  const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+  await before?.(port);
+  program.child.stdin?.end('\n');
+  return { program, port };
 }
 
 /** What a command in this process prints to standard output. */

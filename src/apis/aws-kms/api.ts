@@ -61,6 +61,8 @@ export type AwsKmsSettings = {
   readonly regions?: readonly string[] | undefined;
   /** The credentials file; an upstream requires one. */
   readonly credentials?: string | undefined;
+  /** Whether an upstream that is an emulator requires none. */
+  readonly insecureNetwork?: boolean | undefined;
 };
 
 export const awsKms = {
@@ -81,11 +83,21 @@ export const awsKms = {
     },
     body: '{"NumberOfBytes":32}',
   },
-  create({ upstream: url, upstreamResign, regions, credentials }: AwsKmsSettings): Api {
+  create({
+    upstream: url,
+    upstreamResign,
+    regions,
+    credentials,
+    insecureNetwork = false,
+  }: AwsKmsSettings): Api {
     const upstream =
       url === undefined ? undefined : createUpstream({ url, resign: upstreamResign });
-    checkUpstreamCallers(upstream?.host, credentials !== undefined);
-    return createAwsKms({ upstream, regions });
+    checkUpstreamCallers(upstream, credentials !== undefined, insecureNetwork);
+    return createAwsKms({
+      upstream,
+      regions,
+      isUpstreamOpen: insecureNetwork && upstream?.isEmulator,
+    });
   },
 } satisfies ApiEntry;
 
@@ -93,12 +105,18 @@ export const awsKms = {
 export interface AwsKmsOptions {
   /** Answers what is not served here, and ends with the API; without it such requests are refused. */
   readonly upstream?: Upstream | undefined;
+  /** Whether an open gateway's callers, whom nobody knows, may use it. */
+  readonly isUpstreamOpen?: boolean | undefined;
   /** As in {@link AwsKmsSettings}. */
   readonly regions?: readonly string[] | undefined;
 }
 
 /** The AWS KMS API; its errors are `{"__type":...}`. */
-export function createAwsKms({ upstream: endpoint, regions = [] }: AwsKmsOptions): Api {
+export function createAwsKms({
+  upstream: endpoint,
+  isUpstreamOpen = false,
+  regions = [],
+}: AwsKmsOptions): Api {
   const keys = createSigningKeys();
   const upstream = endpoint && countUpstream(endpoint);
   return {
@@ -118,7 +136,8 @@ export function createAwsKms({ upstream: endpoint, regions = [] }: AwsKmsOptions
       audit.key = caller?.name ?? null;
       const members = toMembers(input);
       if (upstream !== undefined && (operation !== generateRandom || needsKms(members))) {
-        authorizeForwarding(caller, operation, access);
+        const isAnyones = isUpstreamOpen && caller === undefined;
+        if (!isAnyones) authorizeForwarding(caller, operation, access);
         return forwarded(await upstream.forward(request));
       }
       authorize(caller, access);

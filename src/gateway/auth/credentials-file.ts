@@ -82,7 +82,10 @@ function repeated(
   return undefined;
 }
 
-function duplicate({ key, token }: CredentialsFile): Fault | undefined {
+function faultIn({ key, token }: CredentialsFile): Fault | undefined {
+  // An empty file is a slip more often than a decision: adopted at a reload, it would lock everyone out.
+  if (key.length + token.length === 0)
+    return { path: ['key'], wanted: 'want at least one [[key]] or [[token]]' };
   const names = (table: string, entries: readonly CredentialEntry[]) =>
     entries.map(({ name }, i) => [table, i, 'name', name] as const);
   return (
@@ -105,5 +108,5 @@ export function parseCredentialsFile(
   operations?: readonly Operation[],
 ): CredentialsFile {
   const schema = operations === undefined ? credentialsSchema : schemaFor(operations);
-  return parseTomlFile(schema, source, file, duplicate);
+  return parseTomlFile(schema, source, file, faultIn);
 }

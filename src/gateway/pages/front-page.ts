@@ -75,18 +75,24 @@ export const pageHeaders: Readonly<Record<string, string>> = {
   'Referrer-Policy': 'no-referrer',
 };
 
-/** What the template is filled with when the page is requested; every text is escaped. */
-export interface PageView {
+/** What the front page says in a terminal and in a browser. */
+export interface FrontView {
   /** The daemon's, or `unreachable`. */
   readonly state: string;
   readonly reason: string;
+  /** Who may ask, in a sentence. */
+  readonly access: string;
+  /** What is unsafe about this gateway, a sentence each. */
+  readonly warnings: readonly string[];
+  readonly examples: readonly Example[];
+}
+
+/** What the template is filled with when the page is requested; every text is escaped. */
+export interface PageView extends FrontView {
   /** What the last seed was made from; may be empty. */
   readonly construction: string;
   /** Scheme, host and port, as the reader reaches the gateway. */
   readonly url: string;
-  /** Who may ask, in a sentence. */
-  readonly access: string;
-  readonly examples: readonly Example[];
 }
 
 /** States that the template describes. */
@@ -106,9 +112,15 @@ export function renderPage(template: string, view: PageView): string {
     reason: escapeHtml(causeOf(view.reason)),
     host: escapeHtml(view.url.replace(/^https?:\/\//, '')),
     access: escapeHtml(view.access),
+    warnings: view.warnings.map(renderWarning).join(''),
     calls: view.examples.map((example) => renderExample(example, view.url)).join('\n'),
   };
   return template.replace(/\{\{(\w+)\}\}/g, (_, name: string) => values[name] ?? '');
+}
+
+/** page.js makes the same. */
+function renderWarning(text: string): string {
+  return `<li><svg aria-hidden="true"><use href="#warning" /></svg>${escapeHtml(text)}</li>`;
 }
 
 /** A script replaces the URL with the browser's, which differs behind a proxy. */

@@ -1,5 +1,5 @@
 /** The pages for people and monitoring: `/` and its files, `/status`, `/metrics` and `/healthz`. */
-import type { Access, Api, ApiResponse, Example, Head, RandomSource } from '../../apis/api.js';
+import type { Access, Api, ApiResponse, Head, RandomSource } from '../../apis/api.js';
 import { errorReason, thrownBy } from '../../apis/toolkit.js';
 import { EntropyError, errorCode } from '../../common/errors.js';
 import { version } from '../../common/package.js';
@@ -7,7 +7,13 @@ import { serves, stateLine } from '../../common/state.js';
 import { type Clock, lasting } from '../../common/timer.js';
 import type { GatewayLimits } from '../../config/config.js';
 import { isPageHost } from '../browser-guard.js';
-import { type PageFiles, pageFiles, pageHeaders, renderPage } from './front-page.js';
+import {
+  type FrontView,
+  type PageFiles,
+  pageFiles,
+  pageHeaders,
+  renderPage,
+} from './front-page.js';
 
 /** GET and HEAD have no body. */
 const bodyLimitBytes = 0;
@@ -43,6 +49,10 @@ export interface PagesOptions {
   readonly apis: readonly Pick<Api, 'examples' | 'about'>[];
   /** Names under which pages answer, besides localhost and loopback addresses. */
   readonly pageHosts?: readonly string[] | undefined;
+  /** What is unsafe about this gateway, a sentence each. */
+  readonly warnings: () => readonly string[];
+  /** Whether other hosts may say localhost: see {@link isPageHost}. */
+  readonly isMapped?: boolean | undefined;
   /** Whether TCP listeners speak TLS. */
   readonly isTls: boolean;
   readonly access: Pick<Access, 'verifies'>;
@@ -64,7 +74,7 @@ export function claimPage({ method, path }: Pick<Head, 'method' | 'path'>): 'no'
 
 /** The pages, answered as an API answers; they have no example of their own. */
 export function createPages(options: PagesOptions): Api {
-  const { client, apis, access, pageHosts = [], listen, limits, now } = options;
+  const { client, apis, access, pageHosts = [], isMapped, listen, limits, warnings, now } = options;
   const metrics = lasting(options.metrics, lastsMs, now);
   const daemonStatus = lasting(() => client.status(), lastsMs, now);
 
@@ -73,6 +83,7 @@ export function createPages(options: PagesOptions): Api {
     version,
     ...Object.assign({}, ...apis.map((api) => api.about?.())),
     verifies: access.verifies,
+    warnings: warnings(),
     listen: listen(),
     limits,
   });
@@ -98,12 +109,11 @@ export function createPages(options: PagesOptions): Api {
       ...all.filter(({ hasUrl }) => hasUrl),
       ...all.filter(({ hasUrl }) => !hasUrl),
     ];
+    const view = { state, reason, access: accessText(access), warnings: warnings(), examples };
     // Every browser asks for HTML; curl, which does not, writes to a terminal.
-    if (!accept.includes('text/html'))
-      return page(200, plainText, frontText(state, reason, accessText(access), examples));
+    if (!accept.includes('text/html')) return page(200, plainText, frontText(view));
     const { 'index.html': template } = await pageFiles();
-    const view = { state, reason, construction, url, access: accessText(access), examples };
-    return page(200, html, renderPage(template, view));
+    return page(200, html, renderPage(template, { ...view, construction, url }));
   }
 
   return {
@@ -111,7 +121,7 @@ export function createPages(options: PagesOptions): Api {
     claim: claimPage,
     examples: () => [],
     async answer({ path, local, authority: host, headers: { accept = '' } }) {
-      if (!isPageHost(host, pageHosts, local))
+      if (!isPageHost(host, pageHosts, local, isMapped))
         return page(
           403,
           plainText,
@@ -122,7 +132,11 @@ export function createPages(options: PagesOptions): Api {
       if (path === '/') return frontPage(host, accept);
       if (path.startsWith(filePrefix)) return filePage(path.slice(filePrefix.length));
       const { state, reason } = await client.health().catch(unreachable);
-      return page(serves(state) ? 200 : 503, json, JSON.stringify({ state, reason }));
+      return page(
+        serves(state) ? 200 : 503,
+        json,
+        JSON.stringify({ state, reason, warnings: warnings() }),
+      );
     },
     refuse(failure) {
       const error = thrownBy(failure);
@@ -151,16 +165,11 @@ function accessText({ verifies }: Pick<Access, 'verifies'>): string {
 }
 
 /** The front page for a terminal. */
-function frontText(
-  state: string,
-  reason: string,
-  access: string,
-  examples: readonly Example[],
-): string {
+function frontText({ state, reason, access, warnings, examples }: FrontView): string {
   return `entropyd gateway
 state: ${stateLine(state, reason)}
 ${access}
-
+${warnings.map((warning) => `warning: ${warning}\n`).join('')}
 ${examples.map(({ title, note, command }) => `${title}: ${note}\n  ${command}\n`).join('\n')}
 /healthz  200 while bytes are served, else 503
 /status   all that the daemon says about itself, in JSON

@@ -108,6 +108,7 @@ function fakeUpstream(status: number) {
     asked,
     host: 'kms.example',
     resign: false,
+    isEmulator: true,
     async forward(request: ApiRequest) {
       asked.push(request);
       return { status, headers: {}, body: Readable.from(['theirs']) };
@@ -185,6 +186,21 @@ t.test('nobody uses the upstream who may not; its errors are its own', async (t)
   }
 });
 
+t.test(
+  'an open upstream is for callers whom nobody knows, and grants a known one nothing',
+  async (t) => {
+    for (const [accessKey, access, outcome] of [
+      ['AK-some', openAccess, 'ok'],
+      ['AK-some', forwarding, 'AccessDeniedException'],
+    ] as const) {
+      const upstream = fakeUpstream(200);
+      const api = createAwsKms({ upstream, isUpstreamOpen: true });
+      const request = forOperation('TrentService.Decrypt', '{}', {}, accessKey);
+      t.equal((await answerOf(api, request, fakeSource(), access)).outcome, outcome);
+    }
+  },
+);
+
 t.test('the rate holds for the upstream as well', async (t) => {
   const access = accessOf(
     '[[key]]\nname = "k"\naccess_key = "AK-default"\nsecret_key = "secret-default"\nallow = ["upstream"]\nrequests_per_second = 1\n',
@@ -204,6 +220,15 @@ t.test('an upstream is made from the settings, and only behind credentials', asy
     message: /^upstream "127\.0\.0\.1:1": want --credentials too/,
   });
   t.throws(() => awsKms.create({ upstream: 'x', credentials: '/x' }), { code: 'ERR_CONFIG' });
+  const open = awsKms.create({ ...settings, insecureNetwork: true });
+  const opened = await answerOf(open, forOperation('TrentService.Encrypt', '{}'));
+  t.match(opened, { status: 503, error: { reason: 'upstream' } }, 'or an emulator for everyone');
+  await open.close?.();
+  t.throws(
+    () => awsKms.create({ ...settings, upstreamResign: true, insecureNetwork: true }),
+    { code: 'ERR_CONFIG' },
+    'never with rights of the gateway',
+  );
   const created = awsKms.create({ ...settings, credentials: '/x' });
   const request = forOperation('TrentService.Encrypt', '{}');
   const answer = await answerOf(created, request, fakeSource(), forwarding);

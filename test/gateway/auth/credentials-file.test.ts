@@ -41,7 +41,6 @@ allow = []
       token: [{ name: 'reports', token: 'MIIbzQYJ', allow: [] }],
     },
   );
-  t.strictSame(parseCredentialsFile('', 'f'), { key: [], token: [] }, 'nobody');
 });
 
 t.test('a fault is told with its line and its key, and no value is repeated', async (t) => {
@@ -51,6 +50,8 @@ t.test('a fault is told with its line and its key, and no value is repeated', as
       `${key}session_tokn = "Wonderful"`,
       'f:5: key[0].session_tokn: unknown key; the nearest is "session_token"',
     ],
+    ['', 'f:1: key: want at least one [[key]] or [[token]]'],
+    ['# revoked\nkey = []\n', 'f:2: key: want at least one [[key]] or [[token]]'],
     ['[[keys]]', 'f:1: keys: unknown key; the nearest is "key"'],
     [key.replace('"WonderfulSecret"', '1234567'), 'f:4: key[0].secret_key: want a string'],
     [key.replace('"WonderfulSecret"', '"WonderfulSecret'), 'f:4: Unterminated string constant'],

@@ -158,7 +158,7 @@ t.test('is open until credentials are adopted, and then has those alone', async 
   access.adopt(parseCredentialsFile(limited(1), 'f'));
   t.match(access, { verifies: true, counts: { keys: 0, tokens: 1 } });
   t.equal(access.token('abc')?.name, 't');
-  access.adopt(parseCredentialsFile('', 'f'));
+  access.adopt({ key: [], token: [] });
   t.match(access, { verifies: true, counts: { keys: 0, tokens: 0 } });
   t.equal(access.token('abc'), undefined);
 });

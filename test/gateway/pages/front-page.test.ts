@@ -86,6 +86,7 @@ const view: PageView = {
   construction: 'RBGC',
   url: 'http://localhost:8478',
   access: 'anybody is let in',
+  warnings: ['everybody <b>', 'everywhere'],
   examples: [
     { title: 'Call', note: 'A note.', command: 'ask http://localhost:8478/x', hasUrl: true },
   ],
@@ -102,6 +103,10 @@ t.test('puts texts where the template wants them', async (t) => {
   t.match(
     renderPage('{{calls}}', view),
     '<code>ask <span data-origin>http://localhost:8478</span>/x</code>',
+  );
+  t.match(
+    renderPage('<ul>{{warnings}}</ul>', view),
+    /^<ul><li><svg .*<\/svg>everybody &lt;b&gt;<\/li><li>.*everywhere<\/li><\/ul>$/,
   );
   const call = { title: 'Socket', note: '', command: 'ask http://localhost:8478', hasUrl: false };
   t.match(renderPage('{{calls}}', { ...view, examples: [call] }), `<code>${call.command}</code>`);

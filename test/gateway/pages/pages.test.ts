@@ -27,6 +27,7 @@ const openPages = (client: RandomSource): PagesOptions => ({
   pageHosts: ['entropy.example'],
   isTls: false,
   access: { verifies: false },
+  warnings: () => ['open to all'],
   listen: () => [],
   limits: defaultGatewayLimits,
 });
@@ -67,7 +68,7 @@ t.test('pages are four paths and the files of one, by GET and HEAD', async (t) =
     t.equal(claimPage({ method, path }) === 'path', expected, `${method} ${path}`);
 });
 
-t.test('/healthz answers 200 or 503 with state and reason', async (t) => {
+t.test('/healthz answers 200 or 503 with state, reason and warnings', async (t) => {
   const inState = (state: string, reason: string) =>
     fakeSource({ health: async () => ({ state, healthy: false, reason }) });
   for (const [name, client, status, body] of [
@@ -82,16 +83,20 @@ t.test('/healthz answers 200 or 503 with state and reason', async (t) => {
     const answer = await ask('/healthz', { client });
     t.equal(answer.status, status, name);
     t.equal(answer.headers['Content-Type'], 'application/json');
-    t.strictSame(JSON.parse(answer.body), body, name);
+    t.strictSame(JSON.parse(answer.body), { ...body, warnings: ['open to all'] }, name);
   }
+  const none = await ask('/healthz', { options: { warnings: () => [] } });
+  t.strictSame(JSON.parse(none.body).warnings, []);
 });
 
 t.test('/status is that of the daemon and what it does not know of the gateway', async (t) => {
+  const warnings = ['open to all'];
   const limits = defaultGatewayLimits;
-  const gateway = { version, dialect: 'otc', verifies: false, listen: [], limits };
+  const gateway = { version, dialect: 'otc', verifies: false, warnings, listen: [], limits };
   const listen = ['127.0.0.1:8478', 'unix:/x'];
   const verified = {
     access: { verifies: true },
+    warnings: () => [],
     apis: created([], 'hwc'),
     listen: () => listen,
   };
@@ -105,7 +110,7 @@ t.test('/status is that of the daemon and what it does not know of the gateway',
         state: 'operational',
         reason: '',
         requests: 1,
-        gateway: { version, dialect: 'hwc', verifies: true, listen, limits },
+        gateway: { version, dialect: 'hwc', verifies: true, warnings: [], listen, limits },
       },
     ],
     [
@@ -147,6 +152,7 @@ t.test('/ on a terminal says the state and how to call each API', async (t) => {
   ])
     t.match(body, line);
   t.match(body, 'any well-formed signature or token is accepted');
+  t.match(body, /^warning: open to all$/m);
   t.match((await ask('/', { client: unhealthy })).body, /^state: error, not serving: an alarm$/m);
   const options = { access: { verifies: true }, isTls: true };
   const verified = await ask('/', { host: 'localhost', options });
@@ -160,6 +166,7 @@ t.test('/ in a browser has the state and the commands without a script, too', as
   t.equal(headers['Content-Type'], 'text/html; charset=utf-8');
   t.match(body, '<section id="state" data-state="operational"');
   t.match(body, '<span data-origin>http://localhost:8478</span>');
+  t.match(body, /<ul id="warnings".*open to all<\/li><\/ul>/);
   const failing = await ask('/', { ...browser, client: unhealthy });
   t.match(failing.body, 'data-state="error"');
   t.match(failing.body, '<span id="reason">an alarm</span>');
@@ -212,6 +219,20 @@ t.test('pages answer only under names of this host', async (t) => {
   ] as const)
     for (const path of everyPath.slice(0, -1))
       t.equal((await ask(path, { host, local })).status, status, `${path} under ${host}`);
+  const options = { isMapped: true };
+  for (const [host, status] of [
+    ['localhost:9000', 200],
+    ['127.0.0.1:9000', 200],
+    ['entropy.example', 200],
+    ['evil.example', 403],
+    ['192.0.2.1', 403],
+  ] as const)
+    for (const path of everyPath.slice(0, -1))
+      t.equal(
+        (await ask(path, { host, local: '192.0.2.1', options })).status,
+        status,
+        `${path} under ${host}, mapped`,
+      );
   const request = apiRequest({ method: 'GET' });
   const nameless = await answerOf(createPages(openPages(fakeSource())), request);
   t.equal(nameless.status, 403, 'without a Host');

@@ -166,6 +166,7 @@ async function all(): Promise<void> {
   });
 
   await t.test('the gateway serves once it is enabled', async (t) => {
+    machine.sh(`printf '[gateway]\\naccess = "open"\\n' >>/etc/entropyd/entropyd.toml`);
     machine.sh('systemctl enable --now entropyd-gateway.socket');
     const fetched = `fetch('http://127.0.0.1:8478/healthz').then(({ status }) => console.log(status))`;
     t.equal(machine.ok(['/usr/lib/entropyd/bin/node', '-e', fetched], 'nobody'), '200');

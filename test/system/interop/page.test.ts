@@ -107,6 +107,7 @@ testWith(chromiumClient, 'the page follows daemon and gateway', async (t, comman
       new RegExp(`Daemon\\nentropyd .*process ${daemon.child.pid}`),
     );
     t.match(await read(page, '#facts'), `127.0.0.1:${port}, unix:/`);
+    t.match(await read(page, '#warnings'), /^open: any well-formed signature or token is accepted/);
     await looksRight(t, page, 'operational');
   });
 

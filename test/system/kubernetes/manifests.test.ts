@@ -225,7 +225,9 @@ t.test('an unhealthy generator takes a pod out of service but ends no container'
     t.equal(probe?.httpGet?.httpHeaders, undefined, 'a kubelet asks under the pod’s address');
     t.ok((probe?.timeoutSeconds ?? 0) > 5, 'longer than the gateway waits for its daemon');
   }
-  t.match(container('gateway').command?.join(' '), '--page-host $(POD_IP)');
+  const command = container('gateway').command?.join(' ');
+  t.match(command, '--page-host $(POD_IP)');
+  t.match(command, ' gateway --no-open ', 'nor does it open if its configuration is lost');
   for (const probe of [startupProbe, livenessProbe]) t.equal(probe?.httpGet?.path, '/');
   for (const pod of [ownPod, podOf(only(socket, 'DaemonSet')) as PodSpec])
     for (const probe of [

@@ -9,7 +9,7 @@ const casesFile = repositoryFile('test/system/monitoring/entropyd.rules.test.yml
 
 t.test('every alert has a severity, a description and a link', async (t) => {
   for (const { alert, labels, annotations } of readAlerts()) {
-    t.match(labels, { severity: /^(critical|warning)$/ }, alert);
+    t.match(labels, { severity: /^(critical|warning|info)$/ }, alert);
     t.strictSame(Object.keys(annotations), ['summary', 'description', 'runbook'], alert);
     t.equal(annotations.runbook, `docs/monitoring.md#${alert.toLowerCase()}`);
     const whose = alert === 'EntropydAbsent' ? /entropyd/ : /\{\{ \$labels\.instance \}\}/;

@@ -24,6 +24,73 @@ async function bundled(name: string): Promise<string> {
 async function all(machine: Machine): Promise<void> {
   machine.sh('/usr/lib/node_modules/entropyd/systemd/install.sh --gateway');
   machine.write('/opt/http-load.mjs', await bundled('http-load.mjs'));
+  const installed = machine.ok(['cat', config]);
+  const documented = (document: string, heading: string) => {
+    const text = readFileSync(new URL(`../../../docs/${document}`, import.meta.url), 'utf8');
+    const section = text.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+    return [...section.matchAll(/^```\n([\s\S]*?)^```$/gm)].map(
+      ([, commands]) => commands as string,
+    );
+  };
+  /** As an operator who starts from the configuration that was installed. */
+  const follow = (commands: string | undefined) => {
+    machine.write(config, `${installed}\n`);
+    machine.sh(commands ?? 'false');
+  };
+  const ask = (...args: string[]) =>
+    machine.run([
+      'curl',
+      '--silent',
+      '--output',
+      '/dev/null',
+      '--write-out',
+      '%{http_code}',
+      ...args,
+    ]).stdout;
+  const token = ['-H', 'X-Auth-Token: any', '-d', '{"random_data_length":"512"}'];
+  const genRandom = (origin: string) => [...token, `${origin}/v1.0/p/kms/gen-random`];
+  const socket = ['--unix-socket', '/run/entropyd/gateway.sock'];
+
+  await t.test('what the documents say to do after the installation does it', async (t) => {
+    const [credentials, open] = documented('install.md', 'Who may use the gateway');
+    follow(credentials);
+    const signed = (secret: string) => [
+      ...['--aws-sigv4', 'aws:amz:eu-central-1:kms', '--user', `AKIDBILLING:${secret}`],
+      ...['-H', 'Content-Type: application/x-amz-json-1.1'],
+      ...['-H', 'X-Amz-Target: TrentService.GenerateRandom', '-d', '{"NumberOfBytes":32}'],
+    ];
+    const secret = machine.sh(
+      `sed -n 's/^secret_key = "\\(.*\\)"$/\\1/p' /etc/entropyd/credentials.toml`,
+    );
+    t.match(secret, /^\S{40}$/);
+    t.equal(ask(...socket, ...signed(secret), 'http://localhost/'), '200');
+    t.equal(ask(...socket, ...signed('another'), 'http://localhost/'), '400');
+    t.equal(ask(...genRandom('http://127.0.0.1:8478')), '403');
+
+    const [tls] = documented('gateway.md', 'In production');
+    follow(tls);
+    const ca = ['--cacert', '/etc/entropyd/tls.pem'];
+    t.equal(ask(...ca, ...signed(secret), 'https://127.0.0.1:8478/'), '200');
+    t.equal(ask(...signed(secret), 'http://127.0.0.1:8478/'), '000', 'plain HTTP');
+    t.equal(ask(...socket, ...signed(secret), 'http://localhost/'), '200', 'the Unix socket stays');
+
+    follow(open);
+    machine.sh(`systemctl restart ${service}`);
+    t.equal(ask(...genRandom('http://127.0.0.1:8478')), '200');
+    machine.sh('cd /etc/entropyd; rm credentials.toml tls.pem tls.key');
+  });
+
+  await t.test('the drop-in leaves the Unix socket alone', async (t) => {
+    const path = '/etc/systemd/system/entropyd-gateway.socket.d/test.conf';
+    const restart = `systemctl daemon-reload; systemctl stop ${service}; systemctl restart entropyd-gateway.socket`;
+    const dropIn = new URL('../../../systemd/drop-ins/unix-gateway-socket.conf', import.meta.url);
+    machine.write(path, readFileSync(dropIn, 'utf8'));
+    machine.sh(restart);
+    t.equal(ask(...socket, ...genRandom('http://localhost')), '200');
+    t.equal(ask(...genRandom('http://127.0.0.1:8478')), '000');
+    machine.sh(`rm ${path}; ${restart}`);
+    t.equal(ask(...genRandom('http://127.0.0.1:8478')), '200');
+  });
   const pid = () => machine.show(service, 'MainPID');
 
   for (const [what, times, action] of [

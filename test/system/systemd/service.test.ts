@@ -18,6 +18,18 @@ const config = '/etc/entropyd/entropyd.toml';
 const installed = '/usr/lib/node_modules/entropyd';
 const clients = 4;
 
+/** Prints which of its arguments it could listen on, and why not the others. */
+const binding = `
+const said = {};
+for (const where of process.argv.slice(1)) {
+  const server = require('node:net').createServer();
+  const done = new Promise((resolve) => server.on('listening', () => resolve('bound')).on('error', ({ code }) => resolve(code)));
+  server.listen(where.startsWith('/') ? { path: where } : { host: where, port: 8478 });
+  said[where] = done.then((what) => (server.close(), what));
+}
+Promise.all(Object.values(said)).then((all) => console.log(JSON.stringify(Object.fromEntries(Object.keys(said).map((key, i) => [key, all[i]])))));
+`;
+
 /** The command of the udev rule that has `condition`. */
 const ruleCommand = (condition: string): string => {
   const line = unit('udev/90-entropyd.rules')
@@ -174,15 +186,62 @@ async function all(machine: Machine): Promise<void> {
     t.equal(machine.show('entropyd.service', 'ActiveState'), 'active');
   });
 
-  await t.test('the gateway starts with its first request, as another user', async (t) => {
-    t.equal(machine.show('entropyd-gateway.service', 'ActiveState'), 'inactive');
-    t.match(get('/healthz'), /^200 .*operational/s);
-    const gateway = machine.show('entropyd-gateway.service', 'MainPID');
-    t.equal(machine.sh(`ps -o user:20= -p ${gateway}`).trim(), 'entropyd-gateway');
-    t.equal(machine.show('entropyd-gateway.service', 'StatusText'), 'Listening on 127.0.0.1:8478');
-    machine.sh('systemctl restart entropyd-gateway.service');
-    t.match(get('/healthz'), /^200 /);
+  await t.test('as installed the gateway does not open, and no client waits for it', async (t) => {
+    const service = 'entropyd-gateway.service';
+    const state = () => machine.show(service, 'ActiveState');
+    t.equal(state(), 'inactive');
+    const curl = ['curl', '--silent', '--max-time', '50'];
+    for (const where of [[], ['--unix-socket', '/run/entropyd/gateway.sock'], []]) {
+      const url = 'http://127.0.0.1:8478/healthz';
+      const { status } = machine.run([...curl, ...where, url], 'nobody');
+      // An empty reply, or a connection that was reset.
+      t.ok(status === 52 || status === 56, `curl ends with ${status}, not after its time`);
+    }
+    await until(() => state() === 'failed', 'the end of the last start', patient);
+    t.equal(machine.show(service, 'NRestarts'), '0', 'nothing but a client starts it');
+    t.equal(machine.show('entropyd-gateway.socket', 'SubState'), 'listening');
+    const why = /credentials = "FILE" in \[gateway\], or access = "open"/;
+    const told = count(why, service);
+    t.ok(told > 0 && told <= 3, `${told} starts for three clients`);
+    t.match(machine.run(['systemctl', 'status', '--no-pager', service]), {
+      status: 3,
+      stdout: why,
+    });
   });
+
+  await t.test('the socket unit holds its port and its file, and no other address', async (t) => {
+    const bound = (...where: string[]) =>
+      JSON.parse(machine.ok(['node', '-e', binding, ...where], 'nobody'));
+    const addresses = ['127.0.0.1', '0.0.0.0', '::', '::1', '127.0.0.2'];
+    const file = '/run/entropyd/gateway.sock';
+    t.equal(machine.sh(`stat -c '%a %U' ${file}`), '666 root');
+    t.strictSame(bound(...addresses, file, '/run/entropyd/other.sock'), {
+      ...{ '127.0.0.1': 'EADDRINUSE', '0.0.0.0': 'EADDRINUSE', '::': 'EADDRINUSE' },
+      ...{ '::1': 'bound', '127.0.0.2': 'bound' },
+      ...{ [file]: 'EADDRINUSE', '/run/entropyd/other.sock': 'EACCES' },
+    });
+    machine.sh('systemctl stop entropyd-gateway.socket');
+    t.strictSame(bound('127.0.0.1', file), { '127.0.0.1': 'bound', [file]: 'EACCES' });
+    machine.sh('systemctl start entropyd-gateway.socket');
+  });
+
+  await t.test(
+    'a gateway that may open starts with its first request, as another user',
+    async (t) => {
+      machine.sh(`printf '[gateway]\\naccess = "open"\\n' >>${config}`);
+      t.match(get('/healthz'), /^200 .*operational.*"warnings":\["open: /s);
+      const gateway = machine.show('entropyd-gateway.service', 'MainPID');
+      t.equal(machine.sh(`ps -o user:20= -p ${gateway}`).trim(), 'entropyd-gateway');
+      const told = machine.show('entropyd-gateway.service', 'StatusText');
+      t.match(told, /^Listening on /);
+      for (const address of ['127.0.0.1:8478', 'unix:/run/entropyd/gateway.sock'])
+        t.match(told, address);
+      const unix = ['curl', '--silent', '--unix-socket', '/run/entropyd/gateway.sock'];
+      t.match(machine.ok([...unix, 'http://localhost/healthz'], 'nobody'), /operational/);
+      machine.sh('systemctl restart entropyd-gateway.service');
+      t.match(get('/healthz'), /^200 /);
+    },
+  );
 
   await t.test(
     'the watchdog leaves alone what answers, and restarts what is stopped',
@@ -375,6 +434,7 @@ async function all(machine: Machine): Promise<void> {
       ['no-jit', 'entropyd-gateway.service'],
       ['no-addon', 'entropyd-gateway.service'],
       ['remote-gateway-socket', 'entropyd-gateway.socket'],
+      ['unix-gateway-socket', 'entropyd-gateway.socket'],
       ['remote-gateway-service', 'entropyd-gateway.service'],
       ['gateway-credentials', 'entropyd-gateway.service'],
       ['containers-socket', 'entropyd.socket'],
@@ -451,7 +511,11 @@ ExecStart=node -e "require('net').createServer(s=>s.destroy()).listen(22222,'0.0
   );
 
   await t.test('stopping removes the socket', async (t) => {
-    machine.sh('systemctl stop entropyd.socket entropyd.service');
+    const units = ['socket', 'service'].flatMap((kind) => [
+      `entropyd.${kind}`,
+      `entropyd-gateway.${kind}`,
+    ]);
+    machine.sh(`systemctl stop ${units.join(' ')}`);
     t.equal(machine.sh('ls /run/entropyd'), '');
     t.equal(machine.show('entropyd.service', 'Result'), 'success');
     t.equal(

@@ -42,6 +42,8 @@ export interface UpstreamTarget {
   /** As the Host header and people write it: with the port unless it is the scheme's own. */
   readonly host: string;
   readonly resign: boolean;
+  /** Whether it is not the real service, and sees no signature of ours. */
+  readonly isEmulator: boolean;
   /** undefined: the one in the client's own signature. */
   readonly region: string | undefined;
 }
@@ -65,6 +67,7 @@ export function upstreamTarget(options: UpstreamTargetOptions): UpstreamTarget {
     port: Number(url.port) || (secure ? 443 : 80),
     host: url.host,
     resign,
+    isEmulator: !real && !resign,
     region: options.region ?? regionInHost.exec(hostname)?.[1],
   };
 }
@@ -72,14 +75,20 @@ export function upstreamTarget(options: UpstreamTargetOptions): UpstreamTarget {
 /**
  * Refuses an upstream behind an open gateway: whoever reaches the gateway could use the endpoint, and,
  * if requests are signed again, with the gateway's rights.
- * @param url of the upstream, or its host; undefined: there is none
+ * @param upstream undefined: there is none
  * @param verified whether every request's signature is verified
+ * @param insecureNetwork whether everyone may use an emulator
  * @throws EntropyError `ERR_CONFIG`
  */
-export function checkUpstreamCallers(url: string | undefined, verified: boolean): void {
-  if (url === undefined || verified) return;
+export function checkUpstreamCallers(
+  upstream: Pick<UpstreamTarget, 'host' | 'isEmulator'> | undefined,
+  verified: boolean,
+  insecureNetwork: boolean,
+): void {
+  if (upstream === undefined || verified) return;
+  if (insecureNetwork && upstream.isEmulator) return;
   throw configError(
-    url,
+    upstream.host,
     'want --credentials too: only requests with verified signatures are sent there',
   );
 }

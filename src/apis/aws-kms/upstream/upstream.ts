@@ -48,9 +48,11 @@ export interface Upstream {
   readonly host: string;
   /** Whether requests are sent on under the gateway's own signature, with its rights. */
   readonly resign: boolean;
+  /** Whether it is not the real service, and sees no signature of the gateway's. */
+  readonly isEmulator: boolean;
   /**
    * Sends a request on, whatever its operation. **Only for requests whose signature has been
-   * verified, of callers that are allowed the operation**: nothing is checked here, and a request
+   * verified, of callers that are allowed the operation**, or for an emulator that is everyone's: nothing is checked here, and a request
    * that is signed again has all rights of the gateway's own credentials.
    * @returns the response as it comes, whatever its status; the body must be read or destroyed
    * @throws EntropyError `ERR_UPSTREAM` if no head of a response comes in time, or none that can be
@@ -70,7 +72,7 @@ export interface Upstream {
  */
 export function createUpstream(options: UpstreamOptions): Upstream {
   const target = upstreamTarget(options);
-  const { host, hostname, port, secure, resign } = target;
+  const { host, hostname, port, secure, resign, isEmulator } = target;
   const { request: open, Agent } = secure ? https : http;
   // Explicit: node:https would take the name to verify from a Host header, which is the client's.
   const servername = isIP(hostname) === 0 ? hostname : '';
@@ -132,6 +134,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   return {
     host,
     resign,
+    isEmulator,
     forward,
     async close() {
       closed = true;

@@ -95,11 +95,25 @@ t.test("knows the domains of every partition in the SDK's endpoint rules", async
   t.strictSame([...new Set(suffixes)].sort(), [...awsDomains].sort());
 });
 
-t.test('is not for listeners that take any signature', async (t) => {
-  t.throws(() => checkUpstreamCallers('https://kms.example', false), {
-    code: 'ERR_CONFIG',
-    message: /want --credentials too/,
-  });
-  t.doesNotThrow(() => checkUpstreamCallers('https://kms.example', true));
-  t.doesNotThrow(() => checkUpstreamCallers(undefined, false));
-});
+t.test(
+  'is not for listeners that take any signature, but for an emulator on an insecure network',
+  async (t) => {
+    for (const [url, resign, verified, insecureNetwork, expected] of [
+      ['https://kms.example', false, false, false, false],
+      ['https://kms.example', false, true, false, true],
+      ['https://kms.example', false, false, true, true],
+      ['http://127.0.0.1:5000', undefined, false, true, true],
+      ['http://127.0.0.1:5000', true, false, true, false],
+      ['https://kms.eu-central-1.amazonaws.com', false, false, true, false],
+      ['https://kms.eu-central-1.amazonaws.com', undefined, false, true, false],
+      ['https://kms.eu-central-1.amazonaws.com', undefined, true, false, true],
+    ] as const) {
+      const check = () =>
+        checkUpstreamCallers(upstreamTarget({ url, resign }), verified, insecureNetwork);
+      const name = `${url}, ${JSON.stringify({ resign, verified, insecureNetwork })}`;
+      if (expected) t.doesNotThrow(check, name);
+      else t.throws(check, { code: 'ERR_CONFIG', message: /want --credentials too/ }, name);
+    }
+    t.doesNotThrow(() => checkUpstreamCallers(undefined, false, false));
+  },
+);

@@ -528,7 +528,10 @@ t.test('each request is counted by what became of it, and nothing else changes',
     ['busy', failing('ERR_BUSY')],
     ['abandoned', failing('ERR_CLOSED')],
   ] as const) {
-    const given = { host: 'kms.example', resign: true, forward, close: async () => {} };
+    const given = {
+      ...{ host: 'kms.example', resign: true, isEmulator: false },
+      ...{ forward, close: async () => {} },
+    };
     const counted = countUpstream(given as unknown as Upstream);
     t.match(counted, { host: 'kms.example', resign: true, close: given.close });
     const wanted = await forward().catch((error) => error);
