@@ -25,6 +25,7 @@ export function serveGateway(options: GatewayFlags): Promise<void> {
       const { socket, ...config } = await loadGatewayConfig(flags);
       const client = connect({
         coalesce: 'turn',
+        wipeable: true,
         ...(socket === undefined ? {} : { socketPath: socket }),
       });
       const log = await createLogger();

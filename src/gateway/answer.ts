@@ -80,10 +80,15 @@ export async function send(
   await pipeline(body, response);
 }
 
+/** `Server` of every response that is made here: tells whoever expected a cloud, or Vault, who answered. */
+export const serverName = 'entropyd';
+
 /** Hot path: a flat list of names and values, which node:http writes without building an object. */
 function headersOf({ headers, trailers }: ApiResponse, keepAlive: boolean): string[] {
   const all: string[] = [];
   for (const name in headers) all.push(name, headers[name] as string);
+  // A response that was passed on keeps the name of the server that made it, if any.
+  if (headers.via === undefined) all.push('Server', serverName);
   if (trailers !== undefined) all.push('Trailer', Object.keys(trailers).join(', '));
   all.push('Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff');
   if (!keepAlive) all.push('Connection', 'close');

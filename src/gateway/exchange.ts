@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type {
   Access,
@@ -87,7 +88,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     const { name, api } = route;
     const auditFields: AuditFields = { key: null, operation: null, size: null };
     const counted = counters.of(name);
-    const whenGone = (listener: () => void) => void response.once('close', listener);
+    const whenGone = (listener: () => void) => onceGone(request.socket, response, listener);
     const services = servicesFor(client, access);
     /** When the whole request was there. */
     let wholeAt = 0;
@@ -248,6 +249,35 @@ function servicesFor(
       arrays = undefined;
     },
   };
+}
+
+/** What waits for responses of a connection to be gone: one listener for all of them. */
+const waiting = new WeakMap<Socket, Set<() => void>>();
+
+/**
+ * Calls `listener` once the response has left or its connection is gone, at once if that has happened.
+ * node:http closes only the response whose turn it is, not those queued behind it.
+ */
+function onceGone(socket: Socket, response: ServerResponse, listener: () => void): void {
+  if (socket.destroyed || response.closed) {
+    listener();
+    return;
+  }
+  let all = waiting.get(socket);
+  if (all === undefined) {
+    const listeners = new Set<() => void>();
+    all = listeners;
+    waiting.set(socket, listeners);
+    socket.once('close', () => {
+      for (const each of listeners) each();
+    });
+  }
+  const listeners = all;
+  const gone = () => {
+    if (listeners.delete(gone)) listener();
+  };
+  listeners.add(gone);
+  response.once('close', gone);
 }
 
 /** node:stream's code for a stream whose reader closed before its end. */
