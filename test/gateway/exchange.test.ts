@@ -324,6 +324,28 @@ t.test('bytes are wiped once they are sent, random ones even if they come too la
   await until(() => [...given, own].every(isZero), 'all are wiped');
 });
 
+t.test('bytes that wait behind another response are wiped when the client goes', async (t) => {
+  const { opened, open } = gate();
+  const own = new Uint8Array(8).fill(1);
+  let told = 0;
+  const api = echoApi(async ({ path, whenGone }) => {
+    whenGone(() => told++);
+    if (path === '/slow') await opened;
+    return { status: 200, headers: {}, body: path === '/slow' ? 'text' : own };
+  });
+  const { port, audit, handler } = await listening(t, api);
+  const socket = connect({ port });
+  socket.write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /bytes HTTP/1.1\r\nHost: x\r\n\r\n');
+  await until(() => audit.length === 1, 'the second is answered, and waits');
+  t.ok(own.every((byte) => byte === 1));
+  socket.destroy();
+  await until(() => own.every((byte) => byte === 0), 'they are wiped');
+  t.equal(told, 2, 'whoever waits for the end of either is told');
+  open();
+  await handler.finish();
+  t.equal(told, 2, 'once');
+});
+
 t.test(
   'the strongest claim wins, then the order: a header, a path, pages before APIs',
   async (t) => {
