@@ -80,7 +80,7 @@ export async function send(
   await pipeline(body, response);
 }
 
-/** `Server` of every response that is made here: tells whoever expected a cloud, or Vault, who answered. */
+/** `Server` of every response that is made here: tells whoever expected somebody else who answered. */
 export const serverName = 'entropyd';
 
 /** Hot path: a flat list of names and values, which node:http writes without building an object. */
