@@ -1,6 +1,7 @@
 /** Sends responses, and makes those that no API makes: to input that is not a request. */
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Api, ApiResponse } from '../apis/api.js';
@@ -137,4 +138,33 @@ function endOverTls(response: ServerResponse, body: Uint8Array): void {
   // Behind other responses of its connection; whatever it were given now would leave in one write.
   if (response.socket === null) response.once('socket', end);
   else end();
+}
+
+/** What waits for responses of a connection to be gone: one listener for all of them. */
+const waiting = new WeakMap<Socket, Set<() => void>>();
+
+/**
+ * Calls `listener` once the response has left or its connection is gone, at once if that has happened.
+ * node:http closes only the response whose turn it is, not those queued behind it.
+ */
+export function onceGone(socket: Socket, response: ServerResponse, listener: () => void): void {
+  if (socket.destroyed || response.closed) {
+    listener();
+    return;
+  }
+  let all = waiting.get(socket);
+  if (all === undefined) {
+    const listeners = new Set<() => void>();
+    all = listeners;
+    waiting.set(socket, listeners);
+    socket.once('close', () => {
+      for (const each of listeners) each();
+    });
+  }
+  const listeners = all;
+  const gone = () => {
+    if (listeners.delete(gone)) listener();
+  };
+  listeners.add(gone);
+  response.once('close', gone);
 }

@@ -4,7 +4,6 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type {
   Access,
@@ -20,7 +19,7 @@ import type {
 } from '../apis/api.js';
 import { EntropyError, errorCode } from '../common/errors.js';
 import { WarningThrottle } from '../common/log.js';
-import { type MalformedResponse, send } from './answer.js';
+import { type MalformedResponse, onceGone, send } from './answer.js';
 import type { Audit } from './audit.js';
 import { isFromWebPage } from './browser-guard.js';
 import { readBody } from './http-server.js';
@@ -249,35 +248,6 @@ function servicesFor(
       arrays = undefined;
     },
   };
-}
-
-/** What waits for responses of a connection to be gone: one listener for all of them. */
-const waiting = new WeakMap<Socket, Set<() => void>>();
-
-/**
- * Calls `listener` once the response has left or its connection is gone, at once if that has happened.
- * node:http closes only the response whose turn it is, not those queued behind it.
- */
-function onceGone(socket: Socket, response: ServerResponse, listener: () => void): void {
-  if (socket.destroyed || response.closed) {
-    listener();
-    return;
-  }
-  let all = waiting.get(socket);
-  if (all === undefined) {
-    const listeners = new Set<() => void>();
-    all = listeners;
-    waiting.set(socket, listeners);
-    socket.once('close', () => {
-      for (const each of listeners) each();
-    });
-  }
-  const listeners = all;
-  const gone = () => {
-    if (listeners.delete(gone)) listener();
-  };
-  listeners.add(gone);
-  response.once('close', gone);
 }
 
 /** node:stream's code for a stream whose reader closed before its end. */
