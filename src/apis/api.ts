@@ -65,12 +65,16 @@ export const errorReasons = [
 
 export type ErrorReason = (typeof errorReasons)[number];
 
-/** A response. Date, Content-Length (unless the body is a stream) and caching headers are added to it. */
+/**
+ * A response. Date, Server, Content-Length (unless the body is a stream) and caching headers are added to
+ * it; no Server to one with `via`, which somebody else made.
+ */
 export interface ApiResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /**
-   * The gateway zeroes bytes once they are sent. It reads a stream to its end or destroys it; a
+   * Random bytes are in bytes, never in a text, which nobody can wipe: the gateway zeroes bytes once the
+   * kernel has them or the client is gone. It reads a stream to its end or destroys it; a
    * stream's error cuts the connection.
    */
   readonly body: string | Uint8Array | Readable;
@@ -138,7 +142,7 @@ export interface Access {
 export interface Services {
   /**
    * Random bytes: a new array of exactly `size`, 1 to 131,072. The gateway zeroes it once the response
-   * is sent, or made if its body is a text.
+   * is sent or the client gone, or made if its body is a text.
    * @throws EntropyError as the client library's `random`
    */
   random(size: number): Promise<Uint8Array>;

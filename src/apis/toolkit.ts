@@ -51,17 +51,18 @@ export function parseJson(body: Buffer, refusal: (options: ErrorOptions) => Erro
 
 /**
  * A response in JSON.
+ * @param content the members; or JSON that is already written, as it is when random bytes are in it
  * @param headers added to the content type, or in its place
  */
 export function jsonResponse(
   status: number,
-  members: object,
+  content: object | Uint8Array,
   headers: Readonly<Record<string, string>>,
-): ApiResponse & { readonly body: string } {
+): ApiResponse {
   return {
     status,
     headers: { 'Content-Type': 'application/json', ...headers },
-    body: JSON.stringify(members),
+    body: content instanceof Uint8Array ? content : JSON.stringify(content),
   };
 }
 

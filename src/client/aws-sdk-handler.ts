@@ -110,11 +110,17 @@ export function createRequestHandler({
         ...(signal && { signal }),
         ...(requestTimeout && { timeoutMs: requestTimeout }),
       });
-      return respond(200, encodeResponse(bytes), requestId);
+      try {
+        // The body is the SDK's, which does not say when it has read it.
+        return respond(200, encodeResponse(bytes), requestId);
+      } finally {
+        bytes.fill(0);
+      }
     } catch (error) {
       if (signal?.aborted) throw abortError(signal.reason);
       const failure = toServiceError(error);
-      return respond(failure.status, encodeError(failure), requestId);
+      const body = Buffer.from(JSON.stringify(encodeError(failure)));
+      return respond(failure.status, body, requestId);
     }
   }
 
@@ -181,8 +187,7 @@ function abortError(cause: unknown): Error {
   return error;
 }
 
-function respond(status: number, members: object, requestId: string): { response: SdkResponse } {
-  const body = Buffer.from(JSON.stringify(members));
+function respond(status: number, body: Buffer, requestId: string): { response: SdkResponse } {
   const headers = {
     'content-type': awsJson,
     'content-length': String(body.length),

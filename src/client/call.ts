@@ -154,9 +154,10 @@ export class Call {
     this.#resolve(result);
   }
 
-  /** Rejects the call unless it is settled. Nothing is written to its target any more. */
+  /** Rejects the call unless it is settled. Its target is zero, and not written to any more. */
   fail(reason: unknown): void {
     if (this.settled) return;
+    this.target?.fill(0);
     this.target = undefined;
     this.#end();
     this.#reject(reason);

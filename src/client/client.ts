@@ -62,6 +62,7 @@ export class Client {
   readonly #caller: Caller;
   readonly #dialect: genRandom.Dialect;
   readonly #piecesInFlight: number;
+  readonly #wipeable: boolean;
 
   constructor(options: ClientOptions) {
     const timeoutMs = checkedTimeout(options.timeoutMs ?? defaultTimeoutMs);
@@ -75,6 +76,7 @@ export class Client {
     this.#caller = new Caller(this.#pipeline, timeoutMs, options.signal);
     this.#dialect = options.dialect ?? 'otc';
     this.#piecesInFlight = Math.min(maxPiecesInFlight, maxPending);
+    this.#wipeable = options.wipeable ?? false;
   }
 
   /**
@@ -87,8 +89,11 @@ export class Client {
    */
   random(size: number, options: RandomOptions = noOptions): Promise<Uint8Array> {
     // Fast path: avoids a second promise.
-    if (Number.isInteger(size) && size >= 1 && size <= maxRandomSize)
-      return this.#caller.fill(new Uint8Array(size), options);
+    if (Number.isInteger(size) && size >= 1 && size <= maxRandomSize) {
+      // An ArrayBuffer's memory is never on V8's heap.
+      const target = this.#wipeable ? new Uint8Array(new ArrayBuffer(size)) : new Uint8Array(size);
+      return this.#caller.fill(target, options);
+    }
     return this.#randomPieces(size, options);
   }
 
@@ -183,7 +188,12 @@ export class Client {
     try {
       genRandom.checkProjectId(input?.project_id);
       const { size } = genRandom.decodeRequest(input, this.#dialect);
-      return genRandom.encodeResponse(await this.random(size, options));
+      const bytes = await this.random(size, options);
+      try {
+        return genRandom.encodeResult(bytes);
+      } finally {
+        bytes.fill(0);
+      }
     } catch (error) {
       throw isOurs(error) ? genRandom.toCallerError(error) : error;
     }

@@ -17,6 +17,13 @@ export interface ClientOptions {
    * impersonated daemon cannot predict what `random` returns. Default true.
    */
   mixLocal?: boolean;
+  /**
+   * Whether an array of `random` can be wiped: filled with zeros, nothing is left of it. V8 keeps an
+   * array of up to 64 bytes on its own heap, where the collector moves it and leaves copies behind;
+   * memory outside costs each such call the better part of a microsecond. Larger arrays can be wiped in
+   * any case. Default false.
+   */
+  wipeable?: boolean;
   /** The cloud whose lengths `genRandom` accepts; default `otc`. */
   dialect?: Dialect;
   /** Most calls in flight, 1 or more; default 65,536. The next one is rejected with `ERR_BUSY`. */

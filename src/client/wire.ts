@@ -80,11 +80,18 @@ export class ResponseReader {
    * @throws EntropyError `ERR_MESSAGE`, `ERR_TOO_LARGE` if the bytes do not answer these calls
    */
   read(data: Uint8Array, calls: readonly Call[], written: number): number {
-    let bytes = data;
-    if (this.#partial.length > 0) {
-      bytes = Buffer.concat([this.#partial, data]);
-      this.#partial = new Uint8Array(0);
+    if (this.#partial.length === 0) return this.#mixed(data, calls, written);
+    const bytes = Buffer.concat([this.#partial, data]);
+    this.#partial = new Uint8Array(0);
+    try {
+      return this.#mixed(bytes, calls, written);
+    } finally {
+      // Most of it may be random bytes, whose header came in two reads.
+      bytes.fill(0);
     }
+  }
+
+  #mixed(bytes: Uint8Array, calls: readonly Call[], written: number): number {
     this.#local?.draw(bytes.length);
     try {
       return this.#take(bytes, calls, written);

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { type Command, CommanderError } from 'commander';
 import { EntropyError, ServiceError } from './errors.js';
 import { isJournal, journalPrefix } from './log.js';
-import { printable } from './terminal.js';
+import { printable, printableJson } from './terminal.js';
 
 /** sysexits.h, EX_USAGE: the command was used incorrectly. */
 export const usageExitCode = 64;
@@ -80,9 +80,7 @@ function report(program: string, error: unknown, json: boolean): number {
   const { code, message } = describe(error);
   if (code === 'EPIPE') return brokenPipeExitCode;
   if (json)
-    console.error(
-      JSON.stringify({ error: { code, message: message ?? printable(String(error)) } }),
-    );
+    console.error(printableJson({ error: { code, message: message ?? printable(String(error)) } }));
   else if (message === undefined) console.error(error);
   else console.error(`${isJournal() ? journalPrefix(errorLevel) : ''}${program}: ${message}`);
   return code === usageCode ? usageExitCode : failureExitCode;

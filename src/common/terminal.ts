@@ -43,3 +43,18 @@ export function printable(value: unknown): string {
   const isThing = typeof value === 'symbol' || Object(value) === value;
   return isThing ? '?' : String(value).replace(unprintable, '\ufffd');
 }
+
+/** The same for a text of many lines: its line feeds stay. */
+export function printablePage(text: string): string {
+  return text.replace(unprintable, (character) => (character === '\n' ? '\n' : '\ufffd'));
+}
+
+/** A value as JSON on one line, in which what {@link printable} replaces is escaped. JSON itself escapes only ASCII's controls. */
+export function printableJson(value: object): string {
+  return JSON.stringify(value).replace(unprintable, (character) =>
+    Array.from({ length: character.length }, (_, i) => {
+      const unit = character.charCodeAt(i).toString(16);
+      return `\\u${unit.padStart(4, '0')}`;
+    }).join(''),
+  );
+}

@@ -1,7 +1,7 @@
 /** The short commands: selftest, reseed, metrics and version. */
 import { version as ownVersion, type SourceReport } from '../common/package.js';
 import { stateLine } from '../common/state.js';
-import { printable } from '../common/terminal.js';
+import { printable, printablePage } from '../common/terminal.js';
 import { withOutput } from './output.js';
 import { presentSources } from './reported-status.js';
 import { print, printJson, type SessionOptions, withClient } from './session.js';
@@ -54,7 +54,7 @@ const textfileOptions = { mode: 0o644, keepsMode: false };
 /** Prints the metrics page, or writes it to a file. */
 export async function metrics(options: MetricsCommandOptions): Promise<void> {
   const { textfile, json } = options;
-  const page = await withClient(options, (client) => client.metrics());
+  const page = printablePage(await withClient(options, (client) => client.metrics()));
   if (textfile !== undefined) {
     await withOutput(textfile, (write) => write(page), textfileOptions);
     if (json) await printJson({ textfile, size: Buffer.byteLength(page) });

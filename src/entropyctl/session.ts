@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { type Client, type ClientOptions, connect } from '../client/client.js';
 import { EntropyError, type ErrorCode, ServiceError } from '../common/errors.js';
 import { CommandError } from '../common/program.js';
+import { printableJson } from '../common/terminal.js';
 import { clientSocket } from '../common/unix-socket.js';
 import { outputFailure, standardOutput } from './output.js';
 
@@ -46,9 +47,9 @@ export async function print(text: string): Promise<void> {
   }
 }
 
-/** Prints a value as JSON on one line; JSON escapes all control characters. */
+/** Prints a value as JSON on one line, with all that a terminal would obey escaped. */
 export function printJson(value: object): Promise<void> {
-  return print(JSON.stringify(value));
+  return print(printableJson(value));
 }
 
 const seeLog = "see the daemon's log (journalctl -u entropyd)";

@@ -186,6 +186,7 @@ async function openGateway(
   ]);
   const client = connect({
     coalesce: 'turn',
+    wipeable: true,
     ...(socketPath === undefined ? {} : { socketPath }),
   });
   parts.push(client);

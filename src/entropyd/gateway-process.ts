@@ -53,6 +53,7 @@ async function start(
   const { socket, ...config } = await loadGatewayConfig(flags);
   const client = connect({
     coalesce: 'turn',
+    wipeable: true,
     ...(socket === undefined ? {} : { socketPath: socket }),
   });
   const log = await createLogger();

@@ -83,10 +83,15 @@ export async function send(
   await pipeline(body, response);
 }
 
+/** `Server` of every response that is made here: tells whoever expected somebody else who answered. */
+export const serverName = 'entropyd';
+
 /** Hot path: a flat list of names and values, which node:http writes without building an object. */
 function headersOf({ headers, trailers }: ApiResponse, keepAlive: boolean): string[] {
   const all: string[] = [];
   for (const name in headers) all.push(name, headers[name] as string);
+  // A response that was passed on keeps the name of the server that made it, if any.
+  if (headers.via === undefined) all.push('Server', serverName);
   if (trailers !== undefined) all.push('Trailer', Object.keys(trailers).join(', '));
   all.push('Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff');
   if (!keepAlive) all.push('Connection', 'close');
@@ -109,8 +114,8 @@ function sendWhole(
   response.writeHead(answer.status, headers);
   if (answer.trailers !== undefined) response.addTrailers(answer.trailers);
   if (request.complete) {
-    // A text is sent with the head in one write, a buffer after it in two.
-    response.end(body);
+    if (typeof body === 'string' || !('encrypted' in request.socket)) response.end(body);
+    else endOverTls(response, body);
     return;
   }
   // Ending closes the connection, and to close on unread bytes sends RST, which can cost the client
@@ -122,4 +127,19 @@ function sendWhole(
   };
   const timer = setTimeout(end, lingerMs);
   request.once('end', end).once('close', end).resume();
+}
+
+/**
+ * Ends a response over TLS with bytes that will be wiped. node:http hands head and body to one write, and
+ * node:tls copies the parts of a write into memory that nobody wipes before it encrypts them; a body of its
+ * own write is encrypted where it is.
+ */
+function endOverTls(response: ServerResponse, body: Uint8Array): void {
+  const end = () => {
+    response.flushHeaders();
+    response.end(body);
+  };
+  // Behind other responses of its connection; whatever it were given now would leave in one write.
+  if (response.socket === null) response.once('socket', end);
+  else end();
 }

@@ -11,7 +11,7 @@ import {
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { EntropyError } from '../common/errors.js';
-import { lingerMs, type MalformedResponse, type TextResponse } from './answer.js';
+import { lingerMs, type MalformedResponse, serverName, type TextResponse } from './answer.js';
 import type { TlsContext } from './private-files.js';
 
 /** What one client, or all of them together, may use. */
@@ -166,6 +166,7 @@ function write({ status, headers, body }: TextResponse, socket: Duplex): void {
   }
   const head = Object.entries({
     ...headers,
+    Server: serverName,
     Date: new Date().toUTCString(),
     'Content-Length': Buffer.byteLength(body),
     Connection: 'close',

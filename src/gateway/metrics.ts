@@ -7,6 +7,7 @@ import {
   type MetricsPage,
   openMetricsPage,
 } from '../common/prometheus.js';
+import { printablePage } from '../common/terminal.js';
 import type { GatewayLimits } from '../config/config.js';
 
 /** Classes of HTTP statuses. No response has one below 200, nor a redirect. */
@@ -138,7 +139,7 @@ export async function gatewayMetrics(
   );
   addRequests(page, figures.counters);
   addRest(page, figures);
-  return (daemon ?? '') + (await page.text());
+  return printablePage(daemon ?? '') + (await page.text());
 }
 
 function addRequests(page: MetricsPage, counters: GatewayCounters): void {

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
-import { connect } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
@@ -51,6 +51,23 @@ async function start(t: Test, options: { source?: RandomSource; open?: boolean }
     access: known,
     ask: (request: ClientRequest) => call({ port: served.port, ...request }),
   };
+}
+
+/** What node:http hands to the sockets of servers in this process, until the test ends. */
+function writtenByServers(t: Test) {
+  const written = { strings: [] as string[], buffers: [] as Uint8Array[] };
+  const { write } = Socket.prototype;
+  t.teardown(() => {
+    Socket.prototype.write = write;
+  });
+  Socket.prototype.write = function (this: Socket & { server?: unknown }, ...args) {
+    const [data] = args as unknown[];
+    if (this.server != null)
+      if (typeof data === 'string') written.strings.push(data);
+      else written.buffers.push(data as Uint8Array);
+    return write.apply(this, args as Parameters<typeof write>);
+  };
+  return written;
 }
 
 /** Whether a response is an error in the API's own form, told to log and client alike. */
@@ -305,8 +322,7 @@ forEach('whatever is sent, the answer is bytes as asked or an error', async (t, 
             .catch((error) => api.refuse({ kind: 'thrown', error }, request));
           if (served.status >= 400)
             return served.error !== undefined && client.errorOf(String(served.body)) !== '';
-          const sent = served.body;
-          const bytes = typeof sent === 'string' ? client.bytesOf(sent) : (sent as Uint8Array);
+          const bytes = client.bytesOf(Buffer.from(served.body as Uint8Array).toString('latin1'));
           return served.status === 200 && bytes.length === request.audit.size;
         },
       ),
@@ -388,6 +404,18 @@ forEach('the bytes of a response are zero once it is sent', async (t, client) =>
   t.ok(client.bytesOf(body).every((byte) => byte === 0x61));
   t.equal(given.length, 1);
   await until(() => given[0]?.every((byte) => byte === 0), 'the array is wiped');
+});
+
+forEach('random bytes leave in buffers only, which are zero afterwards', async (t, client) => {
+  const source = fakeSource({ random: async (size) => new Uint8Array(size).fill(0x61) });
+  const { ask } = await start(t, { source });
+  const written = writtenByServers(t);
+  const { body } = await ask(client.request('default'));
+  t.equal(client.bytesOf(body).length, client.size);
+  t.notOk(written.strings.join('').includes(body), 'no string has them: it could not be wiped');
+  t.ok(written.buffers.some(({ length }) => length > 0));
+  const bytes = () => Buffer.concat(written.buffers);
+  await until(() => bytes().every((byte) => byte === 0), 'what was written is wiped');
 });
 
 forEach('its examples are commands that say what they need', async (t, client) => {

@@ -49,10 +49,13 @@ t.test('a call that was never queued can fail', async (t) => {
   t.strictSame(settled, [['rejected', 'full']]);
 });
 
-t.test('a call that failed gives up its target, and still knows its size', async (t) => {
+t.test('a call that failed wipes its target, gives it up and still knows its size', async (t) => {
   const { call } = record();
-  t.equal(call.target?.length, 4);
+  const { target } = call;
+  t.equal(target?.length, 4);
+  target?.fill(1);
   call.fail(new Error('x'));
+  t.strictSame(target, new Uint8Array(4));
   t.equal(call.target, undefined);
   t.equal(call.size, 4);
   const other = { method: 'health', params: [], target: undefined, timeoutMs: 1, signals: [] };

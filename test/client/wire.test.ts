@@ -53,6 +53,26 @@ t.test('responses may be cut into two reads anywhere', async (t) => {
   }
 });
 
+t.test('a read that was joined to the beginning of a header is wiped', async (t) => {
+  const { concat } = Buffer;
+  const joined: Buffer[] = [];
+  t.intercept(Buffer, 'concat', {
+    value: (...args: Parameters<typeof concat>) => {
+      const buffer = concat(...args);
+      joined.push(buffer);
+      return buffer;
+    },
+  });
+  const reader = new ResponseReader(true);
+  const { calls: waiting } = calls(300);
+  const whole = response(waiting[0] as Call);
+  for (const part of [whole.subarray(0, 3), whole.subarray(3)])
+    waiting.splice(0, reader.read(part, waiting, waiting.length));
+  t.equal(waiting.length, 0);
+  t.equal(joined.length, 1);
+  t.ok(joined[0]?.every((byte) => byte === 0));
+});
+
 t.test('responses may arrive byte by byte', async (t) => {
   const reader = new ResponseReader(true);
   const { calls: waiting, results } = calls(3, undefined, 300);

@@ -1,7 +1,7 @@
 import util from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
-import { paintFor, printable } from '../../src/common/terminal.js';
+import { paintFor, printable, printableJson, printablePage } from '../../src/common/terminal.js';
 
 t.test('text is colored on a terminal, unless the environment says otherwise', async (t) => {
   for (const [isTTY, env, colored] of [
@@ -52,5 +52,26 @@ t.test('what a terminal would obey is replaced by U+FFFD', async (t) => {
     t.equal(printable(value), wanted);
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => !/[\p{Cc}\p{Cf}]/u.test(printable(text))),
+  );
+});
+
+t.test('a page keeps its line feeds, and nothing else that a terminal would obey', async (t) => {
+  t.equal(
+    printablePage('a 1\n# b\x1b[2J\x9b\r\t\u202e\n'),
+    'a 1\n# b\ufffd[2J\ufffd\ufffd\ufffd\ufffd\n',
+  );
+});
+
+t.test('JSON has the same values, and nothing that a terminal would obey', async (t) => {
+  t.equal(printableJson(['\x1b\x9b\u202e\u{e0001}é']), '["\\u001b\\u009b\\u202e\\udb40\\udc01é"]');
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: 'binary' })), (texts) => {
+        const json = printableJson(texts);
+        return (
+          printable(json) === json && JSON.stringify(JSON.parse(json)) === JSON.stringify(texts)
+        );
+      }),
+    ),
   );
 });

@@ -1,11 +1,12 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { pack } from 'msgpackr';
 import t from 'tap';
 import { version as own } from '../../src/common/package.js';
 import { metrics, reseed, selftest, version } from '../../src/entropyctl/commands.js';
 import * as session from '../../src/entropyctl/session.js';
 import type { Health } from '../../src/generator/interface.js';
-import { adminServer, fakeGenerator, startServer } from '../support/daemon.js';
+import { adminServer, fakeGenerator, startFake, startServer } from '../support/daemon.js';
 import { freePath, setSocketVariable, temporaryFolder } from '../support/paths.js';
 import { exitCodeOf, lines, printedBy } from '../support/program.js';
 
@@ -112,6 +113,17 @@ t.test('metrics prints the daemon’s page, with one newline at its end', async 
   const json = JSON.parse(await printedBy(t, () => metrics({ socket, json: true })));
   t.strictSame(Object.keys(json), ['page']);
   t.match(json.page, page);
+});
+
+t.test('metrics prints nothing of a hostile daemon that a terminal obeys', async (t) => {
+  const { path: socket } = await startFake(t, (socket) => {
+    socket.once('data', () => socket.write(pack([1, 0, null, 'a 1\n\x1b[2J\x9b31m\rb 2\n'])));
+  });
+  const text = 'a 1\n\ufffd[2J\ufffd31m\ufffdb 2\n';
+  t.equal(await printedBy(t, () => metrics({ socket })), text);
+  const textfile = join(temporaryFolder(), 'hostile.prom');
+  await metrics({ socket, textfile });
+  t.equal(readFileSync(textfile, 'utf8'), text);
 });
 
 t.test('a textfile is complete, and readable by everyone', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { defaults } from '../../src/config/config.js';
+import { defaultGatewayLimits, defaults } from '../../src/config/config.js';
 import { entropydProgram } from '../../src/entropyd/command-line.js';
 
 /** A subcommand of a new program, whose action only returns its options. */
@@ -20,8 +20,8 @@ t.test('every option of the gateway has the name of a key of [gateway]', async (
   );
   t.strictSame(
     Object.keys(defaults.gateway).filter((key) => !names.includes(key)),
-    ['access'],
-    'and every key has an option but the one that opens a gateway',
+    ['access', ...Object.keys(defaultGatewayLimits)],
+    'and every key has an option but the one that opens a gateway, and the limits',
   );
 });
 

@@ -1,11 +1,16 @@
 import { once } from 'node:events';
+import type { RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { connect as tlsConnect } from 'node:tls';
 import t, { type Test } from 'tap';
 import type { ApiResponse } from '../../src/apis/api.js';
 import { apis } from '../../src/apis/list.js';
 import { createMalformedResponse, send } from '../../src/gateway/answer.js';
+import { createHttpsServer } from '../../src/gateway/http-server.js';
+import { loadTls } from '../../src/gateway/private-files.js';
+import { makeCertificate } from '../support/certificates.js';
 import { fakeTimers } from '../support/fake-timers.js';
 import { call, serve, settings } from '../support/gateway.js';
 import { until } from '../support/until.js';
@@ -31,12 +36,50 @@ t.test('sends status, headers and body, uncached and without any CORS header', a
         'cache-control': 'no-store',
         'x-content-type-options': 'nosniff',
         date: /GMT$/,
+        server: 'entropyd',
       },
       body: 'é',
     },
   );
   t.notMatch(Object.keys(headers).join(), /access-control/);
   t.equal((await call({ port, method: 'HEAD' })).body, '', 'HEAD: headers only');
+});
+
+t.test(
+  'a response that was passed on keeps the name of the server that made it, or none',
+  async (t) => {
+    for (const headers of [{ via: '1.1 entropyd', server: 'Theirs' }, { via: '1.1 entropyd' }]) {
+      const port = await serve(t, (request, response) => {
+        const answer = { status: 200, headers, body: Readable.from(['x']) };
+        request.resume().once('end', () => send(request, response, answer, kept));
+      });
+      t.equal((await call({ port })).headers.server, (headers as { server?: string }).server);
+    }
+  },
+);
+
+t.test('bytes over TLS come whole and in order, those of pipelined requests too', async (t) => {
+  const { ca, ...files } = makeCertificate(t.testdir(), 'bytes');
+  const handler: RequestListener = (request, response) => {
+    const body = Buffer.alloc(Number(request.url?.slice(1)), 'x');
+    const answer = { status: 200, headers: {}, body };
+    const last = { hold, keepAlive: request.url !== '/3', malformed };
+    // The first is answered last: the others wait for it.
+    const answered = () => send(request, response, answer, last);
+    request
+      .resume()
+      .once('end', () => (request.url === '/1' ? setImmediate(answered) : answered()));
+  };
+  const server = createHttpsServer(handler, malformed, await loadTls(files));
+  const socket = tlsConnect({ port: await serve(t, server), ca });
+  socket.write(
+    ['/1', '/200000', '/3'].map((path) => `POST ${path} HTTP/1.1\r\nHost: x\r\n\r\n`).join(''),
+  );
+  const parts = (await text(socket)).split(/HTTP\/1\.1 200 OK\r\n.*?\r\n\r\n/s);
+  t.strictSame(
+    parts.map(({ length }) => length),
+    [0, 1, 200_000, 3],
+  );
 });
 
 t.test('keeps the connection only when told to and the body was read', async (t) => {

@@ -68,6 +68,7 @@ t.test('answers in JSON, with Date, and closes on what it cannot read as a reque
     t.equal(head.split('\r\n')[0], `HTTP/1.1 ${status}`, name);
     t.match(head, /^Content-Type: application\/json\r$/m);
     t.match(head, /^Date: .* GMT\r$/m);
+    t.match(head, /^Server: entropyd\r$/m);
     t.match(head, /^Connection: close$/m);
     t.match(head, `Content-Length: ${body.length}`);
     t.match(JSON.parse(body), { __type: /./, error_code: /./, error_msg: status.slice(4) });
@@ -238,6 +239,12 @@ t.test('over TLS: 1.2 and 1.3, no older version, and a new certificate when told
     t.equal(socket.getProtocol(), version);
     t.match(await asked(socket), /^HTTP\/1\.1 200 OK\r\n.*ok$/s, version);
   }
+  const suites = (ciphers: string) => open({ maxVersion: 'TLSv1.2', ciphers });
+  for (const suite of ['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-CHACHA20-POLY1305']) {
+    const socket = await suites(suite);
+    t.equal(socket.getCipher().name, suite);
+    t.match(await asked(socket), /ok$/, suite);
+  }
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' };
   await t.rejects(open(old), { code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' });
   const kept = await open({});
@@ -247,6 +254,38 @@ t.test('over TLS: 1.2 and 1.3, no older version, and a new certificate when told
   t.match(await asked(await open({ ca: two.ca })), /ok$/, 'the new one is there');
   await t.rejects(open({ ...old, ca: two.ca }), { code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' });
 });
+
+t.test(
+  'over TLS 1.2 no suite has CBC or lacks forward secrecy, of either kind of key',
+  async (t) => {
+    const withRsa = makeCertificate(dir, 'rsa', 2, ['rsa:2048']);
+    const [ofEc, ofRsa] = (await Promise.all(
+      [one, withRsa].map(async ({ ca, ...files }) => {
+        const server = createHttpsServer(answerOk, malformed, await loadTls({ ...files }));
+        const port = await serve(t, server);
+        return async (ciphers: string) => {
+          const options = { port, host: '127.0.0.1', ca, maxVersion: 'TLSv1.2', ciphers } as const;
+          const socket = tlsConnect(options);
+          t.teardown(() => socket.destroy());
+          await once(socket, 'secureConnect');
+          return socket.getCipher().name;
+        };
+      }),
+    )) as [(ciphers: string) => Promise<string>, (ciphers: string) => Promise<string>];
+    const refused = { code: /^ERR_SSL_.*_ALERT_HANDSHAKE_FAILURE$/ };
+    for (const suite of ['ECDHE-ECDSA-AES128-SHA256', 'ECDHE-ECDSA-AES256-SHA'])
+      await t.rejects(ofEc(suite), refused, suite);
+    for (const suite of [
+      'ECDHE-RSA-AES128-SHA256',
+      'ECDHE-RSA-AES256-SHA',
+      'AES128-GCM-SHA256',
+      'AES128-SHA',
+    ])
+      await t.rejects(ofRsa(suite), refused, suite);
+    const good = 'ECDHE-RSA-AES256-GCM-SHA384';
+    t.equal(await ofRsa(`ECDHE-RSA-AES128-SHA256:${good}`), good, 'one that it may choose');
+  },
+);
 
 t.test('over TLS: bounded, and JSON for what is not HTTP', async (t) => {
   const limits = { ...httpLimits, headersMs: 100, requestMs: 200, checkMs: 20 };

@@ -10,17 +10,20 @@ export interface Certificate {
   readonly ca: Buffer;
 }
 
+/** What `-newkey` of the command takes. */
+const p256 = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
+
 /**
  * Makes a certificate that signs itself.
  * @param dir where its files go: `NAME.pem` and `NAME.key`
  * @param days that it is good for
  */
-export function makeCertificate(dir: string, name: string, days = 2): Certificate {
+export function makeCertificate(dir: string, name: string, days = 2, newKey = p256): Certificate {
   const [certificate, key] = [join(dir, `${name}.pem`), join(dir, `${name}.key`)];
   execFileSync(
     'openssl',
     [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+      ...['req', '-x509', '-newkey', ...newKey, '-nodes'],
       ...['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'],
       ...['-days', String(days), '-out', certificate, '-keyout', key],
     ],

@@ -147,7 +147,10 @@ export async function answerOf(
     .answer(request, services)
     .catch((error: unknown) => api.refuse({ kind: 'thrown', error }, request));
   const { body } = answer;
-  const whole = typeof body === 'string' ? body : await text(body as NodeJS.ReadableStream);
+  const whole =
+    typeof body === 'string' || body instanceof Uint8Array
+      ? Buffer.from(body as string).toString()
+      : await text(body);
   return { ...answer, body: whole, outcome: answer.error?.code ?? 'ok' };
 }
 

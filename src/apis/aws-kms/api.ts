@@ -192,8 +192,8 @@ function forwarded(response: ApiResponse): ApiResponse {
   return { ...response, error: { code: `upstream ${response.status}` } };
 }
 
-function respond(status: number, members: object, requestId: string): ApiResponse {
-  return jsonResponse(status, members, { 'Content-Type': awsJson, 'x-amzn-RequestId': requestId });
+function respond(status: number, content: object, requestId: string): ApiResponse {
+  return jsonResponse(status, content, { 'Content-Type': awsJson, 'x-amzn-RequestId': requestId });
 }
 
 function examples({ url, verifies }: Place, region: string): readonly Example[] {

@@ -5,6 +5,7 @@
  * correct it here once somebody has seen the real one.
  */
 import { errorCode, type FailureKind, failureKind, ServiceError } from '../../common/errors.js';
+import { base64, writeAround } from '../random-text.js';
 
 /** Bytes in one response, 1 to 1024: API reference, GenerateRandom, NumberOfBytes. */
 export const maxNumberOfBytes = 1024;
@@ -136,11 +137,10 @@ export function needsKms(input: unknown): boolean {
 /**
  * The body of a good response.
  * @param bytes 1 to 1024 random bytes; they stay the caller's
- * @returns the members, to be sent as JSON
+ * @returns JSON, as {@link writeAround} makes it
  */
-export function encodeResponse(bytes: Uint8Array): { Plaintext: string } {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return { Plaintext: view.toString('base64') };
+export function encodeResponse(bytes: Uint8Array): Buffer {
+  return writeAround('{"Plaintext":"', bytes, base64, '"}');
 }
 
 /**

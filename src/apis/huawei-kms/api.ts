@@ -124,8 +124,8 @@ function checkedRequest(request: ApiRequest, dialect: Dialect, access: Access): 
   return decodeRequest(input, dialect);
 }
 
-function respond(status: number, members: object, requestId: string): ApiResponse {
-  return jsonResponse(status, members, { 'x-request-id': requestId });
+function respond(status: number, content: object, requestId: string): ApiResponse {
+  return jsonResponse(status, content, { 'x-request-id': requestId });
 }
 
 function examples({ url, verifies, socketPath }: Place, dialect: Dialect): readonly Example[] {

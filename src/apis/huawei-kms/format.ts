@@ -6,6 +6,7 @@
  * somebody has seen the real ones.
  */
 import { type FailureKind, failureKind, ServiceError } from '../../common/errors.js';
+import { upperHex, writeAround } from '../random-text.js';
 
 /** Whose gen-random it is: the clouds differ in the lengths that they accept. */
 export type Dialect = 'otc' | 'hwc';
@@ -132,11 +133,23 @@ export function checkProjectId(id: unknown): void {
 /**
  * The body of a good response. Like the service's, it does not echo the sequence.
  * @param bytes 1 to 1024 random bytes; they stay the caller's
- * @returns the members, to be sent as JSON: hexadecimal digits in upper case, two a byte
+ * @returns JSON, as {@link writeAround} makes it: hexadecimal digits in upper case, two a byte
  */
-export function encodeResponse(bytes: Uint8Array): { random_data: string } {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return { random_data: view.toString('hex').toUpperCase() };
+export function encodeResponse(bytes: Uint8Array): Buffer {
+  return writeAround('{"random_data":"', bytes, upperHex, '"}');
+}
+
+/**
+ * The same for callers of the client library, who want a string: the one copy that is not wiped.
+ * @param bytes 1 to 1024 random bytes; they stay the caller's
+ */
+export function encodeResult(bytes: Uint8Array): { random_data: string } {
+  const text = writeAround('', bytes, upperHex, '');
+  try {
+    return { random_data: text.toString('latin1') };
+  } finally {
+    text.fill(0);
+  }
 }
 
 /**

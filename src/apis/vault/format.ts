@@ -6,6 +6,7 @@
  * recorded from them, [G] a guess. If the two servers differ the text is Vault's.
  */
 import { type FailureKind, failureKind, ServiceError } from '../../common/errors.js';
+import { base64, type Encoding, lowerHex, writeAround } from '../random-text.js';
 
 /** Bytes in one response, 1 to 131,072 [S]. Vault 2 gives more from `platform` [D]; this does not. */
 export const maxBytes = 128 * 1024;
@@ -17,6 +18,8 @@ const defaultFormat = 'base64';
 
 /** How bytes are written. */
 export type Format = 'hex' | 'base64';
+
+const encodings = { hex: lowerHex, base64 } as const satisfies Record<Format, Encoding>;
 
 /** Both mounts have the same function [D]. Transit is at its default mount. */
 const randomPath =
@@ -142,24 +145,21 @@ export function decodeRequest(path: RandomPath, input: unknown): RandomRequest {
  * The body of a good response, in the envelope of every response of the servers.
  * @param bytes 1 to 131,072 random bytes; they stay the caller's
  * @param requestId the response's id
- * @returns the members, to be sent as JSON; hexadecimal digits in lower case
+ * @returns JSON, as {@link writeAround} makes it; hexadecimal digits in lower case
  */
 export function encodeResponse(
   bytes: Uint8Array,
   { format, warnings }: Pick<RandomRequest, 'format' | 'warnings'>,
   requestId: string,
-): object {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return {
-    request_id: requestId,
-    lease_id: '',
-    renewable: false,
-    lease_duration: 0,
-    data: { random_bytes: view.toString(format) },
-    wrap_info: null,
-    warnings: warnings.length === 0 ? null : warnings,
-    auth: null,
-  };
+): Buffer {
+  const id = JSON.stringify(requestId);
+  const told = warnings.length === 0 ? 'null' : JSON.stringify(warnings);
+  return writeAround(
+    `{"request_id":${id},"lease_id":"","renewable":false,"lease_duration":0,"data":{"random_bytes":"`,
+    bytes,
+    encodings[format],
+    `"},"wrap_info":null,"warnings":${told},"auth":null}`,
+  );
 }
 
 /**

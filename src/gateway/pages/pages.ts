@@ -4,6 +4,7 @@ import { errorReason, thrownBy } from '../../apis/toolkit.js';
 import { EntropyError, errorCode } from '../../common/errors.js';
 import { version } from '../../common/package.js';
 import { serves, stateLine } from '../../common/state.js';
+import { printable, printableJson } from '../../common/terminal.js';
 import { type Clock, lasting } from '../../common/timer.js';
 import type { GatewayLimits } from '../../config/config.js';
 import { isPageHost } from '../browser-guard.js';
@@ -91,15 +92,20 @@ export function createPages(options: PagesOptions): Api {
   async function statusPage(): Promise<ApiResponse> {
     try {
       const status = await daemonStatus();
-      return page(200, json, JSON.stringify({ ...status, gateway: gateway() }));
+      return page(200, json, printableJson({ ...status, gateway: gateway() }));
     } catch (error) {
       const { state, reason } = unreachable(error);
-      return page(503, json, JSON.stringify({ state, reason, gateway: gateway() }));
+      return page(503, json, printableJson({ state, reason, gateway: gateway() }));
     }
   }
 
   async function frontPage(host: string, accept: string): Promise<ApiResponse> {
-    const { state, reason, construction = '' } = await daemonStatus().catch(unreachable);
+    const status = await daemonStatus().catch(unreachable);
+    const [state, reason, construction] = [
+      printable(status.state),
+      printable(status.reason),
+      printable(status.construction ?? ''),
+    ];
     const url = `${options.isTls ? 'https' : 'http'}://${host}`;
     const socketPath = listen()
       .find((address) => address.startsWith(unixPrefix))
@@ -132,11 +138,8 @@ export function createPages(options: PagesOptions): Api {
       if (path === '/') return frontPage(host, accept);
       if (path.startsWith(filePrefix)) return filePage(path.slice(filePrefix.length));
       const { state, reason } = await client.health().catch(unreachable);
-      return page(
-        serves(state) ? 200 : 503,
-        json,
-        JSON.stringify({ state, reason, warnings: warnings() }),
-      );
+      const health = { state, reason, warnings: warnings() };
+      return page(serves(state) ? 200 : 503, json, printableJson(health));
     },
     refuse(failure) {
       const error = thrownBy(failure);
@@ -147,7 +150,10 @@ export function createPages(options: PagesOptions): Api {
       const text =
         failure.kind === 'tooLarge' ? `the body is over ${bodyLimitBytes} bytes` : error.message;
       const status = code === 'ERR_TOO_LARGE' ? 413 : 503;
-      return { ...page(status, plainText, `${code}: ${text}\n`), error: { code, reason } };
+      return {
+        ...page(status, plainText, `${printable(code)}: ${printable(text)}\n`),
+        error: { code, reason },
+      };
     },
   };
 }

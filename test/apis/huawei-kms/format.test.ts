@@ -7,6 +7,7 @@ import {
   decodeRequest,
   encodeError,
   encodeResponse,
+  encodeResult,
   expiredKeyError,
   genRandomError,
   toCallerError,
@@ -125,7 +126,8 @@ t.test('decodes anything to a size of its dialect or to an error of the service'
 
 t.test('answers in upper-case hexadecimal of just the view given', async (t) => {
   const bytes = new Uint8Array([9, 0xab, 0x00, 0x1f, 9]).subarray(1, 4);
-  t.strictSame(encodeResponse(bytes), { random_data: 'AB001F' });
+  t.equal(String(encodeResponse(bytes)), '{"random_data":"AB001F"}');
+  t.strictSame(encodeResult(bytes), { random_data: 'AB001F' });
 });
 
 t.test('names failures of the daemon in terms of the service', async (t) => {

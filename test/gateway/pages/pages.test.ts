@@ -3,6 +3,7 @@ import type { RandomSource } from '../../../src/apis/api.js';
 import { apis } from '../../../src/apis/list.js';
 import { EntropyError } from '../../../src/common/errors.js';
 import { version } from '../../../src/common/package.js';
+import { printablePage } from '../../../src/common/terminal.js';
 import { defaultGatewayLimits } from '../../../src/config/config.js';
 import { pageHeaders } from '../../../src/gateway/pages/front-page.js';
 import { claimPage, createPages, type PagesOptions } from '../../../src/gateway/pages/pages.js';
@@ -158,6 +159,23 @@ t.test('/ on a terminal says the state and how to call each API', async (t) => {
   const verified = await ask('/', { host: 'localhost', options });
   t.match(verified.body, 'signatures and tokens are verified');
   t.match(verified.body, /--endpoint-url https:\/\/localhost$/m, 'with TLS');
+});
+
+t.test('what a hostile daemon says is text without anything that a terminal obeys', async (t) => {
+  const bad = 'x\x1b[2J\x9b31m\r\n\u202e';
+  const says = { state: bad, reason: bad, construction: bad, healthy: false };
+  const client = fakeSource({ health: async () => says, status: async () => says });
+  const failing = failingSource(new EntropyError(bad as never, bad));
+  const isPlain = (text: string) => printablePage(text) === text;
+  for (const path of ['/', '/status', '/healthz'])
+    for (const accept of ['*/*', browser.accept])
+      for (const source of [client, failing]) {
+        const { body } = await ask(path, { accept, client: source });
+        t.ok(isPlain(body), `${path} ${accept}`);
+      }
+  t.match(JSON.parse((await ask('/status', { client })).body), { reason: bad }, 'JSON keeps it');
+  t.match((await ask('/', { client })).body, /^state: x\ufffd\[2J/m);
+  t.ok(isPlain((await ask('/metrics', { client: failing })).body));
 });
 
 t.test('/ in a browser has the state and the commands without a script, too', async (t) => {

@@ -15,6 +15,13 @@ const hopByHop: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+/**
+ * What `Connection` cannot name: it is for the last recipient, who reads or verifies it (RFC 9110 7.6.1).
+ * Otherwise a client could have one request checked here and another one arrive there.
+ */
+const endToEnd =
+  /^(?:authorization|cache-control|content-.+|date|host|user-agent|via|(?:accept|amz-sdk|x-amz).*)$/;
+
 /** In a response these speak for the host that sent it, which the gateway is not. */
 const ofTheHost: ReadonlySet<string> = new Set([
   'alt-svc',
@@ -81,8 +88,8 @@ export function unsignedHeaders(
 }
 
 /**
- * A response's headers for the client: without those about the connection and the upstream's host, and
- * without CORS (web pages must not read anything here).
+ * A response's headers for the client: without those about the connection and the upstream's host,
+ * without CORS (web pages must not read anything here), and with `via`.
  * @param headers as node:http gives them, names in lower case
  * @param requestId for a response without one
  */
@@ -91,6 +98,8 @@ export function responseHeaders(
   requestId: string,
 ): Record<string, string> {
   const kept: Record<string, string> = { 'x-amzn-requestid': requestId };
+  // `Server` stays: it is the upstream that answered. RFC 9110 7.6.3: a gateway says that it was between.
+  const via = headers.via === undefined ? '' : `${headers.via}, `;
   const named = connectionOptions([headers.connection ?? '']);
   for (const [name, value] of Object.entries(headers)) {
     const dropped =
@@ -98,7 +107,7 @@ export function responseHeaders(
       name.startsWith('access-control-');
     if (!dropped && typeof value === 'string') kept[name] = value;
   }
-  return kept;
+  return { ...kept, via: `${via}1.1 entropyd` };
 }
 
 function pairs(rawHeaders: readonly string[]): [name: string, value: string][] {
@@ -110,6 +119,9 @@ function pairs(rawHeaders: readonly string[]): [name: string, value: string][] {
 
 function connectionOptions(values: readonly string[]): ReadonlySet<string> {
   return new Set(
-    values.flatMap((value) => value.split(',')).map((name) => name.trim().toLowerCase()),
+    values
+      .flatMap((value) => value.split(','))
+      .map((name) => name.trim().toLowerCase())
+      .filter((name) => !endToEnd.test(name)),
   );
 }

@@ -36,6 +36,26 @@ t.test(
   },
 );
 
+t.test('Connection cannot name what the last recipient needs', async (t) => {
+  const needed = [
+    ...['Host', 'Authorization', 'X-Amz-Target', 'x-amz-date', 'X-Amz-Security-Token', 'Date'],
+    ...['Content-Type', 'Content-Encoding', 'Accept', 'Accept-Encoding', 'User-Agent', 'Via'],
+    ...['amz-sdk-invocation-id', 'Cache-Control'],
+  ];
+  const raw = needed.flatMap((name) => [name, 'x']);
+  for (const options of [needed, needed.map((name) => name.toLowerCase())])
+    t.strictSame(passedHeaders([...raw, 'Connection', options.join(',')], 0), [
+      ...raw,
+      ...['Content-Length', '0'],
+    ]);
+  const answer = {
+    'content-type': 'x',
+    'x-amzn-requestid': 'y',
+    connection: 'content-type, x-amzn-requestid',
+  };
+  t.match(responseHeaders(answer, 'ours'), { 'content-type': 'x', 'x-amzn-requestid': 'y' });
+});
+
 t.test('no authentication of the client is left for another signature', async (t) => {
   t.strictSame(
     unsignedHeaders(
@@ -86,10 +106,13 @@ t.test("an answer loses what is the connection's, the host's, or for web pages",
         'keep-alive': 'timeout=5',
         'transfer-encoding': 'chunked',
         trailer: 'x',
+        server: 'Theirs/1.0',
       },
       'ours',
     ),
     {
+      server: 'Theirs/1.0',
+      via: '1.1 entropyd',
       'x-amzn-requestid': 'theirs',
       'content-type': 'application/x-amz-json-1.1',
       'content-length': '2',
@@ -97,7 +120,8 @@ t.test("an answer loses what is the connection's, the host's, or for web pages",
       'x-amzn-errortype': 'NotFoundException',
     },
   );
-  t.strictSame(responseHeaders({}, 'ours'), { 'x-amzn-requestid': 'ours' });
+  t.strictSame(responseHeaders({}, 'ours'), { 'x-amzn-requestid': 'ours', via: '1.1 entropyd' });
+  t.match(responseHeaders({ via: '1.0 a' }, 'ours'), { via: '1.0 a, 1.1 entropyd' });
 });
 
 t.test('whatever the headers are, none of the dropped ones crosses', async (t) => {

@@ -123,6 +123,20 @@ t.test('passes request and answer through, unchanged but for the connection', as
   t.equal(headers['x-amzn-requestid'], 'theirs');
 });
 
+t.test('a client cannot have its Connection header strip what the upstream reads', async (t) => {
+  const { port } = await gatewayBefore(t, upstreamAt(t, await serve(t, echo)));
+  const signed = signAws(signer, '{}', { 'x-amz-target': 'TrentService.ListKeys' });
+  const named = ['close', ...Object.keys(signed), 'x-hop'].join(', ');
+  const request = listKeysBytes(`x-hop: 1\r\nConnection: ${named}\r\n`);
+  const answer = await exchange({ port }, request);
+  t.match(answer, /^via: 1\.1 entropyd\r$/im);
+  t.notMatch(answer, /^server:/im, 'the upstream answered, and did not say who it is');
+  const seen = /\{"method".*\}/.exec(answer)?.[0] ?? '{}';
+  const names: string[] = JSON.parse(seen).rawHeaders.map((name: string) => name.toLowerCase());
+  for (const name of Object.keys(signed)) t.ok(names.includes(name.toLowerCase()), name);
+  t.notOk(names.includes('x-hop'));
+});
+
 t.test('signs again: the service sees the gateway, whoever the client is', async (t) => {
   let seen: IncomingMessage | undefined;
   let body = '';
