@@ -77,11 +77,12 @@ Napi::Value SocketPath(const Napi::CallbackInfo& info) {
   return path ? Napi::String::New(env, *path) : env.Null();
 }
 
-// (address, message) -> 0, or an errno
+// (address, message, wait) -> 0, or an errno
 Napi::Value SendDatagram(const Napi::CallbackInfo& info) {
   const std::string address = info[0].ToString();
   const std::string message = info[1].ToString();
-  return Napi::Number::New(info.Env(), entropyd::SendDatagram(address, message));
+  const bool wait = info[2].ToBoolean();
+  return Napi::Number::New(info.Env(), entropyd::SendDatagram(address, message, wait));
 }
 
 Napi::Value Harden(const Napi::CallbackInfo& info) {

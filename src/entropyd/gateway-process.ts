@@ -20,7 +20,7 @@ const probeRequest = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: cl
 export function serveGateway(options: GatewayFlags): Promise<void> {
   return runService({
     socketName,
-    async start({ passed, status, listening }) {
+    async start({ addon: { addon }, passed, status, listening }) {
       const flags = { ...options, activated: passed.length > 0 };
       const { socket, ...config } = await loadGatewayConfig(flags);
       const client = connect({
@@ -28,7 +28,7 @@ export function serveGateway(options: GatewayFlags): Promise<void> {
         ...(socket === undefined ? {} : { socketPath: socket }),
       });
       const log = await createLogger();
-      const gateway = await startGateway({ ...config, passed, client, log });
+      const gateway = await startGateway({ ...config, passed, client, addon, log });
       const { addresses } = gateway;
       // A passed socket without a path is reported as a number, to which nobody can connect.
       const watched = addresses.find((address) => address.includes(':'));

@@ -12,7 +12,8 @@ import { EntropyError, errorCode } from '../common/errors.js';
 import type { PassedSocket } from '../common/unix-socket.js';
 import type { GatewayConfig } from '../config/config.js';
 import { createMalformedResponse } from './answer.js';
-import { type Audit, createAudit, openAuditFile } from './audit.js';
+import { type Audit, createAudit } from './audit.js';
+import { type AuditOutput, type AuditPlaces, openAuditOutput } from './audit-output.js';
 import { createAccess } from './auth/credentials.js';
 import { type CredentialsFile, parseCredentialsFile } from './auth/credentials-file.js';
 import { createRequestHandler, type RequestHandler } from './exchange.js';
@@ -39,6 +40,8 @@ export type GatewayOptions = Settings &
     readonly client: RandomSource;
     /** Whether no TLS and no credentials open it to other hosts. */
     readonly hostOnly?: boolean;
+    /** Sends what the audit log has for syslog. */
+    readonly addon?: AuditPlaces['addon'];
     readonly log: Logger;
   };
 
@@ -76,6 +79,7 @@ export async function startGateway(
   const listeners: Listener[] = [];
   let tls: TlsContext | undefined;
   let audit: Audit | undefined;
+  let auditOutput: AuditOutput | undefined;
 
   async function end(grace?: Promise<unknown>): Promise<void> {
     await closeListeners(listeners, grace);
@@ -86,7 +90,9 @@ export async function startGateway(
   try {
     const files = await loadFiles(options, operations);
     if (files.credentials !== undefined) access.adopt(files.credentials);
-    audit = files.audit === undefined ? undefined : createAudit(files.audit, log);
+    auditOutput = files.audit;
+    const { auditRequired: isRequired } = options;
+    audit = auditOutput && createAudit(auditOutput, log, { isRequired });
     tls = files.tls;
     const metrics = () =>
       gatewayMetrics(client, {
@@ -104,6 +110,7 @@ export async function startGateway(
       isTls: tls !== undefined,
       access,
       listen: () => listeners.map(({ address }) => address),
+      audit: () => audit && { required: audit.isRequired, dropped: audit.dropped },
     });
     // Pages come first: an API has `/` only for methods that no page has.
     const all = [{ name: undefined, api: pages }, ...routes];
@@ -135,7 +142,7 @@ export async function startGateway(
 
   async function reload(): Promise<void> {
     try {
-      const next = await loadFiles(options, operations);
+      const next = await loadFiles(options, operations, auditOutput);
       // From here on nothing fails.
       if (next.credentials !== undefined) {
         access.adopt(next.credentials);
@@ -146,6 +153,7 @@ export async function startGateway(
         for (const { renew } of listeners) renew(next.tls);
       }
       if (next.audit !== undefined) audit?.adopt(next.audit);
+      auditOutput = next.audit;
       log.info(access.counts ?? {}, 'gateway reloaded');
     } catch (error) {
       log.error({ code: errorCode(error) }, `gateway kept as it was: ${(error as Error).message}`);
@@ -175,7 +183,8 @@ export async function startGateway(
 }
 
 /** @throws EntropyError `ERR_CONFIG` */
-function checkedAddresses({ listen, passed = [], requireSignatures, credentials }: GatewayOptions) {
+function checkedAddresses(options: GatewayOptions) {
+  const { listen, passed = [], requireSignatures, credentials, audit, auditRequired } = options;
   const addresses = listen.map(parseAddress);
   if (passed.length + addresses.length === 0)
     throw new EntropyError('ERR_CONFIG', 'listen: want at least one HOST:PORT or unix:PATH');
@@ -183,6 +192,11 @@ function checkedAddresses({ listen, passed = [], requireSignatures, credentials 
     throw new EntropyError(
       'ERR_CONFIG',
       'signatures are required, and there is nothing to verify them with: --credentials FILE',
+    );
+  if (auditRequired && audit === undefined)
+    throw new EntropyError(
+      'ERR_CONFIG',
+      'an audit log is required, and none is configured: --audit FILE, journal or syslog',
     );
   return addresses;
 }
@@ -196,30 +210,35 @@ function missingForOthers({ hostOnly, tls, credentials }: GatewayOptions): strin
   ];
 }
 
-/** The gateway's files, checked; the caller's, including the descriptor. */
+/** The gateway's files, checked; the caller's, including the audit log's output. */
 export interface GatewayFiles {
   readonly credentials: CredentialsFile | undefined;
   readonly tls: TlsContext | undefined;
-  /** A descriptor of {@link openAuditFile}. */
-  readonly audit: number | undefined;
+  readonly audit: AuditOutput | undefined;
 }
 
 /**
  * Reads and opens all files that are configured; if one of them is at fault nothing stays open.
  * @param operations that the credentials file may grant
+ * @param auditOutput the one in use; it is opened again
  * @throws EntropyError `ERR_CONFIG`
  */
 export async function loadFiles(
-  { credentials, tls, audit }: Pick<Settings, 'credentials' | 'tls' | 'audit'>,
+  settings: Pick<GatewayOptions, 'credentials' | 'tls' | 'audit' | 'addon'>,
   operations: readonly Operation[],
+  auditOutput?: AuditOutput,
 ): Promise<GatewayFiles> {
+  const { credentials, tls, audit, addon } = settings;
   // An empty path is a fault too, and not the same as none.
   return {
     credentials:
       credentials === undefined ? undefined : await loadCredentials(credentials, operations),
     tls: tls === undefined ? undefined : await loadTls(tls),
     // Last: there is nothing to close when one of the others fails.
-    audit: audit === undefined ? undefined : await openAuditFile(audit),
+    audit:
+      audit === undefined
+        ? undefined
+        : await (auditOutput?.reopen() ?? openAuditOutput(audit, { addon })),
   };
 }
 

@@ -43,6 +43,7 @@ page_hosts = ["entropy.example"]
 tls_cert = "/etc/entropyd/tls.pem"
 tls_key = "/etc/entropyd/tls.key"
 audit = "/var/log/entropyd/audit.jsonl"
+audit_required = true
 upstream = "https://kms.example"
 upstream_resign = false
 `,
@@ -70,6 +71,7 @@ upstream_resign = false
     tls_cert: '/etc/entropyd/tls.pem',
     tls_key: '/etc/entropyd/tls.key',
     audit: '/var/log/entropyd/audit.jsonl',
+    audit_required: true,
     upstream: 'https://kms.example',
     upstream_resign: false,
   });

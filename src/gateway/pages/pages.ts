@@ -46,6 +46,8 @@ export interface PagesOptions {
   readonly access: Pick<Access, 'verifies'>;
   /** The addresses that are open, as `--listen` takes them. */
   readonly listen: () => readonly string[];
+  /** undefined: there is no audit log. */
+  readonly audit?: () => { readonly required: boolean; readonly dropped: number } | undefined;
 }
 
 /** The pages claim GET and HEAD of their paths; with any other method an API answers. */
@@ -56,7 +58,7 @@ export function claimPage({ method, path }: Pick<Head, 'method' | 'path'>): 'no'
 
 /** The pages, answered as an API answers; they have no example of their own. */
 export function createPages(options: PagesOptions): Api {
-  const { client, metrics, apis, access, pageHosts = [], listen } = options;
+  const { client, metrics, apis, access, pageHosts = [], listen, audit } = options;
 
   /** What a reader of the daemon's status wants to know about this gateway. */
   const gateway = () => ({
@@ -64,6 +66,7 @@ export function createPages(options: PagesOptions): Api {
     ...Object.assign({}, ...apis.map((api) => api.about?.())),
     verifies: access.verifies,
     listen: listen(),
+    audit: audit?.(),
   });
 
   async function statusPage(): Promise<ApiResponse> {
