@@ -33,7 +33,7 @@ const wrappers = new Set<Socket>();
  * - Regular files do not wait, except on a network mount that does not answer.
  * - If opening again is refused, as after a change of user, a pipe is treated like a socket. A terminal
  *   then keeps its flags: who stops its output (Ctrl-S) stops the process.
- * @param fd an open descriptor
+ * @param fd an open descriptor, which stays open
  * @returns `fd`, or another descriptor for the same, which stays open until the process ends
  * @throws a system error: `ENXIO` for a pipe that nobody reads; try again later
  */
