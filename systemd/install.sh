@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the units and their supporting files, after `npm install --global`, and enables the daemon's
-# socket. Run it again after an upgrade; an existing configuration is kept.
+# socket. Run it again after an upgrade; existing configuration, that of logrotate too, is kept.
 #   install.sh [--gateway]     also enables the gateway's socket
 set -eu
 cd "$(dirname "$0")"
@@ -9,6 +9,7 @@ install -D -m 644 -t /etc/systemd/system ./*.service ./*.socket
 install -D -m 644 -t /etc/sysusers.d sysusers.d/entropyd.conf
 install -D -m 644 -t /etc/tmpfiles.d tmpfiles.d/entropyd.conf
 install -D -m 644 -t /etc/udev/rules.d udev/90-entropyd.rules
+[ -e /etc/logrotate.d/entropyd ] || install -D -m 644 -t /etc/logrotate.d logrotate.d/entropyd
 [ -e /etc/entropyd/entropyd.toml ] || install -D -m 644 -t /etc/entropyd entropyd.toml
 systemd-sysusers entropyd.conf
 systemd-tmpfiles --create entropyd.conf

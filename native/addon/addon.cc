@@ -80,7 +80,7 @@ Napi::Value SocketPath(const Napi::CallbackInfo& info) {
   return path ? Napi::String::New(env, *path) : env.Null();
 }
 
-// (address, message) -> 0, or an errno
+// (address, message, wait) -> 0, or an errno
 Napi::Value SendDatagram(const Napi::CallbackInfo& info) {
   constexpr char kExpected[] = "expected (address, message), both strings";
   std::string address;
@@ -88,7 +88,8 @@ Napi::Value SendDatagram(const Napi::CallbackInfo& info) {
   if (!entropyd::GetText(info.Env(), info[0], address, kExpected) ||
       !entropyd::GetText(info.Env(), info[1], message, kExpected))
     return info.Env().Undefined();
-  return Napi::Number::New(info.Env(), entropyd::SendDatagram(address, message));
+  const bool wait = info[2].ToBoolean();
+  return Napi::Number::New(info.Env(), entropyd::SendDatagram(address, message, wait));
 }
 
 Napi::Value Harden(const Napi::CallbackInfo& info) {

@@ -74,7 +74,7 @@ std::optional<std::string> GetSocketPath(int fd) {
   return path;
 }
 
-int SendDatagram(std::string_view address, std::string_view message) noexcept {
+int SendDatagram(std::string_view address, std::string_view message, bool wait) noexcept {
   sockaddr_un to{};
   to.sun_family = AF_UNIX;
   if (address.empty() || address.size() >= sizeof to.sun_path) return EINVAL;
@@ -86,8 +86,9 @@ int SendDatagram(std::string_view address, std::string_view message) noexcept {
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   // The size matters: every byte of an abstract name counts, including zeros (unix(7)).
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.size());
-  const ssize_t sent = sendto(fd, message.data(), message.size(), MSG_NOSIGNAL,
-                              reinterpret_cast<const sockaddr*>(&to), size);
+  const ssize_t sent =
+      sendto(fd, message.data(), message.size(), MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT),
+             reinterpret_cast<const sockaddr*>(&to), size);
   const int error = sent < 0 ? errno : 0;
   close(fd);
   return error;

@@ -36,8 +36,9 @@ size_t SendAndWipe(int fd, std::span<uint8_t> bytes) noexcept;
 std::optional<std::string> GetSocketPath(int fd);
 
 // Sends a datagram to a Unix socket by its path or, with a leading '@', its abstract name, as
-// sd_notify(3) does. Waits at most a second if the receiver's queue is full. Returns 0 or an errno.
-int SendDatagram(std::string_view address, std::string_view message) noexcept;
+// sd_notify(3) does. If the receiver's queue is full, `wait` waits at most a second, and without it
+// the result is EAGAIN. Returns 0 or an errno.
+int SendDatagram(std::string_view address, std::string_view message, bool wait) noexcept;
 
 // No core dumps (RLIMIT_CORE 0) and no ptrace by other processes of the user (PR_SET_DUMPABLE 0).
 // Only for programs; a library must not call it. False if the kernel refused either.

@@ -49,8 +49,8 @@ export interface ApiRequest extends Head {
  * Why a request fails, in terms that hold for every API; the metrics count by it. `authentication`: no
  * proof of who asks, or a wrong one; `forbidden`: known but not allowed, and every web page;
  * `throttled`: above the credential's rate; `request`: the request itself is at fault; `overload`: too
- * much at once for gateway or daemon; `unavailable`: the daemon is away or not yet seeded; `upstream`:
- * no answer from there; `fault`: the generator's error state, or a defect.
+ * much at once for gateway or daemon; `unavailable`: the daemon is away or not yet seeded, or the request
+ * cannot be recorded; `upstream`: no answer from there; `fault`: the generator's error state, or a defect.
  */
 export const errorReasons = [
   'authentication',
@@ -150,9 +150,12 @@ export interface Services {
   readonly access: Access;
 }
 
-/** Why the gateway answers with an error: it refused the request, or the API threw. */
+/**
+ * Why the gateway answers with an error: it refused the request, or the API threw. `unrecorded`: the
+ * operator requires a line in the audit log, and it cannot be written; the client may try again.
+ */
 export type Failure =
-  | { readonly kind: 'webPage' | 'tooLarge' | 'busy' }
+  | { readonly kind: 'webPage' | 'tooLarge' | 'busy' | 'unrecorded' }
   | { readonly kind: 'thrown'; readonly error: unknown };
 
 /** Where the gateway is, for example commands. */

@@ -16,6 +16,8 @@ export function thrownBy(failure: Failure): unknown {
       return new EntropyError('ERR_TOO_LARGE', 'the body is too large');
     case 'busy':
       return new EntropyError('ERR_BUSY', 'too many requests at once');
+    case 'unrecorded':
+      return new EntropyError('ERR_AUDIT', 'the audit log cannot be written');
   }
 }
 

@@ -24,7 +24,8 @@ export type ErrorCode =
   | 'ERR_CLOSED'
   | 'ERR_CONFIG'
   | 'ERR_LISTEN'
-  | 'ERR_UPSTREAM';
+  | 'ERR_UPSTREAM'
+  | 'ERR_AUDIT';
 
 /** A failure of the generator, the daemon, the client library or the configuration. */
 export class EntropyError extends Error {
@@ -80,6 +81,7 @@ export function failureKind(error: unknown): FailureKind {
     case 'ERR_CLOSED':
     case 'ERR_TIMEOUT':
     case 'ERR_NOT_SEEDED':
+    case 'ERR_AUDIT':
       return 'unavailable';
     case 'ERR_TOO_LARGE':
       return 'tooLarge';

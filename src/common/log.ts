@@ -5,6 +5,7 @@
 import { fstatSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { DestinationStream, Logger } from 'pino';
+import { errorOutput, type LineOutput } from './line-output.js';
 import { type Paint, paintFor, printable, type Style } from './terminal.js';
 import { type Every, every } from './timer.js';
 
@@ -14,34 +15,35 @@ const standardError = 2;
 
 /**
  * Creates the program's logger. It is a promise because loading pino takes longer than answering a
- * first request. Random bytes and secrets are never logged.
+ * first request. Random bytes and secrets are never logged. Logging never waits: lines that nobody
+ * takes are dropped, counted, and reported once lines can be written again.
  */
-export async function createLogger(): Promise<Logger> {
+export async function createLogger(output: LineOutput = errorOutput): Promise<Logger> {
   const { default: pino } = await import('pino');
-  // Synchronous, or the last line before an exit, which matters most, could be lost.
-  const destination = pino.destination({ fd: standardError, sync: true });
-  return pino(
+  const log = pino(
     {
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    await formatFor(destination),
+    formatFor(output),
   );
+  output.whenDropped = (dropped) => log.error({ dropped }, 'log: lines were dropped');
+  return log;
 }
 
-/** Wraps the destination for whatever reads standard error. */
-async function formatFor(destination: DestinationStream): Promise<DestinationStream> {
+/** Wraps the output for whatever reads standard error. */
+function formatFor(output: LineOutput): DestinationStream {
   if (isatty(standardError)) {
     const paint = paintFor({ isTTY: true });
-    return { write: (line) => destination.write(readableLine(line, paint)) };
+    return { write: (line) => output.write(readableLine(line, paint)) };
   }
-  if (!isJournal()) return destination;
+  if (!isJournal()) return output;
   return {
     [Symbol.for('pino.metadata')]: true,
     lastLevel: 0,
     write(line: string) {
-      destination.write(journalPrefix(this.lastLevel) + line);
+      output.write(journalPrefix(this.lastLevel) + line);
     },
   } as DestinationStream & { lastLevel: number };
 }

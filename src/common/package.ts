@@ -159,11 +159,12 @@ export interface Addon {
   /** @returns the path of a Unix socket; null for other descriptors, and if it has no path */
   socketPath(fd: number): string | null;
   /**
-   * Sends a datagram to a Unix socket, as sd_notify(3) does. Waits at most one second.
+   * Sends a datagram to a Unix socket, as sd_notify(3) does.
    * @param address a path, or `@` and an abstract name
-   * @returns 0, or an errno
+   * @param wait for room in the receiver's queue, at most one second
+   * @returns 0, or an errno: EAGAIN if there is no room
    */
-  sendDatagram(address: string, message: string): number;
+  sendDatagram(address: string, message: string, wait: boolean): number;
   /**
    * Turns off core dumps and ptrace for this process: for programs, not for a library.
    * @returns false if the kernel refused

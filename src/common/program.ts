@@ -1,7 +1,9 @@
 /** Conventions of both programs: exit codes, one line for each failure, and signals. */
 import { constants } from 'node:os';
+import { inspect } from 'node:util';
 import { type Command, CommanderError } from 'commander';
 import { EntropyError, ServiceError } from './errors.js';
+import { errorOutput, type LineOutput } from './line-output.js';
 import { isJournal, journalPrefix } from './log.js';
 import { printable, printableJson } from './terminal.js';
 
@@ -59,12 +61,17 @@ export function prepare(program: Command): Command {
 /**
  * Runs a program's command line, prints a failure, and sets the process's exit code.
  * @param argv as `process.argv`; with `--json` a failure is printed as JSON too
+ * @param output for failures
  */
-export async function runProgram(program: Command, argv: readonly string[]): Promise<void> {
+export async function runProgram(
+  program: Command,
+  argv: readonly string[],
+  output: Pick<LineOutput, 'write'> = errorOutput,
+): Promise<void> {
   try {
     await program.parseAsync(argv as string[]);
   } catch (error) {
-    process.exitCode = report(program.name(), error, argv.includes('--json'));
+    process.exitCode = report(program.name(), error, argv.includes('--json'), output);
   }
 }
 
@@ -72,17 +79,23 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
  * Prints a failure in one line; an unforeseen one with its stack.
  * @returns the exit code
  */
-function report(program: string, error: unknown, json: boolean): number {
+function report(
+  program: string,
+  error: unknown,
+  json: boolean,
+  output: Pick<LineOutput, 'write'>,
+): number {
   // Help and version are not failures. If a command is missing, its help has been printed instead.
   if (error instanceof CommanderError && error.code.startsWith('commander.help'))
     return error.exitCode === 0 ? 0 : usageExitCode;
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   const { code, message } = describe(error);
   if (code === 'EPIPE') return brokenPipeExitCode;
-  if (json)
-    console.error(printableJson({ error: { code, message: message ?? printable(String(error)) } }));
-  else if (message === undefined) console.error(error);
-  else console.error(`${isJournal() ? journalPrefix(errorLevel) : ''}${program}: ${message}`);
+  const told = message ?? (json ? printable(String(error)) : inspect(error));
+  // Not console.error, which can wait for a pipe's reader.
+  if (json) output.write(`${printableJson({ error: { code, message: told } })}\n`);
+  else if (message === undefined) output.write(`${told}\n`);
+  else output.write(`${isJournal() ? journalPrefix(errorLevel) : ''}${program}: ${told}\n`);
   return code === usageCode ? usageExitCode : failureExitCode;
 }
 

@@ -1,6 +1,7 @@
 /** Metrics pages in Prometheus' text format 0.0.4, from values that were counted elsewhere. */
 import type { Metric } from 'prom-client';
 import type { DurationCounts } from './histogram.js';
+import { errorOutput } from './line-output.js';
 import { version } from './package.js';
 
 /**
@@ -91,7 +92,7 @@ const microsecond = 1e-6;
 const millisecond = 1e-3;
 
 /**
- * Adds build, start time, CPU time and memory of this process. They have the program's prefix
+ * Adds build, start time, CPU time, memory and lost lines of this process. They have the program's prefix
  * instead of the usual plain `process_`, because the gateway's page also contains the daemon's
  * metrics.
  * @param prefix `entropyd_` or `entropyd_gateway_`
@@ -116,5 +117,10 @@ export function addProcessMetrics(page: MetricsPage, prefix: string): void {
     `${prefix}process_resident_memory_bytes`,
     'Resident memory of the process',
     process.memoryUsage.rss(),
+  );
+  page.counter(
+    `${prefix}log_dropped_total`,
+    'Lines of the log that were dropped because standard error did not take them',
+    errorOutput.dropped,
   );
 }

@@ -99,8 +99,10 @@ export const defaults = {
     /** PEM file: the certificate, then its chain. Set together with `tlsKey`. */
     tlsCert: unset<string>(),
     tlsKey: unset<string>(),
-    /** File that gets a line for each request; `-` is standard output. */
+    /** Gets a line for each request: a file, `-` for standard output, `journal` or `syslog`. */
     audit: unset<string>(),
+    /** Refuses requests that the audit log cannot record. */
+    auditRequired: false,
     /** URL of the KMS endpoint for all operations other than GenerateRandom. */
     upstream: unset<string>(),
     /** Whether to sign requests to the upstream; if unset, only for an AWS domain. */

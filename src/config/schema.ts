@@ -138,6 +138,7 @@ export const configSchema = v.strictObject({
       tls_cert: v.optional(text),
       tls_key: v.optional(text),
       audit: v.optional(text),
+      audit_required: v.optional(flag),
       upstream: v.optional(text),
       upstream_resign: v.optional(flag),
     } satisfies Schemas<GatewayKeys>),

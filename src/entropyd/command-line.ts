@@ -70,7 +70,11 @@ export function entropydProgram(): Command {
     )
     .option('--tls-cert <file>', 'certificate and chain, PEM; all TCP listeners then use TLS')
     .option('--tls-key <file>', "the certificate's private key, PEM")
-    .option('--audit <file>', 'write a line for each request; - is standard output')
+    .option(
+      '--audit <target>',
+      'write a line for each request: to a file (a path with a slash), - (standard output), journal or syslog',
+    )
+    .option('--audit-required', 'refuse requests that cannot be written to the audit log')
     .option('--upstream <url>', 'KMS endpoint for all operations other than GenerateRandom')
     .option(
       '--upstream-resign',

@@ -108,7 +108,9 @@ export async function startDaemon({
     logger.info({ sockets: listeners.paths, pid: process.pid, version }, 'entropyd listening');
     transitions.start(logger);
     const gateway =
-      http === undefined ? undefined : await openGateway(http, config, path, logger, parts);
+      http === undefined
+        ? undefined
+        : await openGateway(http, config, path, loaded.addon, logger, parts);
 
     const logged = async (what: string, action: () => Promise<void> | void) => {
       try {
@@ -177,6 +179,7 @@ async function openGateway(
   address: string,
   config: Config,
   socketPath: string | undefined,
+  addon: Addon | undefined,
   log: Logger,
   parts: { close(): Promise<void> | void }[],
 ): Promise<Gateway> {
@@ -197,6 +200,7 @@ async function openGateway(
     listen: [address],
     hostOnly: true,
     client,
+    addon,
     log,
   });
   parts.push(gateway);

@@ -47,7 +47,7 @@ export function serveGateway(flags: GatewayProcessFlags): Promise<void> {
 
 async function start(
   { noOpen = false, insecureNetwork = false, ...options }: GatewayProcessFlags,
-  { passed, status, listening }: ServiceHost,
+  { addon: { addon }, passed, status, listening }: ServiceHost,
 ): Promise<Service> {
   const flags = { ...options, activated: passed.length > 0 };
   const { socket, ...config } = await loadGatewayConfig(flags);
@@ -57,7 +57,7 @@ async function start(
     ...(socket === undefined ? {} : { socketPath: socket }),
   });
   const log = await createLogger();
-  const given = { noOpen, insecureNetwork, passed, client, log };
+  const given = { noOpen, insecureNetwork, passed, client, addon, log };
   const gateway = await startGateway({ ...config, ...given });
   const { addresses } = gateway;
   // A passed socket without a path is reported as a number, to which nobody can connect.

@@ -131,7 +131,7 @@ export function takeServiceManager(
       `the service manager waits for a notification (Type=notify), which only the addon can send: ${reason}; to run without it, use the drop-in no-addon.conf`,
     );
   // An errno is ignored: a manager that hears nothing acts by itself, and logs it.
-  const send = (...lines: string[]) => void addon.sendDatagram(address, lines.join('\n'));
+  const send = (...lines: string[]) => void addon.sendDatagram(address, lines.join('\n'), true);
   return {
     ready: () => send('READY=1'),
     status: (text) => send(`STATUS=${text.replace(controls, ' ')}`),

@@ -1,9 +1,11 @@
 /**
  * One request to one response, in the order of `respond`: which API claims it, its body, whether it
- * comes from a web page, the API's answer; then counters, audit line, wiping, sending.
+ * comes from a web page, the API's answer; then audit line, counters, wiping, sending. Long because all
+ * of it shares what is known about the request.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type {
   Access,
@@ -17,6 +19,7 @@ import type {
   RandomSource,
   Services,
 } from '../apis/api.js';
+import { thrownBy } from '../apis/toolkit.js';
 import { EntropyError, errorCode } from '../common/errors.js';
 import { WarningThrottle } from '../common/log.js';
 import { type MalformedResponse, send } from './answer.js';
@@ -46,7 +49,10 @@ export interface RequestHandlerOptions {
    * with how many more there were.
    */
   readonly log: Logger;
-  /** Gets a line for each request to an API, before its response is sent. */
+  /**
+   * Gets a line for each request to an API, before its response is sent. If it is required and fails,
+   * the request is refused.
+   */
   readonly audit?: Audit | undefined;
   readonly counters: GatewayCounters;
   /** Says when each request has its turn. */
@@ -91,19 +97,42 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     /** When the whole request was there. */
     let wholeAt = 0;
 
+    function record({ status, error }: ApiResponse): Promise<boolean> | undefined {
+      if (name === undefined) return undefined;
+      return audit?.write({
+        requestId: head.id,
+        api: name,
+        ...auditFields,
+        outcome: error?.code ?? 'ok',
+        status,
+        client: head.remote,
+      });
+    }
+
+    /** Records an answer, or refuses the request if that is required and fails. */
+    async function recorded(answer: ApiResponse): Promise<ApiResponse> {
+      const isRecorded = record(answer);
+      if (isRecorded === undefined) return noted(answer);
+      const { body } = answer;
+      // It may break off before anybody reads it; whoever does then learns of it.
+      if (body instanceof Readable) body.on('error', () => {});
+      if (await isRecorded) return noted(answer);
+      services.wipe();
+      if (body instanceof Uint8Array) body.fill(0);
+      else if (body instanceof Readable) body.destroy();
+      const failure = { kind: 'unrecorded' } as const;
+      const refusal = api.refuse(failure, head);
+      // Not waited for. The last line of a request says what its client got.
+      void record(refusal);
+      warn('request failed', thrownBy(failure), { requestId: head.id });
+      return noted(refusal);
+    }
+
+    /** Counts what is sent, and wipes it once it has left. */
     function noted(answer: ApiResponse): ApiResponse {
       const { status, error } = answer;
       counted.responded(status, auditFields.size, (performance.now() - wholeAt) / 1000);
       if (error?.reason !== undefined) counted.failed(error.reason);
-      if (name !== undefined)
-        audit?.write({
-          requestId: head.id,
-          api: name,
-          ...auditFields,
-          outcome: error?.code ?? 'ok',
-          status,
-          client: head.remote,
-        });
       const { body } = answer;
       if (typeof body === 'string') services.wipe();
       else
@@ -114,8 +143,8 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
       return answer;
     }
 
-    function refused(failure: Failure, error?: unknown): ApiResponse {
-      const answer = noted(api.refuse(failure, head));
+    async function refused(failure: Failure, error?: unknown): Promise<ApiResponse> {
+      const answer = await recorded(api.refuse(failure, head));
       if (answer.status >= 500 && !request.socket.destroyed)
         warn('request failed', error, { requestId: head.id });
       return answer;
@@ -156,7 +185,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
         audit: auditFields,
         whenGone,
       };
-      return noted(await api.answer(whole, services));
+      return await recorded(await api.answer(whole, services));
     } catch (error) {
       return refused({ kind: 'thrown', error }, error);
     }

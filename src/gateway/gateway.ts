@@ -12,7 +12,8 @@ import { EntropyError, errorCode } from '../common/errors.js';
 import type { PassedSocket } from '../common/unix-socket.js';
 import { defaultGatewayLimits, type GatewayConfig, withDefaults } from '../config/config.js';
 import { createMalformedResponse } from './answer.js';
-import { type Audit, createAudit, openAuditFile } from './audit.js';
+import { type Audit, createAudit } from './audit.js';
+import { type AuditOutput, type AuditPlaces, openAuditOutput } from './audit-output.js';
 import { createAccess } from './auth/credentials.js';
 import { type CredentialsFile, parseCredentialsFile } from './auth/credentials-file.js';
 import { checkAccess, missingForOthers, type Openness, warningsOf } from './auth/openness.js';
@@ -40,6 +41,8 @@ export type GatewayOptions = Settings &
     readonly passed?: readonly PassedSocket[];
     /** The daemon; stays the caller's, also on close. */
     readonly client: RandomSource;
+    /** Sends what the audit log has for syslog. */
+    readonly addon?: AuditPlaces['addon'];
     readonly log: Logger;
   };
 
@@ -79,6 +82,7 @@ export async function startGateway(
   const listeners: Listener[] = [];
   let tls: TlsContext | undefined;
   let audit: Audit | undefined;
+  let auditOutput: AuditOutput | undefined;
 
   const warnings = () => warningsOf(options, access.verifies);
 
@@ -92,7 +96,9 @@ export async function startGateway(
   try {
     const files = await loadFiles(options, operations);
     if (files.credentials !== undefined) access.adopt(files.credentials);
-    audit = files.audit === undefined ? undefined : createAudit(files.audit, log);
+    auditOutput = files.audit;
+    const { auditRequired: isRequired } = options;
+    audit = auditOutput && createAudit(auditOutput, log, { isRequired });
     tls = files.tls;
     const metrics = () =>
       gatewayMetrics(client, {
@@ -115,6 +121,7 @@ export async function startGateway(
       access,
       limits,
       listen: () => listeners.map(({ address }) => address),
+      audit: () => audit && { required: audit.isRequired, dropped: audit.dropped },
     });
     // Pages come first: an API has `/` only for methods that no page has.
     const all = [{ name: undefined, api: pages }, ...routes];
@@ -142,7 +149,7 @@ export async function startGateway(
 
   async function reload(): Promise<void> {
     try {
-      const next = await loadFiles(options, operations);
+      const next = await loadFiles(options, operations, auditOutput);
       // From here on nothing fails.
       if (next.credentials !== undefined) {
         access.adopt(next.credentials);
@@ -153,6 +160,7 @@ export async function startGateway(
         for (const { renew } of listeners) renew(next.tls);
       }
       if (next.audit !== undefined) audit?.adopt(next.audit);
+      auditOutput = next.audit;
       log.info(access.counts ?? {}, 'gateway reloaded');
     } catch (error) {
       log.error({ code: errorCode(error) }, `gateway kept as it was: ${(error as Error).message}`);
@@ -182,38 +190,54 @@ export async function startGateway(
 }
 
 /** @throws EntropyError `ERR_CONFIG` */
-function checkedAddresses({ listen, passed = [], ...options }: GatewayOptions) {
+function checkedAddresses({
+  listen,
+  passed = [],
+  audit,
+  auditRequired,
+  ...options
+}: GatewayOptions) {
   const addresses = listen.map(parseAddress);
   if (passed.length + addresses.length === 0)
     throw new EntropyError('ERR_CONFIG', 'listen: want at least one HOST:PORT or unix:PATH');
   checkAccess(options);
+  if (auditRequired && audit === undefined)
+    throw new EntropyError(
+      'ERR_CONFIG',
+      'an audit log is required, and none is configured: --audit FILE, journal or syslog',
+    );
   return addresses;
 }
 
-/** The gateway's files, checked; the caller's, including the descriptor. */
+/** The gateway's files, checked; the caller's, including the audit log's output. */
 export interface GatewayFiles {
   readonly credentials: CredentialsFile | undefined;
   readonly tls: TlsContext | undefined;
-  /** A descriptor of {@link openAuditFile}. */
-  readonly audit: number | undefined;
+  readonly audit: AuditOutput | undefined;
 }
 
 /**
  * Reads and opens all files that are configured; if one of them is at fault nothing stays open.
  * @param operations that the credentials file may grant
+ * @param auditOutput the one in use; it is opened again
  * @throws EntropyError `ERR_CONFIG`
  */
 export async function loadFiles(
-  { credentials, tls, audit }: Pick<Settings, 'credentials' | 'tls' | 'audit'>,
+  settings: Pick<GatewayOptions, 'credentials' | 'tls' | 'audit' | 'addon'>,
   operations: readonly Operation[],
+  auditOutput?: AuditOutput,
 ): Promise<GatewayFiles> {
+  const { credentials, tls, audit, addon } = settings;
   // An empty path is a fault too, and not the same as none.
   return {
     credentials:
       credentials === undefined ? undefined : await loadCredentials(credentials, operations),
     tls: tls === undefined ? undefined : await loadTls(tls),
     // Last: there is nothing to close when one of the others fails.
-    audit: audit === undefined ? undefined : await openAuditFile(audit),
+    audit:
+      audit === undefined
+        ? undefined
+        : await (auditOutput?.reopen() ?? openAuditOutput(audit, { addon })),
   };
 }
 

@@ -27,6 +27,7 @@ export interface Reader {
   readonly groups: readonly number[];
 }
 
+/** This process. */
 const self: Reader = {
   uid: (process.geteuid as () => number)(),
   groups: [(process.getegid as () => number)(), ...(process.getgroups as () => number[])()],
@@ -48,13 +49,43 @@ export function secretFault(
   reader: Reader,
 ): string | undefined {
   const own = uid === reader.uid;
-  if (!own && uid !== root)
-    return `it belongs to user ${uid}, and this process runs as user ${reader.uid}; chown it`;
-  if ((mode & (own ? foreignMode : beyondGroupRead)) !== 0)
-    return `mode ${(mode & 0o777).toString(8).padStart(4, '0')} lets other users reach it; chmod ${own ? 600 : 640} it`;
+  const fault = own
+    ? accessFault({ uid, mode }, reader, foreignMode, 600)
+    : accessFault({ uid, mode }, reader, beyondGroupRead, 640);
+  if (fault !== undefined) return fault;
   if (own || (mode & foreignMode) === 0 || gid === root || reader.groups.includes(gid))
     return undefined;
   return `group ${gid} may read it, and user ${reader.uid} is not in it; chgrp it`;
+}
+
+/**
+ * Why others can write to a log of this process, or read one that is not for a group of readers. It is
+ * safe if it belongs to the process's user or to root, and nobody but its owner may do anything with it,
+ * except that a group may read.
+ * @param file of the open descriptor
+ * @returns undefined: it is safe
+ */
+export function logFault(
+  file: Pick<Stats, 'uid' | 'mode'>,
+  writer: Pick<Reader, 'uid'> = self,
+): string | undefined {
+  return accessFault(file, writer, beyondGroupRead, 640);
+}
+
+/**
+ * @param refused permissions that nobody may have
+ * @param advised a mode without them, in octal digits
+ */
+function accessFault(
+  { uid, mode }: Pick<Stats, 'uid' | 'mode'>,
+  user: Pick<Reader, 'uid'>,
+  refused: number,
+  advised: number,
+): string | undefined {
+  if (uid !== user.uid && uid !== root)
+    return `it belongs to user ${uid}, and this process runs as user ${user.uid}; chown it`;
+  if ((mode & refused) === 0) return undefined;
+  return `mode ${(mode & 0o777).toString(8).padStart(4, '0')} lets other users reach it; chmod ${advised} it`;
 }
 
 /**

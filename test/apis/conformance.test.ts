@@ -20,6 +20,7 @@ import {
   exchange,
   failingSource,
   fakeSource,
+  memoryAudit,
   memoryLog,
   serveApis,
   settings,
@@ -42,10 +43,13 @@ function forEach(title: string, run: (t: Test, client: ApiClient) => Promise<voi
 const access = () => accessOf(credentials, { operations });
 
 /** A gateway of all APIs that knows the test's credentials, and a way to ask it. */
-async function start(t: Test, options: { source?: RandomSource; open?: boolean } = {}) {
-  const { source = fakeSource(), open = false } = options;
+async function start(
+  t: Test,
+  options: { source?: RandomSource; open?: boolean; audit?: ReturnType<typeof memoryAudit> } = {},
+) {
+  const { source = fakeSource(), open = false, audit = memoryAudit() } = options;
   const known = access();
-  const served = await serveApis(t, entries, { source, ...(open ? {} : { access: known }) });
+  const served = await serveApis(t, entries, { source, audit, ...(open ? {} : { access: known }) });
   return {
     ...served,
     access: known,
@@ -255,6 +259,7 @@ forEach('whatever the daemon does, errors have its form and a reason', async (t,
     [{ kind: 'webPage' }, 'forbidden'],
     [{ kind: 'tooLarge' }, 'request'],
     [{ kind: 'busy' }, 'overload'],
+    [{ kind: 'unrecorded' }, 'unavailable'],
     ...(
       [
         ['ERR_BUSY', 'overload'],
@@ -262,6 +267,7 @@ forEach('whatever the daemon does, errors have its form and a reason', async (t,
         ['ERR_CLOSED', 'unavailable'],
         ['ERR_TIMEOUT', 'unavailable'],
         ['ERR_NOT_SEEDED', 'unavailable'],
+        ['ERR_AUDIT', 'unavailable'],
         ['ERR_TOO_LARGE', 'request'],
         ['ERR_UPSTREAM', 'upstream'],
         ['ERR_INTERNAL', 'fault'],
@@ -283,6 +289,43 @@ forEach('whatever the daemon does, errors have its form and a reason', async (t,
   }
   const [code, status] = client.outcomes.overload;
   t.match(api.refuse({ kind: 'busy' }, head), { status, error: { code } }, 'too many at once');
+});
+
+forEach('where a request must be recorded and cannot be, it is not answered', async (t, client) => {
+  const given: Uint8Array[] = [];
+  const source = fakeSource({
+    async random(size) {
+      const bytes = new Uint8Array(size).fill(7);
+      given.push(bytes);
+      return bytes;
+    },
+  });
+  let isWritable = false;
+  const audit = memoryAudit(async () => isWritable);
+  const served = await start(t, { source, audit });
+  const { operation, size, outcomes, request, stranger } = client;
+  const refused = await served.ask(request('default'));
+  const api = client.entry.create(settings, memoryLog());
+  const { error } = api.refuse({ kind: 'unrecorded' }, apiRequest());
+  const outcome = [error?.code ?? '', outcomes.unavailable[1]] as const;
+  t.equal(outcome[1], 503, 'clients try again');
+  checkError(t, client, refused, served.audit[1], outcome, 'bytes');
+  t.match(served.audit[0], { operation, size, outcome: 'ok', status: 200 });
+  t.equal(served.audit[1]?.requestId, served.audit[0]?.requestId, 'the later line counts');
+  t.equal(given.length, 1);
+  t.ok(
+    given[0]?.every((byte) => byte === 0),
+    'the bytes are wiped',
+  );
+  const unknown = await served.ask(stranger);
+  checkError(t, client, unknown, served.audit[3], outcome, 'an error of its own');
+  t.strictSame(errorsOf(served, client), [['unavailable', 2]]);
+  t.match(served.counters.of(client.entry.name), { randomBytes: 0, responses: { '5xx': 2 } });
+  t.match(served.log.records, [{ message: 'request failed', code: 'ERR_AUDIT' }]);
+  isWritable = true;
+  const answer = await served.ask(request('default'));
+  t.equal(client.bytesOf(answer.body).length, size, 'as soon as it can be recorded');
+  t.equal(served.audit.at(-1)?.outcome, 'ok');
 });
 
 forEach('whatever is sent, the answer is bytes as asked or an error', async (t, client) => {

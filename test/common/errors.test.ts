@@ -46,7 +46,7 @@ t.test(
   async (t) => {
     const table: readonly (readonly [FailureKind, readonly ErrorCode[]])[] = [
       ['overload', ['ERR_RATE', 'ERR_BUSY']],
-      ['unavailable', ['ERR_CONNECT', 'ERR_CLOSED', 'ERR_TIMEOUT', 'ERR_NOT_SEEDED']],
+      ['unavailable', ['ERR_CONNECT', 'ERR_CLOSED', 'ERR_TIMEOUT', 'ERR_NOT_SEEDED', 'ERR_AUDIT']],
       ['tooLarge', ['ERR_TOO_LARGE']],
       ['fault', ['ERR_HEALTH', 'ERR_ENTROPY', 'ERR_INTERNAL', 'ERR_FORBIDDEN', 'ERR_UPSTREAM']],
     ];

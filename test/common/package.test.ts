@@ -333,7 +333,7 @@ print(s.recv(100).decode(), flush=True)`;
       printed += text;
     });
     await once(child.stdout, 'data');
-    t.equal(addon.sendDatagram(address, 'READY=1\nSTATUS=é'), 0);
+    t.equal(addon.sendDatagram(address, 'READY=1\nSTATUS=é', true), 0);
     await once(child, 'close');
     t.equal(printed, 'bound\nREADY=1\nSTATUS=é\n');
   }
@@ -344,7 +344,7 @@ print(s.recv(100).decode(), flush=True)`;
     [freePath(), ENOENT],
     ['@nobody-is-there', ECONNREFUSED],
   ] as const)
-    t.equal(addon.sendDatagram(address, 'x'), wanted, address);
+    t.equal(addon.sendDatagram(address, 'x', true), wanted, address);
 });
 
 t.test('socketPath is the path of a Unix socket, and null for other descriptors', async (t) => {

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { EntropyError, ServiceError } from '../../src/common/errors.js';
 import {
   CommandError,
@@ -26,11 +26,7 @@ function program(thrown?: unknown): Command {
 }
 
 /** Runs the program; what it prints to standard error, and its exit code. */
-async function outcome(
-  t: Test,
-  args: string[],
-  thrown?: unknown,
-): Promise<{ code: unknown; said: string }> {
+async function outcome(args: string[], thrown?: unknown): Promise<{ code: unknown; said: string }> {
   let said = '';
   const made = program(thrown);
   for (const command of [made, ...made.commands])
@@ -40,16 +36,18 @@ async function outcome(
       },
       writeOut: () => {},
     });
-  const logged = t.capture(console, 'error');
-  await runProgram(made, ['node', 'tool', ...args]);
+  await runProgram(made, ['node', 'tool', ...args], {
+    write: (line) => {
+      said += line;
+    },
+  });
   const code = process.exitCode;
   process.exitCode = undefined;
-  for (const { args: words } of logged()) said += `${words.map(String).join(' ')}\n`;
   return { code, said };
 }
 
 t.test('success does not set the exit code', async (t) => {
-  t.strictSame(await outcome(t, ['sub', '1']), { code: undefined, said: '' });
+  t.strictSame(await outcome(['sub', '1']), { code: undefined, said: '' });
 });
 
 t.test('a usage error is one line with the fault and --help, and exit code 64', async (t) => {
@@ -62,14 +60,14 @@ t.test('a usage error is one line with the fault and --help, and exit code 64', 
     [['sbu'], "unknown command 'sbu' (Did you mean sub?)"],
     [['sub', '1', '--format'], "option '--format <name>' argument missing"],
   ] as const) {
-    const { code, said } = await outcome(t, [...args]);
+    const { code, said } = await outcome([...args]);
     t.equal(said, `tool: ${fault} (see --help)\n`);
     t.equal(code, usageExitCode, fault);
   }
 });
 
 t.test('a fault that an action finds is a usage error too', async (t) => {
-  t.strictSame(await outcome(t, ['sub', '1'], new UsageError('N: want more')), {
+  t.strictSame(await outcome(['sub', '1'], new UsageError('N: want more')), {
     code: 64,
     said: 'tool: N: want more\n',
   });
@@ -82,7 +80,7 @@ t.test('help and version are not failures; a missing subcommand is', async (t) =
     [['--version'], 0],
     [[], 64],
   ] as const)
-    t.equal((await outcome(t, [...args])).code, code, args.join(' '));
+    t.equal((await outcome([...args])).code, code, args.join(' '));
 });
 
 t.test(
@@ -104,12 +102,12 @@ t.test(
         "ENOSPC: no space left on device, write '/f'",
       ],
     ] as const)
-      t.strictSame(await outcome(t, ['sub', '1'], thrown), { code: 1, said: `tool: ${line}\n` });
+      t.strictSame(await outcome(['sub', '1'], thrown), { code: 1, said: `tool: ${line}\n` });
   },
 );
 
 t.test('a failure is one line that a terminal does not obey', async (t) => {
-  t.strictSame(await outcome(t, ['sub', '1'], new CommandError('EIO', 'a\nb\x1b[2J')), {
+  t.strictSame(await outcome(['sub', '1'], new CommandError('EIO', 'a\nb\x1b[2J')), {
     code: 1,
     said: 'tool: a\ufffdb\ufffd[2J\n',
   });
@@ -122,12 +120,12 @@ t.test('with --json a failure is one line of JSON with a code', async (t) => {
     [new UsageError('N: want more'), 64, { code: 'ERR_USAGE', message: 'N: want more' }],
     [new TypeError('a bug'), 1, { code: 'ERR_INTERNAL', message: 'TypeError: a bug' }],
   ] as const) {
-    const { code: exit, said } = await outcome(t, ['sub', '1', '--json'], thrown);
+    const { code: exit, said } = await outcome(['sub', '1', '--json'], thrown);
     t.equal(exit, code);
     t.strictSame(JSON.parse(said), { error });
     t.match(said, /^[^\n]+\n$/);
   }
-  const { said } = await outcome(t, ['sub', '1', '--json', '--bogus']);
+  const { said } = await outcome(['sub', '1', '--json', '--bogus']);
   t.match(JSON.parse(said), { error: { code: 'ERR_USAGE', message: /unknown option '--bogus'/ } });
 });
 
@@ -138,7 +136,7 @@ t.test(
       ['sub', '1'],
       ['sub', '1', '--json'],
     ])
-      t.strictSame(await outcome(t, args, new CommandError('EPIPE', 'write EPIPE')), {
+      t.strictSame(await outcome(args, new CommandError('EPIPE', 'write EPIPE')), {
         code: 141,
         said: '',
       });
@@ -147,11 +145,10 @@ t.test(
 
 t.test('an unforeseen failure is printed with its stack', async (t) => {
   const bug = new TypeError('a bug');
-  const { code, said } = await outcome(t, ['sub', '1'], bug);
+  const { code, said } = await outcome(['sub', '1'], bug);
   t.equal(code, 1);
   t.match(said, /^TypeError: a bug/);
   const { said: cause } = await outcome(
-    t,
     ['sub', '1'],
     new ServiceError('KMS.0101', 500, 'KMS error.', { cause: bug }),
   );

@@ -38,6 +38,7 @@ t.test('these are the defaults', async (t) => {
       tlsCert: undefined,
       tlsKey: undefined,
       audit: undefined,
+      auditRequired: false,
       upstream: undefined,
       upstreamResign: undefined,
     },

@@ -214,6 +214,7 @@ t.test('an option overrides the file', async (t) => {
       { certificate: 'b', key: 'b' },
     ],
     [{ audit: 'a' }, { audit: 'b' }, 'audit', 'a', 'b'],
+    [{ audit_required: false }, { auditRequired: true }, 'auditRequired', false, true],
     [{ upstream: 'a' }, { upstream: 'b' }, 'upstream', 'a', 'b'],
     [{ upstream_resign: true }, { upstreamResign: false }, 'upstreamResign', true, false],
   ] as [object, GatewayFlags, keyof GatewayConfig & string, unknown, unknown][]) {

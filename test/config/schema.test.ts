@@ -51,6 +51,7 @@ unsent_bytes_per_connection = 1
 tls_cert = "/etc/entropyd/tls.pem"
 tls_key = "/etc/entropyd/tls.key"
 audit = "/var/log/entropyd/audit.jsonl"
+audit_required = true
 upstream = "https://kms.example"
 upstream_resign = false
 `,
@@ -86,6 +87,7 @@ upstream_resign = false
     tls_cert: '/etc/entropyd/tls.pem',
     tls_key: '/etc/entropyd/tls.key',
     audit: '/var/log/entropyd/audit.jsonl',
+    audit_required: true,
     upstream: 'https://kms.example',
     upstream_resign: false,
   });

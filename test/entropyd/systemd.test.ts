@@ -92,8 +92,9 @@ t.test(
 /** An addon that remembers its datagrams. */
 function recorder(): { addon: Addon; sent: string[][] } {
   const sent: string[][] = [];
-  const sendDatagram = (...datagram: string[]) => {
-    sent.push(datagram);
+  const sendDatagram = (address: string, message: string, wait: boolean) => {
+    t.ok(wait, 'a manager that is busy hears it too');
+    sent.push([address, message]);
     return 0;
   };
   return { addon: { sendDatagram } as unknown as Addon, sent };

@@ -52,9 +52,11 @@ function echoApi(answer?: (request: ApiRequest) => Promise<ApiResponse>): Api {
 }
 
 /** A handler of one route, and what it tells. */
-function start(api: Api, { isPage = false, limits = defaultGatewayLimits } = {}) {
+function start(
+  api: Api,
+  { isPage = false, limits = defaultGatewayLimits, audit = memoryAudit() } = {},
+) {
   const log = memoryLog();
-  const audit = memoryAudit();
   const counters = new GatewayCounters(['echo']);
   const connections = new Connections(limits, counters, log);
   const handler = createRequestHandler({
@@ -66,8 +68,8 @@ function start(api: Api, { isPage = false, limits = defaultGatewayLimits } = {})
 }
 
 /** The same on a port. */
-async function listening(t: Test, api: Api, limits = defaultGatewayLimits) {
-  const started = start(api, { limits });
+async function listening(t: Test, api: Api, options?: Parameters<typeof start>[1]) {
+  const started = start(api, options);
   const server = createServer({ requireHostHeader: false }, started.handler.listener('tcp'));
   return { ...started, server, port: await serve(t, server) };
 }
@@ -154,6 +156,73 @@ t.test('audits each request to an API before its response is sent, and no page',
   const page = start(echoApi(), { isPage: true });
   await call({ port: await serve(t, page.handler.listener('tcp')) });
   t.strictSame(page.audit, []);
+});
+
+t.test('a response is sent once its line is written, where that is required', async (t) => {
+  const { opened, open } = gate();
+  const audit = memoryAudit(() => opened.then(() => true));
+  const { port } = await listening(t, echoApi(), { audit });
+  let isAnswered = false;
+  const answer = call({ port }).then((answered) => {
+    isAnswered = true;
+    return answered;
+  });
+  await until(() => audit.entries.length > 0, 'the line');
+  const page = start(echoApi(), { isPage: true, audit });
+  t.equal(
+    (await call({ port: await serve(t, page.handler.listener('tcp')) })).status,
+    200,
+    'a page',
+  );
+  t.notOk(isAnswered);
+  open();
+  t.equal((await answer).status, 200);
+  t.equal(audit.entries.length, 1);
+});
+
+t.test('of an answer that cannot be recorded nothing is left or read on', async (t) => {
+  const bytes = Buffer.from('random bytes');
+  const stream = new PassThrough();
+  stream.write('of an upstream');
+  for (const body of ['text', bytes, stream]) {
+    const audit = memoryAudit(async () => false);
+    const answering = echoApi(async () => ({ status: 200, headers: { 'x-its': 'head' }, body }));
+    const { port, counters, log } = await listening(t, answering, { audit });
+    const { status, headers, body: sent } = await call({ port });
+    t.equal(status, 503);
+    t.equal(headers['x-its'], undefined, 'the head is not sent');
+    t.equal(sent, 'unrecorded: EntropyError: the audit log cannot be written');
+    t.match(audit.entries, [
+      { outcome: 'ok', status: 200 },
+      { outcome: 'ERR_AUDIT', status: 503 },
+    ]);
+    t.equal(audit.entries.length, 2, 'the refusal waits for nothing');
+    t.match(counters.of('echo').responses, { '2xx': 0, '5xx': 1 });
+    t.match(log.records, [{ level: 'warn', message: 'request failed', code: 'ERR_AUDIT' }]);
+  }
+  t.ok(bytes.every((byte) => byte === 0));
+  t.ok(stream.destroyed);
+});
+
+t.test('a stream that breaks off while its line is written cuts its connection only', async (t) => {
+  const { opened, open } = gate();
+  const audit = memoryAudit(() => opened.then(() => true));
+  const stream = new PassThrough();
+  const answering = echoApi(async ({ path }) => ({
+    status: 200,
+    headers: {},
+    body: path === '/stream' ? stream : '',
+  }));
+  const { port } = await listening(t, answering, { audit });
+  const cut = call({ port, path: '/stream' });
+  await until(() => audit.entries.length > 0, 'the line');
+  const closed = new Promise((resolve) => stream.on('close', resolve));
+  const rejected = t.rejects(cut, 'no whole answer');
+  stream.destroy(new EntropyError('ERR_UPSTREAM', 'broke off'));
+  await closed;
+  open();
+  await rejected;
+  t.equal((await call({ port })).status, 200, 'others are served');
 });
 
 t.test('counts every request, by what it was and what became of it', async (t) => {
@@ -251,7 +320,7 @@ t.test('beyond the requests under way in all, the next is told that it is busy',
     return { status: 200, headers: {}, body: '' };
   });
   const limits = { ...defaultGatewayLimits, requests: 24 };
-  const { port, counters, log } = await listening(t, api, limits);
+  const { port, counters, log } = await listening(t, api, { limits });
   const close = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
   const others = Array.from({ length: 24 }, () => call({ port }));
   await until(() => counters.inFlight === 24, 'all are under way');

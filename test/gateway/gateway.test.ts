@@ -299,6 +299,27 @@ t.test('/metrics answers without the daemon, and says so', async (t) => {
   t.notOk(found.has('entropyd_gateway_audit_dropped_total'), 'there is no audit log');
 });
 
+t.test('an audit log that is required and not configured stops the start', async (t) => {
+  await t.rejects(start(t, 'unaudited', { auditRequired: true }), {
+    code: 'ERR_CONFIG',
+    message: 'an audit log is required, and none is configured: --audit FILE, journal or syslog',
+  });
+  await t.rejects(start(t, 'unaudited', { audit: 'syslog' }), {
+    code: 'ERR_CONFIG',
+    message: /^audit log syslog: only the addon/,
+  });
+});
+
+t.test('/status says whether the audit log is required, and what it dropped', async (t) => {
+  const { port } = await start(t, 'required', {
+    audit: join(dir, 'required.audit'),
+    auditRequired: true,
+  });
+  t.equal((await call({ port, ...awsCall })).status, 200);
+  const { body } = await call({ port, path: '/status', headers: { host: 'localhost' } });
+  t.strictSame(JSON.parse(body).gateway.audit, { required: true, dropped: 0 });
+});
+
 t.test('writes an audit line for each request, with no bytes and no secrets', async (t) => {
   const audit = join(dir, 'audit');
   const credentials = writePrivate(
@@ -365,7 +386,18 @@ t.test('writes an audit line for each request, with no bytes and no secrets', as
   for (const [i, [, wanted]] of table.entries()) {
     t.match(lines[i], wanted);
     t.strictSame(Object.keys(lines[i]), [
-      ...['time', 'requestId', 'api', 'key', 'operation', 'size', 'outcome', 'status', 'client'],
+      ...[
+        'time',
+        'seq',
+        'requestId',
+        'api',
+        'key',
+        'operation',
+        'size',
+        'outcome',
+        'status',
+        'client',
+      ],
     ]);
   }
   t.notMatch(readFileSync(audit, 'utf8'), /Wonderful|AAECAw|000102/);
@@ -693,7 +725,7 @@ t.test('loads the files that are named; if one is at fault nothing stays open', 
     [{ credentials: bad, tls, audit }, /bad\.toml:3: token\[0\]\.token: want a string$/],
     [{ credentials: '', tls, audit }, /^credentials file : ENOENT/],
     [{ credentials, tls: { ...tls, key: join(dir, 'no key') }, audit }, /^TLS key .*ENOENT/],
-    [{ credentials, tls, audit: dir }, /^audit file .*EISDIR/],
+    [{ credentials, tls, audit: dir }, /^audit log .*EISDIR/],
   ] as const)
     await t.rejects(load(paths), { code: 'ERR_CONFIG', message });
   t.notOk(existsSync(audit));
@@ -701,5 +733,6 @@ t.test('loads the files that are named; if one is at fault nothing stays open', 
   const files = await load({ credentials, tls, audit });
   t.match(files, { credentials: { token: [{ name: 't' }] }, tls: { cert: Buffer } });
   t.ok(statSync(audit).isFile());
-  t.equal(open(), before + 1, `descriptor ${files.audit}`);
+  t.equal(open(), before + 1);
+  files.audit?.close();
 });

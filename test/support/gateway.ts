@@ -154,13 +154,22 @@ export async function answerOf(
   return { ...answer, body: whole, outcome: answer.error?.code ?? 'ok' };
 }
 
-/** An audit log that keeps its entries. */
-export function memoryAudit(): Audit & { readonly entries: AuditEntry[] } {
+/**
+ * An audit log that keeps its entries.
+ * @param written whether an entry is written, once that is known; without it nobody has to wait
+ */
+export function memoryAudit(
+  written?: (entry: AuditEntry) => Promise<boolean>,
+): Audit & { readonly entries: AuditEntry[] } {
   const entries: AuditEntry[] = [];
   return {
     entries,
+    isRequired: written !== undefined,
     dropped: 0,
-    write: (entry) => void entries.push(entry),
+    write(entry) {
+      entries.push(entry);
+      return written?.(entry);
+    },
     adopt() {},
     close: async () => {},
   };
@@ -173,10 +182,13 @@ export const settings = { dialect: 'otc' } as const;
 export async function serveApis(
   t: Test,
   entries: readonly Pick<ApiEntry, 'name' | 'create'>[],
-  { source = fakeSource(), access = openAccess }: { source?: RandomSource; access?: Access } = {},
+  {
+    source = fakeSource(),
+    access = openAccess,
+    audit = memoryAudit(),
+  }: { source?: RandomSource; access?: Access; audit?: ReturnType<typeof memoryAudit> } = {},
 ) {
   const log = memoryLog();
-  const audit = memoryAudit();
   const routes = entries.map(({ name, create }) => ({ name, api: create(settings, log) }));
   const counters = new GatewayCounters(entries.map(({ name }) => name));
   const malformed = createMalformedResponse(routes.map(({ api }) => api));

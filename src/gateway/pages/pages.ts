@@ -60,6 +60,8 @@ export interface PagesOptions {
   /** The addresses that are open, as `--listen` takes them. */
   readonly listen: () => readonly string[];
   readonly limits: GatewayLimits;
+  /** undefined: there is no audit log. */
+  readonly audit?: () => { readonly required: boolean; readonly dropped: number } | undefined;
   /** How long /metrics and the daemon's status last, for tests; default: real time. */
   readonly now?: Clock;
 }
@@ -87,6 +89,7 @@ export function createPages(options: PagesOptions): Api {
     warnings: warnings(),
     listen: listen(),
     limits,
+    audit: options.audit?.(),
   });
 
   async function statusPage(): Promise<ApiResponse> {

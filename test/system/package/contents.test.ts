@@ -22,6 +22,7 @@ const wanted = [
   /^native\/(?:core\.gypi|headers\.cjs|install\.cjs)$/,
   /^prebuilds\/linux-(?:x64|arm64)\/entropyd\.glibc\.node$/,
   /^systemd\/(?:[\w.-]+\/)?[\w-]+\.(?:service|socket|conf|toml|rules|sh)$/,
+  /^systemd\/logrotate\.d\/entropyd$/,
   /^dist\/(?:man\/[\w.]+\.[158]|completions\/\w+)$/,
   /^docs\/(?:[\w-]+\/)?[\w-]+\.md$/,
   /^page\/[\w-]+\.(?:html|css|js|svg)$/,

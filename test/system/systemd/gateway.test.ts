@@ -1,4 +1,7 @@
-/** The gateway's unit: restarts and crashes under HTTP load, and secrets that only root can read. */
+/**
+ * The gateway's unit: restarts and crashes under HTTP load, its audit log as installed, and secrets that
+ * only root can read.
+ */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -126,6 +129,65 @@ async function all(machine: Machine): Promise<void> {
       t.comment(
         `a client that asks once: ${plain.answered} answered, ${ended} of ${clients * connections * times} connections ended under a request, the longest after ${plain.worstMs} ms`,
       );
+    });
+
+  const askPlainly = () =>
+    machine.sh(
+      `curl -s -o /dev/null -w '%{http_code}' -H 'X-Auth-Token: any' -d '{"random_data_length":"512"}' http://127.0.0.1:8478/v1.0/p/kms/gen-random`,
+    );
+  const audited = (target: string) => {
+    machine.write(
+      config,
+      `[gateway]\naccess = "open"\naudit = "${target}"\naudit_required = true\n`,
+    );
+    machine.sh(`systemctl restart ${service}`);
+  };
+
+  await t.test(
+    'the documented audit file works as installed, and logrotate turns it',
+    async (t) => {
+      const path = '/var/log/entropyd/audit.jsonl';
+      audited(path);
+      t.equal(askPlainly(), '200');
+      t.equal(
+        machine.sh(`stat -c '%a %U %G' ${path} /var/log/entropyd`),
+        '600 entropyd-gateway entropyd-gateway\n750 entropyd-gateway entropyd-gateway',
+      );
+      if (machine.run(['logrotate', '--version']).status !== 0)
+        return void t.comment('logrotate is not installed');
+      const rotate = () => machine.run(['logrotate', '--force', '/etc/logrotate.d/entropyd']);
+      t.match(rotate(), { status: 0, stdout: '', stderr: '' });
+      await until(() => machine.run(['test', '-e', path]).status === 0, 'a new file', patient);
+      t.equal(askPlainly(), '200');
+      const numbers = (name: string) =>
+        machine
+          .sh(`cat ${name}`)
+          .split('\n')
+          .map((line) => JSON.parse(line).seq);
+      t.strictSame([numbers(`${path}.1`), numbers(path)], [[1], [2]]);
+      t.equal(machine.sh(`stat -c '%a %U' ${path}`), '600 entropyd-gateway');
+      machine.sh(`systemctl stop entropyd-gateway.socket ${service}`);
+      t.match(rotate(), { status: 0, stdout: '', stderr: '' }, 'while it is stopped');
+      machine.sh('systemctl start entropyd-gateway.socket');
+    },
+  );
+
+  for (const target of ['journal', 'syslog'])
+    await t.test(`audit = "${target}" reaches the journal under its own name`, async (t) => {
+      audited(target);
+      t.equal(askPlainly(), '200');
+      const records = () => {
+        machine.ok(['journalctl', '--sync']);
+        const args = ['journalctl', '-t', 'entropyd-audit', '-u', service, '-o', 'json'];
+        const found = machine.ok([...args, '--no-pager', '-n', '1']);
+        return found === '' ? [] : found.split('\n').map((line) => JSON.parse(line));
+      };
+      const [record] = await until(() => records().length > 0 && records(), 'a record', patient);
+      t.match(record, {
+        PRIORITY: '6',
+        _TRANSPORT: target === 'journal' ? 'stdout' : 'syslog',
+      });
+      t.match(JSON.parse(record.MESSAGE), { seq: 1, api: 'huawei-kms', outcome: 'ok' });
     });
 
   await t.test(
