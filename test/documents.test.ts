@@ -3,9 +3,9 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { maxFileBytes } from '../src/common/regular-file.js';
 import { defaultLimits } from '../src/config/config.js';
 import { httpLimits } from '../src/gateway/http-server.js';
-import { maxFileBytes } from '../src/gateway/private-files.js';
 import { generatorDefaults } from '../src/generator/interface.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -8,6 +8,7 @@ import t, { type Test } from 'tap';
 import { chunkSize } from '../../src/common/unix-socket.js';
 import { maxRandomSize } from '../../src/rpc/protocol.js';
 import type { ConnectionContext } from '../../src/server/context.js';
+import type { ChunkOwner } from '../../src/server/output-chunks.js';
 import type { User } from '../../src/server/users.js';
 import { fakeGenerator, startServer } from '../support/daemon.js';
 import { collect, exchange, message, open, pack, takeAnswers, unpackAll } from '../support/raw.js';
@@ -75,9 +76,9 @@ function countYields(t: Test, { turnQueue }: ConnectionContext): () => number {
   const enqueue = turnQueue.enqueue.bind(turnQueue);
   let yields = 0;
   t.intercept(turnQueue, 'enqueue', {
-    value(turn: () => void) {
+    value(turn: () => void, user: User) {
       yields++;
-      enqueue(turn);
+      enqueue(turn, user);
     },
   });
   return () => yields;
@@ -117,13 +118,12 @@ t.test('messages that need no answer do not hold up others either', async (t) =>
   t.ok(yields() > 1900, `${yields()} turns for 8,000 messages`);
 });
 
-t.test('if no chunk is left, requests are refused with ERR_BUSY', async (t) => {
-  const memory = new Uint8Array(chunkSize);
-  const { path, context } = await startServer(t, fakeGenerator({ allocate: () => memory }));
+t.test('if no chunk is left, requests of more than 4 KiB are refused with ERR_BUSY', async (t) => {
+  const { path, context } = await startServer(t, fakeGenerator());
   context.limits.unsentBytes = 0;
   const requests = [
-    message(1, 'random', [5]),
-    message(2, 'random', [5, fresh]),
+    message(1, 'random', [5_000]),
+    message(2, 'random', [5_000, fresh]),
     message(3, 'version', []),
     message(4, 'random', [300_000]),
   ];
@@ -137,6 +137,33 @@ t.test('if no chunk is left, requests are refused with ERR_BUSY', async (t) => {
   await serves(t, await open(t, path));
 });
 
+t.test('small requests are served whatever unread answers others keep', async (t) => {
+  const { path, context } = await startServer(t, fakeGenerator());
+  Object.assign(context.limits, { unsentBytes: 0, unsentBytesPerUser: 0 });
+  const small = (id: number) => message(id, 'random', [16]);
+  t.strictSame(unpackAll(await exchange(t, path, small(1), message(2, 'random', [16, fresh]))), [
+    [1, 1, null, wire(16)],
+    [1, 2, null, wire(16, 0xbb)],
+  ]);
+  // Of a run that takes more than 4 KiB, each request that takes less is served.
+  const ids = Array.from({ length: 1_000 }, (_, id) => id);
+  const requests = ids.map((id) => (id === 500 ? message(id, 'random', [5_000]) : small(id)));
+  const answers = unpackAll(await exchange(t, path, Buffer.concat(requests)));
+  t.strictSame(
+    answers,
+    ids.map((id) => (id === 500 ? [1, id, busy, null] : [1, id, null, wire(16)])),
+  );
+  t.equal(context.counters.requests, 1_002);
+});
+
+t.test('administrators have a reserve for large answers', async (t) => {
+  const admins = { uid: process.geteuid?.() ?? 0, group: undefined };
+  const { path, context } = await startServer(t, fakeGenerator(), { adminRule: () => admins });
+  context.limits.unsentBytes = 0;
+  const [answer] = unpackAll(await exchange(t, path, message(1, 'random', [5_000])));
+  t.match(answer, plain ? [1, 1, busy, null] : [1, 1, null, wire(5_000)]);
+});
+
 for (const [what, options, byte] of [
   ['plain', [], 0xaa],
   ['prediction-resistant', [fresh], 0xbb],
@@ -147,7 +174,8 @@ for (const [what, options, byte] of [
     const acquire = chunks.acquire.bind(chunks);
     let calls = 0;
     t.intercept(chunks, 'acquire', {
-      value: (user: User) => (++calls > 1 && calls < 5 ? undefined : acquire(user)),
+      value: (size: number, owner: ChunkOwner) =>
+        ++calls > 1 && calls < 5 ? undefined : acquire(size, owner),
     });
     const request = message(1, 'random', [maxRandomSize, ...options]);
     const [answer] = unpackAll(await exchange(t, path, request));
@@ -158,13 +186,15 @@ for (const [what, options, byte] of [
 
 t.test('one user’s unread answers leave room for those of others', async (t) => {
   const memory = new Uint8Array(chunkSize);
-  const { path, context } = await startServer(t, fakeGenerator({ allocate: () => memory }));
+  const allocate = (size: number) => (size === chunkSize ? memory : new Uint8Array(size));
+  const { path, context } = await startServer(t, fakeGenerator({ allocate }));
   // The user of this process holds all of its share. Without the addon all clients are user -1.
   const user = context.users.enter(process.geteuid?.() ?? -1) as User;
   while (user.reserve(chunkSize));
-  const [answer] = unpackAll(await exchange(t, path, message(1, 'random', [5])));
-  t.match(answer, plain ? [1, 1, null, wire(5)] : [1, 1, busy, null], 'this user is refused');
-  t.ok(context.chunks.acquire(context.users.enter(77) as User), 'another user is served');
+  const [answer] = unpackAll(await exchange(t, path, message(1, 'random', [5_000])));
+  t.match(answer, plain ? [1, 1, null, wire(5_000)] : [1, 1, busy, null], 'this user is refused');
+  const another = { user: context.users.enter(77) as User, admin: false };
+  t.ok(context.chunks.acquire(chunkSize, another), 'another user is served');
   user.unreserve(chunkSize);
   await serves(t, await open(t, path));
 });
