@@ -13,6 +13,7 @@ import { Transitions } from '../server/activity.js';
 import { type ConnectionContext, createContext } from '../server/context.js';
 import { descriptorLimit, withinDescriptors } from '../server/descriptors.js';
 import { Listeners } from '../server/listeners.js';
+import { loadMethods } from '../server/methods-loader.js';
 import type { AdminRule } from '../server/users.js';
 import { runService, type ServiceHost } from './service.js';
 import { describeState } from './systemd.js';
@@ -119,7 +120,7 @@ export async function startDaemon({
     const path = passed.find((socket) => socket.path !== undefined)?.path ?? config.listen[0]?.path;
     listening(path === undefined ? undefined : { to: { path }, request: probeRequest });
     await setTimeout(firstRequestsMs);
-    const [logger] = await Promise.all([loadLog(), loadMethods(context)]);
+    const [logger] = await Promise.all([loadLog(), loadRequests(context)]);
     log = logger;
     warnings = new WarningThrottle(logger);
     parts.push(warnings);
@@ -174,8 +175,8 @@ export async function startDaemon({
 }
 
 /** @throws Error if a file of the package is missing; the daemon must not continue without it */
-async function loadMethods(context: ConnectionContext): Promise<void> {
-  const { loadRest } = await import('../server/methods.js');
+async function loadRequests(context: ConnectionContext): Promise<void> {
+  const { loadRest } = await loadMethods();
   await loadRest(context);
 }
 

@@ -8,6 +8,7 @@ import { EntropyError } from '../common/errors.js';
 import { chunkSize } from '../common/unix-socket.js';
 import { MessageScanner, maxRequestElements } from '../rpc/message-scanner.js';
 import type { ConnectionContext } from './context.js';
+import { loadMethods, type Methods } from './methods-loader.js';
 import { smallSize } from './output-chunks.js';
 import type { BatchMember } from './random-batch.js';
 import type { RandomRun } from './random-run.js';
@@ -31,8 +32,6 @@ export interface ConnectionOptions {
 const unitsPerTurn = 4;
 const largeSize = chunkSize / 4;
 
-/** Loaded, with msgpackr, soon after the start, or by a message that needs them before. */
-type Methods = typeof import('./methods.js');
 type Outcome = Awaited<ReturnType<Methods['handle']>>;
 
 export class Connection implements BatchMember {
@@ -290,16 +289,18 @@ export class Connection implements BatchMember {
   /** Waits for an outcome, acts on it and continues. */
   #settle(find: (methods: Methods) => Outcome | Promise<Outcome>): void {
     this.#waiting = true;
-    void import('./methods.js').then(find).then(
-      (outcome) => {
-        this.#waiting = false;
-        if (this.#socket.destroyed) return;
-        this.#act(outcome);
-        this.#serve();
-      },
-      // Only at the very start: a daemon that cannot load the methods ends, and clients ask the next.
-      () => this.#socket.destroy(),
-    );
+    void loadMethods()
+      .then(find)
+      .then(
+        (outcome) => {
+          this.#waiting = false;
+          if (this.#socket.destroyed) return;
+          this.#act(outcome);
+          this.#serve();
+        },
+        // Only at the very start: a daemon that cannot load the methods ends, and clients ask the next.
+        () => this.#socket.destroy(),
+      );
   }
 
   #act(outcome: Outcome): void {

@@ -14,6 +14,7 @@ import {
 import { Connection } from './connection.js';
 import type { ConnectionContext } from './context.js';
 import { lastDescriptors, reservedConnections } from './descriptors.js';
+import { loadMethods } from './methods-loader.js';
 import {
   descriptor,
   type Receive,
@@ -205,7 +206,7 @@ async function turnAway(
   max: number,
 ): Promise<void> {
   counters.connectionsRefused++;
-  const { errorResponse } = await import('./methods.js');
+  const { errorResponse } = await loadMethods();
   const error = new EntropyError('ERR_BUSY', 'too many connections; try again later');
   socket.end(errorResponse(0, error, counters));
   if (turnedAway >= max) {

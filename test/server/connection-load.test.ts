@@ -4,13 +4,17 @@
  */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { chunkSize } from '../../src/common/unix-socket.js';
 import { maxRandomSize } from '../../src/rpc/protocol.js';
+import { Connection } from '../../src/server/connection.js';
 import type { ConnectionContext } from '../../src/server/context.js';
 import type { ChunkOwner } from '../../src/server/output-chunks.js';
-import type { User } from '../../src/server/users.js';
-import { fakeGenerator, startServer } from '../support/daemon.js';
+import { ReceiveBuffer } from '../../src/server/socket-input.js';
+import { nobody, type User } from '../../src/server/users.js';
+import { fakeGenerator, serverContext, startServer } from '../support/daemon.js';
+import { FakeSocket } from '../support/fake-socket.js';
 import { collect, exchange, message, open, pack, takeAnswers, unpackAll } from '../support/raw.js';
 import { until } from '../support/until.js';
 
@@ -108,6 +112,50 @@ for (const [what, params] of [
     t.ok(requests <= 4 * (yields() + 5), `${requests} requests in ${yields()} turns`);
     greedy.destroy();
   });
+
+t.test('hundreds of connections that pipeline hold up nobody else', async (t) => {
+  const context = serverContext(fakeGenerator());
+  const client = (uid: number) => {
+    const socket = new FakeSocket();
+    const user = context.users.enter(uid) as User;
+    const { sendNow } = socket;
+    const connection = new Connection(
+      { socket: socket as unknown as Socket, peer: nobody, user, sendNow },
+      context,
+    );
+    const send = (...messages: Buffer[]) => {
+      const bytes = Buffer.concat(messages);
+      connection.receive(ReceiveBuffer.of(bytes), bytes.length);
+    };
+    return { socket, send };
+  };
+  const { counters } = context;
+  const first = client(2);
+  first.send(message(0, 'version', []));
+  await until(() => first.socket.received.length > 0, 'the methods are loaded');
+  counters.requests = 0;
+  const flood = [
+    Array(100).fill(message(0, 'status', [])),
+    Array(100).fill(message(0, 'random', [maxRandomSize])),
+  ];
+  const many = Array.from({ length: 300 }, () => client(1));
+  for (const [i, { send }] of many.entries()) send(...(flood[i % 2] as Buffer[]));
+  const one = client(2);
+  one.send(message(7, 'random', [4]));
+  await setImmediate();
+  t.strictSame(unpackAll(one.socket.received), [[1, 7, null, wire(4)]], 'in the same pass');
+  // Eight turns were admitted at once, and one of those that wait has followed; each has four units.
+  t.ok(counters.requests <= 1 + 4 * 9, `${counters.requests} requests in one pass`);
+  t.ok(counters.randomBytes <= 4 + 9 * chunkSize, `${counters.randomBytes} bytes in one pass`);
+  while (context.turnQueue.admit());
+  const [bytes, requests] = [one.socket.received.length, counters.requests];
+  one.send(message(8, 'health', []));
+  // The other user's turn is the second at the latest.
+  await setImmediate();
+  await setImmediate();
+  t.match(unpackAll(one.socket.received.subarray(bytes)), [[1, 8, null, {}]]);
+  t.ok(counters.requests <= requests + 1 + 4 * 2, `${counters.requests - requests} requests`);
+});
 
 t.test('messages that need no answer do not hold up others either', async (t) => {
   const { path, context } = await startServer(t, fakeGenerator());

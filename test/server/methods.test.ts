@@ -160,7 +160,11 @@ t.test('a metrics page is made at most once a second, and shared by those who as
   const next = await ask(4);
   t.not(next, first, 'a second later');
   state = 'error';
-  t.match(String(await ask(5)), /^entropyd_state\{state="error"\} 1$/m, 'never an old state');
+  t.match(
+    Buffer.from(await ask(5)).toString(),
+    /^entropyd_state\{state="error"\} 1$/m,
+    'never an old state',
+  );
   t.equal(statuses, 3);
 });
 
