@@ -138,7 +138,7 @@ export async function respond(
 
 /** Loads everything that a later request would load, so that none of them can fail to. */
 export async function loadRest(context: ServiceContext): Promise<void> {
-  await metricsPage(context);
+  new EncodedResult(await daemonMetrics(context));
 }
 
 /**
