@@ -1,6 +1,6 @@
 /**
- * Unix sockets: where the daemon's is, what the kernel limits, how a server binds one, and which file
- * it may replace, change and remove.
+ * Unix sockets: where the daemon's is, what the kernel limits, and all that is done to their files:
+ * binding, changing, replacing, removing. One place for it, hence the length.
  */
 import { once } from 'node:events';
 import {

@@ -1,4 +1,7 @@
-/** The daemon: generator, sockets and, with `--http`, the gateway, started and ended as one. */
+/**
+ * The daemon: generator, sockets and, with `--http`, the gateway, started, reloaded and ended as one;
+ * hence the length.
+ */
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { EntropyError, errorCode } from '../common/errors.js';

@@ -1,7 +1,8 @@
 /**
  * Generates, frames and sends one client's responses, and keeps the bytes that the kernel has not
  * taken: at most one chunk. Random bytes exist only between generate and write; the rest of a large
- * response is a number.
+ * response is a number. Plain, prediction-resistant and batched responses share one state, hence the
+ * length.
  */
 import type { Socket } from 'node:net';
 import { EntropyError } from '../common/errors.js';
