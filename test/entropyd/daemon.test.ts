@@ -119,6 +119,7 @@ function options(overrides: Partial<Given> & { profile?: 'strict' } = {}): Given
     config,
     addon: loaded,
     loadLog: async () => log as unknown as Logger,
+    descriptors: () => Number.POSITIVE_INFINITY,
     ...rest,
   };
 }
