@@ -3,10 +3,12 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { maxFileBytes } from '../src/common/regular-file.js';
+import { chunkSize } from '../src/common/unix-socket.js';
 import { defaultLimits, defaultGatewayLimits as gatewayLimits } from '../src/config/config.js';
 import { httpLimits } from '../src/gateway/http-server.js';
-import { maxFileBytes } from '../src/gateway/private-files.js';
 import { generatorDefaults } from '../src/generator/interface.js';
+import { reservedChunks } from '../src/server/output-chunks.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const isDocument = (name: string) => name.endsWith('.md');
@@ -109,7 +111,7 @@ t.test('the operator reads the limits that hold', async (t) => {
     ['bytes_per_second_per_user', 'no limit'],
     [
       'unsent_bytes',
-      `${mebibytes(unsentBytes)}; ${mebibytes(unsentBytesPerUser)}; 128 KiB a connection`,
+      `${mebibytes(unsentBytes)}, and ${mebibytes(reservedChunks * chunkSize)} more for administrators; ${mebibytes(unsentBytesPerUser)}; 128 KiB a connection`,
     ],
     ['prediction_resistance_requests_per_user', String(limits.predictionResistanceRequestsPerUser)],
     ['message_seconds', `${limits.messageSeconds} s; ${limits.stallSeconds} s`],

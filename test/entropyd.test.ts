@@ -13,7 +13,7 @@ import { freePath, temporaryFolder } from './support/paths.js';
 import { built, environment, lines, Program, run, startDaemonProgram } from './support/program.js';
 import { message, open, unpackAll } from './support/raw.js';
 import { signAws } from './support/signing/signed-calls.js';
-import { until } from './support/until.js';
+import { programMs, until } from './support/until.js';
 
 /** What a program prints to standard error besides its log. */
 function plain(stderr: string): string[] {
@@ -138,6 +138,7 @@ t.test('a path where no socket can be: one line, exit code 1', async (t) => {
     [long, `107 bytes: ${long}`],
     // Directories that nobody can create or write to, root included.
     ['/sys/entropyd/s', /^entropyd: cannot .*: E(PERM|ACCES|ROFS): /],
+    ['/proc/none/s', /^entropyd: cannot make the socket's folder: ENOENT: /],
     ['/proc/s', /^entropyd: cannot listen on \/proc\/s: /],
     ['/dev/null/s', /^entropyd: cannot .*: E(EXIST|NOTDIR): /],
     [temporaryFolder(), /: a file that is not a socket is in the way$/m],
@@ -201,19 +202,36 @@ t.test('profile strict gives getrandom(2) no credit', async (t) => {
   t.match(await daemon.kill('SIGTERM'), { status: 0 });
 });
 
-t.test('after more connections than descriptors it serves again', async (t) => {
-  const path = freePath();
-  const daemon = new Program(t, [process.execPath, built('entropyd'), '--socket', path], {
-    script: 'ulimit -n 64 && exec "$0" "$@"',
-  });
-  await daemon.says('entropyd listening');
-  const sockets = Array.from({ length: 200 }, () => netConnect(path).on('error', () => {}));
-  const descriptors = () => readdirSync(`/proc/${daemon.child.pid}/fd`).length;
-  await until(() => descriptors() >= 60, 'nearly all descriptors are used');
-  for (const socket of sockets) socket.destroy();
-  await untilAnswers(path);
-  t.match(await daemon.kill('SIGTERM'), { status: 0 });
-});
+t.test(
+  'with more clients than descriptors, every method answers those who are connected',
+  async (t) => {
+    const path = freePath();
+    const daemon = new Program(t, [process.execPath, built('entropyd'), '--socket', path], {
+      script: 'ulimit -n 256 && exec "$0" "$@"',
+    });
+    t.match(
+      await daemon.says('limits.connections is lowered'),
+      /"connections":176,"descriptors":256/,
+    );
+    const client = connect({ socketPath: path, timeoutMs: programMs });
+    await client.random(1);
+    const sockets = Array.from({ length: 400 }, () => netConnect(path).on('error', () => {}));
+    for (const socket of sockets) socket.resume();
+    await until(
+      async () => (await client.status()).errors.ERR_BUSY !== undefined,
+      'a connection that is refused',
+    );
+    t.match(await client.health(), { state: String });
+    t.match(await client.version(), { name: 'entropyd' });
+    t.match(await client.metrics(), /^entropyd_connections_limit 176$/m);
+    t.equal((await client.status()).limits.connections, 176);
+    t.ok(readdirSync(`/proc/${daemon.child.pid}/fd`).length < 256);
+    for (const socket of sockets) socket.destroy();
+    await client.close();
+    await untilAnswers(path);
+    t.match(await daemon.kill('SIGTERM'), { status: 0 });
+  },
+);
 
 t.test('the gateway runs as a process of its own, on several addresses', async (t) => {
   const daemon = await startDaemonProgram(t);

@@ -23,9 +23,13 @@ export interface MetricsPage {
   text(): Promise<string>;
 }
 
+/** Kept, because Node looks for the file at every `import()`, and it may be gone by then. */
+let library: typeof import('prom-client') | undefined;
+
 /** Starts an empty page. Loads the metrics library at the first call. */
 export async function openMetricsPage(): Promise<MetricsPage> {
-  const { default: prometheus } = await import('prom-client');
+  library ??= (await import('prom-client')).default;
+  const prometheus = library;
   const registry = new prometheus.Registry();
   const registers = [registry];
   return {

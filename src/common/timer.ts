@@ -1,7 +1,4 @@
-/** Time, as the arguments that let tests turn it by hand: a repeating timer, and a result that lasts. */
-
-/** Milliseconds since any fixed point, as `performance.now()`. */
-export type Clock = () => number;
+/** A repeating timer, as the argument that lets tests turn time by hand. */
 
 /**
  * Runs an action again and again.
@@ -18,27 +15,3 @@ export const every: Every = (action, ms, keepsAlive = false) => {
   if (!keepsAlive) timer.unref();
   return () => clearInterval(timer);
 };
-
-/**
- * Shares a costly result: callers get the last one until it is `ms` old, and all who come while it is
- * made wait for the same. A failure is not kept.
- * @param now for tests
- */
-export function lasting<T>(
-  make: () => Promise<T>,
-  ms: number,
-  now: Clock = () => performance.now(),
-): () => Promise<T> {
-  let result: Promise<T> | undefined;
-  let madeAt = 0;
-  return () => {
-    if (result !== undefined && now() - madeAt < ms) return result;
-    madeAt = now();
-    const making = make();
-    result = making;
-    making.catch(() => {
-      if (result === making) result = undefined;
-    });
-    return making;
-  };
-}

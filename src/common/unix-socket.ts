@@ -1,7 +1,22 @@
-/** Unix sockets: where the daemon's is, what the kernel limits, and which file may be replaced. */
-import { existsSync } from 'node:fs';
+/**
+ * Unix sockets: where the daemon's is, what the kernel limits, and all that is done to their files:
+ * binding, changing, replacing, removing. One place for it, hence the length.
+ */
+import { once } from 'node:events';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+} from 'node:fs';
 import { lstat, unlink } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, type Server } from 'node:net';
 import { join } from 'node:path';
 import { EntropyError } from './errors.js';
 
@@ -74,6 +89,138 @@ export function clientSocket(option?: string, { env, exists }: Surroundings = he
     userSocket(env) ||
     systemSocket
   );
+}
+
+/** The file of a socket that this process bound. */
+export interface SocketFile {
+  /**
+   * Changes its mode.
+   * @throws EntropyError `ERR_LISTEN` if another file has taken its place, which stays as it is
+   */
+  chmod(mode: number): void;
+}
+
+/**
+ * Listens on a path. A stale socket file there is replaced, a live one is not. The server's `close`
+ * removes the file, unless it is another process's by then.
+ * @param server not yet listening
+ * @param mode of the file, from its creation on
+ * @throws EntropyError `ERR_LISTEN`, or the system's error
+ */
+export async function bindUnixSocket(
+  server: Server,
+  path: string,
+  mode: number,
+): Promise<SocketFile> {
+  if (Buffer.byteLength(path) > maxPathBytes)
+    throw new EntropyError('ERR_LISTEN', `socket path: at most ${maxPathBytes} bytes: ${path}`);
+  const listening = async () => {
+    const file = bindNow(server, path, mode);
+    await once(server, 'listening');
+    return file;
+  };
+  const file = await listening().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE') throw error;
+    await removeStaleSocket(path);
+    return listening();
+  });
+  const close = server.close.bind(server);
+  server.close = (done) => {
+    if (server.listening) keepOthersFile(path, file, () => close(done));
+    else close(done);
+    return server;
+  };
+  return { chmod: (next) => changeMode(path, file, next) };
+}
+
+/** What identifies a file. */
+interface Inode {
+  readonly dev: bigint;
+  readonly ino: bigint;
+}
+
+/**
+ * Binds under a mask that gives the file its mode: chmod(2) afterwards would follow a symbolic link
+ * that took the file's place. The mask is the whole process's, but node:net binds before `listen`
+ * returns, so no other code of this thread runs under it, and what the thread pool creates meanwhile
+ * names a mode of its own.
+ * @returns the file that is there then; not bound (the server reports why), undefined. In a folder
+ *   where others may write, it could be theirs already, and would then be treated as ours: removed at
+ *   the end, or given the mode that ours was to have
+ */
+function bindNow(server: Server, path: string, mode: number): Inode | undefined {
+  const before = process.umask(0o777 & ~mode);
+  try {
+    server.listen({ path, backlog: listenBacklog });
+  } finally {
+    process.umask(before);
+  }
+  return server.listening ? inodeAt(path) : undefined;
+}
+
+/** The file at a path, not what a link there leads to; undefined if there is none. */
+function inodeAt(path: string): Inode | undefined {
+  try {
+    return lstatSync(path, { bigint: true });
+  } catch {
+    return undefined; // nor can it be removed then
+  }
+}
+
+function same(one: Inode | undefined, other: Inode | undefined): boolean {
+  return one !== undefined && one.dev === other?.dev && one.ino === other.ino;
+}
+
+/**
+ * Runs what removes the file at `path`, as libuv does when a server closes, and keeps a file of
+ * another process there. That file has a second name meanwhile, and none at `path` for two system
+ * calls: a client that connects then is refused. Whoever replaces our own file between the first
+ * look and the removal, as many calls apart, still loses theirs.
+ */
+function keepOthersFile(path: string, own: Inode | undefined, remove: () => void): void {
+  const now = inodeAt(path);
+  if (now === undefined || same(now, own)) {
+    remove();
+    return;
+  }
+  const aside = `${path}.${process.pid}~`;
+  // What may not be renamed may not be removed either.
+  const moved = succeeds(() => renameSync(path, aside));
+  remove();
+  if (!moved) return;
+  // Unlike rename(2), link(2) replaces nothing that somebody bound meanwhile. It may be forbidden for
+  // a file of another user (proc_sys_fs(5), protected_hardlinks).
+  if (!succeeds(() => linkSync(aside, path)) && inodeAt(path) === undefined)
+    succeeds(() => renameSync(aside, path));
+  else succeeds(() => unlinkSync(aside));
+}
+
+function succeeds(action: () => void): boolean {
+  try {
+    action();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** O_PATH of open(2), which Node does not name: the same number on x86 and ARM. */
+const pathOnly = 0o10000000;
+
+function changeMode(path: string, own: Inode | undefined, mode: number): void {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, pathOnly | constants.O_NOFOLLOW);
+    if (!same(fstatSync(fd, { bigint: true }), own))
+      throw new Error('another process has replaced the file');
+    // fchmod(2) refuses such a descriptor; its link in /proc leads to the very file.
+    chmodSync(`/proc/self/fd/${fd}`, mode);
+  } catch (cause) {
+    const text = `cannot change the mode of unix:${path}: ${(cause as Error).message}`;
+    throw new EntropyError('ERR_LISTEN', text, { cause });
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
 }
 
 /**

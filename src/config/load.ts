@@ -1,7 +1,7 @@
 /** The configuration in force: options over environment over file over defaults. */
-import { readFile } from 'node:fs/promises';
 import { EntropyError } from '../common/errors.js';
 import type { DeviceOptions, Profile } from '../common/package.js';
+import { readRegularFile } from '../common/regular-file.js';
 import { daemonSocket, type Surroundings } from '../common/unix-socket.js';
 import { generatorDefaults } from '../generator/interface.js';
 import {
@@ -126,12 +126,8 @@ function tlsPaths(certificate: string | undefined, key: string | undefined): Tls
 async function readConfigFile(path: string | undefined): Promise<FileConfig> {
   if (path === undefined) return {};
   const { parseConfigFile } = await import('./schema.js');
-  const text = await readFile(path, 'utf8').catch((cause: Error) => {
-    throw new EntropyError('ERR_CONFIG', `cannot read the configuration: ${cause.message}`, {
-      cause,
-    });
-  });
-  return parseConfigFile(text, path);
+  const bytes = await readRegularFile(path, 'configuration');
+  return parseConfigFile(bytes.toString(), path);
 }
 
 /**

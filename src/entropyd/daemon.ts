@@ -1,8 +1,12 @@
-/** The daemon: generator, sockets and, with `--http`, the gateway, started and ended as one. */
+/**
+ * The daemon: generator, sockets and, with `--http`, the gateway, started, reloaded and ended as one;
+ * hence the length.
+ */
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { descriptorLimit, withinDescriptors } from '../common/descriptors.js';
 import { EntropyError, errorCode } from '../common/errors.js';
-import { createLogger, type Logger } from '../common/log.js';
+import { createLogger, type Logger, WarningThrottle } from '../common/log.js';
 import { type Addon, type LoadResult, version } from '../common/package.js';
 import type { Config } from '../config/config.js';
 import { type ConfigFlags, loadConfig } from '../config/load.js';
@@ -10,8 +14,9 @@ import type { Gateway } from '../gateway/gateway.js';
 import { createGenerator } from '../generator/create.js';
 import type { GeneratorState } from '../generator/interface.js';
 import { Transitions } from '../server/activity.js';
-import { createContext } from '../server/context.js';
+import { type ConnectionContext, createContext } from '../server/context.js';
 import { Listeners } from '../server/listeners.js';
+import { loadMethods } from '../server/methods-loader.js';
 import type { AdminRule } from '../server/users.js';
 import { runService, type ServiceHost } from './service.js';
 import { describeState } from './systemd.js';
@@ -27,6 +32,8 @@ export interface DaemonOptions extends Partial<ServiceHost> {
   addon: LoadResult;
   /** Loads the log; default: the program's, on standard error. */
   loadLog?: () => Promise<Logger>;
+  /** Reads how many descriptors this process may open, at the start and at each reload. */
+  descriptors?: () => number;
 }
 
 export interface Daemon {
@@ -43,7 +50,7 @@ export interface Daemon {
   close(): Promise<void>;
 }
 
-/** Clients that wait for the socket are answered first, because loading the log takes longer. */
+/** Clients that wait for the socket are answered first, because loading the rest takes longer. */
 const firstRequestsMs = 5;
 
 /**
@@ -56,7 +63,9 @@ const firstSeedMs = 2_000;
 const probeRequest = Buffer.from('940000a672616e646f6d9101', 'hex');
 
 /**
- * Starts the daemon in this process. It listens before it loads what only later requests need.
+ * Starts the daemon in this process. It listens before it loads what only later requests need, and
+ * has loaded everything when this resolves: a request loads nothing, however few descriptors are left
+ * then, and whatever becomes of the package's files.
  * @returns the daemon, owned by the caller
  * @throws EntropyError `ERR_LISTEN`, `ERR_HEALTH` (profile `strict` without the addon),
  *   `ERR_CONFIG`
@@ -69,6 +78,7 @@ export async function startDaemon({
   status = () => {},
   listening = () => {},
   loadLog = createLogger,
+  descriptors = descriptorLimit,
 }: DaemonOptions): Promise<Daemon> {
   let rule = adminRule(config.access.adminGroup, loaded.addon);
   const transitions = new Transitions();
@@ -83,12 +93,22 @@ export async function startDaemon({
     { profile, ...config.generator, devices, onTransition },
     loaded,
   );
-  const limits = { ...config.limits };
+  let available = descriptors();
+  const limits = withinDescriptors(config.limits, available);
+  let warnings: WarningThrottle | undefined;
+  const context = createContext({
+    generator,
+    limits,
+    version,
+    transitions,
+    descriptorLimit: () => available,
+    warn: (...warning) => warnings?.warn(...warning),
+  });
   const listeners = new Listeners({
     addon: loaded.addon,
     adminRule: () => rule,
     passed,
-    context: createContext({ generator, limits, version, transitions }),
+    context,
   });
   // Closed in reverse order, the generator last.
   const parts: { close(): Promise<void> | void }[] = [generator, listeners];
@@ -103,10 +123,21 @@ export async function startDaemon({
     const path = passed.find((socket) => socket.path !== undefined)?.path ?? config.listen[0]?.path;
     listening(path === undefined ? undefined : { to: { path }, request: probeRequest });
     await setTimeout(firstRequestsMs);
-    const logger = await loadLog();
+    const [logger] = await Promise.all([loadLog(), loadRequests(context)]);
     log = logger;
+    warnings = new WarningThrottle(logger);
+    parts.push(warnings);
     logger.info({ sockets: listeners.paths, pid: process.pid, version }, 'entropyd listening');
     transitions.start(logger);
+    const warnIfClamped = (wanted: Config) => {
+      const { connections } = limits;
+      if (connections < wanted.limits.connections)
+        logger.warn(
+          { wanted: wanted.limits.connections, connections, descriptors: available },
+          'limits.connections is lowered to what RLIMIT_NOFILE allows',
+        );
+    };
+    warnIfClamped(config);
     const gateway =
       http === undefined
         ? undefined
@@ -123,7 +154,9 @@ export async function startDaemon({
       const nextRule = adminRule(next.access.adminGroup, loaded.addon);
       await listeners.set(next.listen);
       rule = nextRule;
-      Object.assign(limits, next.limits);
+      available = descriptors();
+      Object.assign(limits, withinDescriptors(next.limits, available));
+      warnIfClamped(next);
       const later = needingRestart(config, next);
       if (later.length > 0) logger.warn({ later }, `after a restart only: ${later.join(', ')}`);
       logger.info({ sockets: listeners.paths }, 'configuration reloaded');
@@ -144,6 +177,12 @@ export async function startDaemon({
     await close();
     throw error;
   }
+}
+
+/** @throws Error if a file of the package is missing; the daemon must not continue without it */
+async function loadRequests(context: ConnectionContext): Promise<void> {
+  const { loadRest } = await loadMethods();
+  await loadRest(context);
 }
 
 /**

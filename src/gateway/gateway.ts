@@ -8,9 +8,15 @@ import {
   operationsOf,
 } from '../apis/list.js';
 import { formatAddress, parseAddress } from '../common/address.js';
+import { descriptorLimit, withinDescriptors } from '../common/descriptors.js';
 import { EntropyError, errorCode } from '../common/errors.js';
 import type { PassedSocket } from '../common/unix-socket.js';
-import { defaultGatewayLimits, type GatewayConfig, withDefaults } from '../config/config.js';
+import {
+  defaultGatewayLimits,
+  type GatewayConfig,
+  type GatewayLimits,
+  withDefaults,
+} from '../config/config.js';
 import { createMalformedResponse } from './answer.js';
 import { type Audit, createAudit } from './audit.js';
 import { type AuditOutput, type AuditPlaces, openAuditOutput } from './audit-output.js';
@@ -75,7 +81,7 @@ export async function startGateway(
   const apis = routes.map(({ api }) => api);
   const operations = operationsOf(entries);
   const access = createAccess(defaultOperations(operations));
-  const limits = withDefaults(defaultGatewayLimits, options);
+  const limits = limitsOf(options);
   const counters = new GatewayCounters(routes.map(({ name }) => name));
   const connections = new Connections(limits, counters, log);
   const malformed = createMalformedResponse(apis);
@@ -187,6 +193,16 @@ export async function startGateway(
       },
     };
   }
+}
+
+/** The limits in force: as configured, and no more connections than there are descriptors for. */
+function limitsOf({ log, ...options }: GatewayOptions): GatewayLimits {
+  const wanted = withDefaults(defaultGatewayLimits, options);
+  const limits = withinDescriptors(wanted, descriptorLimit());
+  const { connections } = limits;
+  if (connections < wanted.connections)
+    log.warn({ wanted: wanted.connections, connections }, 'fewer connections: RLIMIT_NOFILE');
+  return limits;
 }
 
 /** @throws EntropyError `ERR_CONFIG` */

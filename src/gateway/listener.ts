@@ -1,6 +1,5 @@
 /** An open address: binds it, and judges whether what was really bound is safe. */
 import { once } from 'node:events';
-import { chmod } from 'node:fs/promises';
 import type { Server as HttpServer } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo, Server, Socket } from 'node:net';
@@ -9,7 +8,7 @@ import type { Logger } from '../apis/api.js';
 import { type Address, formatAddress, isLoopback } from '../common/address.js';
 import { EntropyError } from '../common/errors.js';
 import { WarningThrottle } from '../common/log.js';
-import { listenBacklog, type PassedSocket, removeStaleSocket } from '../common/unix-socket.js';
+import { bindUnixSocket, listenBacklog, type PassedSocket } from '../common/unix-socket.js';
 import type { MalformedResponse } from './answer.js';
 import type { Connections } from './connections.js';
 import type { RequestHandler } from './exchange.js';
@@ -96,7 +95,7 @@ export async function closeListeners(
 
 /**
  * Listens. A Unix socket file gets mode 0660; a stale one is replaced, and the file is removed when the
- * server closes. The file and mode of a passed socket are the service manager's.
+ * server closes, unless it is another process's by then. The file and mode of a passed socket are the service manager's.
  * @param server not yet listening; closed again when this throws
  * @param missing what other hosts' access would take; none: they may
  * @returns the address bound, as `--listen` takes it, with the port that the kernel chose for 0
@@ -131,18 +130,10 @@ async function bind(server: Server, address: Address | PassedSocket): Promise<vo
     await once(server, 'listening');
     return;
   }
-  if (!('path' in address)) return start(server, address);
-  try {
-    await start(server, address);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    await removeStaleSocket(address.path);
-    await start(server, address);
+  if ('path' in address) {
+    await bindUnixSocket(server, address.path, socketMode);
+    return;
   }
-  await chmod(address.path, socketMode);
-}
-
-async function start(server: Server, address: Address): Promise<void> {
   server.listen(address);
   await once(server, 'listening');
 }

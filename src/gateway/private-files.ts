@@ -1,13 +1,10 @@
 /** Reads files that hold secrets, and only if nobody else can reach them; TLS certificate and key. */
 import { X509Certificate } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { constants, open } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { EntropyError } from '../common/errors.js';
+import { readRegularFile } from '../common/regular-file.js';
 import type { TlsPaths } from '../config/config.js';
-
-/** Ours: some thousand credentials, or any certificate chain. */
-export const maxFileBytes = 1024 * 1024;
 
 /** Any permission for group or others. */
 const foreignMode = 0o077;
@@ -16,9 +13,6 @@ const foreignMode = 0o077;
 const beyondGroupRead = 0o037;
 
 const root = 0;
-
-/** Without waiting for the writer of a FIFO. */
-const readFlags = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** Who wants to read. */
 export interface Reader {
@@ -89,39 +83,15 @@ function accessFault(
 }
 
 /**
- * Reads a file.
+ * Reads a file that only its readers may know.
  * @param path of a regular file
- * @param what it is, for messages, which never repeat its content
- * @param secret whether {@link secretFault} must find nothing; it checks the open descriptor, so that
- *   what was checked is what is read
+ * @param what it is, for messages
+ * @param secret whether {@link secretFault} must find nothing
  * @returns its bytes, at most 1 MiB, owned by the caller, who overwrites them after use
  * @throws EntropyError `ERR_CONFIG`
  */
-export async function readPrivateFile(
-  path: string,
-  what: string,
-  secret: boolean,
-): Promise<Buffer> {
-  const refusal = (reason: string, options?: ErrorOptions) =>
-    new EntropyError('ERR_CONFIG', `${what} ${path}: ${reason}`, options);
-  const failed = (cause: Error) => {
-    throw refusal(cause.message, { cause });
-  };
-  const file = await open(path, readFlags).catch(failed);
-  try {
-    const stats = await file.stat();
-    const { size } = stats;
-    if (!stats.isFile()) throw refusal('want a regular file');
-    const fault = secret ? secretFault(stats, self) : undefined;
-    if (fault !== undefined) throw refusal(fault);
-    if (size > maxFileBytes) throw refusal(`larger than ${maxFileBytes} bytes`);
-    const buffer = Buffer.alloc(size + 1);
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0).catch(failed);
-    if (bytesRead !== size) throw refusal('it changed while it was read; try again');
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
+export function readPrivateFile(path: string, what: string, secret: boolean): Promise<Buffer> {
+  return readRegularFile(path, what, (stats) => (secret ? secretFault(stats, self) : undefined));
 }
 
 // TLS: a certificate and its key, checked together before they are used.

@@ -87,6 +87,21 @@ export function encodeResult(id: number, result: unknown): Uint8Array {
   return packr.pack([MessageType.response, id, null, result]);
 }
 
+/** A result that is encoded once for several responses: nobody changes its bytes. */
+export class EncodedResult {
+  readonly bytes: Uint8Array;
+
+  constructor(result: unknown) {
+    // A copy: the packer's buffer may be much larger.
+    this.bytes = Uint8Array.from(packr.pack(result));
+  }
+}
+
+/** Encodes `[1, id, nil`, which the result follows, into a new buffer, owned by the caller. */
+export function encodeResultHead(id: number): Uint8Array {
+  return encodeResult(id, null).subarray(0, -1);
+}
+
 /** Encodes `[1, id, [code, message], nil]` into a new buffer, owned by the caller. */
 export function encodeError(id: number, code: ErrorCode, message: string): Uint8Array {
   return packr.pack([MessageType.response, id, [code, message], null]);

@@ -20,6 +20,10 @@ export class Counters {
   connections = 0;
   /** Over the limits: answered with `ERR_BUSY` and closed. */
   connectionsRefused = 0;
+  /** Those among the refused for which only the last descriptors were left. */
+  connectionsWithoutDescriptor = 0;
+  /** Failures of accept(2). */
+  acceptErrors = 0;
   requests = 0;
   randomBytes = 0;
   readonly errors = new Map<ErrorCode, number>();

@@ -8,9 +8,11 @@ import { EntropyError } from '../common/errors.js';
 import { chunkSize } from '../common/unix-socket.js';
 import { MessageScanner, maxRequestElements } from '../rpc/message-scanner.js';
 import type { ConnectionContext } from './context.js';
+import { loadMethods, type Methods } from './methods-loader.js';
+import { smallSize } from './output-chunks.js';
 import type { BatchMember } from './random-batch.js';
 import type { RandomRun } from './random-run.js';
-import { ResponseWriter, type ResponseWriterOptions } from './response-writer.js';
+import { busyError, ResponseWriter, type ResponseWriterOptions } from './response-writer.js';
 import { PendingInput, type ReceiveBuffer } from './socket-input.js';
 import type { Peer, User } from './users.js';
 
@@ -24,14 +26,12 @@ export interface ConnectionOptions {
 
 /**
  * Units that one connection may take before the others have their turn. A unit is a message or a
- * run of them, or a piece of a response; a large piece is a whole turn. Awaiting promises alone
- * would not let the others in.
+ * run of them, or a piece of a response; a large piece is a whole turn. Small runs need no turn to
+ * begin. Awaiting promises alone would not let the others in.
  */
 const unitsPerTurn = 4;
 const largeSize = chunkSize / 4;
 
-/** Loaded, with msgpackr, by the first message that needs them. */
-type Methods = typeof import('./methods.js');
 type Outcome = Awaited<ReturnType<Methods['handle']>>;
 
 export class Connection implements BatchMember {
@@ -50,6 +50,8 @@ export class Connection implements BatchMember {
 
   /** Units taken in this turn. */
   #spent = 0;
+  /** The turn queue has granted this turn. */
+  #granted = false;
   /** The batch holds requests of this connection and will answer them. */
   #batched = false;
   /** A batch, a turn or a method is outstanding; its end continues to serve. */
@@ -72,8 +74,9 @@ export class Connection implements BatchMember {
       socket,
       sendNow,
       user,
+      admin: peer.admin,
       onReady: (yielded) => {
-        if (yielded) this.#spent = 0;
+        if (yielded) this.#beginTurn(false);
         this.#resume();
       },
       onRefused: (id, error) => this.#refuse(id, error),
@@ -110,7 +113,7 @@ export class Connection implements BatchMember {
     const start = now();
     batch.observeRead(this, start);
     this.#input.append(read, size);
-    this.#spent = 0;
+    this.#beginTurn(false);
     this.#serve();
     this.#input.keep(read);
     if (!this.#batched) counters.served((now() - start) / 1000);
@@ -120,8 +123,9 @@ export class Connection implements BatchMember {
   #serve(): void {
     while (!this.#waiting && !this.#writer.busy) {
       if (this.#spent >= unitsPerTurn) this.#yieldTurn();
-      else if (this.#writer.unfinished) this.#spend(this.#writer.continue());
-      else if (this.#input.empty || !this.#take()) break;
+      else if (this.#writer.unfinished) {
+        if (this.#hasTurn()) this.#spend(this.#writer.continue());
+      } else if (this.#input.empty || !this.#take()) break;
       else this.#spent++;
     }
     if (this.#waiting || this.#writer.busy) {
@@ -139,13 +143,26 @@ export class Connection implements BatchMember {
     if (!this.#socket.destroyed) this.#serve();
   }
 
+  #beginTurn(granted: boolean): void {
+    this.#spent = 0;
+    this.#granted = granted;
+  }
+
+  /** Whether this is a turn for what takes long; otherwise one follows. */
+  #hasTurn(): boolean {
+    if (this.#granted) return true;
+    this.#granted = this.#context.turnQueue.admit();
+    if (!this.#granted) this.#yieldTurn();
+    return this.#granted;
+  }
+
   #yieldTurn(): void {
     this.#waiting = true;
     this.#context.turnQueue.enqueue(() => {
       this.#waiting = false;
-      this.#spent = 0;
+      this.#beginTurn(true);
       this.#resume();
-    });
+    }, this.#user);
   }
 
   /** Counts a piece of a response. */
@@ -168,7 +185,7 @@ export class Connection implements BatchMember {
     const { run } = this.#context;
     run.collect(input.buffer.view, input.at, input.end, this.#user.remainingBytes());
     if (run.count > 0) {
-      this.#takeRun(run);
+      if (run.size <= largeSize || this.#hasTurn()) this.#takeRun(run);
       return true;
     }
     const { bytes } = input.buffer;
@@ -180,6 +197,10 @@ export class Connection implements BatchMember {
       return true;
     }
     if (next === 0) return false;
+    if (!this.#hasTurn()) {
+      this.#messageTaken(); // it is complete, though it waits
+      return true;
+    }
     const message = Uint8Array.prototype.slice.call(bytes, input.at, next);
     input.at = next;
     this.#messageTaken();
@@ -208,7 +229,7 @@ export class Connection implements BatchMember {
 
   #sendRun(run: RandomRun): void {
     try {
-      this.#writer.sendRun(run);
+      if (!this.#writer.sendRun(run) && !this.#sendSmall(run)) throw busyError();
     } catch (error) {
       // Only the first request is refused here; the others of the run are taken again.
       this.#input.at = run.firstEnd;
@@ -219,6 +240,21 @@ export class Connection implements BatchMember {
     this.#input.at = run.end;
     this.#user.consume(run.payload + run.left);
     if (run.size > largeSize) this.#spent = unitsPerTurn;
+  }
+
+  /**
+   * Shortens a run that there is no room for to its first small responses, and sends those.
+   * @returns false if the first one is not small
+   */
+  #sendSmall(run: RandomRun): boolean {
+    const payload = run.payloadWithin(smallSize);
+    if (payload === 0) return false;
+    const { buffer, at, end } = this.#input;
+    const { counters } = this.#context;
+    counters.requests -= run.count;
+    run.collect(buffer.view, at, end, payload);
+    counters.requests += run.count;
+    return this.#writer.sendRun(run);
   }
 
   sendBatched(bytes: Uint8Array, at: number, size: number): void {
@@ -235,7 +271,7 @@ export class Connection implements BatchMember {
   #batchEnded(): void {
     this.#batched = false;
     this.#waiting = false;
-    this.#spent = 0;
+    this.#beginTurn(false);
   }
 
   /** Refuses an invalid message: its end is unknown, so the connection ends after the response. */
@@ -253,16 +289,18 @@ export class Connection implements BatchMember {
   /** Waits for an outcome, acts on it and continues. */
   #settle(find: (methods: Methods) => Outcome | Promise<Outcome>): void {
     this.#waiting = true;
-    void import('./methods.js').then(find).then(
-      (outcome) => {
-        this.#waiting = false;
-        if (this.#socket.destroyed) return;
-        this.#act(outcome);
-        this.#serve();
-      },
-      // The methods cannot be loaded: the package is being replaced. Clients ask the next process.
-      () => this.#socket.destroy(),
-    );
+    void loadMethods()
+      .then(find)
+      .then(
+        (outcome) => {
+          this.#waiting = false;
+          if (this.#socket.destroyed) return;
+          this.#act(outcome);
+          this.#serve();
+        },
+        // Only at the very start: a daemon that cannot load the methods ends, and clients ask the next.
+        () => this.#socket.destroy(),
+      );
   }
 
   #act(outcome: Outcome): void {
@@ -271,7 +309,7 @@ export class Connection implements BatchMember {
         this.#ending = true;
         this.#input.clear();
       }
-      this.#writer.sendMessage(outcome.bytes);
+      this.#writer.sendMessage(outcome.parts);
     } else if (outcome.kind === 'random') {
       const { id, size, predictionResistance } = outcome;
       const { run } = this.#context;

@@ -1,6 +1,9 @@
 /** State that all connections of the daemon share. */
+import { Cached } from '../common/cached.js';
+import type { WarningThrottle } from '../common/log.js';
 import type { Limits } from '../config/config.js';
 import type { Generator } from '../generator/interface.js';
+import type { EncodedResult } from '../rpc/msgpack.js';
 import { type Clock, Counters, type Transitions } from './activity.js';
 import { OutputChunks } from './output-chunks.js';
 import { RandomBatch, TurnQueue } from './random-batch.js';
@@ -17,18 +20,28 @@ export interface ContextOptions {
   transitions: Transitions;
   /** For durations and deadlines; default: `performance.now()`. */
   now?: Clock;
+  /** How many descriptors the process may open, asked for each connection; default: no limit. */
+  descriptorLimit?: () => number;
+  /** Tells the operator of what clients cannot be told; default: nobody. */
+  warn?: WarningThrottle['warn'];
 }
+
+/** How long a metrics page is used, milliseconds: Prometheus asks no more often. */
+const metricsMs = 1_000;
 
 /** State that the methods report and change. */
 export interface ServiceContext extends ContextOptions {
   readonly counters: Counters;
   /** By `Date.now()`. */
   readonly startedAt: number;
+  readonly metricsPage: Cached<EncodedResult>;
 }
 
 /** Everything that a connection uses. */
 export interface ConnectionContext extends ServiceContext {
   readonly now: Clock;
+  readonly descriptorLimit: () => number;
+  readonly warn: WarningThrottle['warn'];
   readonly chunks: OutputChunks;
   readonly users: Users;
   readonly batch: RandomBatch;
@@ -40,13 +53,17 @@ export interface ConnectionContext extends ServiceContext {
 /** A context with all counters at zero and nobody connected. */
 export function createContext(options: ContextOptions): ConnectionContext {
   const { generator, limits, now = () => performance.now() } = options;
+  const { descriptorLimit = () => Number.POSITIVE_INFINITY, warn = () => {} } = options;
   const counters = new Counters();
   const batch = new RandomBatch(generator, counters, now);
   return {
     ...options,
     now,
+    descriptorLimit,
+    warn,
     counters,
     startedAt: Date.now(),
+    metricsPage: new Cached(metricsMs, now),
     chunks: new OutputChunks(generator, limits),
     users: new Users(limits, now),
     batch,

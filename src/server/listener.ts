@@ -1,19 +1,20 @@
 /** One Unix socket of the daemon: binds, accepts connections within the limits, sweeps, closes. */
 import { once } from 'node:events';
-import { chmod } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { lastDescriptors, reservedConnections } from '../common/descriptors.js';
 import { EntropyError } from '../common/errors.js';
 import type { Addon } from '../common/package.js';
 import { type Every, every } from '../common/timer.js';
 import {
   listenBacklog as backlog,
-  maxPathBytes,
-  removeStaleSocket,
+  bindUnixSocket,
+  type SocketFile,
 } from '../common/unix-socket.js';
 import { Connection } from './connection.js';
 import type { ConnectionContext } from './context.js';
+import { loadMethods } from './methods-loader.js';
 import {
   descriptor,
   type Receive,
@@ -30,9 +31,6 @@ const sweepIntervalMs = 1_000;
 
 /** The self-test of the shared buffer waits until the start is over. */
 const selfTestDelayMs = 10;
-
-/** Connections beyond the limit that are reserved for administrators. */
-const reservedConnections = 16;
 
 export interface ListenOptions {
   path: string;
@@ -53,6 +51,11 @@ export interface ListenOptions {
 }
 
 export interface SocketServer {
+  /**
+   * Changes the mode of its own socket file.
+   * @throws EntropyError `ERR_LISTEN` if another file has taken its place
+   */
+  chmod(mode: number): void;
   /** Accepts no more connections and removes its own socket file; open connections stay. */
   stop(): void;
   /** Reads no more, answers what was read (for at most 5 s), then ends all connections. */
@@ -74,11 +77,15 @@ export async function listen(
   // Half-open: a client may end its side and still gets its responses.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (accepted) => {
     accepted.on('error', () => {});
+    if ((descriptor(accepted) ?? 0) >= context.descriptorLimit() - lastDescriptors) {
+      refuseDescriptor(accepted, context);
+      return;
+    }
     const peer = identify(accepted, addon, adminRule?.());
     const room = limits.connections + (peer.admin ? reservedConnections : 0);
     const user = counters.connectionsOpen < room ? users.enter(peer.uid) : undefined;
     if (user === undefined) {
-      turnAway(accepted, context).catch(() => accepted.destroy());
+      turnAway(accepted, context, maxTurnedAway).catch(() => accepted.destroy());
       return;
     }
     counters.connections++;
@@ -107,12 +114,19 @@ export async function listen(
     });
     socket.resume();
   });
+  let file: SocketFile | undefined;
   try {
-    await (passed === undefined ? bind(server, path, mode) : takeOver(server, passed));
+    if (passed === undefined) file = await bindUnixSocket(server, path, mode);
+    else await takeOver(server, passed);
   } catch (error) {
     server.close();
     throw error instanceof EntropyError ? error : listenError(path, error as NodeJS.ErrnoException);
   }
+  // libuv reports a connection that accept(2) could not give; unheard, it would end the process.
+  server.on('error', ({ code = '', message }: NodeJS.ErrnoException) => {
+    counters.acceptErrors++;
+    context.warn(`cannot accept a connection: ${message}`, code, { code });
+  });
   // The first connections are served without it rather than wait for the self-test.
   void (options.sharedBuffer ?? sleep(selfTestDelayMs).then(() => sharedBufferWorks())).then(
     (works) => {
@@ -129,6 +143,7 @@ export async function listen(
     if (server.listening) server.close();
   };
   return {
+    chmod: (next) => file?.chmod(next),
     stop,
     async close() {
       stop();
@@ -143,30 +158,13 @@ export async function listen(
   };
 }
 
-/** Binds to a path. A stale socket file there is replaced, a live one is not. */
-async function bind(server: Server, path: string, mode: number): Promise<void> {
-  if (Buffer.byteLength(path) > maxPathBytes)
-    throw new EntropyError('ERR_LISTEN', `socket path: at most ${maxPathBytes} bytes: ${path}`);
-  await start(server, { path, backlog }).catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EADDRINUSE') throw error;
-    await removeStaleSocket(path);
-    await start(server, { path, backlog });
-  });
-  await chmod(path, mode);
-}
-
 /** Serves a socket that is open already; a second listen(2) only sets the backlog. */
 async function takeOver(server: Server, fd: number): Promise<void> {
-  await start(server, { fd, backlog });
+  server.listen({ fd, backlog });
+  await once(server, 'listening');
   // For a passed socket, node:net knows an address only if it is TCP.
   if (server.address() !== null)
     throw new EntropyError('ERR_LISTEN', `descriptor ${fd}: want a Unix socket, not a network's`);
-}
-
-async function start(server: Server, where: object): Promise<void> {
-  const listening = once(server, 'listening');
-  server.listen(where);
-  await listening;
 }
 
 function listenError(path: string, error: NodeJS.ErrnoException): EntropyError {
@@ -183,16 +181,35 @@ const turnAwayMs = 500;
 let turnedAway = 0;
 
 /**
+ * Refuses a connection for which only the last descriptors are left. It does not stay to read the
+ * refusal, because those are needed.
+ */
+function refuseDescriptor(socket: Socket, context: ConnectionContext): void {
+  context.counters.connectionsWithoutDescriptor++;
+  context.warn(
+    'connections are refused: the process has few file descriptors left (RLIMIT_NOFILE)',
+    'EMFILE',
+    { limit: context.descriptorLimit(), connections: context.counters.connectionsOpen },
+  );
+  turnAway(socket, context, 0).catch(() => socket.destroy());
+}
+
+/**
  * Refuses a connection over the limits, with id 0 because it has not requested anything. Its first
  * request may be on the way: if the socket were closed at once, the client's write would fail with
  * EPIPE before it has read why. So the request is read and dropped.
+ * @param max refused connections that may stay for that
  */
-async function turnAway(socket: Socket, { counters }: ConnectionContext): Promise<void> {
-  const { errorResponse } = await import('./methods.js');
+async function turnAway(
+  socket: Socket,
+  { counters }: ConnectionContext,
+  max: number,
+): Promise<void> {
   counters.connectionsRefused++;
+  const { errorResponse } = await loadMethods();
   const error = new EntropyError('ERR_BUSY', 'too many connections; try again later');
   socket.end(errorResponse(0, error, counters));
-  if (turnedAway >= maxTurnedAway) {
+  if (turnedAway >= max) {
     socket.destroySoon();
     return;
   }

@@ -1,5 +1,5 @@
 /** The daemon's sockets: those that the configuration names, also after a reload. */
-import { chmod, mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EntropyError } from '../common/errors.js';
 import type { Addon } from '../common/package.js';
@@ -58,7 +58,7 @@ export class Listeners {
       for (const { path, mode } of own) {
         if (this.#passed.has(path)) continue;
         if (!this.#servers.has(path)) added.set(path, await this.#listen(path, next, mode));
-        else if (this.#entries.get(path)?.mode !== mode) await chmod(path, mode);
+        else if (this.#entries.get(path)?.mode !== mode) this.#servers.get(path)?.chmod(mode);
       }
     } catch (error) {
       for (const server of added.values()) await server.close();
@@ -102,9 +102,35 @@ export class Listeners {
 
 /** Creates the socket's directory if it does not exist. Only the daemon's user may write to it. */
 async function makeDirectory(socketPath: string): Promise<void> {
-  await mkdir(dirname(socketPath), { recursive: true, mode: 0o755 }).catch((cause: Error) => {
+  await makeFolder(dirname(socketPath)).catch((cause: Error) => {
     throw new EntropyError('ERR_LISTEN', `cannot make the socket's folder: ${cause.message}`, {
       cause,
     });
   });
+}
+
+/**
+ * Creates a folder and those above it. Each is tried once after the one above: with `recursive`, Node
+ * tries for ever in a file system such as /proc, which says that a new folder's parent is missing.
+ */
+async function makeFolder(path: string): Promise<void> {
+  if (await isFolder(path)) return;
+  const make = () => mkdir(path, { mode: 0o755 });
+  await make()
+    .catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' || dirname(path) === path) throw error;
+      await makeFolder(dirname(path));
+      await make();
+    })
+    .catch(async (error: NodeJS.ErrnoException) => {
+      // Another process may have made it meanwhile.
+      if (error.code !== 'EEXIST' || !(await isFolder(path))) throw error;
+    });
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
 }

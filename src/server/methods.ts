@@ -1,6 +1,15 @@
-/** Handles every request except fixed-layout `random`. Loaded on first use. */
+/**
+ * Handles every request except fixed-layout `random`. Loaded when the first requests have been
+ * answered, or by one that needs it before.
+ */
 import { EntropyError, errorCode } from '../common/errors.js';
-import { decodeRequest, encodeError, encodeResult } from '../rpc/msgpack.js';
+import {
+  decodeRequest,
+  EncodedResult,
+  encodeError,
+  encodeResult,
+  encodeResultHead,
+} from '../rpc/msgpack.js';
 import { maxRandomSize, protocolVersion, type Request, type Results } from '../rpc/protocol.js';
 import type { Counters } from './activity.js';
 import type { ServiceContext } from './context.js';
@@ -9,8 +18,8 @@ import type { Peer } from './users.js';
 
 /** The action that a message asks of its connection, in its turn. */
 export type Outcome =
-  /** Sends `bytes`; with `last` the connection ends after them. */
-  | { kind: 'response'; bytes: Uint8Array; last: boolean }
+  /** Sends the parts one after another; with `last` the connection ends after them. */
+  | { kind: 'response'; parts: readonly Uint8Array[]; last: boolean }
   /** Generates random bytes, which do not exist before they can be sent. */
   | { kind: 'random'; id: number; size: number; predictionResistance: boolean }
   | { kind: 'nothing' };
@@ -32,7 +41,7 @@ export async function handle(
     context.counters.requests++;
     if (request.method === 'random')
       return { kind: 'random', id, ...randomRequest(request.params) };
-    return { kind: 'response', bytes: await respond(request, context, peer), last: false };
+    return { kind: 'response', parts: await respond(request, context, peer), last: false };
   } catch (error) {
     return refuse(id, error, context);
   }
@@ -43,7 +52,7 @@ export function refuse(id: number, error: unknown, context: ServiceContext): Out
   const code = errorCode(error);
   return {
     kind: 'response',
-    bytes: errorResponse(id, error, context.counters),
+    parts: [errorResponse(id, error, context.counters)],
     last: code === 'ERR_MESSAGE' || code === 'ERR_TOO_LARGE',
   };
 }
@@ -55,7 +64,7 @@ export function refuseAll(
   { counters }: ServiceContext,
 ): Outcome {
   const bytes = Buffer.concat(ids.map((id) => errorResponse(id, error, counters)));
-  return { kind: 'response', bytes, last: false };
+  return { kind: 'response', parts: [bytes], last: false };
 }
 
 /**
@@ -110,25 +119,44 @@ function printable(name: string): string {
 
 /**
  * Answers any method but `random`.
- * @returns the encoded response, an error's if the request is refused; never rejects
+ * @returns the encoded response in parts, an error's if the request is refused; never rejects
  */
 export async function respond(
   request: Request,
   context: ServiceContext,
   peer: Peer,
-): Promise<Uint8Array> {
+): Promise<readonly Uint8Array[]> {
+  const { id } = request;
   try {
-    return encodeResult(request.id, await call(request, context, peer));
+    const result = await call(request, context, peer);
+    if (result instanceof EncodedResult) return [encodeResultHead(id), result.bytes];
+    return [encodeResult(id, result)];
   } catch (error) {
-    return errorResponse(request.id, error, context.counters);
+    return [errorResponse(id, error, context.counters)];
   }
+}
+
+/** Loads everything that a later request would load, so that none of them can fail to. */
+export async function loadRest(context: ServiceContext): Promise<void> {
+  new EncodedResult(await daemonMetrics(context));
+}
+
+/**
+ * The page, made at most once a second: it takes a millisecond and more. One that shows another
+ * state of the generator is not used.
+ */
+function metricsPage(context: ServiceContext): Promise<EncodedResult> {
+  return context.metricsPage.get(
+    context.generator.state(),
+    async () => new EncodedResult(await daemonMetrics(context)),
+  );
 }
 
 type Methods<Name extends keyof Results> = {
   readonly [Each in Name]: (
     context: ServiceContext,
     params: readonly unknown[],
-  ) => Results[Each] | Promise<Results[Each]>;
+  ) => Results[Each] | Promise<Results[Each] | EncodedResult>;
 };
 
 const methods: Methods<'health' | 'status' | 'version' | 'metrics'> = {
@@ -153,7 +181,7 @@ const methods: Methods<'health' | 'status' | 'version' | 'metrics'> = {
     limits,
   }),
   version: ({ version }) => ({ name: 'entropyd', version, protocol: protocolVersion }),
-  metrics: daemonMetrics,
+  metrics: metricsPage,
 };
 
 const adminMethods: Methods<'selftest' | 'reseed' | 'noise'> = {

@@ -81,6 +81,16 @@ function addService(page: MetricsPage, { counters, limits }: DaemonFigures): voi
     'Connections refused because there were too many',
     counters.connectionsRefused,
   );
+  page.counter(
+    'entropyd_connections_without_descriptor_total',
+    'Connections refused, among the others, because only the last file descriptors were left',
+    counters.connectionsWithoutDescriptor,
+  );
+  page.counter(
+    'entropyd_accept_errors_total',
+    'Connections that the system could not accept',
+    counters.acceptErrors,
+  );
   page.counter('entropyd_requests_total', 'Requests of any method', counters.requests);
   page.counter('entropyd_random_bytes_total', 'Random bytes handed out', counters.randomBytes);
   page.counter(

@@ -4,8 +4,9 @@
  */
 import type { Generator } from '../generator/interface.js';
 import type { Clock, Counters } from './activity.js';
-import { type Chunk, newChunk } from './output-chunks.js';
+import { type Chunk, newChunk, smallSize } from './output-chunks.js';
 import { RandomRun } from './random-run.js';
+import type { User } from './users.js';
 
 /** Bytes of all responses in a batch: the most that one generate may return (SP 800-90A 10.2.1). */
 const batchSize = 64 * 1024;
@@ -68,11 +69,12 @@ export class RandomBatch {
 
   /**
    * Takes over a run of requests of a connection whose read was just observed.
-   * @param run leaves nothing for later chunks
    * @returns false if the run is to be answered at once; otherwise one method of the member is
    *   called later
    */
   take(member: BatchMember, run: RandomRun): boolean {
+    // A larger run must be admitted before it is generated, and gains little from company.
+    if (run.size > smallSize) return false;
     if (this.#answering || this.#singleReads >= maxSingleReads) return false;
     if (!this.#requests.append(run, batchSize)) return false;
     this.#members.push(member);
@@ -127,12 +129,25 @@ export class RandomBatch {
 }
 
 /**
- * Fair scheduling: one large write per event-loop turn, so small requests wait for at most one,
- * however many connections have much to send.
+ * Turns that may begin in one pass of the event loop without waiting: enough for clients that ask now
+ * and then, and a few milliseconds at worst.
+ */
+const admittedPerPass = 8;
+
+/**
+ * Fair scheduling of what takes long: large pieces, and messages other than fixed-layout `random`.
+ * Each pass of the event loop has eight turns for those who come, and one for those who wait, so
+ * timers, new connections and small requests wait for nine at most, however many connections have
+ * much to send. Users take turns, and so do the connections of each.
  */
 export class TurnQueue {
   readonly #batch: Pick<RandomBatch, 'answerNow'>;
-  readonly #waiting: (() => void)[] = [];
+  /** By user, the next one first; no list is empty. */
+  readonly #waiting = new Map<User, (() => void)[]>();
+  #admitted = 0;
+  readonly #renew = () => {
+    this.#admitted = 0;
+  };
   readonly #next = () => this.#runNext();
 
   /** @param batch goes first in each turn: its responses are small */
@@ -140,15 +155,28 @@ export class TurnQueue {
     this.#batch = batch;
   }
 
-  /** Calls `turn` after those already waiting, and never synchronously. */
-  enqueue(turn: () => void): void {
-    if (this.#waiting.push(turn) === 1) setImmediate(this.#next);
+  /** Whether a connection may take a turn at once; otherwise it waits for one. */
+  admit(): boolean {
+    if (this.#admitted === admittedPerPass) return false;
+    if (this.#admitted++ === 0) setImmediate(this.#renew);
+    return true;
+  }
+
+  /** Calls `turn` after those of the same user, in the user's turn, and never synchronously. */
+  enqueue(turn: () => void, user: User): void {
+    if (this.#waiting.size === 0) setImmediate(this.#next);
+    const turns = this.#waiting.get(user);
+    if (turns === undefined) this.#waiting.set(user, [turn]);
+    else turns.push(turn);
   }
 
   #runNext(): void {
     this.#batch.answerNow();
-    const turn = this.#waiting.shift();
-    if (this.#waiting.length > 0) setImmediate(this.#next);
+    const [user, turns] = this.#waiting.entries().next().value as [User, (() => void)[]];
+    const turn = turns.shift();
+    this.#waiting.delete(user);
+    if (turns.length > 0) this.#waiting.set(user, turns);
+    if (this.#waiting.size > 0) setImmediate(this.#next);
     turn?.();
   }
 }

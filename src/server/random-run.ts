@@ -68,6 +68,19 @@ export class RandomRun {
     this.#set(count, firstEnd, next, size, payload);
   }
 
+  /** Random bytes of the first responses that take at most `room` bytes; 0 if the first takes more. */
+  payloadWithin(room: number): number {
+    let payload = 0;
+    let taken = 0;
+    for (let i = 0; i < this.count; i++) {
+      const size = this.#sizes[i] as number;
+      taken += responseHeaderSize(size) + size;
+      if (taken > room) break;
+      payload += size;
+    }
+    return payload;
+  }
+
   /** Becomes a run of one request, which came in another layout and ends at `end`. */
   single(id: number, size: number, end: number): void {
     this.#ids[0] = id;

@@ -1,7 +1,8 @@
 /**
  * Generates, frames and sends one client's responses, and keeps the bytes that the kernel has not
  * taken: at most one chunk. Random bytes exist only between generate and write; the rest of a large
- * response is a number.
+ * response is a number. Plain, prediction-resistant and batched responses share one state, hence the
+ * length.
  */
 import type { Socket } from 'node:net';
 import { EntropyError } from '../common/errors.js';
@@ -9,7 +10,7 @@ import { chunkSize } from '../common/unix-socket.js';
 import type { Generator } from '../generator/interface.js';
 import { responseHeaderSize, writeResponseHeader } from '../rpc/protocol.js';
 import type { Clock, Counters } from './activity.js';
-import type { Chunk, OutputChunks } from './output-chunks.js';
+import type { Chunk, ChunkOwner, OutputChunks } from './output-chunks.js';
 import type { RandomRun } from './random-run.js';
 import type { User } from './users.js';
 
@@ -21,6 +22,8 @@ export interface ResponseWriterOptions {
    */
   sendNow: ((bytes: Uint8Array, offset: number, size: number) => number) | undefined;
   user: User;
+  /** Whether the reserve for administrators is open to this client. */
+  admin: boolean;
   chunks: Pick<OutputChunks, 'acquire' | 'release'>;
   generator: Pick<Generator, 'fill' | 'fillPredictionResistant' | 'wipe'>;
   counters: Pick<Counters, 'randomBytes'>;
@@ -48,6 +51,7 @@ export class ResponseWriter {
   readonly #socket: Socket;
   readonly #sendNow: ResponseWriterOptions['sendNow'];
   readonly #user: ResponseWriterOptions['user'];
+  readonly #owner: ChunkOwner;
   readonly #chunks: ResponseWriterOptions['chunks'];
   readonly #generator: ResponseWriterOptions['generator'];
   readonly #counters: ResponseWriterOptions['counters'];
@@ -63,6 +67,7 @@ export class ResponseWriter {
     this.#socket = options.socket;
     this.#sendNow = options.sendNow;
     this.#user = options.user;
+    this.#owner = { user: options.user, admin: options.admin };
     this.#chunks = options.chunks;
     this.#generator = options.generator;
     this.#counters = options.counters;
@@ -85,16 +90,18 @@ export class ResponseWriter {
 
   /**
    * Sends a run's responses, or their beginning: one generate, then the headers, then one write.
-   * @throws EntropyError `ERR_BUSY`, `ERR_NOT_SEEDED`, `ERR_HEALTH`; nothing has been sent then
+   * @returns false if there is no room for a run above `smallSize`; nothing has been sent then
+   * @throws EntropyError `ERR_NOT_SEEDED`, `ERR_HEALTH`; nothing has been sent then
    */
-  sendRun(run: RandomRun): void {
-    const chunk = this.#chunks.acquire(this.#user);
-    if (chunk === undefined) throw busyError();
+  sendRun(run: RandomRun): boolean {
+    const chunk = this.#chunks.acquire(run.size, this.#owner);
+    if (chunk === undefined) return false;
     this.#fill(chunk, run.size);
     run.writeHeaders(chunk.view);
     this.#left = run.left;
     this.#counters.randomBytes += run.payload;
     this.#sendChunk(chunk, run.size);
+    return true;
   }
 
   /** Begins a response of `size` random bytes with prediction resistance; `continue` sends it. */
@@ -102,17 +109,25 @@ export class ResponseWriter {
     this.#predictionResistant = { id, size, left: size };
   }
 
-  /** Sends a whole encoded message, or several. */
-  sendMessage(bytes: Uint8Array): void {
-    this.#write(bytes);
+  /**
+   * Sends a whole encoded message, or several, and keeps what the kernel does not take.
+   * @param parts one after another; other connections may send them too, so nobody changes them
+   */
+  sendMessage(parts: readonly Uint8Array[]): void {
+    this.#write(parts);
   }
 
-  /** Sends [at, at + size) of a batch and leaves nothing random there. Does not throw. */
+  /**
+   * Sends [at, at + size) of a batch and leaves nothing random there. Does not throw.
+   * @param size at most `smallSize`, so there is always a chunk for what the kernel does not take
+   */
   sendBatched(batch: Uint8Array, at: number, size: number): void {
     const sent = this.#sendAtOnce(batch, at, size);
     if (sent === size) return;
     // The batch goes on to its next member: the rest is sent from a chunk of this connection.
-    const chunk = this.#socket.destroyed ? undefined : this.#chunks.acquire(this.#user);
+    const chunk = this.#socket.destroyed
+      ? undefined
+      : this.#chunks.acquire(size - sent, this.#owner);
     if (chunk === undefined) this.#abandon();
     else {
       chunk.bytes.set(batch.subarray(at + sent, at + size));
@@ -133,7 +148,7 @@ export class ResponseWriter {
 
   #continuePlain(): number {
     const size = Math.min(this.#left, chunkSize);
-    const chunk = this.#chunks.acquire(this.#user);
+    const chunk = this.#chunks.acquire(size, this.#owner);
     if (chunk === undefined) {
       this.#wait();
       return size;
@@ -154,9 +169,9 @@ export class ResponseWriter {
     const begun = response.left < response.size;
     const header = begun ? 0 : responseHeaderSize(response.size);
     const size = Math.min(response.left, chunkSize - header);
-    const chunk = this.#chunks.acquire(this.#user);
+    const chunk = this.#chunks.acquire(header + size, this.#owner);
     if (chunk === undefined || !this.#user.beginPredictionResistance()) {
-      if (chunk !== undefined) this.#chunks.release(chunk, this.#user);
+      if (chunk !== undefined) this.#chunks.release(chunk, this.#owner);
       if (begun) this.#wait();
       else this.#refuse(response, busyError());
       return size;
@@ -175,7 +190,7 @@ export class ResponseWriter {
       },
       (error: unknown) => {
         this.#user.endPredictionResistance();
-        this.#chunks.release(chunk, this.#user);
+        this.#chunks.release(chunk, this.#owner);
         if (begun) this.#abandon();
         else this.#refuse(response, error);
       },
@@ -194,7 +209,7 @@ export class ResponseWriter {
     try {
       this.#generator.fill(chunk.bytes, 0, size);
     } catch (error) {
-      this.#chunks.release(chunk, this.#user);
+      this.#chunks.release(chunk, this.#owner);
       throw error;
     }
   }
@@ -215,12 +230,12 @@ export class ResponseWriter {
   #sendChunk(chunk: Chunk, size: number): void {
     const sent = this.#sendAtOnce(chunk.bytes, 0, size);
     if (sent === size) {
-      this.#chunks.release(chunk, this.#user);
+      this.#chunks.release(chunk, this.#owner);
       return;
     }
-    this.#write(chunk.bytes.subarray(sent, size), () => {
+    this.#write([chunk.bytes.subarray(sent, size)], () => {
       this.#generator.wipe(chunk.bytes, sent, size - sent);
-      this.#chunks.release(chunk, this.#user);
+      this.#chunks.release(chunk, this.#owner);
     });
   }
 
@@ -232,9 +247,9 @@ export class ResponseWriter {
    * Writes, and is busy until the kernel has taken everything.
    * @param taken called then, or when the connection is lost
    */
-  #write(bytes: Uint8Array, taken: () => void = () => {}): void {
-    this.#socket.write(bytes);
-    // Node tries the write at once, so 0 means that `bytes` is not needed any more.
+  #write(parts: readonly Uint8Array[], taken: () => void = () => {}): void {
+    for (const part of parts) this.#socket.write(part);
+    // Node tries a write at once, so 0 means that `parts` are not needed any more.
     if (this.#socket.writableLength === 0) {
       taken();
       return;
@@ -255,6 +270,7 @@ export class ResponseWriter {
   }
 }
 
-function busyError(): EntropyError {
+/** The refusal of a response that there is no room for. */
+export function busyError(): EntropyError {
   return new EntropyError('ERR_BUSY', 'too much is unread or waits for entropy; try again later');
 }

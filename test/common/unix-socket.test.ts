@@ -1,10 +1,25 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import t from 'tap';
-import { clientSocket, daemonSocket, removeStaleSocket } from '../../src/common/unix-socket.js';
+import t, { type Test } from 'tap';
+import {
+  bindUnixSocket,
+  clientSocket,
+  daemonSocket,
+  removeStaleSocket,
+} from '../../src/common/unix-socket.js';
 import { leaveStaleSocket } from '../support/gateway.js';
 import { setSocketVariable } from '../support/paths.js';
 
@@ -66,6 +81,95 @@ t.test('by default both use the environment of this process', async (t) => {
 // One directory for all tests: with a test's own name a path could exceed the 107 bytes of a
 // socket's.
 const dir = t.testdir({ file: 'x', link: t.fixture('symlink', 'file'), folder: {} });
+
+function newServer(t: Test): Server {
+  const server = createServer((socket) => socket.end());
+  t.teardown(() => server.close());
+  return server;
+}
+
+const mode = (path: string) => statSync(path).mode & 0o777;
+const closed = (server: Server) => new Promise((resolve) => server.close(resolve));
+
+t.test('a socket file has its mode from its creation, whatever the mask is', async (t) => {
+  const path = join(dir, 'mode');
+  for (const wanted of [0o666, 0o660, 0o600]) {
+    const server = newServer(t);
+    const before = process.umask();
+    const binding = bindUnixSocket(server, path, wanted);
+    t.equal(mode(path), wanted, 'before anything else can run');
+    t.equal(process.umask(), before, 'the mask of the process is as it was');
+    await binding;
+    t.equal(mode(path), wanted);
+    await closed(server);
+    t.notOk(existsSync(path));
+  }
+});
+
+t.test('no link that takes the place of a socket file is followed', async (t) => {
+  const [path, victim] = [join(dir, 'swapped'), join(dir, 'victim')];
+  writeFileSync(victim, 'secret', { mode: 0o600 });
+  const server = newServer(t);
+  const binding = bindUnixSocket(server, path, 0o666);
+  renameSync(path, `${path}.aside`);
+  symlinkSync(victim, path);
+  const file = await binding;
+  t.equal(mode(victim), 0o600, 'while it binds');
+  t.throws(() => file.chmod(0o666), {
+    code: 'ERR_LISTEN',
+    message: /another process has replaced/,
+  });
+  t.equal(mode(victim), 0o600, 'when the mode changes');
+  rmSync(path);
+  t.throws(() => file.chmod(0o666), { code: 'ERR_LISTEN', message: /ENOENT/ });
+  linkSync(victim, path);
+  t.throws(() => file.chmod(0o666), { code: 'ERR_LISTEN' }, 'nor another file');
+  t.equal(mode(victim), 0o600);
+  await closed(server);
+  t.ok(existsSync(path), 'and it is not removed');
+});
+
+t.test('the mode of a socket file can change', async (t) => {
+  const path = join(dir, 'changes');
+  const server = newServer(t);
+  const file = await bindUnixSocket(server, path, 0o600);
+  file.chmod(0o666);
+  t.equal(mode(path), 0o666);
+  await closed(server);
+});
+
+t.test('a server that ends leaves the socket file of another process alone', async (t) => {
+  const folder = join(dir, 'shared');
+  mkdirSync(folder);
+  const path = join(folder, 's');
+  const [first, second] = [newServer(t), newServer(t)];
+  await bindUnixSocket(first, path, 0o600);
+  rmSync(path);
+  await bindUnixSocket(second, path, 0o600);
+  const { ino } = statSync(path);
+  await closed(first);
+  t.equal(statSync(path).ino, ino);
+  t.strictSame(readdirSync(folder), ['s'], 'nothing else is left');
+  await once(connect(path), 'connect');
+  await closed(second);
+  t.strictSame(readdirSync(folder), []);
+});
+
+t.test('a path is bound if nobody answers there, and is not too long', async (t) => {
+  const path = join(dir, 'bound');
+  leaveStaleSocket(path);
+  await bindUnixSocket(newServer(t), path, 0o600);
+  await t.rejects(bindUnixSocket(newServer(t), path, 0o600), {
+    code: 'ERR_LISTEN',
+    message: /another process answers there$/,
+  });
+  const long = join(dir, 'x'.repeat(107));
+  await t.rejects(bindUnixSocket(newServer(t), long, 0o600), {
+    code: 'ERR_LISTEN',
+    message: `socket path: at most 107 bytes: ${long}`,
+  });
+  await t.rejects(bindUnixSocket(newServer(t), join(dir, 'none', 's'), 0o600), { code: 'EACCES' });
+});
 
 t.test('the socket file of a dead process is removed', async (t) => {
   const path = join(dir, 'stale');

@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { maxFileBytes } from '../../src/common/regular-file.js';
 import { defaultGatewayAddress, defaults, type GatewayConfig } from '../../src/config/config.js';
 import {
   camelCase,
@@ -178,8 +180,25 @@ t.test('a file is read only if it is named', async (t) => {
   });
   await t.rejects(loadConfig({ config: `${path}.missing` }), {
     code: 'ERR_CONFIG',
-    message: /cannot read the configuration: ENOENT/,
+    message: /^configuration .*missing: ENOENT: /,
   });
+});
+
+t.test('a configuration that is not a regular file is refused at once', async (t) => {
+  const folder = t.testdir({});
+  const [fifo, large] = [join(folder, 'fifo'), join(folder, 'large')];
+  execFileSync('mkfifo', [fifo]);
+  writeFileSync(large, Buffer.alloc(maxFileBytes + 1, '#'));
+  for (const [config, reason] of [
+    [fifo, 'want a regular file'],
+    [folder, 'want a regular file'],
+    ['/dev/zero', 'want a regular file'],
+    [large, 'larger than 1048576 bytes'],
+  ] as const)
+    await t.rejects(loadConfig({ config }), {
+      code: 'ERR_CONFIG',
+      message: `configuration ${config}: ${reason}`,
+    });
 });
 
 t.test('by default the gateway is on loopback, open, and writes no audit log', async (t) => {

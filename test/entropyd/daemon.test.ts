@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -118,6 +119,7 @@ function options(overrides: Partial<Given> & { profile?: 'strict' } = {}): Given
     config,
     addon: loaded,
     loadLog: async () => log as unknown as Logger,
+    descriptors: () => Number.POSITIVE_INFINITY,
     ...rest,
   };
 }
@@ -380,6 +382,47 @@ t.test('a reload reseeds, keeps connections, and applies new limits and sockets'
   t.notOk(existsSync(second));
 });
 
+t.test('connections are lowered to what the descriptors allow, again at a reload', async (t) => {
+  let descriptors = 200;
+  const given = options({ descriptors: () => descriptors });
+  const daemon = await start(given);
+  const client = clientOf(given.socketPath);
+  const lowered = (connections: number) => ({
+    level: 'warn',
+    msg: 'limits.connections is lowered to what RLIMIT_NOFILE allows',
+    wanted: 4096,
+    connections,
+    descriptors,
+  });
+  t.strictSame(records.at(-1), lowered(120));
+  t.equal((await client.status()).limits.connections, 120);
+  t.match(await client.metrics(), /^entropyd_connections_limit 120$/m);
+  descriptors = 300;
+  records.length = 0;
+  await daemon.reload(async () => given.config);
+  t.strictSame(records[0], lowered(220));
+  t.equal((await client.status()).limits.connections, 220);
+  descriptors = 5_000;
+  records.length = 0;
+  await daemon.reload(async () => given.config);
+  t.notOk(records.some(({ level }) => level === 'warn'));
+  t.equal((await client.status()).limits.connections, 4096);
+  await client.close();
+  await daemon.close();
+});
+
+t.test('if it cannot load what requests need, it ends', async (t) => {
+  class Broken extends FakeGenerator {
+    override snapshot(): never {
+      throw new Error('a file is missing');
+    }
+  }
+  const broken = { addon: { ...addon, Generator: Broken } } as unknown as LoadResult;
+  const given = options({ addon: broken });
+  await t.rejects(start(given), { message: 'a file is missing' });
+  t.notOk(existsSync(given.socketPath));
+});
+
 t.test('a configuration with a fault changes nothing, but the reseed happens', async (t) => {
   const given = options();
   const daemon = await start(given);
@@ -460,6 +503,19 @@ t.test('serves until SIGTERM or SIGINT, then ends cleanly', async (t) => {
     await serving;
     t.notOk(existsSync(socket));
   }
+});
+
+t.test('a FIFO as the configuration holds up neither a reload nor the end', async (t) => {
+  const [socket, config] = [freePath(), join(temporaryFolder(), 'becomes-a-fifo.toml')];
+  writeFileSync(config, '');
+  const serving = serveDaemon({ socket, config });
+  await untilAnswers(socket);
+  rmSync(config);
+  execFileSync('mkfifo', [config]);
+  process.emit('SIGHUP', 'SIGHUP');
+  process.emit('SIGTERM', 'SIGTERM');
+  await serving;
+  t.notOk(existsSync(socket));
 });
 
 t.test('a signal during the start is not lost', async (t) => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { connect, createServer, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -104,6 +104,18 @@ t.test('makes a socket file of mode 0660 that goes when the server closes', asyn
   t.equal(await listen(server, { path }, ['TLS']), `unix:${path}`);
   t.equal(statSync(path).mode & 0o777, 0o660);
   await new Promise((resolve) => server.close(resolve));
+  t.notOk(existsSync(path));
+});
+
+t.test('leaves a socket file alone that another process put in its place', async (t) => {
+  const path = join(dir, 'replaced');
+  const [first, second] = [newServer(t), newServer(t)];
+  await listen(first, { path }, ['TLS']);
+  rmSync(path);
+  await listen(second, { path }, ['TLS']);
+  await new Promise((resolve) => first.close(resolve));
+  t.ok(existsSync(path));
+  await new Promise((resolve) => second.close(resolve));
   t.notOk(existsSync(path));
 });
 

@@ -3,10 +3,10 @@ import { X509Certificate } from 'node:crypto';
 import { chmodSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { maxFileBytes } from '../../src/common/regular-file.js';
 import {
   certificateExpiry,
   loadTls,
-  maxFileBytes,
   readPrivateFile,
   secretFault,
 } from '../../src/gateway/private-files.js';

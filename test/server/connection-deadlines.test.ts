@@ -133,7 +133,7 @@ t.test('a connection lost while its bytes are gathered releases its chunk', asyn
         gathered = resolve;
       }),
   });
-  receive(message(1, 'random', [5, { predictionResistance: true }]));
+  receive(message(1, 'random', [5_000, { predictionResistance: true }]));
   const finish = await until(() => gathered, 'a request for prediction resistance');
   socket.destroy();
   await once(socket, 'close');

@@ -72,7 +72,7 @@ t.test('a client may leave while its prediction-resistant bytes are gathered', a
     }),
   );
   const [socket, other] = [await open(t, path), await open(t, path)];
-  socket.write(message(1, 'random', [5, fresh]));
+  socket.write(message(1, 'random', [5_000, fresh]));
   const finish = await until(() => gathered, 'a request for prediction resistance');
   socket.destroy();
   await once(socket, 'close');

@@ -4,12 +4,17 @@
  */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { chunkSize } from '../../src/common/unix-socket.js';
 import { maxRandomSize } from '../../src/rpc/protocol.js';
+import { Connection } from '../../src/server/connection.js';
 import type { ConnectionContext } from '../../src/server/context.js';
-import type { User } from '../../src/server/users.js';
-import { fakeGenerator, startServer } from '../support/daemon.js';
+import type { ChunkOwner } from '../../src/server/output-chunks.js';
+import { ReceiveBuffer } from '../../src/server/socket-input.js';
+import { nobody, type User } from '../../src/server/users.js';
+import { fakeGenerator, serverContext, startServer } from '../support/daemon.js';
+import { FakeSocket } from '../support/fake-socket.js';
 import { collect, exchange, message, open, pack, takeAnswers, unpackAll } from '../support/raw.js';
 import { until } from '../support/until.js';
 
@@ -75,9 +80,9 @@ function countYields(t: Test, { turnQueue }: ConnectionContext): () => number {
   const enqueue = turnQueue.enqueue.bind(turnQueue);
   let yields = 0;
   t.intercept(turnQueue, 'enqueue', {
-    value(turn: () => void) {
+    value(turn: () => void, user: User) {
       yields++;
-      enqueue(turn);
+      enqueue(turn, user);
     },
   });
   return () => yields;
@@ -108,6 +113,50 @@ for (const [what, params] of [
     greedy.destroy();
   });
 
+t.test('hundreds of connections that pipeline hold up nobody else', async (t) => {
+  const context = serverContext(fakeGenerator());
+  const client = (uid: number) => {
+    const socket = new FakeSocket();
+    const user = context.users.enter(uid) as User;
+    const { sendNow } = socket;
+    const connection = new Connection(
+      { socket: socket as unknown as Socket, peer: nobody, user, sendNow },
+      context,
+    );
+    const send = (...messages: Buffer[]) => {
+      const bytes = Buffer.concat(messages);
+      connection.receive(ReceiveBuffer.of(bytes), bytes.length);
+    };
+    return { socket, send };
+  };
+  const { counters } = context;
+  const first = client(2);
+  first.send(message(0, 'version', []));
+  await until(() => first.socket.received.length > 0, 'the methods are loaded');
+  counters.requests = 0;
+  const flood = [
+    Array(100).fill(message(0, 'status', [])),
+    Array(100).fill(message(0, 'random', [maxRandomSize])),
+  ];
+  const many = Array.from({ length: 300 }, () => client(1));
+  for (const [i, { send }] of many.entries()) send(...(flood[i % 2] as Buffer[]));
+  const one = client(2);
+  one.send(message(7, 'random', [4]));
+  await setImmediate();
+  t.strictSame(unpackAll(one.socket.received), [[1, 7, null, wire(4)]], 'in the same pass');
+  // Eight turns were admitted at once, and one of those that wait has followed; each has four units.
+  t.ok(counters.requests <= 1 + 4 * 9, `${counters.requests} requests in one pass`);
+  t.ok(counters.randomBytes <= 4 + 9 * chunkSize, `${counters.randomBytes} bytes in one pass`);
+  while (context.turnQueue.admit());
+  const [bytes, requests] = [one.socket.received.length, counters.requests];
+  one.send(message(8, 'health', []));
+  // The other user's turn is the second at the latest.
+  await setImmediate();
+  await setImmediate();
+  t.match(unpackAll(one.socket.received.subarray(bytes)), [[1, 8, null, {}]]);
+  t.ok(counters.requests <= requests + 1 + 4 * 2, `${counters.requests - requests} requests`);
+});
+
 t.test('messages that need no answer do not hold up others either', async (t) => {
   const { path, context } = await startServer(t, fakeGenerator());
   const yields = countYields(t, context);
@@ -117,13 +166,12 @@ t.test('messages that need no answer do not hold up others either', async (t) =>
   t.ok(yields() > 1900, `${yields()} turns for 8,000 messages`);
 });
 
-t.test('if no chunk is left, requests are refused with ERR_BUSY', async (t) => {
-  const memory = new Uint8Array(chunkSize);
-  const { path, context } = await startServer(t, fakeGenerator({ allocate: () => memory }));
+t.test('if no chunk is left, requests of more than 4 KiB are refused with ERR_BUSY', async (t) => {
+  const { path, context } = await startServer(t, fakeGenerator());
   context.limits.unsentBytes = 0;
   const requests = [
-    message(1, 'random', [5]),
-    message(2, 'random', [5, fresh]),
+    message(1, 'random', [5_000]),
+    message(2, 'random', [5_000, fresh]),
     message(3, 'version', []),
     message(4, 'random', [300_000]),
   ];
@@ -137,6 +185,33 @@ t.test('if no chunk is left, requests are refused with ERR_BUSY', async (t) => {
   await serves(t, await open(t, path));
 });
 
+t.test('small requests are served whatever unread answers others keep', async (t) => {
+  const { path, context } = await startServer(t, fakeGenerator());
+  Object.assign(context.limits, { unsentBytes: 0, unsentBytesPerUser: 0 });
+  const small = (id: number) => message(id, 'random', [16]);
+  t.strictSame(unpackAll(await exchange(t, path, small(1), message(2, 'random', [16, fresh]))), [
+    [1, 1, null, wire(16)],
+    [1, 2, null, wire(16, 0xbb)],
+  ]);
+  // Of a run that takes more than 4 KiB, each request that takes less is served.
+  const ids = Array.from({ length: 1_000 }, (_, id) => id);
+  const requests = ids.map((id) => (id === 500 ? message(id, 'random', [5_000]) : small(id)));
+  const answers = unpackAll(await exchange(t, path, Buffer.concat(requests)));
+  t.strictSame(
+    answers,
+    ids.map((id) => (id === 500 ? [1, id, busy, null] : [1, id, null, wire(16)])),
+  );
+  t.equal(context.counters.requests, 1_002);
+});
+
+t.test('administrators have a reserve for large answers', async (t) => {
+  const admins = { uid: process.geteuid?.() ?? 0, group: undefined };
+  const { path, context } = await startServer(t, fakeGenerator(), { adminRule: () => admins });
+  context.limits.unsentBytes = 0;
+  const [answer] = unpackAll(await exchange(t, path, message(1, 'random', [5_000])));
+  t.match(answer, plain ? [1, 1, busy, null] : [1, 1, null, wire(5_000)]);
+});
+
 for (const [what, options, byte] of [
   ['plain', [], 0xaa],
   ['prediction-resistant', [fresh], 0xbb],
@@ -147,7 +222,8 @@ for (const [what, options, byte] of [
     const acquire = chunks.acquire.bind(chunks);
     let calls = 0;
     t.intercept(chunks, 'acquire', {
-      value: (user: User) => (++calls > 1 && calls < 5 ? undefined : acquire(user)),
+      value: (size: number, owner: ChunkOwner) =>
+        ++calls > 1 && calls < 5 ? undefined : acquire(size, owner),
     });
     const request = message(1, 'random', [maxRandomSize, ...options]);
     const [answer] = unpackAll(await exchange(t, path, request));
@@ -158,13 +234,15 @@ for (const [what, options, byte] of [
 
 t.test('one user’s unread answers leave room for those of others', async (t) => {
   const memory = new Uint8Array(chunkSize);
-  const { path, context } = await startServer(t, fakeGenerator({ allocate: () => memory }));
+  const allocate = (size: number) => (size === chunkSize ? memory : new Uint8Array(size));
+  const { path, context } = await startServer(t, fakeGenerator({ allocate }));
   // The user of this process holds all of its share. Without the addon all clients are user -1.
   const user = context.users.enter(process.geteuid?.() ?? -1) as User;
   while (user.reserve(chunkSize));
-  const [answer] = unpackAll(await exchange(t, path, message(1, 'random', [5])));
-  t.match(answer, plain ? [1, 1, null, wire(5)] : [1, 1, busy, null], 'this user is refused');
-  t.ok(context.chunks.acquire(context.users.enter(77) as User), 'another user is served');
+  const [answer] = unpackAll(await exchange(t, path, message(1, 'random', [5_000])));
+  t.match(answer, plain ? [1, 1, null, wire(5_000)] : [1, 1, busy, null], 'this user is refused');
+  const another = { user: context.users.enter(77) as User, admin: false };
+  t.ok(context.chunks.acquire(chunkSize, another), 'another user is served');
   user.unreserve(chunkSize);
   await serves(t, await open(t, path));
 });

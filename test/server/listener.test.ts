@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import { Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { loadAddon } from '../../src/common/package.js';
@@ -187,6 +188,70 @@ t.test(
     t.equal(context.counters.connectionsRefused, 2);
   },
 );
+
+t.test('a refused connection may stay half a second to read why', async (t) => {
+  const { path, context } = await startServer(t, fakeGenerator(), { limits: { connections: 1 } });
+  await open(t, path);
+  await untilOpen(context, 1);
+  const timers = fakeTimers(t);
+  const refused = await open(t, path);
+  const answer = takeAnswers(refused, 1);
+  t.match(await answer, [[1, 0, ['ERR_BUSY', String], null]]);
+  const closed = once(refused, 'close');
+  t.equal(timers.running, 1);
+  timers.advance(499);
+  t.equal(timers.running, 1, 'it still may');
+  timers.advance(1);
+  refused.end();
+  await closed;
+  t.equal(timers.running, 0);
+});
+
+t.test('the last descriptors are not for connections; one that gets such is told', async (t) => {
+  const path = freePath();
+  let limit = 0;
+  const warned: unknown[][] = [];
+  const context = {
+    ...serverContext(fakeGenerator()),
+    descriptorLimit: () => limit,
+    warn: (...warning: unknown[]) => void warned.push(warning),
+  };
+  const server = await listen({ path, mode: 0o600 }, context);
+  const socket = await open(t, path);
+  t.match(unpackAll(await collect(socket)), [
+    [1, 0, ['ERR_BUSY', 'too many connections; try again later'], null],
+  ]);
+  t.match(warned, [[/few file descriptors left/, 'EMFILE', { limit: 0, connections: 0 }]]);
+  t.match(context.counters, { connectionsRefused: 1, connectionsWithoutDescriptor: 1 });
+  limit = 1_000_000;
+  t.match(unpackAll(await exchange(t, path, message(1, 'version', []))), [[1, 1, null, {}]]);
+  t.equal(context.counters.connectionsRefused, 1);
+  await server.close();
+});
+
+t.test('a failure to accept is counted and told, and ends nothing', async (t) => {
+  const path = freePath();
+  const warned: unknown[][] = [];
+  const context = {
+    ...serverContext(fakeGenerator()),
+    warn: (...warning: unknown[]) => void warned.push(warning),
+  };
+  const servers: Server[] = [];
+  const original = Server.prototype.listen as (...args: unknown[]) => Server;
+  t.intercept(Server.prototype, 'listen', {
+    value(this: Server, ...args: unknown[]) {
+      servers.push(this);
+      return original.apply(this, args);
+    },
+  });
+  const server = await listen({ path, mode: 0o600 }, context);
+  // As node:net reports what libuv could not accept.
+  servers[0]?.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }));
+  t.match(warned, [['cannot accept a connection: accept EMFILE', 'EMFILE', { code: 'EMFILE' }]]);
+  t.equal(context.counters.acceptErrors, 1);
+  t.match(unpackAll(await exchange(t, path, message(1, 'version', []))), [[1, 1, null, {}]]);
+  await server.close();
+});
 
 t.test('connections are limited per user', async (t) => {
   const { path } = await startServer(t, fakeGenerator(), { limits: { connectionsPerUser: 2 } });

@@ -1,5 +1,5 @@
 /** Passed sockets need a process of their own: the daemon's tests have them. */
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { loadAddon } from '../../src/common/package.js';
@@ -75,6 +75,25 @@ t.test('a change that fails changes nothing', async (t) => {
   t.strictSame(listeners.paths, [kept]);
   t.notOk(existsSync(added));
   t.equal(await asked(t, kept), addon === undefined ? 'anyone' : 'admin');
+});
+
+t.test('a folder that cannot be made is an error, not an endless attempt', async (t) => {
+  const listeners = newListeners(t);
+  await t.rejects(listeners.set([entry('/proc/none/deeper/x.sock')]), {
+    code: 'ERR_LISTEN',
+    message: /^cannot make the socket's folder: ENOENT: .*'\/proc\/none'$/,
+  });
+});
+
+t.test('a new mode is not given to a file that took the place of the socket', async (t) => {
+  const listeners = newListeners(t);
+  const [path, victim] = [freePath(), freePath()];
+  await listeners.set([entry(path)]);
+  writeFileSync(victim, 'secret', { mode: 0o600 });
+  rmSync(path);
+  symlinkSync(victim, path);
+  await t.rejects(listeners.set([entry(path, { mode: 0o666 })]), { code: 'ERR_LISTEN' });
+  t.equal(mode(victim), 0o600);
 });
 
 t.test('the directory of a socket is created, for others to enter but not to write', async (t) => {

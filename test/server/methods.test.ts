@@ -1,5 +1,6 @@
 import t from 'tap';
 import { EntropyError, type ErrorCode, ServiceError } from '../../src/common/errors.js';
+import type { GeneratorState } from '../../src/generator/interface.js';
 import { decodeResponse } from '../../src/rpc/msgpack.js';
 import { maxRandomSize } from '../../src/rpc/protocol.js';
 import { Counters } from '../../src/server/activity.js';
@@ -9,11 +10,15 @@ import {
   type Outcome,
   randomRequest,
   refuse,
-  respond,
+  respond as respondInParts,
 } from '../../src/server/methods.js';
 import { nobody } from '../../src/server/users.js';
 import { fakeGenerator, serverContext } from '../support/daemon.js';
 import { message, pack } from '../support/raw.js';
+
+/** A response as the client sees it. */
+const respond = async (...request: Parameters<typeof respondInParts>) =>
+  Buffer.concat(await respondInParts(...request));
 
 t.test('random takes a size, and optionally a map of options', async (t) => {
   for (const [params, size, predictionResistance] of [
@@ -129,6 +134,54 @@ t.test('metrics is a page in Prometheus text format', async (t) => {
   t.match(decodeResponse(bytes).result, /^entropyd_state\{state="operational"\} 1$/m);
 });
 
+t.test('a metrics page is made at most once a second, and shared by those who ask', async (t) => {
+  let now = 5_000;
+  let state: GeneratorState = 'operational';
+  let statuses = 0;
+  const generator = fakeGenerator({
+    state: () => state,
+    status() {
+      statuses++;
+      return { ...fakeGenerator().status(), state };
+    },
+  });
+  const context = serverContext(generator, {}, () => now);
+  const ask = async (id: number) => {
+    const parts = await respondInParts({ id, method: 'metrics', params: [] }, context, nobody);
+    t.equal(decodeResponse(Buffer.concat(parts)).id, id);
+    return parts.at(-1) as Uint8Array;
+  };
+  const [first, second] = await Promise.all([ask(1), ask(2 ** 32 - 1)]);
+  t.equal(second, first, 'the same bytes, not a copy of them');
+  now += 999;
+  t.equal(await ask(3), first);
+  t.equal(statuses, 1);
+  now += 1;
+  const next = await ask(4);
+  t.not(next, first, 'a second later');
+  state = 'error';
+  t.match(
+    Buffer.from(await ask(5)).toString(),
+    /^entropyd_state\{state="error"\} 1$/m,
+    'never an old state',
+  );
+  t.equal(statuses, 3);
+});
+
+t.test('health and status show a change of state at once', async (t) => {
+  let state: GeneratorState = 'operational';
+  const generator = fakeGenerator({ status: () => ({ ...fakeGenerator().status(), state }) });
+  const context = serverContext(generator, {}, () => 1);
+  for (state of ['operational', 'error', 'degraded'] as const)
+    for (const method of ['health', 'status'])
+      t.match(
+        decodeResponse(await respond({ id: 1, method, params: [] }, context, nobody)).result,
+        {
+          state,
+        },
+      );
+});
+
 t.test('unknown methods and unwanted parameters are refused and counted', async (t) => {
   const context = serverContext(fakeGenerator());
   for (const [method, params, error] of [
@@ -231,7 +284,7 @@ t.test('raw samples are for administrators, by source and size', async (t) => {
 
 function decoded(outcome: Outcome): { last: boolean; id: number; error: unknown } {
   if (outcome.kind !== 'response') throw new Error(outcome.kind);
-  const { id, error } = decodeResponse(outcome.bytes);
+  const { id, error } = decodeResponse(Buffer.concat(outcome.parts));
   return { last: outcome.last, id, error };
 }
 

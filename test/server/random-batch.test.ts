@@ -1,11 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
+import { defaultLimits } from '../../src/config/config.js';
 import type { Generator } from '../../src/generator/interface.js';
 import { Counters } from '../../src/server/activity.js';
 import { type BatchMember, RandomBatch, TurnQueue } from '../../src/server/random-batch.js';
 import { RandomRun } from '../../src/server/random-run.js';
 import { ReceiveBuffer } from '../../src/server/socket-input.js';
+import { User } from '../../src/server/users.js';
 import { fakeGenerator } from '../support/daemon.js';
 import { message, unpackAll } from '../support/raw.js';
 
@@ -80,17 +82,18 @@ t.test('a single connection does not wait', async (t) => {
   t.equal(outcomes.length, 8);
 });
 
-t.test('a batch has at most 64 KiB', async (t) => {
+t.test('a batch has at most 64 KiB, of runs of at most 4 KiB', async (t) => {
   const { batch, outcomes, read, a, b } = batchOfTwo();
   batch.observeRead(a, 1);
-  t.notOk(read(b, 1, request(1, 65_536)), 'too large by itself');
-  t.ok(read(b, 1, request(2, 65_536 - 11 - 11)));
-  t.notOk(read(a, 1, request(3, 2)), 'too large for the remaining room');
-  t.ok(read(a, 1, request(4, 1)), 'a request that fits is taken');
+  t.notOk(read(b, 1, request(1, 4_096 - 10)), 'a run of more than 4 KiB');
+  for (let id = 0; id < 15; id++) t.ok(read(b, 1, request(id, 4_096 - 11)));
+  t.ok(read(b, 1, request(15, 4_096 - 11 - 11)));
+  t.notOk(read(a, 1, request(16, 2)), 'too large for the remaining room');
+  t.ok(read(a, 1, request(17, 1)), 'a request that fits is taken');
   await setImmediate();
   t.strictSame(
     outcomes.map(([name]) => name),
-    ['b', 'a'],
+    [...Array(16).fill('b'), 'a'],
   );
 });
 
@@ -127,20 +130,23 @@ t.test('requests that a member sends while it is answered do not join the batch'
   ]);
 });
 
+const newUser = () => new User(defaultLimits, () => 0);
+
 t.test('one enqueued turn runs per turn of the event loop, in order', async (t) => {
   const turns = new TurnQueue({ answerNow() {} });
+  const user = newUser();
   const log: string[] = [];
   turns.enqueue(() => {
     log.push('a');
-    turns.enqueue(() => log.push('a again'));
-  });
-  turns.enqueue(() => log.push('b'));
+    turns.enqueue(() => log.push('a again'), user);
+  }, user);
+  turns.enqueue(() => log.push('b'), user);
   t.strictSame(log, [], 'never at once');
   for (const expected of [['a'], ['a', 'b'], ['a', 'b', 'a again']]) {
     await setImmediate();
     t.strictSame(log, expected);
   }
-  turns.enqueue(() => log.push('c'));
+  turns.enqueue(() => log.push('c'), user);
   await setImmediate();
   t.equal(log.at(-1), 'c', 'an empty queue starts again');
 });
@@ -148,7 +154,25 @@ t.test('one enqueued turn runs per turn of the event loop, in order', async (t) 
 t.test('waiting small responses go before an enqueued turn', async (t) => {
   const log: string[] = [];
   const turns = new TurnQueue({ answerNow: () => log.push('batch') });
-  turns.enqueue(() => log.push('turn'));
+  turns.enqueue(() => log.push('turn'), newUser());
   await setImmediate();
   t.strictSame(log, ['batch', 'turn']);
+});
+
+t.test('users take turns, however many connections of one wait', async (t) => {
+  const turns = new TurnQueue({ answerNow() {} });
+  const [many, few] = [newUser(), newUser()];
+  const log: string[] = [];
+  for (let i = 0; i < 3; i++) turns.enqueue(() => log.push(`many ${i}`), many);
+  for (let i = 0; i < 2; i++) turns.enqueue(() => log.push(`few ${i}`), few);
+  while (log.length < 5) await setImmediate();
+  t.strictSame(log, ['many 0', 'few 0', 'many 1', 'few 1', 'many 2']);
+});
+
+t.test('eight turns in a pass of the event loop need not wait', async (t) => {
+  const turns = new TurnQueue({ answerNow() {} });
+  const admitted = () => Array.from({ length: 20 }, () => turns.admit()).filter(Boolean).length;
+  t.strictSame([admitted(), admitted()], [8, 0]);
+  await setImmediate();
+  t.equal(admitted(), 8);
 });

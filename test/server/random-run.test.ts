@@ -23,6 +23,18 @@ function responses(): unknown[][] {
   return unpackAll(chunk);
 }
 
+t.test('the beginning of a run that fits is known by its random bytes', async (t) => {
+  collect([request(1, 3), request(2, 300), request(3, maxRandomSize)]);
+  for (const [room, payload] of [
+    [12, 0],
+    [13, 3],
+    [13 + 310, 3],
+    [13 + 311, 303],
+    [chunkSize, 303],
+  ] as const)
+    t.equal(run.payloadWithin(room), payload, String(room));
+});
+
 t.test('a run has the consecutive requests of fixed layout', async (t) => {
   const requests = [request(7, 3), request(2 ** 32 - 1, 300)] as const;
   collect([...requests, message(1, 'version', [])]);

@@ -6,7 +6,7 @@ import { chunkSize } from '../../src/common/unix-socket.js';
 import { defaultLimits } from '../../src/config/config.js';
 import type { Generator } from '../../src/generator/interface.js';
 import { Counters } from '../../src/server/activity.js';
-import { OutputChunks } from '../../src/server/output-chunks.js';
+import { OutputChunks, smallSize } from '../../src/server/output-chunks.js';
 import { RandomRun } from '../../src/server/random-run.js';
 import { ResponseWriter } from '../../src/server/response-writer.js';
 import { User } from '../../src/server/users.js';
@@ -38,6 +38,7 @@ function writer(overrides: Partial<Generator> = {}, { direct = true } = {}) {
     socket: socket as unknown as Socket,
     sendNow: direct ? socket.sendNow : undefined,
     user,
+    admin: false,
     chunks,
     generator,
     counters,
@@ -57,7 +58,7 @@ function writer(overrides: Partial<Generator> = {}, { direct = true } = {}) {
     /** Sends the response to one request. */
     send(id: number, size: number) {
       run.single(id, size, 0);
-      made.sendRun(run);
+      return made.sendRun(run);
     },
     event: (count: number) => until(() => events.length >= count, `${count} events`),
     responses: () => unpackAll(socket.received),
@@ -83,7 +84,7 @@ t.test('what the kernel takes at once leaves the writer ready', async (t) => {
       isWiped,
     } = writer({}, { direct });
     send(1, 3);
-    to.sendMessage(Buffer.from([0xc0]));
+    to.sendMessage([Buffer.from([0xc0])]);
     t.notOk(to.busy || to.unfinished);
     t.strictSame([responses()[0], socket.received.at(-1)], [response(1, 3), 0xc0]);
     t.equal(chunks.acquiredBytes, 0);
@@ -93,28 +94,29 @@ t.test('what the kernel takes at once leaves the writer ready', async (t) => {
 });
 
 t.test('what the kernel does not take at once follows, and is wiped then', async (t) => {
-  for (const room of [0, 1, 12, 13, 100]) {
-    const { writer: to, socket, clock, chunks, events, send, responses, isWiped } = writer();
-    socket.room = room;
-    send(1, 300);
-    t.ok(to.busy, `${room} bytes at once`);
-    t.equal(chunks.acquiredBytes, chunkSize);
-    clock.advance(5);
-    t.equal(to.stalledMs(clock.now()), 5);
-    socket.drain();
-    t.notOk(to.busy);
-    t.equal(to.stalledMs(clock.now()), 0);
-    t.strictSame(responses(), [response(1, 300)]);
-    t.equal(chunks.acquiredBytes, 0);
-    t.ok(isWiped());
-    t.strictSame(events, [['ready', true]]);
-  }
+  for (const size of [300, 5_000])
+    for (const room of [0, 1, 12, 13, 100]) {
+      const { writer: to, socket, clock, chunks, events, send, responses, isWiped } = writer();
+      socket.room = room;
+      send(1, size);
+      t.ok(to.busy, `${room} of ${size} bytes at once`);
+      t.equal(chunks.acquiredBytes, size > smallSize ? chunkSize : 0);
+      clock.advance(5);
+      t.equal(to.stalledMs(clock.now()), 5);
+      socket.drain();
+      t.notOk(to.busy);
+      t.equal(to.stalledMs(clock.now()), 0);
+      t.strictSame(responses(), [response(1, size)]);
+      t.equal(chunks.acquiredBytes, 0);
+      t.ok(isWiped());
+      t.strictSame(events, [['ready', true]]);
+    }
 });
 
 t.test('a message that is not taken at once makes the writer busy as well', async (t) => {
   const { writer: to, socket, events } = writer();
   socket.room = 0;
-  to.sendMessage(Buffer.from([1, 2]));
+  to.sendMessage([Buffer.from([1]), Buffer.from([2])]);
   t.ok(to.busy);
   socket.drain();
   t.strictSame([...socket.received], [1, 2]);
@@ -168,8 +170,8 @@ t.test('a response that cannot begin is refused', async (t) => {
   to.beginPredictionResistant(3, 3);
   to.continue();
   limits.unsentBytes = 0;
-  t.throws(() => send(4, 3), busy);
-  to.beginPredictionResistant(5, 3);
+  t.equal(send(4, 5_000), false);
+  to.beginPredictionResistant(5, 5_000);
   to.continue();
   t.match(events, [
     ['refused', 2, broken],
@@ -256,7 +258,7 @@ t.test('a connection that is lost while entropy is gathered releases its chunk',
         };
       }),
   });
-  to.beginPredictionResistant(1, 5);
+  to.beginPredictionResistant(1, 5_000);
   to.continue();
   socket.destroy();
   await once(socket, 'close');
@@ -271,7 +273,8 @@ t.test('a connection that is lost while entropy is gathered releases its chunk',
 t.test('a connection that is lost with a piece not taken wipes and releases it', async (t) => {
   const { socket, chunks, event, send, isWiped } = writer();
   socket.room = 0;
-  send(1, 300);
+  send(1, 5_000);
+  t.equal(chunks.acquiredBytes, chunkSize);
   socket.destroy();
   await event(1);
   t.equal(chunks.acquiredBytes, 0);
@@ -294,15 +297,38 @@ t.test('what the kernel does not take of a batch is sent from a chunk', async (t
   }
 });
 
-t.test('without a chunk for the rest of a batch, the connection ends', async (t) => {
-  const { writer: to, socket, limits } = writer();
+t.test('small answers are sent and kept whatever others keep', async (t) => {
+  for (const predictionResistance of [false, true]) {
+    const { writer: to, socket, limits, event, send, responses, isWiped } = writer();
+    limits.unsentBytes = 0;
+    limits.unsentBytesPerUser = 0;
+    socket.room = 5;
+    if (predictionResistance) {
+      to.beginPredictionResistant(1, 4_000);
+      to.continue();
+      await until(() => socket.received.length === 5, 'what the kernel takes');
+    } else t.equal(send(1, 4_000), true);
+    t.ok(to.busy);
+    socket.drain();
+    await event(1);
+    t.strictSame(responses(), [response(1, 4_000, predictionResistance ? 0xbb : 0xaa)]);
+    t.ok(isWiped());
+  }
+});
+
+t.test('a slow member of a batch keeps its connection whatever others keep', async (t) => {
+  const { writer: to, socket, limits, isWiped } = writer();
   limits.unsentBytes = 0;
+  limits.unsentBytesPerUser = 0;
   socket.room = 5;
-  const batch = Buffer.alloc(40, 0xaa);
-  to.sendBatched(batch, 0, 40);
-  t.ok(socket.destroyed);
+  const batch = Buffer.alloc(smallSize, 0xaa);
+  to.sendBatched(batch, 0, smallSize);
+  t.notOk(batch.includes(0xaa), 'wiped');
+  t.notOk(socket.destroyed);
   t.ok(to.busy);
-  t.notOk(batch.includes(0xaa), 'wiped all the same');
+  socket.drain();
+  t.strictSame(socket.received, Buffer.alloc(smallSize, 0xaa));
+  t.ok(isWiped());
 });
 
 t.test('nothing is sent past node:net once the socket is destroyed', async (t) => {

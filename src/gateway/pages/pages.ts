@@ -1,11 +1,11 @@
 /** The pages for people and monitoring: `/` and its files, `/status`, `/metrics` and `/healthz`. */
 import type { Access, Api, ApiResponse, Head, RandomSource } from '../../apis/api.js';
 import { errorReason, thrownBy } from '../../apis/toolkit.js';
+import { Cached } from '../../common/cached.js';
 import { EntropyError, errorCode } from '../../common/errors.js';
 import { version } from '../../common/package.js';
 import { serves, stateLine } from '../../common/state.js';
 import { printable, printableJson } from '../../common/terminal.js';
-import { type Clock, lasting } from '../../common/timer.js';
 import type { GatewayLimits } from '../../config/config.js';
 import { isPageHost } from '../browser-guard.js';
 import {
@@ -41,6 +41,8 @@ const fileTypes: Readonly<Record<string, string>> = {
   svg: 'image/svg+xml',
 };
 
+type Status = Awaited<ReturnType<RandomSource['status']>>;
+
 /** What the pages show. */
 export interface PagesOptions {
   readonly client: Pick<RandomSource, 'health' | 'status'>;
@@ -63,7 +65,7 @@ export interface PagesOptions {
   /** undefined: there is no audit log. */
   readonly audit?: () => { readonly required: boolean; readonly dropped: number } | undefined;
   /** How long /metrics and the daemon's status last, for tests; default: real time. */
-  readonly now?: Clock;
+  readonly now?: () => number;
 }
 
 /** Many may ask, and no scraper and no person looks more often. */
@@ -77,9 +79,12 @@ export function claimPage({ method, path }: Pick<Head, 'method' | 'path'>): 'no'
 
 /** The pages, answered as an API answers; they have no example of their own. */
 export function createPages(options: PagesOptions): Api {
-  const { client, apis, access, pageHosts = [], isMapped, listen, limits, warnings, now } = options;
-  const metrics = lasting(options.metrics, lastsMs, now);
-  const daemonStatus = lasting(() => client.status(), lastsMs, now);
+  const { client, apis, access, pageHosts = [], isMapped, listen, limits, warnings } = options;
+  const now = options.now ?? (() => performance.now());
+  const madeMetrics = new Cached<string>(lastsMs, now);
+  const madeStatus = new Cached<Status>(lastsMs, now);
+  const metrics = () => madeMetrics.get('', options.metrics);
+  const daemonStatus = () => madeStatus.get('', () => client.status());
 
   /** What a reader of the daemon's status wants to know about this gateway. */
   const gateway = () => ({
@@ -162,7 +167,7 @@ export function createPages(options: PagesOptions): Api {
 }
 
 /** To people and to monitoring, a daemon that does not answer is a state too. */
-function unreachable(error: unknown): Awaited<ReturnType<RandomSource['status']>> {
+function unreachable(error: unknown): Status {
   const reason = error instanceof EntropyError ? error.message : 'internal error';
   return { state: 'unreachable', reason };
 }
