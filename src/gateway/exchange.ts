@@ -26,7 +26,7 @@ import { type MalformedResponse, send } from './answer.js';
 import type { Audit } from './audit.js';
 import { isFromWebPage } from './browser-guard.js';
 import type { Connections, Slot } from './connections.js';
-import { readBody } from './http-server.js';
+import { isReplaced, readBody } from './http-server.js';
 import type { GatewayCounters } from './metrics.js';
 
 /** How a listener is reached: over a Unix socket nobody has an address. */
@@ -157,8 +157,11 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     let body: Buffer;
     try {
       const invited = head.headers.expect?.toLowerCase() === '100-continue';
-      const invite = invited ? () => response.writeContinue() : undefined;
-      body = await readBody(request, api.bodyLimitBytes, invite);
+      body = await readBody(
+        request,
+        api.bodyLimitBytes,
+        invited ? () => invite(response) : undefined,
+      );
     } catch (error) {
       const isTooLarge = errorCode(error) === 'ERR_TOO_LARGE';
       return refused(isTooLarge ? { kind: 'tooLarge' } : { kind: 'thrown', error }, error);
@@ -199,6 +202,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
   ): Promise<void> {
     const answer = await respond(request, response, headOf(request, transport), slot);
     const hold = (bytes: number) => slot.hold(bytes);
+    if (isReplaced(response)) return;
     try {
       await send(request, response, answer, { keepAlive: !finishing, malformed, hold });
     } catch (error) {
@@ -220,6 +224,15 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
       failures.close();
     },
   };
+}
+
+/**
+ * Asks for the body (RFC 9110 10.1.1), once it is the response's turn: before that, node:http would write
+ * the invitation between the parts of the response before it.
+ */
+function invite(response: ServerResponse): void {
+  if (response.socket !== null) response.writeContinue();
+  else response.once('socket', () => response.headersSent || response.writeContinue());
 }
 
 /** The absolute form of a request's target, which a server has to accept (RFC 9112 3.2.2). */

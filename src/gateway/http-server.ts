@@ -49,17 +49,16 @@ const statuses: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
 };
 
-/** What node reports besides the error itself. */
-type ClientError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
-
 /**
  * The status for what could not be read. node has one code for two faults: a coding that nobody here
  * knows, which is 501 (RFC 9112 6.1), and `chunked` anywhere but last, which is 400 (6.3).
  */
-function statusOf({ code, rawPacket }: ClientError): number {
-  if (code !== 'HPE_INVALID_TRANSFER_ENCODING') return statuses[String(code)] ?? 400;
-  const codings = /\ntransfer-encoding:([^\r\n]*)/i.exec(rawPacket?.toString('latin1') ?? '')?.[1];
-  return codings === undefined || /chunked/i.test(codings) ? 400 : 501;
+function statusOf({ code }: NodeJS.ErrnoException, socket: Duplex): number {
+  const broken = conversations.get(socket)?.last?.req;
+  const codings = broken?.complete === false ? broken.headers['transfer-encoding'] : undefined;
+  if (code !== 'HPE_INVALID_TRANSFER_ENCODING' || codings === undefined)
+    return statuses[String(code)] ?? 400;
+  return /chunked/i.test(codings) ? 400 : 501;
 }
 
 /**
@@ -117,9 +116,9 @@ function bounded<S extends Server | TlsServer>(
   Object.assign(server, { httpAllowHalfOpen: true });
   for (const event of ['request', 'checkContinue', 'checkExpectation'])
     server.on(event, note).on(event, handle);
-  server.on('clientError', (error: ClientError, socket) => {
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'ECONNRESET') socket.destroy();
-    else refuse(malformed(statusOf(error)), socket);
+    else refuse(malformed(statusOf(error, socket)), socket);
   });
   // Without a listener node:http closes silently; with one, the socket's errors are the listener's.
   server.on('connect', (_, socket) => {
@@ -139,6 +138,14 @@ interface Conversation {
 
 const conversations = new WeakMap<Duplex, Conversation>();
 
+/** Responses whose request broke off: another has been made in their place. */
+const replaced = new WeakSet<ServerResponse>();
+
+/** Whether a response is not to be sent, because its request turned out to be none. */
+export function isReplaced(response: ServerResponse): boolean {
+  return replaced.has(response);
+}
+
 function note({ socket }: IncomingMessage, last: ServerResponse): void {
   conversations.set(socket, { previous: conversations.get(socket)?.last, last });
 }
@@ -154,9 +161,11 @@ function refuse(answer: TextResponse, socket: Duplex): void {
   conversations.set(socket, { previous, last, refused: true });
   const broken = last !== undefined && !last.req.complete;
   if (broken && last.headersSent) return;
+  if (broken) replaced.add(last);
   const before = broken ? previous : last;
   if (before === undefined || before.writableFinished) write(answer, socket);
-  else before.once('close', () => write(answer, socket));
+  // Before node:http itself: it may end the connection with this response.
+  else before.prependOnceListener('finish', () => write(answer, socket));
 }
 
 function write({ status, headers, body }: TextResponse, socket: Duplex): void {

@@ -210,7 +210,7 @@ export function createOracle(clients: readonly ApiClient[]): Oracle {
     if (!pageStatuses.includes(status)) return `status ${status}`;
     if (body === undefined || !type.includes('json')) return undefined;
     const names = Object.keys(JSON.parse(body)).join();
-    return names === 'state,reason' || /,gateway$/.test(names) ? undefined : 'members';
+    return names === 'state,reason,warnings' || /,gateway$/.test(names) ? undefined : 'members';
   }
 
   /** Of every API the members and header fields that its clients read, and one id in all of them. */
