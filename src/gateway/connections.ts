@@ -11,8 +11,11 @@ import { WarningThrottle } from '../common/log.js';
 import type { GatewayLimits } from '../config/config.js';
 import type { EndReason, GatewayCounters } from './metrics.js';
 
-/** Every request line has this (RFC 9112 3): input that is cut behind each completes one request at a time. */
-const version = 'HTTP/1.';
+/**
+ * A request's head ends with an empty line (RFC 9112 2.1): input that is cut behind each has one head at
+ * most. Some parsers take a line feed alone.
+ */
+const emptyLines = ['\n\r\n', '\n\n'] as const;
 
 /** Pipelined requests begun in one turn of the event loop: others get in between. Ours; a turn takes 2 ms. */
 const begunPerTurn = 16;
@@ -71,10 +74,8 @@ interface Connection {
   lastHead: number;
   /** Requests under way. */
   readonly slots: Set<Slot>;
-  /** Begins the request that is parsed and not under way. */
-  waiting: (() => void) | undefined;
-  /** What was read behind that request, and is not parsed: at most one read, 64 KiB. */
-  rest: Buffer;
+  /** Begin the requests that are parsed and not under way: one, while input is cut as it should be. */
+  readonly waiting: (() => void)[];
   /** node:http's parser. */
   parse: (input: Buffer) => void;
   unsentBytes: number;
@@ -126,7 +127,7 @@ export class Connections {
     if (
       this.#open.size >= connections &&
       !this.#end('silent', ({ slots, waiting, lastHead }) =>
-        slots.size > 0 || waiting !== undefined ? 0 : Number.MAX_SAFE_INTEGER - lastHead,
+        slots.size + waiting.length > 0 ? 0 : Number.MAX_SAFE_INTEGER - lastHead,
       ) &&
       !this.#endUnread()
     )
@@ -174,11 +175,11 @@ export class Connections {
     const connection = this.#bySocket.get(socket) ?? this.#add(socket, undefined);
     if (!this.#open.has(connection)) return;
     connection.lastHead = ++this.#heads;
-    if (connection.slots.size === 0) {
+    if (connection.slots.size + connection.waiting.length === 0) {
       this.#begin(connection, response, serve);
       return;
     }
-    connection.waiting = () => this.#begin(connection, response, serve);
+    connection.waiting.push(() => this.#begin(connection, response, serve));
     this.#counters.requestsWaiting++;
     this.#queue(connection);
   }
@@ -225,8 +226,7 @@ export class Connections {
       client,
       lastHead: ++this.#heads,
       slots: new Set(),
-      waiting: undefined,
-      rest: nothing,
+      waiting: [],
       parse: () => {},
       unsentBytes: 0,
     };
@@ -248,30 +248,30 @@ export class Connections {
     connection.parse = (input) => {
       for (const parse of parsers) parse.call(socket, input);
     };
-    socket.on('data', (input: Buffer) => {
-      connection.rest =
-        connection.rest.length === 0 ? input : Buffer.concat([connection.rest, input]);
-      this.#parse(connection);
-    });
-    // node:http resumes a socket whenever it reads a body.
-    socket.on('resume', () => this.#parse(connection));
+    socket.on('data', (input: Buffer) => this.#parse(connection, input));
   }
 
-  /** Parses what was read, until a request has to wait. */
-  #parse(connection: Connection): void {
+  /** Parses input until a request has to wait, and puts the rest back, so that the socket's end follows it. */
+  #parse(connection: Connection, input: Buffer): void {
     const { socket } = connection;
-    while (connection.rest.length > 0) {
-      if (connection.waiting !== undefined || isFull(socket)) {
+    const ends = emptyLines.map(() => 0);
+    let begin = 0;
+    while (begin < input.length && !socket.destroyed) {
+      if (connection.waiting.length > 0 || isFull(socket)) {
         socket.pause();
+        socket.unshift(input.subarray(begin));
         return;
       }
-      const { rest } = connection;
-      const at = rest.indexOf(version);
-      const end = at < 0 ? rest.length : at + version.length;
-      connection.rest = rest.subarray(end);
-      connection.parse(rest.subarray(0, end));
+      for (const [i, line] of emptyLines.entries()) {
+        if ((ends[i] as number) > begin) continue;
+        const at = input.indexOf(line, begin, 'latin1');
+        ends[i] = at < 0 ? input.length : at + line.length;
+      }
+      const end = Math.min(...ends);
+      connection.parse(input.subarray(begin, end));
+      begin = end;
     }
-    if (connection.waiting !== undefined) socket.pause();
+    if (connection.waiting.length > 0) socket.pause();
   }
 
   #hasRoom({ slots, unsentBytes }: Connection): boolean {
@@ -315,7 +315,7 @@ export class Connections {
   }
 
   #queue(connection: Connection): void {
-    if (connection.waiting === undefined || !this.#hasRoom(connection)) return;
+    if (connection.waiting.length === 0 || !this.#hasRoom(connection)) return;
     this.#ready.add(connection);
     this.#schedule();
   }
@@ -338,14 +338,13 @@ export class Connections {
       if (left-- === 0) break;
       if (!this.#mayPipeline) return; // until a request has ended
       this.#ready.delete(connection);
-      const { waiting: begin } = connection;
-      if (begin === undefined || !this.#hasRoom(connection)) continue;
-      connection.waiting = undefined;
+      const begin = this.#hasRoom(connection) ? connection.waiting.shift() : undefined;
+      if (begin === undefined) continue;
       this.#counters.requestsWaiting--;
       begin();
       // Its next request goes behind all the others.
-      this.#parse(connection);
-      if (connection.waiting === undefined) connection.socket.resume();
+      if (connection.waiting.length > 0) this.#queue(connection);
+      else connection.socket.resume();
     }
     this.#schedule();
   };
@@ -385,10 +384,9 @@ export class Connections {
       if (others > 0) this.#byClient.set(client, others);
       else this.#byClient.delete(client);
     }
-    if (connection.waiting !== undefined) this.#counters.requestsWaiting--;
+    this.#counters.requestsWaiting -= connection.waiting.length;
+    connection.waiting.length = 0;
     this.#counters.unsentBytes -= unsentBytes;
-    connection.waiting = undefined;
-    connection.rest = nothing;
     this.#ready.delete(connection);
     const left = [...slots];
     slots.clear();
@@ -396,8 +394,6 @@ export class Connections {
     this.#checkIdle();
   }
 }
-
-const nothing = Buffer.alloc(0);
 
 /** Whether node:http takes no more input, because its output waits; it resumes the socket by itself. */
 function isFull(socket: Socket): boolean {

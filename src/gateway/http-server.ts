@@ -164,7 +164,9 @@ function refuse(answer: TextResponse, socket: Duplex): void {
   if (broken) replaced.add(last);
   const before = broken ? previous : last;
   if (before === undefined || before.writableFinished) write(answer, socket);
-  // Before node:http itself: it may end the connection with this response.
+  // Behind `Connection: close` nobody reads on.
+  else if (!before.shouldKeepAlive) before.once('close', () => socket.destroy());
+  // Before node:http itself, which may end the connection of a client that has ended its side.
   else before.prependOnceListener('finish', () => write(answer, socket));
 }
 
