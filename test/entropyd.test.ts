@@ -5,6 +5,7 @@ import { type AddressInfo, createServer, connect as netConnect, type Socket } fr
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { connect } from '../src/client/client.js';
+import { errorOutput } from '../src/common/line-output.js';
 import { version } from '../src/common/package.js';
 import { makeCertificate } from './support/certificates.js';
 import { untilAnswers } from './support/daemon.js';
@@ -420,7 +421,7 @@ credited_bits_per_byte = 8
 
 t.test('the entry runs the command line of its process', async (t) => {
   const { argv, exitCode } = process;
-  const logged = t.capture(console, 'error');
+  const logged = t.capture(errorOutput, 'write');
   process.argv = [
     'node',
     'entropyd',

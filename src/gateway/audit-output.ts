@@ -48,6 +48,9 @@ const [fstat, ftruncate] = [promisify(fs.fstat), promisify(fs.ftruncate)];
 
 const standardOutput = 1;
 
+/** PIPE_BUF, pipe(7): a pipe takes no more than this as a whole or not at all. */
+const pipeBytes = 4096;
+
 /** As the journal and syslog know these lines. */
 const identifier = 'entropyd-audit';
 
@@ -60,7 +63,7 @@ export async function openAuditOutput(
   target: string,
   { addon, journal = '/run/systemd/journal/stdout', syslog = '/dev/log' }: AuditPlaces = {},
 ): Promise<AuditOutput> {
-  if (target === '-') return descriptorOutput(() => nonBlocking(standardOutput));
+  if (target === '-') return descriptorOutput(() => nonBlocking(standardOutput), pipeBytes);
   if (target === 'journal') return openJournal(journal);
   if (target === 'syslog') return openSyslog(syslog, addon);
   // A misspelled word must not become a file somewhere.
@@ -88,19 +91,22 @@ function wholeLines(lines: readonly Uint8Array[], bytes: number) {
 }
 
 /**
- * Writes all lines at once, in the thread pool: a disk may take a while.
+ * Writes many lines at once, in the thread pool: a disk may take a while.
  * @param descriptor asked at each write; it may throw
+ * @param mostBytes of a write, unless one line is longer
  * @param remove takes that many bytes from the end again, if it can
  */
 function descriptorOutput(
   descriptor: () => number,
+  mostBytes = Number.POSITIVE_INFINITY,
   remove: (bytes: number, written: number) => Promise<boolean> = async () => false,
 ): AuditOutput {
   /** Bytes of the next line that are written already. */
   let begun = 0;
   const output: AuditOutput = {
     async write(lines) {
-      const bytes = Buffer.concat(lines).subarray(begun);
+      const most = Math.max(1, wholeLines(lines, mostBytes).count);
+      const bytes = Buffer.concat(lines.slice(0, most)).subarray(begun);
       const { bytesWritten } = await write(descriptor(), bytes, 0, bytes.length, null);
       const { count, end } = wholeLines(lines, begun + bytesWritten);
       begun += bytesWritten - end;
@@ -161,7 +167,7 @@ async function openFile(path: string): Promise<AuditOutput> {
   }
 
   return {
-    ...descriptorOutput(() => descriptor, remove),
+    ...descriptorOutput(() => descriptor, undefined, remove),
     reopen: () => openFile(path),
     close: () => void close(descriptor).catch(() => {}),
   };

@@ -82,20 +82,26 @@ t.test('an enumeration is 1 for the current value, and 0 for the others', async 
   ]);
 });
 
-t.test('a process reports its build, its start, its CPU time and its memory', async (t) => {
-  const page = await openMetricsPage();
-  addProcessMetrics(page, 'entropyd_test_');
-  const found = samplesOf(await page.text());
-  const { node, openssl } = process.versions;
-  t.equal(
-    found.get(`entropyd_test_build_info{version="${version}",node="${node}",openssl="${openssl}"}`),
-    1,
-  );
-  const started = found.get('entropyd_test_process_start_time_seconds') ?? 0;
-  t.equal(started, performance.timeOrigin * 1e-3);
-  const cpu = found.get('entropyd_test_process_cpu_seconds_total') ?? 0;
-  const { user, system } = process.cpuUsage();
-  t.ok(cpu > 0 && cpu <= (user + system) / 1e6, `${cpu} s`);
-  const memory = found.get('entropyd_test_process_resident_memory_bytes') ?? 0;
-  t.ok(memory > 2 ** 24 && memory < 2 ** 32, `${memory} bytes`);
-});
+t.test(
+  'a process reports its build, start, CPU time, memory and lost lines of its log',
+  async (t) => {
+    const page = await openMetricsPage();
+    addProcessMetrics(page, 'entropyd_test_');
+    const found = samplesOf(await page.text());
+    const { node, openssl } = process.versions;
+    t.equal(
+      found.get(
+        `entropyd_test_build_info{version="${version}",node="${node}",openssl="${openssl}"}`,
+      ),
+      1,
+    );
+    const started = found.get('entropyd_test_process_start_time_seconds') ?? 0;
+    t.equal(started, performance.timeOrigin * 1e-3);
+    const cpu = found.get('entropyd_test_process_cpu_seconds_total') ?? 0;
+    const { user, system } = process.cpuUsage();
+    t.ok(cpu > 0 && cpu <= (user + system) / 1e6, `${cpu} s`);
+    const memory = found.get('entropyd_test_process_resident_memory_bytes') ?? 0;
+    t.ok(memory > 2 ** 24 && memory < 2 ** 32, `${memory} bytes`);
+    t.equal(found.get('entropyd_test_log_dropped_total'), 0);
+  },
+);

@@ -7,6 +7,7 @@ import { maxFileBytes } from '../../src/common/regular-file.js';
 import {
   certificateExpiry,
   loadTls,
+  logFault,
   readPrivateFile,
   secretFault,
 } from '../../src/gateway/private-files.js';
@@ -46,6 +47,18 @@ t.test('refuses a secret that anybody else has any permission on', async (t) => 
     );
   }
   chmodSync(path, 0o600);
+});
+
+t.test('a log is its owner’s or root’s, and at most a group may read it', async (t) => {
+  for (const [uid, mode, fault] of [
+    [5, 0o600, undefined],
+    [5, 0o640, undefined],
+    [0, 0o640, undefined],
+    [5, 0o644, 'mode 0644 lets other users reach it; chmod 640 it'],
+    [0, 0o660, 'mode 0660 lets other users reach it; chmod 640 it'],
+    [6, 0o600, 'it belongs to user 6, and this process runs as user 5; chown it'],
+  ] as const)
+    t.equal(logFault({ uid, mode: 0o100000 | mode }, { uid: 5 }), fault, mode.toString(8));
 });
 
 t.test(
