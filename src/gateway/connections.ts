@@ -256,7 +256,8 @@ export class Connections {
     const { socket } = connection;
     const ends = emptyLines.map(() => 0);
     let begin = 0;
-    while (begin < input.length && !socket.destroyed) {
+    // Behind CONNECT nobody listens: the parser is another connection's by then.
+    while (begin < input.length && !socket.destroyed && socket.listenerCount('data') > 0) {
       if (connection.waiting.length > 0 || isFull(socket)) {
         socket.pause();
         socket.unshift(input.subarray(begin));

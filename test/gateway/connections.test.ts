@@ -214,6 +214,20 @@ t.test('pipelines take turns: a newcomer waits for a bounded number of others', 
   t.equal(both.filter((path) => path === '/one').length, 200, 'one each');
 });
 
+t.test('what follows CONNECT is not parsed, and the server still closes', async (t) => {
+  const { port, counters } = await start(t, () => ok());
+  const socket = await connected(t, port);
+  let text = '';
+  socket.on('data', (data) => {
+    text += data;
+  });
+  socket.write(`CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n${get('/').repeat(5)}`);
+  await once(socket, 'close');
+  t.match(text, /^HTTP\/1\.1 405 /);
+  t.equal(text.split('HTTP/1.1 ').length, 2, 'one answer');
+  t.equal(counters.inFlight, 0);
+});
+
 /** A connection from elsewhere. */
 function from(remoteAddress: string | undefined): Socket {
   const socket = new EventEmitter() as Socket;
