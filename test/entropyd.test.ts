@@ -234,6 +234,29 @@ t.test(
   },
 );
 
+t.test('with more clients than descriptors, the gateway serves whoever asks', async (t) => {
+  const daemon = await startDaemonProgram(t);
+  const unix = freePath();
+  const arguments_ = ['gateway', '--socket', daemon.path, '--listen', `unix:${unix}`];
+  const gateway = new Program(t, [process.execPath, built('entropyd'), ...arguments_], {
+    script: 'ulimit -n 128 && exec "$0" "$@"',
+  });
+  t.match(await gateway.says('fewer connections'), /"wanted":1024,"connections":48/);
+  await gateway.says('gateway listening');
+  const sockets = Array.from({ length: 200 }, () => netConnect(unix).on('error', () => {}));
+  for (const socket of sockets) socket.resume();
+  await gateway.says('connection ended to make room');
+  // None of it has been asked for before.
+  for (const path of ['/healthz', '/status', '/metrics', '/', '/page/style.css']) {
+    const headers = { host: 'localhost' };
+    t.match(await call({ socketPath: unix, path, headers }), { status: 200 }, path);
+  }
+  t.ok(readdirSync(`/proc/${gateway.child.pid}/fd`).length < 128);
+  for (const socket of sockets) socket.destroy();
+  t.match(await gateway.kill('SIGTERM'), { status: 0 });
+  t.match(await daemon.kill('SIGTERM'), { status: 0 });
+});
+
 t.test('the gateway runs as a process of its own, on several addresses', async (t) => {
   const daemon = await startDaemonProgram(t);
   const unix = freePath();

@@ -66,3 +66,22 @@ function checkedPath(path: string): string {
     );
   return path;
 }
+
+/** A client that has IPv6 usually has a whole /64 network to itself (RFC 6177): four groups of eight. */
+const networkGroups = 4;
+
+/**
+ * What counts as one client.
+ * @param ip an IPv4 or IPv6 address
+ * @returns the IPv4 address, or the /64 network's groups; the same text for every way to write it
+ */
+export function clientNetwork(ip: string): string {
+  const mapped = /^::ffff:([\d.]+)$/i.exec(ip)?.[1];
+  if (mapped !== undefined || isIP(ip) !== 6) return mapped ?? ip;
+  const [head = '', tail] = ip.toLowerCase().split('%')[0]?.split('::') ?? [];
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = Array(Math.max(0, 8 - before.length - after.length)).fill('0');
+  const groups = [...before, ...zeros, ...after].slice(0, networkGroups);
+  return groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':');
+}

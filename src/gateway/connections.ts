@@ -1,27 +1,20 @@
 /**
  * What clients may take of the gateway: connections, requests under way, and answers that they have not
  * read; each client, and all together. When nothing is left, a newcomer gets it from whoever gives least
- * back: the connection that has been silent longest, or the one with the most unread.
+ * back: the connection that has been silent longest, or the one with the most unread. Long because each
+ * of these limits has to give back what the others count.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
 import type { Logger } from '../apis/api.js';
-import { isLoopback } from '../common/address.js';
+import { clientNetwork, isLoopback } from '../common/address.js';
 import { WarningThrottle } from '../common/log.js';
 import type { GatewayLimits } from '../config/config.js';
 import type { EndReason, GatewayCounters } from './metrics.js';
-
-/**
- * A request's head ends with an empty line (RFC 9112 2.1): input that is cut behind each has one head at
- * most. Some parsers take a line feed alone.
- */
-const emptyLines = ['\n\r\n', '\n\n'] as const;
+import { parseByTurns } from './parser-input.js';
 
 /** Pipelined requests begun in one turn of the event loop: others get in between. Ours; a turn takes 2 ms. */
 const begunPerTurn = 16;
-
-/** Of an IPv6 address, a client has a whole /64 (RFC 6177): so many of its groups count. */
-const clientGroups = 4;
 
 /** A request's place among those under way, until its response has left and its API has done its work. */
 export class Slot {
@@ -66,7 +59,7 @@ export class Slot {
 
 /** One client's connection. */
 interface Connection {
-  /** Of TLS, once it has sent a request. */
+  /** With TLS, the one that decrypts, once its handshake is done. */
   socket: Socket;
   /** What counts as one client; undefined: is not limited by its address. */
   readonly client: string | undefined;
@@ -76,8 +69,6 @@ interface Connection {
   readonly slots: Set<Slot>;
   /** Begin the requests that are parsed and not under way: one, while input is cut as it should be. */
   readonly waiting: (() => void)[];
-  /** node:http's parser. */
-  parse: (input: Buffer) => void;
   unsentBytes: number;
 }
 
@@ -133,7 +124,7 @@ export class Connections {
     )
       return this.#refuse(socket, 'connections');
     const connection = this.#add(socket, client);
-    if (!secure) this.#takeInput(connection, socket);
+    if (!secure) this.#parse(connection);
     return true;
   }
 
@@ -150,11 +141,17 @@ export class Connections {
         continue;
       connection.socket = socket;
       this.#bySocket.set(socket, connection);
-      this.#takeInput(connection, socket);
+      this.#parse(connection);
       return;
     }
     // Its connection is gone.
     socket.destroy();
+  }
+
+  /** Counts and logs that the system had no connection to give, such as EMFILE. */
+  acceptFailed(address: string, { code = '', message }: NodeJS.ErrnoException): void {
+    this.#counters.acceptErrors++;
+    this.#warnings.warn('cannot accept a connection', code, { address, code, reason: message });
   }
 
   /** Open now. */
@@ -172,8 +169,9 @@ export class Connections {
    * of all connections, as long as theirs has room. While one waits, nothing more is parsed or read.
    */
   enter({ socket }: IncomingMessage, response: ServerResponse, serve: Serve): void {
-    const connection = this.#bySocket.get(socket) ?? this.#add(socket, undefined);
-    if (!this.#open.has(connection)) return;
+    const connection = this.#bySocket.get(socket);
+    // It was ended while its input was parsed.
+    if (connection === undefined || !this.#open.has(connection)) return;
     connection.lastHead = ++this.#heads;
     if (connection.slots.size + connection.waiting.length === 0) {
       this.#begin(connection, response, serve);
@@ -217,7 +215,7 @@ export class Connections {
     const version = isIP(address);
     if (version === 0 || isLoopback(address)) return undefined;
     if (this.#proxies.check(address, version === 6 ? 'ipv6' : 'ipv4')) return undefined;
-    return clientOf(address);
+    return clientNetwork(address);
   }
 
   #add(socket: Socket, client: string | undefined): Connection {
@@ -227,7 +225,6 @@ export class Connections {
       lastHead: ++this.#heads,
       slots: new Set(),
       waiting: [],
-      parse: () => {},
       unsentBytes: 0,
     };
     this.#open.add(connection);
@@ -238,41 +235,8 @@ export class Connections {
     return connection;
   }
 
-  /**
-   * Stands between a socket and node:http's parser, which would parse all that a read brought: thousands
-   * of requests, before any other connection has its turn.
-   */
-  #takeInput(connection: Connection, socket: Socket): void {
-    const parsers = socket.listeners('data');
-    socket.removeAllListeners('data');
-    connection.parse = (input) => {
-      for (const parse of parsers) parse.call(socket, input);
-    };
-    socket.on('data', (input: Buffer) => this.#parse(connection, input));
-  }
-
-  /** Parses input until a request has to wait, and puts the rest back, so that the socket's end follows it. */
-  #parse(connection: Connection, input: Buffer): void {
-    const { socket } = connection;
-    const ends = emptyLines.map(() => 0);
-    let begin = 0;
-    // Behind CONNECT nobody listens: the parser is another connection's by then.
-    while (begin < input.length && !socket.destroyed && socket.listenerCount('data') > 0) {
-      if (connection.waiting.length > 0 || isFull(socket)) {
-        socket.pause();
-        socket.unshift(input.subarray(begin));
-        return;
-      }
-      for (const [i, line] of emptyLines.entries()) {
-        if ((ends[i] as number) > begin) continue;
-        const at = input.indexOf(line, begin, 'latin1');
-        ends[i] = at < 0 ? input.length : at + line.length;
-      }
-      const end = Math.min(...ends);
-      connection.parse(input.subarray(begin, end));
-      begin = end;
-    }
-    if (connection.waiting.length > 0) socket.pause();
+  #parse({ socket, waiting }: Connection): void {
+    parseByTurns(socket, () => waiting.length > 0);
   }
 
   #hasRoom({ slots, unsentBytes }: Connection): boolean {
@@ -394,20 +358,4 @@ export class Connections {
     for (const slot of left) slot.gone();
     this.#checkIdle();
   }
-}
-
-/** Whether node:http takes no more input, because its output waits; it resumes the socket by itself. */
-function isFull(socket: Socket): boolean {
-  return (socket as { _paused?: boolean })._paused === true;
-}
-
-/** What counts as one client: an IPv4 address, or the /64 network of an IPv6 address. */
-function clientOf(address: string): string {
-  const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1];
-  if (mapped !== undefined || !isIPv6(address)) return mapped ?? address;
-  const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = Array(Math.max(0, 8 - before.length - after.length)).fill('0');
-  return [...before, ...zeros, ...after].slice(0, clientGroups).join(':');
 }

@@ -3,10 +3,8 @@
  * comes from a web page, the API's answer; then audit line, counters, wiping, sending. Long because all
  * of it shares what is known about the request.
  */
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 import type {
   Access,
   Api,
@@ -28,9 +26,7 @@ import { isFromWebPage } from './browser-guard.js';
 import type { Connections, Slot } from './connections.js';
 import { isReplaced, readBody } from './http-server.js';
 import type { GatewayCounters } from './metrics.js';
-
-/** How a listener is reached: over a Unix socket nobody has an address. */
-export type Transport = 'tcp' | 'unix';
+import { headFault, headOf, type Transport } from './request-head.js';
 
 /** An API under the name that audit log and metrics have for it; undefined: the pages for people. */
 export interface Route {
@@ -233,50 +229,6 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
 function invite(response: ServerResponse): void {
   if (response.socket !== null) response.writeContinue();
   else response.once('socket', () => response.headersSent || response.writeContinue());
-}
-
-/** The absolute form of a request's target, which a server has to accept (RFC 9112 3.2.2). */
-const absoluteForm = /^https?:\/\/([^/?#]*)(.*)$/is;
-
-function headOf(request: IncomingMessage, transport: Transport): Head {
-  const { method = '', headers, rawHeaders, socket } = request;
-  let { url = '' } = request;
-  let authority = headers.host ?? '';
-  if (!url.startsWith('/')) {
-    const absolute = absoluteForm.exec(url);
-    // The target's host takes the place of the field's.
-    if (absolute !== null) [, authority = '', url = ''] = absolute;
-    if (absolute !== null && !url.startsWith('/')) url = `/${url}`;
-  }
-  const queryAt = url.indexOf('?');
-  const isUnix = transport === 'unix';
-  return {
-    id: randomUUID(),
-    method,
-    path: queryAt < 0 ? url : url.slice(0, queryAt),
-    query: queryAt < 0 ? '' : url.slice(queryAt + 1),
-    authority,
-    headers,
-    rawHeaders,
-    secure: (socket as Partial<TLSSocket>).encrypted === true,
-    remote: isUnix ? 'unix' : (socket.remoteAddress ?? 'unknown'),
-    local: isUnix ? 'unix' : (socket.localAddress ?? 'unknown'),
-  };
-}
-
-/**
- * The status for a head that is at fault; undefined: none is. It must have one Host (RFC 9112 3.2;
- * node:http's own check would answer without a body), and no transfer coding but `chunked` (6.1).
- */
-function headFault(httpVersion: string, { headers, rawHeaders }: Head): number | undefined {
-  const codings = headers['transfer-encoding'];
-  if (codings !== undefined && codings.toLowerCase() !== 'chunked') return 501;
-  let hosts = 0;
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i] as string;
-    if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
-  }
-  return hosts > 1 || (hosts === 0 && httpVersion === '1.1') ? 400 : undefined;
 }
 
 const strengths = { no: 0, leftover: 1, path: 2, header: 3 } as const;

@@ -10,6 +10,7 @@ import {
 import { formatAddress, parseAddress } from '../common/address.js';
 import { descriptorLimit, withinDescriptors } from '../common/descriptors.js';
 import { EntropyError, errorCode } from '../common/errors.js';
+import { openMetricsPage } from '../common/prometheus.js';
 import type { PassedSocket } from '../common/unix-socket.js';
 import {
   defaultGatewayLimits,
@@ -27,6 +28,7 @@ import { Connections } from './connections.js';
 import { createRequestHandler, type RequestHandler } from './exchange.js';
 import { closeListeners, type Listener, type ListenerOptions, openListener } from './listener.js';
 import { GatewayCounters, gatewayMetrics } from './metrics.js';
+import { pageFiles } from './pages/front-page.js';
 import { createPages } from './pages/pages.js';
 import { certificateExpiry, loadTls, readPrivateFile, type TlsContext } from './private-files.js';
 
@@ -134,7 +136,10 @@ export async function startGateway(
     const common = { client, access, log, audit, counters, connections, malformed };
     const handler = createRequestHandler({ ...common, routes: all });
     const missing = missingForOthers(options);
-    await openAll({ handler, malformed, connections, log, tls, missing });
+    await openAll({ handler, malformed, connections, tls, missing });
+    // Loaded now, while descriptors are left: Node keeps a failed import for ever. A page that is not
+    // there is no reason not to serve.
+    await Promise.all([openMetricsPage(), pageFiles().catch(() => {})]);
     const addresses = listeners.map(({ address }) => address);
     log.info({ addresses }, 'gateway listening');
     if (access.counts !== undefined) log.info(access.counts, 'signatures and tokens are verified');

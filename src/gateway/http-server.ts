@@ -112,7 +112,7 @@ function bounded<S extends Server | TlsServer>(
   limits: HttpLimits,
 ): S {
   server.timeout = limits.silenceMs;
-  // RFC 9112 9.6: a client may end its side once it has asked. Not in the types, since node 0.x.
+  // A client may end its side once it has asked (RFC 9112 9.6). @types/node does not have it.
   Object.assign(server, { httpAllowHalfOpen: true });
   for (const event of ['request', 'checkContinue', 'checkExpectation'])
     server.on(event, note).on(event, handle);

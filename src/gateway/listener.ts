@@ -4,10 +4,8 @@ import type { Server as HttpServer } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import type { Logger } from '../apis/api.js';
 import { type Address, formatAddress, isLoopback } from '../common/address.js';
 import { EntropyError } from '../common/errors.js';
-import { WarningThrottle } from '../common/log.js';
 import { bindUnixSocket, listenBacklog, type PassedSocket } from '../common/unix-socket.js';
 import type { MalformedResponse } from './answer.js';
 import type { Connections } from './connections.js';
@@ -39,9 +37,7 @@ export interface Listener {
 export interface ListenerOptions {
   readonly handler: Pick<RequestHandler, 'listener'>;
   readonly malformed: MalformedResponse;
-  readonly connections: Pick<Connections, 'accept' | 'secured'>;
-  /** Gets a warning when the kernel has no connection to give, such as EMFILE. */
-  readonly log: Pick<Logger, 'warn'>;
+  readonly connections: Pick<Connections, 'accept' | 'secured' | 'acceptFailed'>;
   /** For TCP; a Unix socket has the kernel's protection. */
   readonly tls: TlsContext | undefined;
   /** What other hosts' access would take; none: they may. */
@@ -54,7 +50,7 @@ export interface ListenerOptions {
  */
 export async function openListener(
   where: Address | PassedSocket,
-  { handler, malformed, connections, log, tls, missing }: ListenerOptions,
+  { handler, malformed, connections, tls, missing }: ListenerOptions,
 ): Promise<Listener> {
   const isUnix = 'path' in where && where.path !== undefined;
   const handle = handler.listener(isUnix ? 'unix' : 'tcp');
@@ -68,11 +64,7 @@ export async function openListener(
   });
   secure?.on('secureConnection', (socket) => connections.secured(socket));
   const address = await listen(server, where, missing);
-  const failures = new WarningThrottle(log);
-  server.on('error', (error: NodeJS.ErrnoException) => {
-    const { code = '', message: reason } = error;
-    failures.warn('cannot accept a connection', code, { address, code, reason });
-  });
+  server.on('error', (error) => connections.acceptFailed(address, error));
   return { address, server, renew: (next) => secure?.setSecureContext(next) };
 }
 

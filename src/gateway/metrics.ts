@@ -67,6 +67,8 @@ export class GatewayCounters {
   connections = 0;
   /** Connections over a limit: closed at once. */
   connectionsRefused = 0;
+  /** Failures of the system to give a connection. */
+  acceptErrors = 0;
   /** Connections ended to make room for others. */
   readonly connectionsEnded = zeros(endReasons);
   /** Now: requests under way, until their response has left. */
@@ -205,8 +207,13 @@ function addRest(page: MetricsPage, figures: GatewayFigures): void {
   page.counter('entropyd_gateway_connections_total', 'Connections accepted', counters.connections);
   page.counter(
     'entropyd_gateway_connections_refused_total',
-    'Connections closed at once, because there were too many',
+    'Connections closed at once, over a limit',
     counters.connectionsRefused,
+  );
+  page.counter(
+    'entropyd_gateway_accept_errors_total',
+    'Connections that the system could not accept',
+    counters.acceptErrors,
   );
   page.counter(
     'entropyd_gateway_connections_ended_total',

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { formatAddress, isLoopback, parseAddress } from '../../src/common/address.js';
+import {
+  clientNetwork,
+  formatAddress,
+  isLoopback,
+  parseAddress,
+} from '../../src/common/address.js';
 import { EntropyError } from '../../src/common/errors.js';
 
 t.test('HOST:PORT, [IPV6]:PORT and unix:PATH are parsed, and formatted as they were', async (t) => {
@@ -100,4 +105,18 @@ t.test('loopback addresses are recognized in every notation; names are not', asy
     ['', false],
   ] as const)
     t.equal(isLoopback(ip), expected, JSON.stringify(ip));
+});
+
+t.test('a client is its IPv4 address, or its /64 network of IPv6, however it is written', (t) => {
+  for (const [ip, network] of [
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['2001:db8::1', '2001:db8:0:0'],
+    ['2001:0DB8:0:0:ffff::1', '2001:db8:0:0'],
+    ['2001:db8:0:1::', '2001:db8:0:1'],
+    ['fe80::1%eth0', 'fe80:0:0:0'],
+    ['::1', '0:0:0:0'],
+  ] as const)
+    t.equal(clientNetwork(ip), network, ip);
+  t.end();
 });

@@ -19,24 +19,13 @@ import t, { type Test } from 'tap';
 import { type Addon, loadAddon } from '../../src/common/package.js';
 import { createAudit } from '../../src/gateway/audit.js';
 import { openAuditOutput } from '../../src/gateway/audit-output.js';
-import { memoryLog } from '../support/gateway.js';
+import { auditEntry as entry, memoryLog } from '../support/gateway.js';
 import { freePath, temporaryFolder } from '../support/paths.js';
 import { programMs, until } from '../support/until.js';
 
 const dir = t.testdir();
 const addon = loadAddon().addon as Addon;
 const line = (text: string) => Buffer.from(`${JSON.stringify({ text })}\n`);
-const entry = {
-  requestId: 'id-1',
-  api: 'aws-kms',
-  key: 'billing',
-  operation: 'GenerateRandom',
-  size: 32,
-  outcome: 'ok',
-  status: 200,
-  client: '127.0.0.1',
-};
-
 t.test('a file is appended to; a new one is its owner’s alone', async (t) => {
   const path = join(dir, 'file');
   writeFileSync(path, 'earlier\n', { mode: 0o640 });

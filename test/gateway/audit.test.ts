@@ -1,20 +1,9 @@
 import t, { type Test } from 'tap';
-import { type AuditEntry, type AuditOptions, createAudit } from '../../src/gateway/audit.js';
+import { type AuditOptions, createAudit } from '../../src/gateway/audit.js';
 import type { AuditOutput } from '../../src/gateway/audit-output.js';
 import { fakeTimers } from '../support/fake-timers.js';
-import { memoryLog } from '../support/gateway.js';
+import { auditEntry as entry, memoryLog } from '../support/gateway.js';
 import { until } from '../support/until.js';
-
-const entry: AuditEntry = {
-  requestId: 'id-1',
-  api: 'aws-kms',
-  key: 'billing',
-  operation: 'GenerateRandom',
-  size: 32,
-  outcome: 'ok',
-  status: 200,
-  client: '127.0.0.1',
-};
 
 const retryMs = 100;
 /** After which the log is told again. */

@@ -34,8 +34,7 @@ async function start(
     routes: [{ name: 'api', api }],
   });
   const server = createHttpServer(handler.listener('tcp'), malformed);
-  server.on('connection', (socket) => connections.accept(socket));
-  return { port: await serve(t, server), counters, connections, log };
+  return { port: await serve(t, server, connections), counters, connections, log };
 }
 
 async function connected(t: Test, port: number): Promise<Socket> {
@@ -283,6 +282,7 @@ t.test('what waits for a response to leave is told once, also if it has left', a
   const counters = new GatewayCounters([]);
   const connections = new Connections(defaultGatewayLimits, counters, memoryLog());
   const socket = from('192.0.2.1');
+  connections.accept(socket);
   const slots: Slot[] = [];
   const { opened, open } = gate();
   connections.enter(

@@ -71,7 +71,7 @@ function start(
 async function listening(t: Test, api: Api, options?: Parameters<typeof start>[1]) {
   const started = start(api, options);
   const server = createServer({ requireHostHeader: false }, started.handler.listener('tcp'));
-  return { ...started, server, port: await serve(t, server) };
+  return { ...started, server, port: await serve(t, server, started.connections) };
 }
 
 t.test('hands head and body to the API, and an id of its own to each request', async (t) => {
@@ -118,15 +118,18 @@ t.test('two Host fields are 400, and an unknown coding before chunked is 501', a
 });
 
 t.test('over a Unix socket a client is called unix; a lost one has no address', async (t) => {
-  const { handler } = start(echoApi());
-  const port = await serve(t, handler.listener('unix'));
+  const { handler, connections } = start(echoApi());
+  const port = await serve(t, handler.listener('unix'), connections);
   t.equal((await call({ port })).body, 'GET /  unix unix ');
   const gone = createServer((request, response) => {
     for (const name of ['remoteAddress', 'localAddress'])
       Object.defineProperty(request.socket, name, { value: undefined });
     handler.listener('tcp')(request, response);
   });
-  t.equal((await call({ port: await serve(t, gone) })).body, 'GET /  unknown unknown ');
+  t.equal(
+    (await call({ port: await serve(t, gone, connections) })).body,
+    'GET /  unknown unknown ',
+  );
 });
 
 t.test('audits each request to an API before its response is sent, and no page', async (t) => {
@@ -154,7 +157,7 @@ t.test('audits each request to an API before its response is sent, and no page',
   }
   t.equal(counters.of('echo').errors.overload, 1, 'an error without a reason is not counted');
   const page = start(echoApi(), { isPage: true });
-  await call({ port: await serve(t, page.handler.listener('tcp')) });
+  await call({ port: await serve(t, page.handler.listener('tcp'), page.connections) });
   t.strictSame(page.audit, []);
 });
 
@@ -170,7 +173,7 @@ t.test('a response is sent once its line is written, where that is required', as
   await until(() => audit.entries.length > 0, 'the line');
   const page = start(echoApi(), { isPage: true, audit });
   t.equal(
-    (await call({ port: await serve(t, page.handler.listener('tcp')) })).status,
+    (await call({ port: await serve(t, page.handler.listener('tcp'), page.connections) })).status,
     200,
     'a page',
   );
@@ -303,8 +306,9 @@ t.test('logs nothing about a client that went away', async (t) => {
 });
 
 t.test('invites a body that fits, and refuses one that does not without inviting it', async (t) => {
-  const { handler } = start(echoApi());
-  const port = await serve(t, createServer().on('checkContinue', handler.listener('tcp')));
+  const { handler, connections } = start(echoApi());
+  const inviting = createServer().on('checkContinue', handler.listener('tcp'));
+  const port = await serve(t, inviting, connections);
   const head = 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-Continue\r\n';
   t.match(
     await exchange({ port }, `${head}Content-Length: 1\r\n\r\nx`),
@@ -411,7 +415,7 @@ t.test('bytes are wiped once they are sent, random ones even if they come too la
     ...{ client: random, routes: [{ name: 'echo', api }] },
     malformed: createMalformedResponse([]),
   });
-  const port = await serve(t, handler.listener('tcp'));
+  const port = await serve(t, handler.listener('tcp'), started.connections);
   t.equal((await call({ port, path: '/bytes' })).body, '\x01'.repeat(8));
   await call({ port });
   open();

@@ -147,7 +147,7 @@ t.test('an open address serves its connections, and ends them after the grace', 
       },
     },
     malformed: createMalformedResponse([]),
-    ...{ connections, log, tls: await loadTls(one), missing: ['TLS'] },
+    ...{ connections, tls: await loadTls(one), missing: ['TLS'] },
   };
   const path = join(dir, 'tracked');
   const listeners = [
@@ -169,6 +169,7 @@ t.test('an open address serves its connections, and ends them after the grace', 
   const code = 'EMFILE';
   t.doesNotThrow(() => tcp.server.emit('error', Object.assign(new Error('accept'), { code })));
   t.match(log.records, [{ level: 'warn', message: 'cannot accept a connection', code }]);
+  t.equal(counters.acceptErrors, 1);
   const ended = once(silent, 'close');
   let end = () => {};
   const grace = new Promise<void>((resolve) => {

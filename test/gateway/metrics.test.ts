@@ -101,6 +101,7 @@ t.test('the page has every figure', async (t) => {
   Object.assign(counters, { connections: 9, connectionsRefused: 2, inFlight: 3 });
   Object.assign(counters, { requestsWaiting: 7, unsentBytes: 8 });
   counters.connectionsEnded.unread = 10;
+  counters.acceptErrors = 11;
   counters.of('aws-kms').responded(200, 32, 0.0002);
   counters.of('vault').responded(403, null, 0);
   counters.of('vault').failed('overload');
@@ -116,6 +117,7 @@ t.test('the page has every figure', async (t) => {
     ['requests_in_flight', 3],
     ['requests_waiting', 7],
     ['unsent_bytes', 8],
+    ['accept_errors_total', 11],
     ['connections_ended_total{reason="unread"}', 10],
     ['connections_ended_total{reason="silent"}', 0],
     ['limit{limit="requests_per_connection"}', 16],

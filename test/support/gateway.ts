@@ -54,9 +54,17 @@ export function memoryLog(): Logger & { readonly records: object[] } {
   return { records, info: log('info'), warn: log('warn'), error: log('error') };
 }
 
-/** Listens on a loopback port until the test ends. */
-export async function serve(t: Test, handler: RequestListener | Server): Promise<number> {
+/**
+ * Listens on a loopback port until the test ends.
+ * @param connections take in each connection, as those of a gateway do
+ */
+export async function serve(
+  t: Test,
+  handler: RequestListener | Server,
+  connections?: Pick<Connections, 'accept'>,
+): Promise<number> {
   const server = typeof handler === 'function' ? createServer(handler) : handler;
+  if (connections !== undefined) server.on('connection', (socket) => connections.accept(socket));
   t.teardown(() => {
     server.close();
     server.closeAllConnections();
@@ -154,6 +162,18 @@ export async function answerOf(
   return { ...answer, body: whole, outcome: answer.error?.code ?? 'ok' };
 }
 
+/** What an audit log is told of a request. */
+export const auditEntry: AuditEntry = {
+  requestId: 'id-1',
+  api: 'aws-kms',
+  key: 'billing',
+  operation: 'GenerateRandom',
+  size: 32,
+  outcome: 'ok',
+  status: 200,
+  client: '127.0.0.1',
+};
+
 /**
  * An audit log that keeps its entries.
  * @param written whether an entry is written, once that is known; without it nobody has to wait
@@ -195,6 +215,7 @@ export async function serveApis(
   const connections = new Connections(defaultGatewayLimits, counters, log);
   const common = { client: source, access, log, audit, counters, connections, malformed };
   const handler = createRequestHandler({ ...common, routes });
-  const port = await serve(t, createHttpServer(handler.listener('tcp'), malformed));
+  const server = createHttpServer(handler.listener('tcp'), malformed);
+  const port = await serve(t, server, connections);
   return { port, log, audit: audit.entries, counters, handler };
 }
