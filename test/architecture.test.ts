@@ -19,11 +19,21 @@ const table: Readonly<Record<string, readonly string[]>> = {
   gateway: ['common', 'config', 'apis'],
   entropyctl: ['common', 'generator', 'rpc', 'client'],
   entropyd: ['common', 'generator', 'config', 'rpc', 'apis', 'client', 'server', 'gateway'],
-  '': ['common', 'generator', 'config', 'rpc', 'apis', 'client', 'entropyctl', 'entropyd'],
+  '': [
+    ...['common', 'generator', 'config', 'rpc', 'apis', 'client', 'gateway'],
+    ...['entropyctl', 'entropyd'],
+  ],
 };
 
 /** Programs and package exports: all that src/ itself holds. */
-const entries = ['aws-sdk.ts', 'entropyctl.ts', 'entropyd.ts', 'generator.ts', 'index.ts'];
+const entries = [
+  'aws-sdk.ts',
+  'entropyctl.ts',
+  'entropyd.ts',
+  'generator.ts',
+  'index.ts',
+  'testing.ts',
+];
 
 const textOf = (name: string) => readFileSync(root + name, 'utf8');
 const folderOf = (name: string) => name.slice(0, Math.max(0, name.indexOf('/')));

@@ -3,14 +3,17 @@ import { setMaxListeners } from 'node:events';
 import { EntropyError } from '../common/errors.js';
 import { type CallOptions, checkedTimeout, type Fill, type RandomOptions } from './options.js';
 
-/** The queue that calls are sent to; it fails a call that it cannot take. */
+/** The queue that calls are sent to. */
 export interface CallQueue {
+  /** Takes a call, or fails it. */
   send(call: Call): void;
+  /** Fails the calls that wait, and all later ones, with `ERR_CLOSED`. */
+  close(): void;
 }
 
 /** Turns calls into promises, each with its own time and signals or else the client's. */
 export class Caller {
-  readonly #queue: CallQueue;
+  readonly #queue: Pick<CallQueue, 'send'>;
   readonly #timeoutMs: number;
   readonly #signal: AbortSignal | undefined;
   readonly #now: () => number;
@@ -21,7 +24,7 @@ export class Caller {
    * @param now milliseconds, monotonic
    */
   constructor(
-    queue: CallQueue,
+    queue: Pick<CallQueue, 'send'>,
     timeoutMs: number,
     signal: AbortSignal | undefined,
     now: () => number = () => performance.now(),

@@ -22,13 +22,12 @@ import {
   type SelfTestResult,
   type VersionResult,
 } from '../rpc/protocol.js';
-import { Caller } from './call.js';
+import { Caller, type CallQueue } from './call.js';
 import {
   type CallOptions,
   type ClientOptions,
-  checkedMaxPending,
+  checkedOptions,
   checkedSize,
-  checkedTimeout,
   type RandomOptions,
   type StreamOptions,
 } from './options.js';
@@ -43,11 +42,6 @@ export interface GenerateRandomOutput {
   $metadata: ResponseMetadata;
 }
 
-const defaultTimeoutMs = 5_000;
-
-/** Calls in flight: enough for a burst, and an end to a loop that never awaits. */
-const defaultMaxPending = 65_536;
-
 /** Largest `random`, bytes: a signed 32-bit size, as many interfaces of Buffer have. */
 const maxSize = 2 ** 31 - 1;
 
@@ -58,25 +52,24 @@ const noOptions = {};
 
 /** A client of the daemon on this host, made by {@link connect}. */
 export class Client {
-  readonly #pipeline: Pipeline;
+  readonly #queue: CallQueue;
   readonly #caller: Caller;
   readonly #dialect: genRandom.Dialect;
   readonly #piecesInFlight: number;
   readonly #wipeable: boolean;
+  #isClosed = false;
 
-  constructor(options: ClientOptions) {
-    const timeoutMs = checkedTimeout(options.timeoutMs ?? defaultTimeoutMs);
-    const maxPending = checkedMaxPending(options.maxPending ?? defaultMaxPending);
-    this.#pipeline = new Pipeline({
-      path: clientSocket(options.socketPath),
-      mixLocal: options.mixLocal ?? true,
-      maxPending,
-      coalesce: options.coalesce ?? 'tick',
-    });
-    this.#caller = new Caller(this.#pipeline, timeoutMs, options.signal);
-    this.#dialect = options.dialect ?? 'otc';
+  /**
+   * @param queue what its calls are sent to; default: the daemon
+   * @throws EntropyError `ERR_PARAMS`
+   */
+  constructor(options: ClientOptions, queue?: CallQueue) {
+    const { socketPath, timeoutMs, maxPending, ...checked } = checkedOptions(options);
+    this.#queue = queue ?? new Pipeline({ path: clientSocket(socketPath), maxPending, ...checked });
+    this.#caller = new Caller(this.#queue, timeoutMs, options.signal);
+    this.#dialect = checked.dialect;
     this.#piecesInFlight = Math.min(maxPiecesInFlight, maxPending);
-    this.#wipeable = options.wipeable ?? false;
+    this.#wipeable = checked.wipeable;
   }
 
   /**
@@ -139,13 +132,14 @@ export class Client {
 
   /**
    * An endless stream of random bytes, or `size` of them. Chunks are requested as they are read, one
-   * ahead; `destroy()` ends the request in flight.
+   * ahead; `destroy()` ends the request in flight, and `close()` of the client destroys the stream.
    * @returns a stream, destroyed with the error of `random` if a request fails
    * @throws EntropyError `ERR_LENGTH`
    */
   stream(options: StreamOptions = noOptions): Readable {
     const draw = (size: number, chunk: RandomOptions) => this.random(size, chunk);
-    return new RandomStream(draw, options, this.#caller.signals(options));
+    const isOver = () => this.#isClosed;
+    return new RandomStream(draw, options, this.#caller.signals(options), isOver);
   }
 
   /**
@@ -259,9 +253,13 @@ export class Client {
     throw new EntropyError('ERR_MESSAGE', 'the daemon sent something else for noise');
   }
 
-  /** Ends the connection; calls in flight are rejected with `ERR_CLOSED`. */
+  /**
+   * Ends the connection. Calls in flight are rejected with `ERR_CLOSED`; streams are destroyed, without
+   * an error: whoever closes the client wants no more of them.
+   */
   async close(): Promise<void> {
-    this.#pipeline.close();
+    this.#isClosed = true;
+    this.#queue.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -62,22 +62,83 @@ export interface StreamOptions extends RandomOptions {
 /** Fills all of an array of at most `maxRandomSize` bytes with random bytes, or rejects. */
 export type Fill = (target: Uint8Array) => Promise<unknown>;
 
+const defaultTimeoutMs = 5_000;
+
+/** Calls in flight: enough for a burst, and an end to a loop that never awaits. */
+const defaultMaxPending = 65_536;
+
+/** A fault in an argument. */
+function fault(name: string, wanted: string): EntropyError {
+  return new EntropyError('ERR_PARAMS', `${name}: want ${wanted}`);
+}
+
+const wantedTime = 'a number of milliseconds above 0';
+const isTime = (value: unknown) => typeof value === 'number' && value > 0;
+
 /**
  * @returns `timeoutMs`
  * @throws EntropyError `ERR_PARAMS` unless it is above 0
  */
 export function checkedTimeout(timeoutMs: number): number {
-  if (timeoutMs > 0) return timeoutMs;
-  throw new EntropyError('ERR_PARAMS', 'timeoutMs: want a number of milliseconds above 0');
+  if (isTime(timeoutMs)) return timeoutMs;
+  throw fault('timeoutMs', wantedTime);
 }
 
 /**
- * @returns `maxPending`
- * @throws EntropyError `ERR_PARAMS` unless it is an integer of 1 or more
+ * Refuses options that do not exist: a misspelt one would silently be its default.
+ * @param of the function that takes them, for the message
+ * @param names of those that exist
+ * @throws EntropyError `ERR_PARAMS`
  */
-export function checkedMaxPending(maxPending: number): number {
-  if (Number.isInteger(maxPending) && maxPending >= 1) return maxPending;
-  throw new EntropyError('ERR_PARAMS', 'maxPending: want an integer of 1 or more calls');
+export function checkedNames(of: string, options: object, names: object): void {
+  if (typeof options !== 'object' || options === null) throw fault(of, 'an object of options');
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(names, name));
+  if (unknown === undefined) return;
+  const known = Object.keys(names).join(', ');
+  throw new EntropyError('ERR_PARAMS', `${of}: unknown option ${unknown}; there are ${known}`);
+}
+
+/** Whether a value is an option of its kind, and what is wanted. */
+type Check = readonly [fits: (value: unknown) => boolean, wanted: string];
+
+const isFlag: Check = [(value) => typeof value === 'boolean', 'true or false'];
+
+/** One of a few words. */
+const oneOf = (...words: readonly string[]): Check => [
+  (value) => words.includes(value as string),
+  words.map((word) => `'${word}'`).join(' or '),
+];
+
+const checks: Readonly<Record<keyof ClientOptions, Check>> = {
+  socketPath: [(value) => typeof value === 'string', 'a path'],
+  timeoutMs: [isTime, wantedTime],
+  signal: [(value) => value instanceof AbortSignal, 'an AbortSignal'],
+  mixLocal: isFlag,
+  wipeable: isFlag,
+  dialect: oneOf('otc', 'hwc'),
+  maxPending: [(value) => Number.isInteger(value) && (value as number) >= 1, '1 call or more'],
+  coalesce: oneOf('tick', 'turn'),
+};
+
+/**
+ * The options of a client, with the defaults of those that are left out or undefined.
+ * @throws EntropyError `ERR_PARAMS` for one that does not exist, or that is not of its kind
+ */
+export function checkedOptions(options: ClientOptions) {
+  checkedNames('connect', options, checks);
+  for (const [name, value] of Object.entries(options)) {
+    const [fits, wanted] = checks[name as keyof ClientOptions];
+    if (value !== undefined && !fits(value)) throw fault(name, wanted);
+  }
+  return {
+    socketPath: options.socketPath,
+    timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
+    mixLocal: options.mixLocal ?? true,
+    wipeable: options.wipeable ?? false,
+    dialect: options.dialect ?? 'otc',
+    maxPending: options.maxPending ?? defaultMaxPending,
+    coalesce: options.coalesce ?? 'tick',
+  };
 }
 
 /**

@@ -115,6 +115,7 @@ export class RandomStream extends Readable {
   readonly #chunkSize: number;
   readonly #options: RandomOptions;
   readonly #signals: Signals;
+  readonly #isOver: () => boolean;
   // Ends the request in flight with the stream.
   readonly #ended = new AbortController();
   readonly #onAbort = ({ target }: Event) => this.destroy((target as AbortSignal).reason);
@@ -122,9 +123,15 @@ export class RandomStream extends Readable {
 
   /**
    * @param signals each destroys the stream with its reason
+   * @param isOver whether nobody wants more; then a failed request destroys it without an error
    * @throws EntropyError `ERR_LENGTH`
    */
-  constructor(draw: DrawChunk, options: StreamOptions, signals: Signals) {
+  constructor(
+    draw: DrawChunk,
+    options: StreamOptions,
+    signals: Signals,
+    isOver: () => boolean = () => false,
+  ) {
     const { size, chunkSize = defaultChunkSize } = options;
     super({ highWaterMark: checkedSize('chunkSize', chunkSize, maxRandomSize) });
     this.#left =
@@ -135,6 +142,7 @@ export class RandomStream extends Readable {
     this.#chunkSize = chunkSize;
     this.#options = { ...options, signal: this.#ended.signal };
     this.#signals = signals;
+    this.#isOver = isOver;
     listen(signals, this.#onAbort);
     const aborted = abortedOf(signals);
     if (aborted !== undefined) this.destroy(aborted.reason);
@@ -162,7 +170,8 @@ export class RandomStream extends Readable {
       this.push(chunk);
       if (this.#left === 0) this.push(null);
     } catch (error) {
-      this.destroy(error as Error);
+      if (this.#isOver()) this.destroy();
+      else this.destroy(error as Error);
     }
   }
 }

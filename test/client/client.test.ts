@@ -575,6 +575,23 @@ t.test('a client keeps its process alive while a call waits, and no longer', asy
       '0: TimeoutError',
     ],
     [
+      'piping a stream, and closed',
+      path,
+      `const { Writable } = await import('node:stream');
+       let size = 0;
+       await new Promise((enough) => {
+         const write = (chunk, _, done) => {
+           size += chunk.length;
+           if (size > 1e6) enough();
+           setImmediate(done);
+         };
+         client.stream().pipe(new Writable({ write }));
+       });
+       await client.close();
+       console.log('closed');`,
+      '0: closed',
+    ],
+    [
       'aborted before the call was sent',
       path,
       `await client.random(9);

@@ -14,9 +14,10 @@ const maxPackedSize = 4 * 1024 * 1024;
 /** Everything that may be in the package; the last pattern is for bundled packages. */
 const wanted = [
   /^(?:package\.json|binding\.gyp|LICENSE|(?:README|CHANGELOG|SECURITY)\.md)$/,
-  /^dist\/(?:[\w-]+\/)*[\w-]+\.d\.ts$/,
-  /^dist\/(?:index|aws-sdk|generator|entropyd|entropyctl)\.js$/,
-  /^dist\/(?:library|entropyd|entropyctl)-[\w-]+\.js$/,
+  /^dist\/(?:[\w-]+\/)*[\w-]+\.d\.cts$/,
+  /^dist\/(?:index|aws-sdk|generator|testing)\.(?:js|cjs|d\.ts)$/,
+  /^dist\/(?:entropyd|entropyctl)(?:-[\w-]+)?\.js$/,
+  /^dist\/library-[\w-]+\.cjs$/,
   /^dist\/third-party-licenses\.txt$/,
   /^native\/(?:(?:addon|drbg|generator|health|memory|sources)\/)?\w+\.(?:cc|h)$/,
   /^native\/(?:core\.gypi|headers\.cjs|install\.cjs)$/,
