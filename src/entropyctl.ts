@@ -3,5 +3,6 @@
 import { endOnSignals, runProgram } from './common/program.js';
 import { entropyctlProgram } from './entropyctl/command-line.js';
 
+process.title = 'entropyctl';
 endOnSignals();
 await runProgram(entropyctlProgram(), process.argv);

@@ -7,7 +7,7 @@ set -eu
 floor=2.28
 if [ $# -eq 0 ]; then
   cd "$(dirname "$0")/../.."
-  set -- prebuilds/linux-x64/*.node prebuilds/linux-arm64/*.node
+  set -- prebuilds/*/*.node
 fi
 LC_ALL=C
 export LC_ALL

@@ -2,8 +2,9 @@
  * Builds the addon that the package includes, for each processor: in prebuilds/linux-ARCH, where
  * node-gyp-build looks. `npm pack` runs it. prebuildify is not used: it builds in the same folder as the
  * checkout's own addon, and removes that.
+ * A processor whose compiler is missing is left out, and that is said; this machine's own is not.
  *   make.mjs            builds and checks them
- *   make.mjs possible   only checks for the headers and the compilers
+ *   make.mjs possible   only says what cannot be built, and fails if that is anything
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
@@ -44,17 +45,24 @@ function run(command, args, environment = {}) {
 const { nodedir, fault } = findHeaders();
 if (fault !== undefined) fail(`linux: ${fault}`);
 
-const compilers = Object.entries(crossCompilers).map(([arch, [crossPrefix, debianPackage]]) => {
+const missing = [];
+const compilers = Object.entries(crossCompilers).flatMap(([arch, [crossPrefix, debianPackage]]) => {
   const own = process.platform === 'linux' && process.arch === arch;
   const prefix = own ? '' : crossPrefix;
-  if (spawnSync(`${prefix}g++`, ['--version']).status !== 0)
-    fail(
-      `linux-${arch}: ${prefix}g++ is missing, on Debian of the package ${own ? 'g++' : debianPackage}`,
-    );
-  return { arch, CC: `${prefix}gcc`, CXX: `${prefix}g++` };
+  if (spawnSync(`${prefix}g++`, ['--version']).status === 0)
+    return [{ arch, CC: `${prefix}gcc`, CXX: `${prefix}g++` }];
+  const reason = `linux-${arch}: ${prefix}g++ is missing, on Debian of the package ${own ? 'g++' : debianPackage}`;
+  if (own) fail(reason);
+  missing.push(reason);
+  return [];
 });
 
-if (process.argv[2] === 'possible') process.exit();
+if (process.argv[2] === 'possible') {
+  if (missing.length > 0) fail(missing.join('; '));
+  process.exit();
+}
+for (const reason of missing)
+  console.error(`entropyd: the package is without an addon for ${reason}`);
 
 rmSync(prebuilds, { recursive: true, force: true });
 for (const { arch, ...environment } of compilers) {

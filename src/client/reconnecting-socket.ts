@@ -1,7 +1,7 @@
 /** A client's socket: connects on demand, and reconnects with backoff after a loss. */
 import { createConnection, type Socket } from 'node:net';
 import { EntropyError } from '../common/errors.js';
-import { chunkSize } from '../common/unix-socket.js';
+import { chunkSize, howToStart } from '../common/unix-socket.js';
 
 /** The source of time and chance. */
 export interface Timers {
@@ -153,6 +153,6 @@ export function connectError(path: string, cause: NodeJS.ErrnoException | undefi
     reason === 'EACCES'
       ? `no permission to connect to ${path} (${reason}); ` +
         'it takes write permission on the socket and search permission on its directories'
-      : `no daemon on ${path} (${reason}); start one with: entropyd --socket ${path}`;
+      : `no daemon on ${path} (${reason}); start one with: ${howToStart(path)}`;
   return new EntropyError('ERR_CONNECT', message, { cause });
 }

@@ -32,10 +32,13 @@ export class EntropyError extends Error {
   override name = 'EntropyError';
   /** Stable: match on this, never on the message. */
   readonly code: ErrorCode;
+  /** `ERR_CONFIG`: the key of the configuration file at fault, if it is one: `gateway.audit`. */
+  readonly key: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { key?: string }) {
     super(message, options);
     this.code = code;
+    this.key = options?.key;
   }
 }
 

@@ -75,7 +75,7 @@ export interface DeviceOptions {
   path: string;
   /** Min-entropy that the health tests assume, bits per byte: 0.001 to 8; default 7. */
   testedBitsPerByte?: number;
-  /** Min-entropy to credit to seeds, bits per byte: 0, or 0.001 to `testedBitsPerByte`. */
+  /** Min-entropy to credit to seeds, bits per byte: 0, or 0.01 to `testedBitsPerByte`. */
   creditedBitsPerByte: number;
 }
 

@@ -14,6 +14,7 @@ const readFlags = constants.O_RDONLY | constants.O_NONBLOCK;
  * @param what it is, for messages, which never repeat its content
  * @param faultOf says why the file is not to be read; it sees the open descriptor, so that what was
  *   checked is what is read
+ * @param key of the configuration, which has the path; for errors
  * @returns its bytes, at most 1 MiB, owned by the caller
  * @throws EntropyError `ERR_CONFIG`
  */
@@ -21,9 +22,13 @@ export async function readRegularFile(
   path: string,
   what: string,
   faultOf: (stats: Stats) => string | undefined = () => undefined,
+  key?: string,
 ): Promise<Buffer> {
   const refusal = (reason: string, options?: ErrorOptions) =>
-    new EntropyError('ERR_CONFIG', `${what} ${path}: ${reason}`, options);
+    new EntropyError('ERR_CONFIG', `${what} ${path}: ${reason}`, {
+      ...options,
+      ...(key === undefined ? {} : { key }),
+    });
   const failed = (cause: Error) => {
     throw refusal(cause.message, { cause });
   };

@@ -91,6 +91,23 @@ export function clientSocket(option?: string, { env, exists }: Surroundings = he
   );
 }
 
+/** Where the packages and install.sh put units: systemd.unit(5). */
+const unitFolders = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
+
+/**
+ * How to start a daemon where none answers. On a host with the units that is never a process by hand:
+ * one of root's would be a daemon without the sandbox, and would keep the unit's socket from being
+ * opened.
+ * @param path where a client looked
+ * @returns a command line
+ */
+export function howToStart(path: string, { env, exists }: Surroundings = here): string {
+  const isDefault = path === systemSocket || path === userSocket(env);
+  return isDefault && unitFolders.some((folder) => exists(`${folder}/entropyd.socket`))
+    ? 'systemctl start entropyd.socket'
+    : `entropyd --socket ${path}`;
+}
+
 /** The file of a socket that this process bound. */
 export interface SocketFile {
   /**

@@ -110,6 +110,14 @@ export const defaults = {
   },
 };
 
+/**
+ * Whether a word or path names a place for the audit log: `-`, `journal`, `syslog`, or a file. Its path
+ * has a slash, so that a misspelt word does not become a file somewhere.
+ */
+export function isAuditTarget(target: string): boolean {
+  return ['-', 'journal', 'syslog'].includes(target) || target.includes('/');
+}
+
 export type Limits = typeof defaultLimits;
 export type GatewayLimits = typeof defaultGatewayLimits;
 

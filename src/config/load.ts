@@ -93,8 +93,6 @@ function devices(sources: FileConfig['source'] = []): DeviceOptions[] {
     path: source.path,
   }));
   const names = new Set(named.map(({ name }) => name));
-  if (names.size < named.length)
-    throw new EntropyError('ERR_CONFIG', 'two [[source]] tables have the same name');
   return [...generatorDefaults.devices.filter(({ name }) => !names.has(name)), ...named];
 }
 
@@ -119,6 +117,7 @@ function tlsPaths(certificate: string | undefined, key: string | undefined): Tls
   throw new EntropyError(
     'ERR_CONFIG',
     'TLS needs a certificate and its key: --tls-cert FILE --tls-key FILE, or tls_cert and tls_key',
+    { key: certificate === undefined ? 'gateway.tls_key' : 'gateway.tls_cert' },
   );
 }
 
@@ -128,6 +127,32 @@ async function readConfigFile(path: string | undefined): Promise<FileConfig> {
   const { parseConfigFile } = await import('./schema.js');
   const bytes = await readRegularFile(path, 'configuration');
   return parseConfigFile(bytes.toString(), path);
+}
+
+/**
+ * Runs what uses the configuration, and names the line of a key that turns out wrong only there: a
+ * group that does not exist, a file that cannot be read.
+ * @param flags options of the command line; one of them may have replaced what the file says
+ * @throws what `use` throws
+ */
+export async function namingLines<T>(
+  flags: Readonly<Record<string, unknown>> & Pick<ConfigFlags, 'config'>,
+  use: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await use();
+  } catch (error) {
+    const { config: file } = flags;
+    if (!(error instanceof EntropyError) || error.key === undefined || file === undefined)
+      throw error;
+    const path = error.key.split('.');
+    if (flags[camelCase(path.at(-1) as string)] !== undefined) throw error;
+    const { lineOfKey } = await import('./toml.js');
+    const line = lineOfKey((await readRegularFile(file, 'configuration')).toString(), path);
+    if (line === undefined) throw error;
+    const { code, key, message } = error;
+    throw new EntropyError(code, `${file}:${line}: ${message}`, { cause: error, key });
+  }
 }
 
 /**

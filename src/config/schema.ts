@@ -1,17 +1,20 @@
 /** The configuration file's keys with their types and ranges. Loaded only if there is a file. */
 import { isIP } from 'node:net';
 import * as v from 'valibot';
+import { parseAddress } from '../common/address.js';
 import { type DeviceOptions, profiles } from '../common/package.js';
 import { chunkSize } from '../common/unix-socket.js';
+import { minCreditedBitsPerByte, minTestedBitsPerByte } from '../generator/interface.js';
 import {
   type Config,
   defaults,
   dialects,
   type GatewayKeys,
+  isAuditTarget,
   type Limits,
   type ListenConfig,
 } from './config.js';
-import { flag, integer, oneOf, parseTomlFile, text } from './toml.js';
+import { type Fault, flag, integer, oneOf, parseTomlFile, text } from './toml.js';
 
 const uint32 = 2 ** 32 - 1;
 
@@ -32,8 +35,8 @@ const octalMode = v.pipe(
   v.regex(/^0?[0-7]{3}$/, 'want an octal mode such as "0666"'),
   v.transform((mode) => Number.parseInt(mode, 8)),
 );
-const texts = (wanted: string) =>
-  v.pipe(v.array(text), v.minLength(1, `want at least one ${wanted}`));
+const some = <Item extends v.GenericSchema>(item: Item, wanted: string) =>
+  v.pipe(v.array(item), v.minLength(1, `want at least one ${wanted}`));
 
 const wantedNetwork = 'want an IP address, or a network such as "10.0.0.0/8"';
 
@@ -48,18 +51,46 @@ const network = v.pipe(
 );
 
 /** Bits per byte, which may be a fraction. */
-const bits = v.pipe(
-  v.number('want a number of 0 to 8'),
-  v.minValue(0, 'want a number of 0 to 8'),
-  v.maxValue(8, 'want a number of 0 to 8'),
+const bits = (min: number) =>
+  v.pipe(
+    v.number(`want a number of ${min} to 8`),
+    v.minValue(min, `want a number of ${min} to 8`),
+    v.maxValue(8, `want a number of ${min} to 8`),
+  );
+const credit = v.pipe(
+  bits(0),
+  v.check(
+    (value) => value === 0 || value >= minCreditedBitsPerByte,
+    `want 0, or a number of ${minCreditedBitsPerByte} to 8`,
+  ),
 );
-const testedBits = v.pipe(bits, v.gtValue(0, 'want a number above 0'));
+
+/** An address to listen on. */
+const address = v.pipe(
+  text,
+  v.check((value) => {
+    try {
+      return parseAddress(value) !== undefined;
+    } catch {
+      return false;
+    }
+  }, 'want HOST:PORT, [IPV6]:PORT or unix:PATH'),
+);
+
+/** Where the audit log goes. */
+const auditTarget = v.pipe(
+  text,
+  v.check(
+    isAuditTarget,
+    'want "-", "journal", "syslog", or the path of a file with a slash (./NAME)',
+  ),
+);
 
 const source = v.strictObject({
   name: v.pipe(text, v.regex(/^[a-z0-9_-]{1,32}$/, 'want 1 to 32 of a-z, 0-9, _ and -')),
   path: text,
-  tested_bits_per_byte: v.optional(testedBits),
-  credited_bits_per_byte: v.optional(bits),
+  tested_bits_per_byte: v.optional(bits(minTestedBitsPerByte)),
+  credited_bits_per_byte: v.optional(credit),
 } satisfies Schemas<DeviceOptions>);
 
 /** Everything that a file may contain. */
@@ -120,14 +151,14 @@ export const configSchema = v.strictObject({
   ),
   gateway: v.optional(
     v.strictObject({
-      listen: v.optional(texts('address')),
+      listen: v.optional(some(address, 'address')),
       access: v.optional(oneOf('open')),
       credentials: v.optional(text),
       require_signatures: v.optional(flag),
-      regions: v.optional(texts('region')),
+      regions: v.optional(some(text, 'region')),
       dialect: v.optional(oneOf(...dialects)),
       node_sdk_errors: v.optional(flag),
-      page_hosts: v.optional(texts('name')),
+      page_hosts: v.optional(some(text, 'name')),
       connections: v.optional(integer(16, 1_000_000)),
       connections_per_address: v.optional(integer(0, 1_000_000)),
       trusted_proxies: v.optional(v.array(network)),
@@ -137,7 +168,7 @@ export const configSchema = v.strictObject({
       unsent_bytes_per_connection: v.optional(integer(1, uint32)),
       tls_cert: v.optional(text),
       tls_key: v.optional(text),
-      audit: v.optional(text),
+      audit: v.optional(auditTarget),
       audit_required: v.optional(flag),
       upstream: v.optional(text),
       upstream_resign: v.optional(flag),
@@ -156,5 +187,20 @@ export type FileConfig = v.InferOutput<typeof configSchema>;
  *   fault is refused as a whole
  */
 export function parseConfigFile(source: string, file: string): FileConfig {
-  return parseTomlFile(configSchema, source, file);
+  return parseTomlFile(configSchema, source, file, contradiction);
+}
+
+/** Keys that do not go together. */
+function contradiction({ source = [], gateway = {} }: FileConfig): Fault | undefined {
+  const names = source.map(({ name }) => name);
+  const twice = names.findIndex((name, i) => names.indexOf(name) < i);
+  if (twice >= 0)
+    return { path: ['source', twice, 'name'], wanted: 'want another name: it is taken' };
+  const { access, credentials, require_signatures: required } = gateway;
+  if (access === 'open' && (credentials !== undefined || required === true))
+    return {
+      path: ['gateway', 'access'],
+      wanted: '"open" contradicts credentials and require_signatures: remove one of them',
+    };
+  return undefined;
 }

@@ -66,15 +66,25 @@ export function parseTomlFile<S extends Schema>(
   if (checked.success && found === undefined) return checked.output;
   const { path, wanted } = found as Fault;
   const name = path.join('.').replace(/\.(\d+)/g, '[$1]');
-  throw fault(file, lineOf(program, path), `${name}: ${wanted}`);
+  throw fault(file, lineOf(program, path).line, `${name}: ${wanted}`);
 }
 
 function nameOf(key: AST.TOMLBare | AST.TOMLQuoted): string {
   return key.type === 'TOMLBare' ? key.name : key.value;
 }
 
-/** The line of a key, or else of the innermost table around it. */
-function lineOf(program: AST.TOMLProgram, path: Path): number {
+/**
+ * The line of a key.
+ * @param source TOML that {@link parseTomlFile} has accepted
+ * @returns undefined if it is not there
+ */
+export function lineOfKey(source: string, path: Path): number | undefined {
+  const { line, depth } = lineOf(parseTOML(source, { tomlVersion: '1.0' }), path);
+  return depth === path.length ? line : undefined;
+}
+
+/** The line of a key, or else of the innermost table around it, whose path has `depth` parts. */
+function lineOf(program: AST.TOMLProgram, path: Path): { line: number; depth: number } {
   let line = 1;
   let depth = -1;
   const observe = (key: Path, at: number) => {
@@ -93,7 +103,7 @@ function lineOf(program: AST.TOMLProgram, path: Path): number {
       observeAll(node.body, node.resolvedKey);
     }
   }
-  return line;
+  return { line, depth };
 }
 
 /** The keys that are known at the place of an unknown one. */

@@ -6,6 +6,7 @@ import { metrics, version as printVersions, reseed, selftest } from './commands.
 import { health } from './health.js';
 import { noise } from './noise.js';
 import { formats, random } from './random.js';
+import { awaitedStates, wait } from './wait.js';
 
 /** @returns a new program, which does nothing until it is parsed */
 export function entropyctlProgram(): Command {
@@ -95,6 +96,23 @@ health uses those of monitoring plug-ins. entropyctl COMMAND --help shows exampl
     .addOption(output())
     .action((source, size, options) => noise(source, size, options));
 
+  add(program, 'wait', 'Waits until the daemon serves from healthy sources.', [
+    ['entropyctl wait', 'until it is operational'],
+    ['entropyctl wait --timeout 30 || exit 1', 'in a script, but not forever'],
+    ['entropyctl wait --state degraded', 'as long as some tested source is left'],
+  ])
+    .addOption(
+      new Option('--state <name>', 'this state or a better one (default: operational)').choices(
+        awaitedStates,
+      ),
+    )
+    .addOption(
+      new Option('--timeout <seconds>', 'fail after this time (default: wait forever)').argParser(
+        parseTimeout,
+      ),
+    )
+    .action((options) => wait(options));
+
   add(program, 'version', 'Prints the versions of entropyctl and of the daemon.', [
     ['entropyctl version', 'do they match?'],
   ]).action(printVersions);
@@ -138,7 +156,7 @@ export function parseSize(text: string): number {
   return size;
 }
 
-/** Seconds: short enough to see a burst. */
+/** Seconds: short enough to see a burst, and to ask once. */
 const minInterval = 0.1;
 /** Seconds: long enough for anyone. */
 const maxInterval = 3600;
@@ -148,7 +166,22 @@ const maxInterval = 3600;
  * @throws UsageError
  */
 export function parseInterval(text: string): number {
-  const seconds = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
-  if (seconds >= minInterval && seconds <= maxInterval) return seconds;
-  throw new UsageError(`--interval: want ${minInterval} to ${maxInterval} seconds: ${text}`);
+  return parseSeconds('--interval', text, minInterval, maxInterval);
+}
+
+/** Seconds: as long as a machine may take to boot, and more. */
+const maxTimeout = 86_400;
+
+/**
+ * Reads a number of seconds, 0.1 to 86,400.
+ * @throws UsageError
+ */
+export function parseTimeout(text: string): number {
+  return parseSeconds('--timeout', text, minInterval, maxTimeout);
+}
+
+function parseSeconds(option: string, text: string, min: number, max: number): number {
+  const seconds = /^\d{1,5}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
+  if (seconds >= min && seconds <= max) return seconds;
+  throw new UsageError(`${option}: want ${min} to ${max} seconds: ${text}`);
 }

@@ -1,5 +1,6 @@
 /** The short commands: selftest, reseed, metrics and version. */
 import { version as ownVersion, type SourceReport } from '../common/package.js';
+import { CommandError } from '../common/program.js';
 import { stateLine } from '../common/state.js';
 import { printable, printablePage } from '../common/terminal.js';
 import { withOutput } from './output.js';
@@ -62,9 +63,19 @@ export async function metrics(options: MetricsCommandOptions): Promise<void> {
   else await print(page.trimEnd());
 }
 
-/** Prints the versions of this command and of the daemon. */
+/** Prints the version of this command, and the daemon's if it answers. */
 export async function version(options: SessionOptions): Promise<void> {
-  const daemon = await withClient(options, (client) => client.version());
+  const asked = withClient(options, (client) => client.version());
+  const daemon = await asked.catch((error: unknown) => {
+    if (error instanceof CommandError) return error;
+    throw error;
+  });
+  if (daemon instanceof CommandError) {
+    const { code, message } = daemon;
+    if (options.json) await printJson({ entropyctl: ownVersion, error: { code, message } });
+    else await print(`entropyctl ${ownVersion}\n${printable(message)}`);
+    return;
+  }
   if (options.json) return printJson({ entropyctl: ownVersion, daemon });
   const { name, version: running, protocol } = daemon;
   await print(`entropyctl ${ownVersion}\n${printable(`${name} ${running}, protocol ${protocol}`)}`);

@@ -30,6 +30,7 @@ export function entropydProgram(): Command {
     .description('Serves random bytes from a health-tested generator on a Unix socket.')
     .version(version)
     .option('--config <file>', 'configuration file, TOML')
+    .option('--check-config <file>', 'check a configuration file instead, and exit with 0 or 1')
     .option('--socket <path>', 'Unix socket to listen on')
     .option('--http <address>', 'also run the HTTP gateway: HOST:PORT on loopback, or unix:PATH')
     .addOption(
@@ -49,6 +50,7 @@ export function entropydProgram(): Command {
   prepare(program.command('gateway'))
     .description('Answers the random-number APIs of cloud services over HTTP.')
     .option('--config <file>', 'configuration file, TOML')
+    .option('--check-config <file>', 'check a configuration file instead, and exit with 0 or 1')
     .addOption(new ListOption('--listen <address>', 'HOST:PORT or unix:PATH', 'listen'))
     .option('--socket <path>', "the daemon's Unix socket")
     .option(
@@ -89,6 +91,7 @@ export function entropydProgram(): Command {
       const [misplaced] = Object.keys(program.opts());
       if (misplaced !== undefined)
         throw new UsageError(`--${misplaced}: put the gateway's options after the word gateway`);
+      process.title = 'entropyd-gateway';
       const { serveGateway } = await import('./gateway-process.js');
       await serveGateway(options);
     });

@@ -7,9 +7,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { descriptorLimit, withinDescriptors } from '../common/descriptors.js';
 import { EntropyError, errorCode } from '../common/errors.js';
 import { createLogger, type Logger, WarningThrottle } from '../common/log.js';
-import { type Addon, type LoadResult, version } from '../common/package.js';
+import { type Addon, type LoadResult, loadAddon, version } from '../common/package.js';
 import type { Config } from '../config/config.js';
-import { type ConfigFlags, loadConfig } from '../config/load.js';
+import { type ConfigFlags, loadConfig, namingLines } from '../config/load.js';
 import type { Gateway } from '../gateway/gateway.js';
 import { createGenerator } from '../generator/create.js';
 import type { GeneratorState } from '../generator/interface.js';
@@ -192,7 +192,9 @@ async function loadRequests(context: ConnectionContext): Promise<void> {
 function adminRule(groupName: string | undefined, addon: Addon | undefined): AdminRule {
   const group = groupName === undefined ? undefined : (addon?.groupId(groupName) ?? undefined);
   if (groupName !== undefined && addon !== undefined && group === undefined)
-    throw new EntropyError('ERR_CONFIG', `admin_group: this host has no group "${groupName}"`);
+    throw new EntropyError('ERR_CONFIG', `admin_group: this host has no group "${groupName}"`, {
+      key: 'access.admin_group',
+    });
   return { uid: process.geteuid?.() ?? 0, group };
 }
 
@@ -252,6 +254,8 @@ const socketName = 'entropyd';
 /** Options of the daemon's command line. */
 export interface DaemonFlags extends ConfigFlags {
   http?: string;
+  /** A file to check instead of serving. */
+  checkConfig?: string;
 }
 
 /**
@@ -259,16 +263,30 @@ export interface DaemonFlags extends ConfigFlags {
  * configuration and reseeds.
  * @throws EntropyError as {@link startDaemon}
  */
-export function serveDaemon({ http, ...options }: DaemonFlags): Promise<void> {
+export function serveDaemon({ http, checkConfig, ...options }: DaemonFlags): Promise<void> {
+  if (checkConfig !== undefined) return checkDaemon({ ...options, config: checkConfig });
   return runService({
     socketName,
     async start(host) {
       const flags = { ...options, activated: host.passed.length > 0 };
-      const daemon = await startDaemon({ ...host, config: await loadConfig(flags), http });
+      const config = await loadConfig(flags);
+      const daemon = await namingLines({ ...flags }, () => startDaemon({ ...host, config, http }));
       return {
         reload: () => daemon.reload(() => loadConfig(flags)),
         close: () => daemon.close(),
       };
     },
   });
+}
+
+/** Says that a file is valid, or throws what would keep a daemon from starting or reloading with it. */
+async function checkDaemon(flags: ConfigFlags): Promise<void> {
+  const loaded = loadAddon();
+  // Sockets may come from the service manager.
+  const { profile, devices, generator, access } = await loadConfig({ ...flags, activated: true });
+  await namingLines({ ...flags }, async () => {
+    adminRule(access.adminGroup, loaded.addon);
+    createGenerator({ profile, ...generator, devices }, loaded).close();
+  });
+  console.log(`${flags.config}: valid`);
 }

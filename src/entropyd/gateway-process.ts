@@ -7,7 +7,8 @@ import { parseAddress } from '../common/address.js';
 import { errorCode } from '../common/errors.js';
 import { createLogger } from '../common/log.js';
 import { listenBacklog, type PassedSocket } from '../common/unix-socket.js';
-import { type GatewayFlags, loadGatewayConfig } from '../config/load.js';
+import { type GatewayFlags, loadGatewayConfig, namingLines } from '../config/load.js';
+import { checkGateway } from '../gateway/checked-configuration.js';
 import { startGateway } from '../gateway/gateway.js';
 import { runService, type Service, type ServiceHost } from './service.js';
 
@@ -17,6 +18,8 @@ export interface GatewayProcessFlags extends GatewayFlags {
   noOpen?: boolean;
   /** Whether other hosts need neither TLS nor credentials. */
   insecureNetwork?: boolean;
+  /** A file to check instead of serving. */
+  checkConfig?: string;
 }
 
 /** `FileDescriptorName=` of the gateway's socket units. */
@@ -30,12 +33,13 @@ const probeRequest = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: cl
  * daemon need not run yet.
  * @throws EntropyError `ERR_CONFIG`, `ERR_LISTEN`
  */
-export function serveGateway(flags: GatewayProcessFlags): Promise<void> {
+export function serveGateway({ checkConfig, ...flags }: GatewayProcessFlags): Promise<void> {
+  if (checkConfig !== undefined) return check({ ...flags, config: checkConfig });
   return runService({
     socketName,
     async start(host) {
       try {
-        return await start(flags, host);
+        return await namingLines({ ...flags }, () => start(flags, host));
       } catch (error) {
         // A fault in the configuration is found before any socket is used, so all are still there.
         if (errorCode(error) === 'ERR_CONFIG') await turnAway(host.passed);
@@ -73,6 +77,18 @@ async function start(
       await client.close();
     },
   };
+}
+
+/** Says that a file is valid, or throws what would keep a gateway from starting with it. */
+async function check(flags: GatewayProcessFlags): Promise<void> {
+  const { noOpen = false, insecureNetwork = false, ...options } = flags;
+  const config = await loadGatewayConfig(options);
+  // Root checks for the gateway's user, whose files must be private, but not root's.
+  const reader = process.geteuid?.() === 0 ? 'owner' : undefined;
+  await namingLines({ ...options }, () =>
+    checkGateway({ ...config, noOpen, insecureNetwork }, reader),
+  );
+  console.log(`${flags.config}: valid`);
 }
 
 /**

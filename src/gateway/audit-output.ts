@@ -9,6 +9,7 @@ import { getSystemErrorName, promisify } from 'node:util';
 import { EntropyError } from '../common/errors.js';
 import { nonBlocking } from '../common/line-output.js';
 import type { Addon } from '../common/package.js';
+import { isAuditTarget } from '../config/config.js';
 import { logFault } from './private-files.js';
 
 /** Takes lines for as long as there is room. */
@@ -66,14 +67,16 @@ export async function openAuditOutput(
   if (target === '-') return descriptorOutput(() => nonBlocking(standardOutput), pipeBytes);
   if (target === 'journal') return openJournal(journal);
   if (target === 'syslog') return openSyslog(syslog, addon);
-  // A misspelled word must not become a file somewhere.
-  if (!target.includes('/'))
+  if (!isAuditTarget(target))
     throw refusal(target, 'want -, journal, syslog, or the path of a file with a slash (./NAME)');
   return openFile(target);
 }
 
 function refusal(target: string, reason: string, options?: ErrorOptions): EntropyError {
-  return new EntropyError('ERR_CONFIG', `audit log ${target}: ${reason}`, options);
+  return new EntropyError('ERR_CONFIG', `audit log ${target}: ${reason}`, {
+    ...options,
+    key: 'gateway.audit',
+  });
 }
 
 const noRoom = () => Object.assign(new Error('no room now'), { code: 'EAGAIN' });

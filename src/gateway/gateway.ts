@@ -1,58 +1,35 @@
 /** The gateway: its APIs and pages on all its listeners, and the files that say who may ask. */
 import { setTimeout } from 'node:timers/promises';
-import type { ApiEntry, Logger, Operation, RandomSource } from '../apis/api.js';
-import {
-  type ApiSettings,
-  apis as allApis,
-  defaultOperations,
-  operationsOf,
-} from '../apis/list.js';
-import { formatAddress, parseAddress } from '../common/address.js';
+import type { ApiEntry, Logger, RandomSource } from '../apis/api.js';
+import { apis as allApis, defaultOperations, operationsOf } from '../apis/list.js';
+import { formatAddress } from '../common/address.js';
 import { descriptorLimit, withinDescriptors } from '../common/descriptors.js';
-import { EntropyError, errorCode } from '../common/errors.js';
+import { errorCode } from '../common/errors.js';
 import { openMetricsPage } from '../common/prometheus.js';
-import type { PassedSocket } from '../common/unix-socket.js';
-import {
-  defaultGatewayLimits,
-  type GatewayConfig,
-  type GatewayLimits,
-  withDefaults,
-} from '../config/config.js';
+import { defaultGatewayLimits, type GatewayLimits, withDefaults } from '../config/config.js';
 import { createMalformedResponse } from './answer.js';
 import { type Audit, createAudit } from './audit.js';
-import { type AuditOutput, type AuditPlaces, openAuditOutput } from './audit-output.js';
+import type { AuditOutput } from './audit-output.js';
 import { createAccess } from './auth/credentials.js';
-import { type CredentialsFile, parseCredentialsFile } from './auth/credentials-file.js';
-import { checkAccess, missingForOthers, type Openness, warningsOf } from './auth/openness.js';
+import { missingForOthers, warningsOf } from './auth/openness.js';
+import { type ConfiguredGateway, checkedAddresses, loadFiles } from './checked-configuration.js';
 import { Connections } from './connections.js';
 import { createRequestHandler, type RequestHandler } from './exchange.js';
 import { closeListeners, type Listener, type ListenerOptions, openListener } from './listener.js';
 import { GatewayCounters, gatewayMetrics } from './metrics.js';
 import { pageFiles } from './pages/front-page.js';
 import { createPages } from './pages/pages.js';
-import { certificateExpiry, loadTls, readPrivateFile, type TlsContext } from './private-files.js';
+import { certificateExpiry, type TlsContext } from './private-files.js';
 
 /** How long requests in flight may take to finish on close; the daemon allows itself the same. */
 const closeGraceMs = 5000;
 
-/** The configuration; everything may be left out. */
-type Settings = {
-  readonly [name in keyof GatewayConfig]?: Readonly<GatewayConfig[name]> | undefined;
+/** What a gateway is started with: the configuration, and its surroundings. */
+export type GatewayOptions = ConfiguredGateway & {
+  /** The daemon; stays the caller's, also on close. */
+  readonly client: RandomSource;
+  readonly log: Logger;
 };
-
-/** What a gateway is started with: the configuration, what each API reads of it, and surroundings. */
-export type GatewayOptions = Settings &
-  ApiSettings &
-  Openness & {
-    readonly listen: readonly string[];
-    /** Sockets that the service manager opened, judged like the others; `listen` may then be empty. */
-    readonly passed?: readonly PassedSocket[];
-    /** The daemon; stays the caller's, also on close. */
-    readonly client: RandomSource;
-    /** Sends what the audit log has for syslog. */
-    readonly addon?: AuditPlaces['addon'];
-    readonly log: Logger;
-  };
 
 /** A running gateway. */
 export interface Gateway {
@@ -208,68 +185,4 @@ function limitsOf({ log, ...options }: GatewayOptions): GatewayLimits {
   if (connections < wanted.connections)
     log.warn({ wanted: wanted.connections, connections }, 'fewer connections: RLIMIT_NOFILE');
   return limits;
-}
-
-/** @throws EntropyError `ERR_CONFIG` */
-function checkedAddresses({
-  listen,
-  passed = [],
-  audit,
-  auditRequired,
-  ...options
-}: GatewayOptions) {
-  const addresses = listen.map(parseAddress);
-  if (passed.length + addresses.length === 0)
-    throw new EntropyError('ERR_CONFIG', 'listen: want at least one HOST:PORT or unix:PATH');
-  checkAccess(options);
-  if (auditRequired && audit === undefined)
-    throw new EntropyError(
-      'ERR_CONFIG',
-      'an audit log is required, and none is configured: --audit FILE, journal or syslog',
-    );
-  return addresses;
-}
-
-/** The gateway's files, checked; the caller's, including the audit log's output. */
-export interface GatewayFiles {
-  readonly credentials: CredentialsFile | undefined;
-  readonly tls: TlsContext | undefined;
-  readonly audit: AuditOutput | undefined;
-}
-
-/**
- * Reads and opens all files that are configured; if one of them is at fault nothing stays open.
- * @param operations that the credentials file may grant
- * @param auditOutput the one in use; it is opened again
- * @throws EntropyError `ERR_CONFIG`
- */
-export async function loadFiles(
-  settings: Pick<GatewayOptions, 'credentials' | 'tls' | 'audit' | 'addon'>,
-  operations: readonly Operation[],
-  auditOutput?: AuditOutput,
-): Promise<GatewayFiles> {
-  const { credentials, tls, audit, addon } = settings;
-  // An empty path is a fault too, and not the same as none.
-  return {
-    credentials:
-      credentials === undefined ? undefined : await loadCredentials(credentials, operations),
-    tls: tls === undefined ? undefined : await loadTls(tls),
-    // Last: there is nothing to close when one of the others fails.
-    audit:
-      audit === undefined
-        ? undefined
-        : await (auditOutput?.reopen() ?? openAuditOutput(audit, { addon })),
-  };
-}
-
-async function loadCredentials(
-  path: string,
-  operations: readonly Operation[],
-): Promise<CredentialsFile> {
-  const bytes = await readPrivateFile(path, 'credentials file', true);
-  try {
-    return parseCredentialsFile(bytes.toString(), path, operations);
-  } finally {
-    bytes.fill(0);
-  }
 }

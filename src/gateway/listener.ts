@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import { type AddressInfo, isIP, type Server, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { type Address, formatAddress, isLoopback } from '../common/address.js';
 import { EntropyError } from '../common/errors.js';
@@ -140,8 +140,23 @@ function safeAddress(
   // node:net knows the address of every listening socket but a Unix one that was passed.
   if (bound === null) return passedName(wanted as PassedSocket);
   if (typeof bound === 'string') return formatAddress({ path: bound });
-  const address = formatAddress({ host: bound.address, port: bound.port });
-  if (missing.length === 0 || isLoopback(bound.address)) return address;
+  const address = { host: bound.address, port: bound.port };
+  refuseOthers(address, missing);
+  return formatAddress(address);
+}
+
+/**
+ * Refuses an address that other hosts reach, unless they may.
+ * @param address a name counts as one that they do not: what it stands for is known once it is bound
+ * @param missing what their access would take; none: they may
+ * @throws EntropyError `ERR_LISTEN`
+ */
+export function refuseOthers(
+  { host, port }: { host: string; port: number },
+  missing: readonly string[],
+): void {
+  if (missing.length === 0 || isIP(host) === 0 || isLoopback(host)) return;
+  const address = formatAddress({ host, port });
   throw new EntropyError(
     'ERR_LISTEN',
     `refusing to listen on ${address}: other hosts can reach it, which takes ${missing.join(' and ')}; otherwise use a loopback address or unix:PATH`,

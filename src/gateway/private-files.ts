@@ -22,7 +22,7 @@ export interface Reader {
 }
 
 /** This process. */
-const self: Reader = {
+export const self: Reader = {
   uid: (process.geteuid as () => number)(),
   groups: [(process.getegid as () => number)(), ...(process.getgroups as () => number[])()],
 };
@@ -86,12 +86,23 @@ function accessFault(
  * Reads a file that only its readers may know.
  * @param path of a regular file
  * @param what it is, for messages
- * @param secret whether {@link secretFault} must find nothing
+ * @param key of the configuration, which has the path
+ * @param reader of a secret, for whom {@link secretFault} must find nothing; `owner`: whoever owns it;
+ *   undefined: it is no secret
  * @returns its bytes, at most 1 MiB, owned by the caller, who overwrites them after use
  * @throws EntropyError `ERR_CONFIG`
  */
-export function readPrivateFile(path: string, what: string, secret: boolean): Promise<Buffer> {
-  return readRegularFile(path, what, (stats) => (secret ? secretFault(stats, self) : undefined));
+export function readPrivateFile(
+  path: string,
+  what: string,
+  key: string,
+  reader: Reader | 'owner' | undefined,
+): Promise<Buffer> {
+  const faultOf = (stats: Stats) => {
+    const { uid, gid } = stats;
+    return reader && secretFault(stats, reader === 'owner' ? { uid, groups: [gid] } : reader);
+  };
+  return readRegularFile(path, what, faultOf, key);
 }
 
 // TLS: a certificate and its key, checked together before they are used.
@@ -121,12 +132,16 @@ export type TlsContext = Required<
 /**
  * Reads certificate and key.
  * @param paths in PEM; the key's file must be as safe as the credentials file
+ * @param reader for whom it must be
  * @throws EntropyError `ERR_CONFIG` if a file cannot be read or used, or the two do not belong together
  */
-export async function loadTls({ certificate, key }: TlsPaths): Promise<TlsContext> {
+export async function loadTls(
+  { certificate, key }: TlsPaths,
+  reader: Reader | 'owner' = self,
+): Promise<TlsContext> {
   const context: TlsContext = {
-    cert: await readPrivateFile(certificate, 'TLS certificate', false),
-    key: await readPrivateFile(key, 'TLS key', true),
+    cert: await readPrivateFile(certificate, 'TLS certificate', 'gateway.tls_cert', undefined),
+    key: await readPrivateFile(key, 'TLS key', 'gateway.tls_key', reader),
     minVersion,
     ciphers,
   };
@@ -135,7 +150,7 @@ export async function loadTls({ certificate, key }: TlsPaths): Promise<TlsContex
   } catch (cause) {
     const { message } = cause as Error;
     const text = `TLS certificate ${certificate} and key ${key}: ${message}`;
-    throw new EntropyError('ERR_CONFIG', text, { cause });
+    throw new EntropyError('ERR_CONFIG', text, { cause, key: 'gateway.tls_cert' });
   }
   return context;
 }

@@ -8,6 +8,8 @@ import {
   type Generator,
   type GeneratorOptions,
   generatorDefaults,
+  minCreditedBitsPerByte,
+  minTestedBitsPerByte,
 } from './interface.js';
 
 const maxUint32 = 2 ** 32 - 1;
@@ -18,20 +20,17 @@ function check(name: string, value: number, min: number, max: number): void {
     throw new EntropyError('ERR_CONFIG', `${name}: want an integer of ${min} to ${max}`);
 }
 
-/** With less credit a seed would take more than 45 KB of samples, all of them in locked memory. */
-const minCredit = 0.01;
-
 function checkedDevice(device: DeviceOptions): Required<DeviceOptions> {
   const { testedBitsPerByte: tested = defaultTestedBitsPerByte } = device;
   const { name, creditedBitsPerByte: credited } = device;
   const refuse = (option: string, wanted: string) =>
     new EntropyError('ERR_CONFIG', `${name}: ${option}: want ${wanted}`);
-  if (!(tested > 0 && tested <= 8))
-    throw refuse('testedBitsPerByte', 'a number above 0, at most 8');
-  if (!(credited === 0 || (credited >= minCredit && credited <= tested)))
+  if (!(tested >= minTestedBitsPerByte && tested <= 8))
+    throw refuse('testedBitsPerByte', `a number of ${minTestedBitsPerByte} to 8`);
+  if (!(credited === 0 || (credited >= minCreditedBitsPerByte && credited <= tested)))
     throw refuse(
       'creditedBitsPerByte',
-      `0, or ${minCredit} to ${tested}, the bits that are tested`,
+      `0, or ${minCreditedBitsPerByte} to ${tested}, the bits that are tested`,
     );
   return { ...device, testedBitsPerByte: tested };
 }

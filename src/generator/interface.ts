@@ -63,6 +63,15 @@ export const hwrngPath = '/dev/hwrng';
 /** Enabled by default without entropy credit: it may be a virtual device. */
 const hwrng: DeviceOptions = { name: 'hwrng', path: hwrngPath, creditedBitsPerByte: 0 };
 
+/** Least H of a device's health tests, bits per byte; the addon refuses less. */
+export const minTestedBitsPerByte = 0.001;
+
+/**
+ * Least credit but none, bits per byte. With less, a seed would take more than 45 KB of samples, all of
+ * them in locked memory.
+ */
+export const minCreditedBitsPerByte = 0.01;
+
 /** H of a device's health tests if the operator says nothing, bits per byte. */
 export const defaultTestedBitsPerByte = 7;
 

@@ -18,6 +18,7 @@ import {
   bindUnixSocket,
   clientSocket,
   daemonSocket,
+  howToStart,
   removeStaleSocket,
 } from '../../src/common/unix-socket.js';
 import { leaveStaleSocket } from '../support/gateway.js';
@@ -36,6 +37,22 @@ function surroundings(
 
 const xdg = { XDG_RUNTIME_DIR: '/run/user/7' };
 const both = { ...xdg, ENTROPYD_SOCKET: '/e' };
+
+t.test('on a host with the units nobody is told to start a daemon by hand', async (t) => {
+  const unit = 'systemctl start entropyd.socket';
+  for (const folder of ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system']) {
+    const exists = (path: string) => path === `${folder}/entropyd.socket`;
+    for (const [path, command] of [
+      [system, unit],
+      [user, unit],
+      ['/srv/entropyd.sock', 'entropyd --socket /srv/entropyd.sock'],
+    ] as const)
+      t.equal(howToStart(path, { env: xdg, uid: 7, exists }), command, `${folder} ${path}`);
+  }
+  const exists = () => false;
+  for (const path of [system, user])
+    t.equal(howToStart(path, { env: xdg, uid: 7, exists }), `entropyd --socket ${path}`);
+});
 
 t.test('the daemon listens on the first path that is configured', async (t) => {
   for (const [option, env, uid, path] of [

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { EntropyError } from '../../src/common/errors.js';
 import { maxFileBytes } from '../../src/common/regular-file.js';
 import { defaultGatewayAddress, defaults, type GatewayConfig } from '../../src/config/config.js';
 import {
@@ -11,6 +12,7 @@ import {
   loadGatewayConfig,
   mergeConfig,
   mergeGatewayConfig,
+  namingLines,
 } from '../../src/config/load.js';
 import { parseConfigFile } from '../../src/config/schema.js';
 import { setSocketVariable } from '../support/paths.js';
@@ -134,15 +136,11 @@ t.test('with passed sockets no socket has to be configured, but any can be', asy
   }
 });
 
-t.test('a source named hwrng replaces the default one; names are unique', async (t) => {
+t.test('a source named hwrng replaces the default one', async (t) => {
   const source = [{ name: 'hwrng', path: '/dev/other', credited_bits_per_byte: 1 }];
   t.strictSame(mergeConfig({ source }, { socket: '/s' }, nowhere).devices, [
     { name: 'hwrng', path: '/dev/other', testedBitsPerByte: 7, creditedBitsPerByte: 1 },
   ]);
-  t.throws(() => mergeConfig({ source: [...source, ...source] }, { socket: '/s' }, nowhere), {
-    code: 'ERR_CONFIG',
-    message: 'two [[source]] tables have the same name',
-  });
 });
 
 t.test('the gateway finds the daemon by option, environment, file', async (t) => {
@@ -256,3 +254,30 @@ t.test('a certificate needs its key, wherever each is set', async (t) => {
       message: /^TLS needs a certificate and its key: /,
     });
 });
+
+t.test(
+  'a key that turns out wrong in use is told with its line, unless an option set it',
+  async (t) => {
+    const config = join(t.testdir(), 'lines.toml');
+    writeFileSync(config, '[access]\nadmin_group = "none"\n\n[gateway]\naudit = "/none/audit"\n');
+    const fail = (key?: string) => async () => {
+      throw new EntropyError('ERR_CONFIG', 'is wrong', key === undefined ? {} : { key });
+    };
+    for (const [flags, key, message] of [
+      [{ config }, 'access.admin_group', `${config}:2: is wrong`],
+      [{ config }, 'gateway.audit', `${config}:5: is wrong`],
+      [{ config, audit: '/other' }, 'gateway.audit', 'is wrong'],
+      [{ config }, 'gateway.credentials', 'is wrong'],
+      [{ config }, 'limits.connections', 'is wrong'],
+      [{ config }, undefined, 'is wrong'],
+      [{}, 'gateway.audit', 'is wrong'],
+    ] as const)
+      await t.rejects(namingLines(flags, fail(key)), { code: 'ERR_CONFIG', message }, message);
+    t.equal(await namingLines({ config }, async () => 7), 7);
+    const other = new Error('another');
+    await t.rejects(
+      namingLines({ config }, () => Promise.reject(other)),
+      other,
+    );
+  },
+);

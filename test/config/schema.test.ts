@@ -34,7 +34,6 @@ tested_bits_per_byte = 0.5
 credited_bits_per_byte = 0.125
 [gateway]
 listen = ["127.0.0.1:8478"]
-access = "open"
 credentials = "/etc/entropyd/credentials.toml"
 require_signatures = true
 regions = ["eu-central-1"]
@@ -70,7 +69,6 @@ upstream_resign = false
   ]);
   t.strictSame(config.gateway, {
     listen: ['127.0.0.1:8478'],
-    access: 'open',
     credentials: '/etc/entropyd/credentials.toml',
     require_signatures: true,
     regions: ['eu-central-1'],
@@ -133,13 +131,29 @@ t.test('a fault is reported with its line, its key and what is wanted there', as
       `[[source]]\nname = "x"\npath = "/p"\ncredited_bits_per_byte = ${value}`,
       'f:4: source[0].credited_bits_per_byte: want a number of 0 to 8',
     ]),
-    ...['8.5', '-1', 'true'].map((value): [string, string] => [
+    ...['8.5', '-1', '0', '0.0009', 'true'].map((value): [string, string] => [
       `[[source]]\nname = "x"\npath = "/p"\ntested_bits_per_byte = ${value}`,
-      'f:4: source[0].tested_bits_per_byte: want a number of 0 to 8',
+      'f:4: source[0].tested_bits_per_byte: want a number of 0.001 to 8',
     ]),
     [
-      '[[source]]\nname = "x"\npath = "/p"\ntested_bits_per_byte = 0',
-      'f:4: source[0].tested_bits_per_byte: want a number above 0',
+      '[[source]]\nname = "x"\npath = "/p"\ncredited_bits_per_byte = 0.009',
+      'f:4: source[0].credited_bits_per_byte: want 0, or a number of 0.01 to 8',
+    ],
+    [
+      '[[source]]\nname = "x"\npath = "/p"\n[[source]]\npath = "/q"\nname = "x"',
+      'f:6: source[1].name: want another name: it is taken',
+    ],
+    ...['credentials = "/c"', 'require_signatures = true'].map((line): [string, string] => [
+      `[gateway]\n${line}\naccess = "open"`,
+      'f:3: gateway.access: "open" contradicts credentials and require_signatures: remove one of them',
+    ]),
+    [
+      '[gateway]\naudit = "sylog"',
+      'f:2: gateway.audit: want "-", "journal", "syslog", or the path of a file with a slash (./NAME)',
+    ],
+    [
+      '[gateway]\nlisten = ["host"]',
+      'f:2: gateway.listen[0]: want HOST:PORT, [IPV6]:PORT or unix:PATH',
     ],
     ...['7.5', '4\ntested_bits_per_byte = 3.5'].map((value): [string, string] => [
       `[[source]]\nname = "x"\npath = "/p"\ncredited_bits_per_byte = ${value}`,

@@ -22,7 +22,7 @@ function helpOf(command: Command): string {
 
 t.test('these are the commands', async (t) => {
   t.strictSame(names, [
-    ...['health', 'status', 'random', 'metrics', 'selftest', 'reseed', 'noise', 'version'],
+    ...['health', 'status', 'random', 'metrics', 'selftest', 'reseed', 'noise', 'wait', 'version'],
   ]);
 });
 

@@ -160,3 +160,13 @@ t.test('version prints both versions, as text and as JSON', async (t) => {
     daemon: { name: 'entropyd', version: '1.2.3', protocol: 1 },
   });
 });
+
+t.test('without a daemon version prints its own, and why there is no other', async (t) => {
+  const socket = freePath();
+  const text = await printedBy(t, () => version({ socket }));
+  t.ok(text.startsWith(`entropyctl ${own}\nno daemon on ${socket} (ENOENT); start one with: `));
+  t.match(JSON.parse(await printedBy(t, () => version({ socket, json: true }))), {
+    entropyctl: own,
+    error: { code: 'ERR_CONNECT', message: /^no daemon on / },
+  });
+});

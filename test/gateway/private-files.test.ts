@@ -10,20 +10,26 @@ import {
   logFault,
   readPrivateFile,
   secretFault,
+  self,
 } from '../../src/gateway/private-files.js';
 import { makeCertificate } from '../support/certificates.js';
 
 const dir = t.testdir({ private: 'WonderfulSecret', folder: {} });
 const path = join(dir, 'private');
+const key = 'gateway.credentials';
 
 t.test('gives the bytes of a file that is its owner’s alone', async (t) => {
   for (const mode of [0o600, 0o400]) {
     chmodSync(path, mode);
-    t.equal(String(await readPrivateFile(path, 'key', true)), 'WonderfulSecret', mode.toString(8));
+    t.equal(
+      String(await readPrivateFile(path, 'key', key, self)),
+      'WonderfulSecret',
+      mode.toString(8),
+    );
   }
   symlinkSync('private', join(dir, 'link'));
   t.equal(
-    String(await readPrivateFile(join(dir, 'link'), 'key', true)),
+    String(await readPrivateFile(join(dir, 'link'), 'key', key, self)),
     'WonderfulSecret',
     'a link',
   );
@@ -33,7 +39,7 @@ t.test('refuses a secret that anybody else has any permission on', async (t) => 
   for (const mode of [0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o666]) {
     chmodSync(path, mode);
     await t.rejects(
-      readPrivateFile(path, 'TLS key', true),
+      readPrivateFile(path, 'TLS key', key, self),
       {
         code: 'ERR_CONFIG',
         message: `TLS key ${path}: mode 0${mode.toString(8)} lets other users reach it; chmod 600 it`,
@@ -41,7 +47,7 @@ t.test('refuses a secret that anybody else has any permission on', async (t) => 
       mode.toString(8),
     );
     t.equal(
-      String(await readPrivateFile(path, 'certificate', false)),
+      String(await readPrivateFile(path, 'certificate', key, undefined)),
       'WonderfulSecret',
       'no secret',
     );
@@ -68,11 +74,11 @@ t.test(
     const foreign = join(dir, 'foreign');
     writeFileSync(foreign, 'x', { mode: 0o600 });
     execFileSync('chown', ['65534', foreign]);
-    await t.rejects(readPrivateFile(foreign, 'key', true), {
+    await t.rejects(readPrivateFile(foreign, 'key', key, self), {
       code: 'ERR_CONFIG',
       message: `key ${foreign}: it belongs to user 65534, and this process runs as user 0; chown it`,
     });
-    t.equal(String(await readPrivateFile(foreign, 'certificate', false)), 'x');
+    t.equal(String(await readPrivateFile(foreign, 'certificate', key, undefined)), 'x');
   },
 );
 
@@ -142,11 +148,13 @@ t.test('refuses at once what is not a file, and what is too large', async (t) =>
     ['', /^key : ENOENT/],
     [join(dir, 'missing'), /^key .*missing: ENOENT: /],
   ] as const)
-    await t.rejects(readPrivateFile(name, 'key', true), { code: 'ERR_CONFIG', message }, name);
+    await t.rejects(readPrivateFile(name, 'key', key, self), { code: 'ERR_CONFIG', message }, name);
   writeFileSync(large, Buffer.alloc(maxFileBytes));
-  t.equal((await readPrivateFile(large, 'key', true)).length, maxFileBytes);
+  t.equal((await readPrivateFile(large, 'key', key, self)).length, maxFileBytes);
   writeFileSync(large, Buffer.alloc(maxFileBytes + 1));
-  await t.rejects(readPrivateFile(large, 'key', true), { message: /larger than 1048576 bytes$/ });
+  await t.rejects(readPrivateFile(large, 'key', key, self), {
+    message: /larger than 1048576 bytes$/,
+  });
 });
 
 const one = makeCertificate(dir, 'one');

@@ -21,22 +21,30 @@ export interface Openness {
  * Refuses a gateway that would be open without anybody's decision, or against one.
  * @throws EntropyError `ERR_CONFIG`, which names what to configure
  */
-export function checkAccess({ access, credentials, requireSignatures, noOpen }: Openness): void {
+export function checkAccess(options: Openness): void {
+  const { access, credentials, requireSignatures, noOpen } = options;
   if (access === 'open' && (requireSignatures || credentials !== undefined))
     throw new EntropyError(
       'ERR_CONFIG',
       'access = "open" contradicts credentials and require_signatures: remove one of them',
+      { key: 'gateway.access' },
     );
   if (requireSignatures && credentials === undefined)
     throw new EntropyError(
       'ERR_CONFIG',
-      'signatures are required, and there is nothing to verify them with: --credentials FILE',
+      `signatures are required, and there is nothing to verify them with: ${howToVerify(options)}`,
+      { key: 'gateway.require_signatures' },
     );
   if (noOpen && access === undefined && credentials === undefined)
     throw new EntropyError(
       'ERR_CONFIG',
       'nothing says who may use this gateway: set credentials = "FILE" in [gateway], or access = "open" for every user of this host (--no-open)',
     );
+}
+
+/** The setting that verifies signatures and tokens; the daemon with --http has no option for it. */
+function howToVerify({ hostOnly }: Openness): string {
+  return hostOnly ? 'credentials = "FILE" in [gateway]' : '--credentials FILE';
 }
 
 /**
@@ -62,13 +70,13 @@ export function missingForOthers({
  * @param verifies whether credentials are in force
  * @returns a sentence each; empty: nothing
  */
-export function warningsOf({ insecureNetwork }: Openness, verifies: boolean): string[] {
+export function warningsOf(options: Openness, verifies: boolean): string[] {
   const warnings: string[] = [];
   if (!verifies)
     warnings.push(
-      'open: any well-formed signature or token is accepted; --credentials verifies them',
+      `open: any well-formed signature or token is accepted; to verify them: ${howToVerify(options)}`,
     );
-  if (insecureNetwork)
+  if (options.insecureNetwork)
     warnings.push(
       'insecure network: other hosts may use this gateway without TLS and without credentials; --insecure-network is for development',
     );

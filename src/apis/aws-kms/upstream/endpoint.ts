@@ -72,6 +72,9 @@ export function upstreamTarget(options: UpstreamTargetOptions): UpstreamTarget {
   };
 }
 
+/** The key of the configuration. */
+const key = 'gateway.upstream';
+
 /**
  * Refuses an upstream behind an open gateway: whoever reaches the gateway could use the endpoint, and,
  * if requests are signed again, with the gateway's rights.
@@ -98,7 +101,7 @@ function checkedUrl(text: string): URL {
   if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.hostname === '')
     throw configError(text, 'want https://HOST[:PORT] or http://HOST[:PORT]');
   if (url.username !== '' || url.password !== '')
-    throw new EntropyError('ERR_CONFIG', 'upstream: want a URL without user and password');
+    throw new EntropyError('ERR_CONFIG', 'upstream: want a URL without user and password', { key });
   // KMS has one path; emulators differ in what a longer one means.
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
     throw configError(text, 'want no path, query or fragment');
@@ -116,5 +119,5 @@ function isThisHost(hostname: string): boolean {
 }
 
 function configError(url: string, wanted: string): EntropyError {
-  return new EntropyError('ERR_CONFIG', `upstream ${JSON.stringify(url)}: ${wanted}`);
+  return new EntropyError('ERR_CONFIG', `upstream ${JSON.stringify(url)}: ${wanted}`, { key });
 }
