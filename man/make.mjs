@@ -1,12 +1,12 @@
 /**
- * Writes the manual pages and the bash completions of both programs. If one fails, none is written.
+ * Writes the manual pages and the shell completions of both programs. If one fails, none is written.
  *   node man/make.mjs [TEMPLATES [OUTPUT]]     default: this directory, dist/
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { programs } from './commands.mjs';
-import { completion } from './completion.mjs';
+import { bash, fish, zsh } from './completion.mjs';
 import { page } from './page.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -20,8 +20,11 @@ for (const name of readdirSync(templates).filter((each) => /\.\d$/.test(each)))
     console.error(`${name}: ${error.message}`);
     process.exit(1);
   }
-for (const [name, program] of Object.entries(programs))
-  files.set(join('completions', name), completion(program));
+for (const [name, program] of Object.entries(programs)) {
+  files.set(join('completions', name), bash(program));
+  files.set(join('completions', `_${name}`), zsh(program));
+  files.set(join('completions', `${name}.fish`), fish(program));
+}
 
 for (const folder of ['man', 'completions']) mkdirSync(join(output, folder), { recursive: true });
 for (const [name, text] of files) writeFileSync(join(output, name), text);

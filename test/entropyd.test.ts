@@ -410,6 +410,46 @@ t.test('a configuration with a fault is refused as a whole, with file and line',
   });
 });
 
+t.test('a configuration can be checked without serving: 0, or 1 and the line', async (t) => {
+  const folder = temporaryFolder();
+  const file = (name: string, text: string) => {
+    const path = join(folder, name);
+    writeFileSync(path, text, { mode: 0o600 });
+    return path;
+  };
+  const token = file('checked-credentials.toml', '[[token]]\nname = "t"\ntoken = "abc"\n');
+  const good = file('good.toml', `[gateway]\ncredentials = ${JSON.stringify(token)}\n`);
+  for (const args of [[], ['gateway'], ['gateway', '--no-open']])
+    t.match(
+      await run(t, 'entropyd', [...args, '--check-config', good]),
+      { status: 0, stdout: `${good}: valid\n`, stderr: '' },
+      args.join(' '),
+    );
+  for (const [args, text, line, fault] of [
+    [[], '[limits]\nmessage_byte = 3\n', 2, 'limits.message_byte: unknown key'],
+    [[], 'profile = "default\n', 1, ''],
+    [[], '[access]\n\nadmin_group = "no-such-group"\n', 3, 'admin_group: this host has no group'],
+    [['gateway'], '[gateway]\ncredentials = "/none"\n', 2, 'credentials file /none: ENOENT'],
+    [['gateway'], '[gateway]\nupstream = "x"\n', 2, 'upstream "x": want https'],
+    [['gateway'], '[gateway]\nlisten = ["x"]\n', 2, 'gateway.listen[0]: want HOST:PORT'],
+    [['gateway'], '[gateway]\ntls_key = "/k"\n', 2, 'TLS needs a certificate and its key'],
+    [['gateway'], '[gateway]\naccess = "opened"\n', 2, 'gateway.access: want "open"'],
+  ] as const) {
+    const path = file('bad.toml', text);
+    const { status, stdout, stderr } = await run(t, 'entropyd', [...args, '--check-config', path]);
+    t.strictSame([status, stdout], [1, ''], fault);
+    t.ok(stderr.startsWith(`entropyd: ${path}:${line}: ${fault}`), stderr);
+    t.equal(lines(stderr).length, 1);
+  }
+  const none = await run(t, 'entropyd', ['--check-config', join(folder, 'none.toml')]);
+  t.match(none, { status: 1, stderr: /^entropyd: configuration .*none\.toml: ENOENT/ });
+  const open = file('open.toml', '');
+  t.match(await run(t, 'entropyd', ['gateway', '--no-open', '--check-config', open]), {
+    status: 1,
+    stderr: /^entropyd: nothing says who may use this gateway/,
+  });
+});
+
 t.test(
   'a FIFO as the operator’s source is tested, credited, and seeds under profile strict',
   async (t) => {

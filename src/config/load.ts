@@ -160,7 +160,8 @@ export async function namingLines<T>(
  * @throws EntropyError `ERR_CONFIG`, with file and line if the file has a fault
  */
 export async function loadConfig(flags: ConfigFlags): Promise<Config> {
-  return mergeConfig(await readConfigFile(flags.config), flags);
+  const file = await readConfigFile(flags.config);
+  return namingLines({ ...flags }, async () => mergeConfig(file, flags));
 }
 
 /**
@@ -174,5 +175,6 @@ export async function loadGatewayConfig(
 ): Promise<GatewayConfig & { socket: string | undefined }> {
   const file = await readConfigFile(flags.config);
   const socket = flags.socket ?? (env.ENTROPYD_SOCKET || file.listen?.[0]?.path);
-  return { ...mergeGatewayConfig(file.gateway, flags), socket };
+  const merge = async () => mergeGatewayConfig(file.gateway, flags);
+  return { ...(await namingLines({ ...flags }, merge)), socket };
 }
