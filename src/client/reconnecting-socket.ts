@@ -113,7 +113,9 @@ export class ReconnectingSocket {
       const isFirst = this.#connected === undefined && this.#reconnects === 0;
       this.#socket = undefined;
       this.#connected = undefined;
-      if (isFirst) this.#events.failed(connectError(this.#path, failure));
+      // Without a failure it was dropped while it was connecting. Whoever has called since waits for
+      // the next connection.
+      if (isFirst && failure !== undefined) this.#events.failed(connectError(this.#path, failure));
       else if (!this.#events.lost()) this.#reconnects = 0;
       else this.#reconnect();
     });
@@ -143,10 +145,10 @@ export function lostError(path: string): EntropyError {
 
 /**
  * `ERR_CONNECT`: says what is wrong and what helps.
- * @param cause the socket's error; undefined if it closed without one
+ * @param cause the socket's error
  */
-export function connectError(path: string, cause: NodeJS.ErrnoException | undefined): EntropyError {
-  const reason = cause?.code ?? 'closed';
+export function connectError(path: string, cause: NodeJS.ErrnoException): EntropyError {
+  const reason = cause.code;
   // connect(2): EACCES concerns the socket file or a directory on the way, whether or not a daemon
   // listens.
   const message =

@@ -15,6 +15,14 @@ import { LocalMix } from './local-mixing.js';
 /** Loaded, with msgpackr, by the first call that is not a plain `random`. */
 type Codec = typeof import('../rpc/msgpack.js');
 
+/** Kept, because each `import()` takes its time, also of what is loaded. */
+let loaded: Codec | undefined;
+
+async function loadCodec(): Promise<Codec> {
+  loaded ??= await import('../rpc/msgpack.js');
+  return loaded;
+}
+
 /** Encodes calls: a run of plain `random` in one piece, any other call with the codec. */
 export class RequestWriter {
   #codec: Codec | undefined;
@@ -34,7 +42,7 @@ export class RequestWriter {
 
   /** Loads the codec. */
   async load(): Promise<void> {
-    this.#codec = await import('../rpc/msgpack.js');
+    this.#codec = await loadCodec();
   }
 
   #writeRun(calls: readonly Call[], from: number): Uint8Array {
@@ -151,10 +159,10 @@ export class ResponseReader {
   }
 }
 
-/** Settles a call with a whole message, as soon as the codec is loaded. */
+/** Settles a call with a whole message: at once, or as soon as the codec is loaded. */
 async function settle(call: Call, message: Uint8Array): Promise<void> {
   try {
-    const { decodeResponse } = await import('../rpc/msgpack.js');
+    const { decodeResponse } = loaded ?? (await loadCodec());
     call.succeed(resultOf(decodeResponse(message), call));
   } catch (error) {
     call.fail(error);

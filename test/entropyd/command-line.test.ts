@@ -16,7 +16,7 @@ t.test('every option of the gateway has the name of a key of [gateway]', async (
   const names = gateway?.options.map((option) => option.attributeName()) ?? [];
   t.strictSame(
     names.filter((name) => !Object.hasOwn(defaults.gateway, name)),
-    ['config', 'socket', 'noOpen', 'insecureNetwork'],
+    ['config', 'checkConfig', 'socket', 'noOpen', 'insecureNetwork'],
   );
   t.strictSame(
     Object.keys(defaults.gateway).filter((key) => !names.includes(key)),
