@@ -16,9 +16,11 @@ import type { TlsContext } from './private-files.js';
 
 /** What one client, or all of them together, may use. */
 export interface HttpLimits {
+  /** For a TLS handshake. */
+  readonly handshakeMs: number;
   /**
-   * From the connection, or the first byte of a further request, to the end of its headers. A TLS
-   * handshake comes before that and may take as long.
+   * From the connection or the end of the handshake, or the first byte of a further request, to the end
+   * of its headers.
    */
   readonly headersMs: number;
   /** The same to the end of the body. */
@@ -27,13 +29,14 @@ export interface HttpLimits {
   readonly keepAliveMs: number;
   /** Without any byte either way: a client that does not read its responses. */
   readonly silenceMs: number;
-  /** How often the first two are checked. */
+  /** How often the times for headers and body are checked. */
   readonly checkMs: number;
   readonly headerBytes: number;
 }
 
 /** Ours; a signed request is 1 KiB and takes milliseconds. Headers: node's default, made explicit. */
 export const httpLimits: HttpLimits = {
+  handshakeMs: 10_000,
   headersMs: 10_000,
   requestMs: 30_000,
   keepAliveMs: 30_000,
@@ -86,7 +89,7 @@ export function createHttpsServer(
   tls: TlsContext,
   limits = httpLimits,
 ): TlsServer {
-  const options = { ...serverOptions(limits), ...tls, handshakeTimeout: limits.headersMs };
+  const options = { ...serverOptions(limits), ...tls, handshakeTimeout: limits.handshakeMs };
   const server = createTlsServer(options);
   // node:https hands a failed handshake to `clientError`; nobody there could read an answer.
   server.removeAllListeners('tlsClientError');
