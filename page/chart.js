@@ -18,10 +18,12 @@ const margin = 3;
  * The paths of a line and of the area below it.
  * @param {readonly { at: number, value: number | undefined }[]} points in order of time, ms
  * @param {number} now
- * @param {number} top the value at the upper edge; higher values are drawn there, negative ones at the lower edge
+ * @param {number} top the value at the upper edge; higher values are drawn there
+ * @param {number} bottom the value at the lower edge; lower ones are drawn there. Above 0 the axis is
+ *   logarithmic
  * @returns {{ line: string, area: string }} values of `d`; a point without a value is a gap
  */
-export function paths(points, now, top) {
+export function paths(points, now, top, bottom = 0) {
   /** @type {[number, number][][]} */
   const runs = [];
   let last = -Infinity;
@@ -34,7 +36,8 @@ export function paths(points, now, top) {
     last = at;
     const x = width - ((now - at) / spanMs) * width;
     // A hostile daemon's numbers may be negative, or overflow to Infinity.
-    const share = value >= top ? 1 : Math.max(value, 0) / top;
+    const within = Math.min(Math.max(value, bottom), top);
+    const share = bottom > 0 ? Math.log(within / bottom) / Math.log(top / bottom) : within / top;
     const y = height - share * (height - margin);
     runs.at(-1)?.push([x, y]);
   }
@@ -61,12 +64,13 @@ export function roundedUp(value) {
 /**
  * Creates a chart.
  * @param {Element} where an empty element
- * @param {{ title: string, least: number, words: (value: number) => string, area?: boolean,
- *   names: readonly string[] }} options `least`: lowest value of the upper edge; `names`: one or two lines
+ * @param {{ title: string, least: number, bottom?: number, words: (value: number) => string,
+ *   area?: boolean, names: readonly string[] }} options `least`: lowest value of the upper edge; `bottom`:
+ *   value of the lower edge of a logarithmic axis; `names`: one or two lines
  * @returns {(series: readonly (readonly { at: number, value: number | undefined }[])[], now: number) => void}
  *   draws one series per line
  */
-export function createChart(where, { title, least, words, area = false, names }) {
+export function createChart(where, { title, least, bottom = 0, words, area = false, names }) {
   const grid = svg('path', { class: 'grid', d: `M0 ${margin}H${width}M0 ${height / 2}H${width}` });
   const ground = svg('path', { class: 'area' });
   const lines = names.map((_, i) => svg('path', { class: i === 0 ? 'first' : 'second' }));
@@ -87,9 +91,9 @@ export function createChart(where, { title, least, words, area = false, names })
     const values = series.flat().flatMap(({ value = 0 }) => (Number.isFinite(value) ? value : []));
     const highest = Math.max(0, ...values);
     const top = roundedUp(Math.max(least, highest));
-    setText(edge, words(top));
+    setText(edge, bottom > 0 ? `${words(top)}, logarithmic down to ${words(bottom)}` : words(top));
     for (const [i, points] of series.entries()) {
-      const { line, area: surface } = paths(points, now, top);
+      const { line, area: surface } = paths(points, now, top, bottom);
       lines[i]?.setAttribute('d', line);
       if (area && i === 0) ground.setAttribute('d', surface);
     }

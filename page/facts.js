@@ -30,7 +30,7 @@ export function showFacts(where, status) {
     ['Refused', refused.length === 0 ? 'none' : refused.join(', ')],
     [
       'Connections',
-      `${words.count(status.connections)} open, ${words.count(status.connectionsTotal)} since the start`,
+      `${words.count(status.connections)} open, ${words.count(status.connectionsTotal)} since start`,
     ],
     ['Daemon', `entropyd ${status.version}, process ${status.pid}`],
     ['Runtime', `Node ${status.node}, OpenSSL ${status.openssl}`],

@@ -57,7 +57,8 @@ function showState(state, reason, since) {
   place.state.dataset.state = known.includes(state) ? state : 'unknown';
   for (const name of place.state.querySelectorAll('[data-name]')) setText(name, state);
   setText(place.reason, words.cause(reason));
-  document.title = `${state === 'no-gateway' ? 'no answer' : state} – entropyd`;
+  const title = state === 'no-gateway' ? 'no answer' : state;
+  document.title = `${title} – ${byId('hostname').textContent} – entropyd`;
 }
 
 /** An outage begins when it is first seen. @param {string} state @param {string} reason */
@@ -135,6 +136,5 @@ const polling = startPolling({
 });
 
 for (const origin of document.querySelectorAll('[data-origin]')) setText(origin, location.origin);
-for (const host of document.querySelectorAll('[data-host]')) setText(host, location.host);
 enableCopying();
 setInterval(tick, tickMs);

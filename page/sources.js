@@ -10,7 +10,7 @@ import * as words from './words.js';
 const verdicts = new Map([
   ['passing', ['good', 'Passes its health tests']],
   ['testing', ['warning', 'Startup test is running']],
-  ['waiting', ['warning', 'Waiting: no data for TIME']],
+  ['waiting', ['waiting', 'Waiting for the hardware: no data for TIME']],
   ['lost', ['bad', 'Lost for TIME: answers with an error']],
   ['failed', ['bad', 'Failed a health test TIME ago; entropyctl selftest tests it again']],
 ]);
@@ -41,6 +41,17 @@ export function showSources(where, absent, sources) {
   setText(absent, missing.length === 0 ? none : `Not on this host: ${missing.join(', ')}.`);
 }
 
+/**
+ * What a source's bytes count for, and what its tests take for granted.
+ * @param {import('./status.js').Source} source
+ */
+function entropy({ creditedBitsPerByte: credited, testedBitsPerByte: tested }) {
+  const assumed = `its tests expect ${words.bits(tested)}`;
+  return credited === 0
+    ? `mixed into seeds, counted as 0 bits per byte; ${assumed}`
+    : `counted as ${words.bits(credited)} bits per byte; ${assumed}`;
+}
+
 /** @param {string} name */
 function emptyCard(name) {
   const symbol = svg('svg', { 'aria-hidden': 'true' }, svg('use'));
@@ -68,10 +79,7 @@ function show(card, source) {
     ['Alarms', words.count(source.alarms)],
     ['Last alarm', source.lastAlarm],
     ['Last error', source.lastError],
-    [
-      'Credited',
-      `${words.bits(source.creditedBitsPerByte)} of ${words.bits(source.testedBitsPerByte)} bits per byte`,
-    ],
+    ['Entropy', entropy(source)],
     [
       'Noise',
       [kinds.get(source.name), source.physical ? 'physical' : 'not physical']
@@ -81,7 +89,7 @@ function show(card, source) {
     ['Kernel', source.hiddenByKernel ? 'does not use it: not in /proc/cpuinfo' : ''],
     ['Read', words.bytes(source.bytes)],
     ['Rate', words.byteRate(source.bytesPerSecond)],
-    ['Retries', words.count(source.retries)],
+    ['Retries while busy', words.count(source.retries)],
     ['Device', source.path],
     ['Driver', source.rngCurrent],
   ]);

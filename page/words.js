@@ -9,17 +9,18 @@ const whole = new Intl.NumberFormat('en');
 export const count = (value) => whole.format(value);
 
 /**
- * A number with an SI prefix.
+ * A number with a prefix of its unit.
  * @param {number} value
- * @param {readonly string[]} units each 1000 times the previous one
+ * @param {readonly string[]} units each `step` times the previous one
  * @param {number} [digits] significant digits
+ * @param {number} [step] 1000 or 1024
  */
-function scaled(value, units, digits = 3) {
-  // A value that would round to 1,000 is shown as 1 of the next unit.
-  const limit = 1000 - 0.5 * 10 ** (3 - digits);
+function scaled(value, units, digits = 3, step = 1000) {
+  // A value that would round to a whole step is shown as 1 of the next unit.
+  const limit = step - 0.5 * 10 ** (3 - digits);
   let index = 0;
   while (index < units.length - 1 && value >= limit) {
-    value /= 1000;
+    value /= step;
     index++;
   }
   const number = new Intl.NumberFormat('en', { maximumSignificantDigits: digits }).format(value);
@@ -31,11 +32,11 @@ const fraction = new Intl.NumberFormat('en', { maximumFractionDigits: 3 });
 /** @param {number} value bits per byte, which may be a fraction */
 export const bits = (value) => fraction.format(value);
 
-/** @param {number} value bytes */
-export const bytes = (value) => scaled(value, ['B', 'kB', 'MB', 'GB', 'TB', 'PB']);
+/** Powers of 1024, as entropyctl has them. @param {number} value bytes */
+export const bytes = (value) => scaled(value, ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'], 3, 1024);
 
 /** @param {number} value bytes per second */
-export const byteRate = (value) => scaled(value, ['B/s', 'kB/s', 'MB/s', 'GB/s']);
+export const byteRate = (value) => `${bytes(value)}/s`;
 
 /** @param {number} value per second */
 export const rate = (value) => scaled(value, ['/s', 'k/s', 'M/s']);
@@ -78,9 +79,15 @@ export const cause = (reason) => reason.replace(/^(not )?serving: /, '');
 /** @param {number} value */
 const two = (value) => String(value).padStart(2, '0');
 
-/** @param {Date} time */
+/** The reader's time zone at a time: `UTC`, `GMT+2`. @param {Date} time */
+function zone(time) {
+  const parts = new Intl.DateTimeFormat('en', { timeZoneName: 'short' }).formatToParts(time);
+  return parts.find(({ type }) => type === 'timeZoneName')?.value ?? '';
+}
+
+/** The time of day in the reader's time zone, which is named. @param {Date} time */
 export const clock = (time) =>
-  `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+  `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())} ${zone(time)}`;
 
 /**
  * Date and time in the reader's time zone.

@@ -236,9 +236,7 @@ function requestLines({ requests, randomBytes, serving }: ReportedStatus): Line[
 }
 
 function clientLines({ connections, connectionsTotal }: ReportedStatus): Line[] {
-  return [
-    [{ text: `${count(connections)} connected, ${count(connectionsTotal)} since the start` }],
-  ];
+  return [[{ text: `${count(connections)} open, ${count(connectionsTotal)} since start` }]];
 }
 
 function refusalLines({ errors }: ReportedStatus): readonly Line[] {

@@ -112,7 +112,7 @@ rndrrs        absent
 
 Requests      12.3 M   random bytes 4.50 GiB
               100 reads, served in p50 ≤ 50 µs   p99 ≤ 1 ms   mean 20 µs
-Clients       12 connected, 34.6 k since the start
+Clients       12 open, 34.6 k since start
 Refused       ERR_LENGTH                   2
               ERR_RATE                1.23 M
 Changes       2026-06-01 13:00:00Z  degraded     hwrng lost
@@ -155,7 +155,7 @@ t.test('what is missing is “none” or a question mark', async (t) => {
     t.match(text, /^Sources +none$/m);
     t.match(text, /^Refused +none$/m);
     t.match(text, /^Changes +none$/m);
-    t.match(text, /^Clients +\? connected, \? since the start$/m);
+    t.match(text, /^Clients +\? open, \? since start$/m);
     t.match(text, /^Limits +none$/m);
   }
   const quiet = { ...full, reason: '', serving: { ...full.serving, buckets: [0, 0, 0], count: 0 } };

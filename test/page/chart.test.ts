@@ -34,6 +34,14 @@ t.test('a scale covers its values', async (t) => {
 const now = spanMs;
 const at = (at: number, value: number | undefined) => ({ at, value });
 
+t.test('a logarithmic axis gives each power of ten the same height', async (t) => {
+  const heights = [0, 1e-6, 1e-5, 1e-4, 1, Number.POSITIVE_INFINITY].map((value) => {
+    const [, y] = /^M[\d.]+ ([\d.]+)h0$/.exec(paths([at(now, value)], now, 1e-4, 1e-6).line) ?? [];
+    return Number(y);
+  });
+  t.strictSame(heights, [80, 80, 41.5, 3, 3, 3]);
+});
+
 t.test('a line goes from two minutes ago at the left to now at the right', async (t) => {
   for (const [name, points, line, area] of [
     ['no point', [], '', ''],

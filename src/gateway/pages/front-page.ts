@@ -49,6 +49,25 @@ async function readAll(): Promise<PageFiles> {
   return Object.fromEntries(await Promise.all(names.map(read)));
 }
 
+/** A page of the documentation, or one a folder deeper. */
+const documentName = /^(?:[\w-]+\/)?[\w-]+\.md$/;
+
+/**
+ * A page of the package's folder docs/.
+ * @param name below docs/, as in a URL
+ * @returns its text; undefined if there is none
+ * @throws the error of node:fs if it cannot be read
+ */
+export async function documentText(name: string): Promise<string | undefined> {
+  if (!documentName.test(name)) return undefined;
+  try {
+    return await readFile(join(packageRoot, 'docs', name), 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 /**
  * Content Security Policy Level 3: a page loads what the gateway serves and nothing else; nobody may
  * frame it; a string never becomes markup or code (Trusted Types).
@@ -80,6 +99,8 @@ export interface FrontView {
   /** The daemon's, or `unreachable`. */
   readonly state: string;
   readonly reason: string;
+  /** This machine's. */
+  readonly hostname: string;
   /** Who may ask, in a sentence. */
   readonly access: string;
   /** What is unsafe about this gateway, a sentence each. */
@@ -110,7 +131,7 @@ export function renderPage(template: string, view: PageView): string {
     title: escapeHtml(view.state),
     construction: escapeHtml(view.construction),
     reason: escapeHtml(causeOf(view.reason)),
-    host: escapeHtml(view.url.replace(/^https?:\/\//, '')),
+    hostname: escapeHtml(view.hostname),
     access: escapeHtml(view.access),
     warnings: view.warnings.map(renderWarning).join(''),
     calls: view.examples.map((example) => renderExample(example, view.url)).join('\n'),

@@ -1,4 +1,5 @@
 /** The pages for people and monitoring: `/` and its files, `/status`, `/metrics` and `/healthz`. */
+import { hostname } from 'node:os';
 import type { Access, Api, ApiResponse, Head, RandomSource } from '../../apis/api.js';
 import { errorReason, thrownBy } from '../../apis/toolkit.js';
 import { Cached } from '../../common/cached.js';
@@ -9,6 +10,7 @@ import { printable, printableJson } from '../../common/terminal.js';
 import type { GatewayLimits } from '../../config/config.js';
 import { isPageHost } from '../browser-guard.js';
 import {
+  documentText,
   type FrontView,
   type PageFiles,
   pageFiles,
@@ -30,6 +32,9 @@ const paths: readonly string[] = ['/', '/status', '/metrics', '/healthz'];
 
 /** The files of the front page are below it. */
 const filePrefix = '/page/';
+
+/** The documentation is below it. */
+const documentPrefix = '/docs/';
 
 /** An address of a Unix socket. */
 const unixPrefix = 'unix:';
@@ -64,6 +69,8 @@ export interface PagesOptions {
   readonly limits: GatewayLimits;
   /** undefined: there is no audit log. */
   readonly audit?: () => { readonly required: boolean; readonly dropped: number } | undefined;
+  /** This machine's name, for tests; default: the kernel's. */
+  readonly hostname?: string;
   /** How long /metrics and the daemon's status last, for tests; default: real time. */
   readonly now?: () => number;
 }
@@ -74,13 +81,16 @@ const lastsMs = 1000;
 /** The pages claim GET and HEAD of their paths; with any other method an API answers. */
 export function claimPage({ method, path }: Pick<Head, 'method' | 'path'>): 'no' | 'path' {
   const isRead = method === 'GET' || method === 'HEAD';
-  return isRead && (paths.includes(path) || path.startsWith(filePrefix)) ? 'path' : 'no';
+  const isOurs =
+    paths.includes(path) || path.startsWith(filePrefix) || path.startsWith(documentPrefix);
+  return isRead && isOurs ? 'path' : 'no';
 }
 
 /** The pages, answered as an API answers; they have no example of their own. */
 export function createPages(options: PagesOptions): Api {
   const { client, apis, access, pageHosts = [], isMapped, listen, limits, warnings } = options;
   const now = options.now ?? (() => performance.now());
+  const name = printable(options.hostname ?? hostname());
   const madeMetrics = new Cached<string>(lastsMs, now);
   const madeStatus = new Cached<Status>(lastsMs, now);
   const metrics = () => madeMetrics.get('', options.metrics);
@@ -89,6 +99,7 @@ export function createPages(options: PagesOptions): Api {
   /** What a reader of the daemon's status wants to know about this gateway. */
   const gateway = () => ({
     version,
+    hostname: name,
     ...Object.assign({}, ...apis.map((api) => api.about?.())),
     verifies: access.verifies,
     warnings: warnings(),
@@ -123,7 +134,14 @@ export function createPages(options: PagesOptions): Api {
       ...all.filter(({ hasUrl }) => hasUrl),
       ...all.filter(({ hasUrl }) => !hasUrl),
     ];
-    const view = { state, reason, access: accessText(access), warnings: warnings(), examples };
+    const view = {
+      state,
+      reason,
+      hostname: name,
+      access: accessText(access),
+      warnings: warnings(),
+      examples,
+    };
     // Every browser asks for HTML; curl, which does not, writes to a terminal.
     if (!accept.includes('text/html')) return page(200, plainText, frontText(view));
     const { 'index.html': template } = await pageFiles();
@@ -145,6 +163,7 @@ export function createPages(options: PagesOptions): Api {
       if (path === '/status') return statusPage();
       if (path === '/') return frontPage(host, accept);
       if (path.startsWith(filePrefix)) return filePage(path.slice(filePrefix.length));
+      if (path.startsWith(documentPrefix)) return documentPage(path.slice(documentPrefix.length));
       const { state, reason } = await client.health().catch(unreachable);
       const health = { state, reason, warnings: warnings() };
       return page(serves(state) ? 200 : 503, json, printableJson(health));
@@ -179,8 +198,8 @@ function accessText({ verifies }: Pick<Access, 'verifies'>): string {
 }
 
 /** The front page for a terminal. */
-function frontText({ state, reason, access, warnings, examples }: FrontView): string {
-  return `entropyd gateway
+function frontText({ state, reason, hostname, access, warnings, examples }: FrontView): string {
+  return `entropyd gateway on ${hostname}
 state: ${stateLine(state, reason)}
 ${access}
 ${warnings.map((warning) => `warning: ${warning}\n`).join('')}
@@ -188,6 +207,7 @@ ${examples.map(({ title, note, command }) => `${title}: ${note}\n  ${command}\n`
 /healthz  200 while bytes are served, else 503
 /status   all that the daemon says about itself, in JSON
 /metrics  Prometheus text format
+/docs/    the documentation: /docs/clients.md, /docs/gateway.md, /docs/troubleshooting.md
 `;
 }
 
@@ -197,6 +217,11 @@ async function filePage(name: string): Promise<ApiResponse> {
   const text = Object.hasOwn(files, name) ? files[name as keyof PageFiles] : undefined;
   if (type === undefined || text === undefined) return page(404, plainText, 'no such file\n');
   return page(200, type, text);
+}
+
+async function documentPage(name: string): Promise<ApiResponse> {
+  const text = await documentText(name);
+  return text === undefined ? page(404, plainText, 'no such page\n') : page(200, plainText, text);
 }
 
 function page(status: number, contentType: string, body: string): ApiResponse {

@@ -84,6 +84,7 @@ const view: PageView = {
   state: 'operational',
   reason: 'serving: a reason',
   construction: 'RBGC',
+  hostname: 'a-host',
   url: 'http://localhost:8478',
   access: 'anybody is let in',
   warnings: ['everybody <b>', 'everywhere'],
@@ -95,10 +96,10 @@ const view: PageView = {
 t.test('puts texts where the template wants them', async (t) => {
   t.equal(
     renderPage(
-      '{{state}}|{{construction}}|{{title}}|{{reason}}|{{host}}|{{access}}|{{nonsense}}',
+      '{{state}}|{{construction}}|{{title}}|{{reason}}|{{hostname}}|{{access}}|{{nonsense}}',
       view,
     ),
-    'operational|RBGC|operational|a reason|localhost:8478|anybody is let in|',
+    'operational|RBGC|operational|a reason|a-host|anybody is let in|',
   );
   t.match(
     renderPage('{{calls}}', view),

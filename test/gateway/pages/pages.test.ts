@@ -31,6 +31,7 @@ const openPages = (client: RandomSource): PagesOptions => ({
   warnings: () => ['open to all'],
   listen: () => [],
   limits: defaultGatewayLimits,
+  hostname: 'a-host',
 });
 
 function ask(path: string, asked: Asked = {}) {
@@ -50,24 +51,28 @@ const unhealthy = fakeSource({
 const away = failingSource(new EntropyError('ERR_CONNECT', 'no daemon at /x'));
 const defect = failingSource(new TypeError('x is undefined'));
 
-t.test('pages are four paths and the files of one, by GET and HEAD', async (t) => {
-  for (const [method, path, expected] of [
-    ['GET', '/', true],
-    ['HEAD', '/metrics', true],
-    ['GET', '/healthz', true],
-    ['GET', '/status', true],
-    ['GET', '/page/style.css', true],
-    ['GET', '/page/', true],
-    ['GET', '/page', false],
-    ['POST', '/status', false],
-    ['POST', '/page/style.css', false],
-    ['POST', '/', false],
-    ['OPTIONS', '/healthz', false],
-    ['GET', '/x', false],
-    ['GET', '/healthz/', false],
-  ] as const)
-    t.equal(claimPage({ method, path }) === 'path', expected, `${method} ${path}`);
-});
+t.test(
+  'pages are four paths, the files of one and the documentation, by GET and HEAD',
+  async (t) => {
+    for (const [method, path, expected] of [
+      ['GET', '/', true],
+      ['HEAD', '/metrics', true],
+      ['GET', '/healthz', true],
+      ['GET', '/status', true],
+      ['GET', '/page/style.css', true],
+      ['GET', '/page/', true],
+      ['GET', '/docs/clients.md', true],
+      ['GET', '/page', false],
+      ['POST', '/status', false],
+      ['POST', '/page/style.css', false],
+      ['POST', '/', false],
+      ['OPTIONS', '/healthz', false],
+      ['GET', '/x', false],
+      ['GET', '/healthz/', false],
+    ] as const)
+      t.equal(claimPage({ method, path }) === 'path', expected, `${method} ${path}`);
+  },
+);
 
 t.test('/healthz answers 200 or 503 with state, reason and warnings', async (t) => {
   const inState = (state: string, reason: string) =>
@@ -93,7 +98,8 @@ t.test('/healthz answers 200 or 503 with state, reason and warnings', async (t) 
 t.test('/status is that of the daemon and what it does not know of the gateway', async (t) => {
   const warnings = ['open to all'];
   const limits = defaultGatewayLimits;
-  const gateway = { version, dialect: 'otc', verifies: false, warnings, listen: [], limits };
+  const common = { version, hostname: 'a-host', limits };
+  const gateway = { ...common, dialect: 'otc', verifies: false, warnings, listen: [] };
   const listen = ['127.0.0.1:8478', 'unix:/x'];
   const verified = {
     access: { verifies: true },
@@ -111,7 +117,7 @@ t.test('/status is that of the daemon and what it does not know of the gateway',
         state: 'operational',
         reason: '',
         requests: 1,
-        gateway: { version, dialect: 'hwc', verifies: true, warnings: [], listen, limits },
+        gateway: { ...common, dialect: 'hwc', verifies: true, warnings: [], listen },
       },
     ],
     [
@@ -134,6 +140,24 @@ t.test('/status is that of the daemon and what it does not know of the gateway',
   }
 });
 
+t.test('/docs/ has the documentation as text, and nothing else', async (t) => {
+  for (const name of ['troubleshooting.md', 'clients.md', 'migrating/from-rngd.md']) {
+    const { status, headers, body } = await ask(`/docs/${name}`);
+    t.equal(status, 200, name);
+    t.equal(headers['Content-Type'], 'text/plain; charset=utf-8');
+    t.match(body, /^# /, name);
+  }
+  for (const name of ['', 'none.md', '../README.md', '../package.json', 'migrating', 'a/b/c.md'])
+    t.equal((await ask(`/docs/${name}`)).status, 404, name);
+});
+
+t.test('every link of the front page leads somewhere', async (t) => {
+  const { body } = await ask('/', { accept: 'text/html' });
+  const links = [...body.matchAll(/(?:href|src)="(\/[^"]*)"/g)].map(([, path]) => path as string);
+  t.ok(links.length > 10);
+  for (const path of links) t.equal((await ask(path)).status, 200, path);
+});
+
 t.test('/metrics is the exposition of the daemon', async (t) => {
   const { status, headers, body } = await ask('/metrics');
   t.strictSame([status, body], [200, 'entropyd_up 1\n']);
@@ -145,6 +169,7 @@ t.test('/ on a terminal says the state and how to call each API', async (t) => {
   t.equal(status, 200);
   t.match(headers['Content-Type'], 'text/plain');
   for (const line of [
+    /^entropyd gateway on a-host$/m,
     /^state: operational, serving$/m,
     /^ {2}AWS_.* aws kms generate-random .*--endpoint-url http:\/\/localhost:8478$/m,
     /http:\/\/localhost:8478\/v1\.0\/project\/kms\/gen-random$/m,

@@ -149,6 +149,12 @@ async function all(): Promise<void> {
       '/usr/share/man/man5/entropyd.toml.5.gz',
       '/usr/share/bash-completion/completions/entropyd',
       '/usr/share/bash-completion/completions/entropyctl',
+      '/usr/share/zsh/vendor-completions/_entropyctl',
+      '/usr/share/fish/vendor_completions.d/entropyctl.fish',
+      '/usr/share/entropyd/prometheus/entropyd.rules.yml',
+      '/usr/share/entropyd/grafana/entropyd.json',
+      '/usr/share/doc/entropyd/docs/troubleshooting.md',
+      '/etc/logrotate.d/entropyd',
       ...readdirSync(join(root, 'systemd/drop-ins')).map(
         (name) => `/usr/share/doc/entropyd/examples/${name}`,
       ),
@@ -170,6 +176,53 @@ async function all(): Promise<void> {
     machine.sh('systemctl enable --now entropyd-gateway.socket');
     const fetched = `fetch('http://127.0.0.1:8478/healthz').then(({ status }) => console.log(status))`;
     t.equal(machine.ok(['/usr/lib/entropyd/bin/node', '-e', fetched], 'nobody'), '200');
+    t.equal(machine.sh('pidof entropyd entropyd-gateway | wc -w').trim(), '2', 'they have names');
+  });
+
+  await t.test('its page is complete: every address on it answers', async (t) => {
+    const script = `(async () => {
+      const get = (path) => fetch('http://127.0.0.1:8478' + path, { headers: { accept: 'text/html' } });
+      const paths = new Set(['/', '/healthz', '/status', '/metrics']);
+      const statuses = {};
+      for (const path of paths) {
+        const answer = await get(path);
+        statuses[path] = answer.status;
+        const text = await answer.text();
+        if (path === '/' || path.endsWith('.js'))
+          for (const [, link] of text.matchAll(/(?:(?:href|src)="|from '.)(/[w./-]+)/g))
+            paths.add(path === '/' ? link : '/page' + link);
+      }
+      console.log(JSON.stringify(statuses));
+    })()`;
+    const printed = machine.ok(['/usr/lib/entropyd/bin/node', '-e', script], 'nobody');
+    const statuses: Record<string, number> = JSON.parse(printed);
+    t.strictSame(
+      Object.entries(statuses).filter(([, status]) => status !== 200),
+      [],
+    );
+    for (const path of ['/page/style.css', '/page/words.js', '/docs/troubleshooting.md'])
+      t.ok(path in statuses, path);
+  });
+
+  await t.test('a reload with a fault fails, says why, and changes nothing', async (t) => {
+    const before = pid('entropyd.service');
+    machine.sh(`cp ${config} /tmp/good.toml; printf '[limit]\\n' >>${config}`);
+    const { status: failed } = machine.run(['systemctl', 'reload', 'entropyd.service']);
+    t.not(failed, 0);
+    t.match(
+      machine.sh('journalctl -u entropyd.service -n 20 -o cat'),
+      /entropyd\.toml:\d+: limit: /,
+    );
+    machine.sh(
+      `cp /tmp/good.toml ${config}; systemctl reload entropyd.service entropyd-gateway.service`,
+    );
+    t.equal(pid('entropyd.service'), before, 'it went on serving');
+  });
+
+  await t.test('a unit can wait for healthy random bytes', async (t) => {
+    machine.sh('systemctl start entropyd-ready.target');
+    t.equal(machine.show('entropyd-ready.target', 'ActiveState'), 'active');
+    t.match(machine.sh('journalctl -u entropyd-ready.service -o cat'), /^operational, serving/m);
   });
 
   await t.test('an upgrade under load loses no request and keeps the configuration', async (t) => {
