@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
+import { defaults } from '../../src/config/config.js';
+import { camelCase } from '../../src/config/load.js';
 import { parseConfigFile } from '../../src/config/schema.js';
 
 t.test('every key is accepted, under its own name', async (t) => {
@@ -205,3 +208,27 @@ t.test('any text gives a configuration or ERR_CONFIG', async (t) => {
   );
   t.pass('1000 texts');
 });
+
+t.test(
+  'the shipped file has defaults only as defaults, and examples that hold once uncommented',
+  async (t) => {
+    const shipped = readFileSync(new URL('../../systemd/entropyd.toml', import.meta.url), 'utf8');
+    t.strictSame(parseConfigFile(shipped, 'f'), {});
+    const [, defaultLines = '', examples = ''] = shipped.split(/^## .*$/m);
+    const uncommented = (text: string) => text.replace(/^#(?=[[\w])/gm, '');
+    const { profile, generator, limits, ...others } = parseConfigFile(
+      uncommented(defaultLines),
+      'f',
+    );
+    t.strictSame(others, {});
+    t.equal(profile, defaults.profile);
+    for (const [table, standard] of [
+      [generator, defaults.generator],
+      [limits, defaults.limits],
+    ] as const)
+      for (const [key, value] of Object.entries(table ?? {}))
+        t.equal(value, (standard as Record<string, unknown>)[camelCase(key)], key);
+    const oneOfTwo = uncommented(examples).replace('access = "open"', '');
+    t.match(parseConfigFile(oneOfTwo, 'f'), { gateway: { credentials: String }, source: [{}] });
+  },
+);
