@@ -81,6 +81,8 @@ const two = (value) => String(value).padStart(2, '0');
 
 /** The reader's time zone at a time: `UTC`, `GMT+2`. @param {Date} time */
 function zone(time) {
+  // A hostile daemon's time may be none at all, which Intl refuses.
+  if (Number.isNaN(time.getTime())) return '';
   const parts = new Intl.DateTimeFormat('en', { timeZoneName: 'short' }).formatToParts(time);
   return parts.find(({ type }) => type === 'timeZoneName')?.value ?? '';
 }

@@ -10,7 +10,7 @@ case $gateway in
 *) echo "install.sh: unknown argument: $gateway; there is only --gateway" >&2; exit 64 ;;
 esac
 command -v entropyd >/dev/null || { echo 'install.sh: entropyd is not on the PATH' >&2; exit 1; }
-install -D -m 644 -t /etc/systemd/system ./*.service ./*.socket ./*.target
+install -D -m 644 -t /etc/systemd/system ./*.service ./*.socket ./*.target ./*.timer
 install -D -m 644 -t /etc/sysusers.d sysusers.d/entropyd.conf
 install -D -m 644 -t /etc/tmpfiles.d tmpfiles.d/entropyd.conf
 install -D -m 644 -t /etc/udev/rules.d udev/90-entropyd.rules

@@ -63,6 +63,7 @@ t.test('times are in the reader’s time zone', async (t) => {
   const time = new Date(2026, 10, 2, 3, 4, 5);
   t.match(words.clock(time), /^03:04:05 \S+$/);
   t.match(words.dateAndClock(time), /^2026-11-02 03:04:05 \S+$/);
+  t.match(words.dateAndClock(new Date(Number.NaN)), /NaN/, 'nothing is thrown');
   const { TZ } = process.env;
   process.env.TZ = 'Asia/Kolkata';
   t.equal(words.clock(new Date('2026-11-02T03:04:05Z')), '08:34:05 GMT+5:30', 'and it is named');

@@ -189,7 +189,7 @@ async function all(): Promise<void> {
         statuses[path] = answer.status;
         const text = await answer.text();
         if (path === '/' || path.endsWith('.js'))
-          for (const [, link] of text.matchAll(/(?:(?:href|src)="|from '.)(/[w./-]+)/g))
+          for (const [, link] of text.matchAll(/(?:(?:href|src)="|from '.)([/][a-z0-9_./-]+)/gi))
             paths.add(path === '/' ? link : '/page' + link);
       }
       console.log(JSON.stringify(statuses));

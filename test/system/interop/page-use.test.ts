@@ -1,4 +1,5 @@
 /** The gateway's page in a real browser: what people do with it, and what the daemon must not do to it. */
+import { hostname } from 'node:os';
 import fc from 'fast-check';
 import type { Test } from 'tap';
 import type { RandomSource } from '../../../src/apis/api.js';
@@ -150,7 +151,7 @@ testWith(chromiumClient, 'whatever the daemon says is text', async (t, command) 
     statuses.pop();
   }
   const state = statuses.at(-1)?.state ?? '';
-  const title = `${state} – entropyd`.replace(/[\t\n\f\r ]+/g, ' ').trim();
+  const title = `${state} – ${hostname()} – entropyd`.replace(/[\t\n\f\r ]+/g, ' ').trim();
   await until(async () => (await page.title()) === title, title);
   t.equal(await page.locator(made).count(), 0);
   t.equal(await page.evaluate('typeof pwned'), 'undefined');

@@ -22,7 +22,7 @@ const wanted = [
   /^native\/(?:(?:addon|drbg|generator|health|memory|sources)\/)?\w+\.(?:cc|h)$/,
   /^native\/(?:core\.gypi|headers\.cjs|install\.cjs)$/,
   /^prebuilds\/linux-(?:x64|arm64)\/entropyd\.glibc\.node$/,
-  /^systemd\/(?:[\w.-]+\/)?[\w-]+\.(?:service|socket|target|conf|toml|rules|sh)$/,
+  /^systemd\/(?:[\w.-]+\/)?[\w-]+\.(?:service|socket|target|timer|conf|toml|rules|sh)$/,
   /^systemd\/logrotate\.d\/entropyd$/,
   /^dist\/(?:man\/[\w.]+\.[158]|completions\/\w+(?:\.fish)?)$/,
   /^docs\/(?:[\w-]+\/)?[\w-]+\.md$/,

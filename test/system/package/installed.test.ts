@@ -1,6 +1,7 @@
 /** The package as users install it: on a host without network or compiler, and without install scripts. */
 import { spawnSync } from 'node:child_process';
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -25,6 +26,8 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 const home = join(temporaryFolder(), 'home');
 const bin = join(home, 'bin');
 const installMs = 60_000;
+/** Jest comes from the registry, and starts slowly. */
+const jestMs = 120_000;
 
 /** npm's program, not the link to it: it finds its own files from there. */
 const npm = spawnSync('sh', ['-c', 'readlink -f "$(command -v npm)"'], { encoding: 'utf8' }).stdout;
@@ -192,6 +195,78 @@ await withTarball(async (tarball) => {
     const { status, stdout, stderr } = await program.ended;
     t.equal(status, 0, stderr);
     t.strictSame(JSON.parse(stdout || '[]'), printed);
+  });
+
+  await t.test('a CommonJS program compiles as node16 and nodenext, and runs', async (t) => {
+    const socket = freePath();
+    await start(t, 'entropyd', ['--socket', socket]).says('entropyd listening');
+    const folder = join(home, 'commonjs');
+    mkdirSync(folder);
+    symlinkSync(join(local, 'node_modules'), join(folder, 'node_modules'));
+    writeFileSync(join(folder, 'package.json'), '{ "private": true }');
+    writeFileSync(
+      join(folder, 'consumer.ts'),
+      `import { connect, EntropyError } from 'entropyd';
+import { createRequestHandler } from 'entropyd/aws-sdk';
+import { createGenerator } from 'entropyd/generator';
+import { createTestClient, type TestClient } from 'entropyd/testing';
+import entropyd = require('entropyd');
+
+async function main(): Promise<void> {
+  const client = entropyd.connect();
+  const bytes: Uint8Array = await client.random(32);
+  const fake: TestClient = createTestClient({ faults: ['ERR_BUSY'] });
+  const failure: unknown = await fake.random(1).catch((error: unknown) => error);
+  const generator = createGenerator();
+  console.log(JSON.stringify([
+    bytes.length, failure instanceof EntropyError && failure.code, connect === entropyd.connect,
+    typeof createRequestHandler, generator.status().state,
+  ]));
+  generator.close();
+  await client.close();
+}
+void main();
+`,
+    );
+    for (const module of ['node16', 'nodenext']) {
+      const args = [
+        ...['--module', module, '--strict', '--types', 'node', 'consumer.ts'],
+        ...['--typeRoots', join(root, 'node_modules/@types')],
+      ];
+      const compiler = new Program(t, [join(root, 'node_modules/typescript/bin/tsc'), ...args], {
+        cwd: folder,
+      });
+      t.match(await compiler.ended, { status: 0, stdout: '' }, module);
+      const env = { ...environment, ENTROPYD_SOCKET: socket };
+      const program = new Program(t, [join(folder, 'consumer.js')], { env });
+      t.match(
+        await program.ended,
+        { status: 0, stdout: '[32,"ERR_BUSY",true,"function","operational"]\n' },
+        module,
+      );
+    }
+  });
+
+  await t.test('a test suite with Jest, in CommonJS', async (t) => {
+    const socket = freePath();
+    await start(t, 'entropyd', ['--socket', socket]).says('entropyd listening');
+    const folder = join(home, 'jest');
+    cpSync(fileURLToPath(new URL('jest', import.meta.url)), folder, { recursive: true });
+    const fetched = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+      cwd: folder,
+      encoding: 'utf8',
+      timeout: jestMs,
+    });
+    t.equal(fetched.status, 0, fetched.stderr);
+    symlinkSync(join(local, 'node_modules/entropyd'), join(folder, 'node_modules/entropyd'));
+    const jest = new Program(t, [join(folder, 'node_modules/jest/bin/jest.js'), '--ci'], {
+      cwd: folder,
+      env: { ...environment, ENTROPYD_SOCKET: socket },
+      timeout: jestMs,
+    });
+    const { status, stderr } = await jest.ended;
+    t.equal(status, 0, stderr);
+    t.match(stderr, /Tests: +3 passed, 3 total/);
   });
 
   await t.test(
