@@ -16,25 +16,46 @@ import { parseByTurns } from './parser-input.js';
 /** Pipelined requests begun in one turn of the event loop: others get in between. Ours; a turn takes 2 ms. */
 const begunPerTurn = 16;
 
+/** Memory for bodies of requests, in all. Ours; 128 of the largest, while a signed request is 1 KiB. */
+export const bodyBytesInAll = 64 * 1024 * 1024;
+
 /** A request's place among those under way, until its response has left and its API has done its work. */
 export class Slot {
   /** Whether there was no place left: the request is to be refused. */
   readonly isBusy: boolean;
   readonly #connection: Connection;
   readonly #hold: (connection: Connection, bytes: number) => void;
+  readonly #receive: (slot: Slot, bytes: number) => void;
+  readonly #request: IncomingMessage;
   #listeners: (() => void)[] | undefined = [];
   /** Bytes of its response, until they have left. */
   bytes = 0;
+  /** Bytes that are kept of its request's body. */
+  bodyBytes = 0;
 
   constructor(
     isBusy: boolean,
     connection: Connection,
+    request: IncomingMessage,
     hold: (connection: Connection, bytes: number) => void,
+    receive: (slot: Slot, bytes: number) => void,
   ) {
     this.isBusy = isBusy;
     this.#connection = connection;
+    this.#request = request;
     this.#hold = hold;
+    this.#receive = receive;
   }
+
+  /** Whether the request is there, to the end of its body. */
+  get isWhole(): boolean {
+    return this.#request.complete;
+  }
+
+  /** Counts memory for the request's body, before it is taken. */
+  readonly receive = (bytes: number): void => {
+    if (this.#listeners !== undefined) this.#receive(this, bytes);
+  };
 
   /** Counts a response's body as unsent. Call it once, before it is handed to node:http. */
   hold(bytes: number): void {
@@ -63,7 +84,7 @@ interface Connection {
   socket: Socket;
   /** What counts as one client; undefined: is not limited by its address. */
   readonly client: string | undefined;
-  /** The number of its last complete request head, or of its arrival, among those of all connections. */
+  /** The number of its last request head, or of its arrival, among those of all connections. */
   lastHead: number;
   /** Requests under way. */
   readonly slots: Set<Slot>;
@@ -78,6 +99,7 @@ export type Serve = (slot: Slot) => Promise<void>;
 /** All connections of a gateway. */
 export class Connections {
   readonly #limits: GatewayLimits;
+  readonly #bodyBytes: number;
   readonly #counters: GatewayCounters;
   readonly #warnings: WarningThrottle;
   readonly #proxies = new BlockList();
@@ -92,8 +114,14 @@ export class Connections {
   #onIdle = () => {};
 
   /** @param log is told, once a minute at most, which limit was reached */
-  constructor(limits: GatewayLimits, counters: GatewayCounters, log: Pick<Logger, 'warn'>) {
+  constructor(
+    limits: GatewayLimits,
+    counters: GatewayCounters,
+    log: Pick<Logger, 'warn'>,
+    bodyBytes = bodyBytesInAll,
+  ) {
     this.#limits = limits;
+    this.#bodyBytes = bodyBytes;
     this.#counters = counters;
     this.#warnings = new WarningThrottle(log);
     for (const range of limits.trustedProxies) {
@@ -105,8 +133,8 @@ export class Connections {
   }
 
   /**
-   * Takes in a new connection. Beyond the limit of all, the one that has been longest without a complete
-   * request head is ended for it.
+   * Takes in a new connection. Beyond the limit of all, one that has no whole request under way is ended
+   * for it: the one whose last request began longest ago.
    * @param secure whether a TLS handshake comes first; {@link secured} follows it
    * @returns false: over a limit, and destroyed
    */
@@ -117,9 +145,7 @@ export class Connections {
       return this.#refuse(socket, 'connections_per_address');
     if (
       this.#open.size >= connections &&
-      !this.#end('silent', ({ slots, waiting, lastHead }) =>
-        slots.size + waiting.length > 0 ? 0 : Number.MAX_SAFE_INTEGER - lastHead,
-      ) &&
+      !this.#end('silent', (connection) => (hasWhole(connection) ? 0 : age(connection))) &&
       !this.#endUnread()
     )
       return this.#refuse(socket, 'connections');
@@ -168,16 +194,16 @@ export class Connections {
    * Has a request served: at once if it is its connection's only one. Pipelined ones take turns with those
    * of all connections, as long as theirs has room. While one waits, nothing more is parsed or read.
    */
-  enter({ socket }: IncomingMessage, response: ServerResponse, serve: Serve): void {
-    const connection = this.#bySocket.get(socket);
+  enter(request: IncomingMessage, response: ServerResponse, serve: Serve): void {
+    const connection = this.#bySocket.get(request.socket);
     // It was ended while its input was parsed.
     if (connection === undefined || !this.#open.has(connection)) return;
     connection.lastHead = ++this.#heads;
     if (connection.slots.size + connection.waiting.length === 0) {
-      this.#begin(connection, response, serve);
+      this.#begin(connection, request, response, serve);
       return;
     }
-    connection.waiting.push(() => this.#begin(connection, response, serve));
+    connection.waiting.push(() => this.#begin(connection, request, response, serve));
     this.#counters.requestsWaiting++;
     this.#queue(connection);
   }
@@ -244,15 +270,22 @@ export class Connections {
     return slots.size < requestsPerConnection && unsentBytes < unsentBytesPerConnection;
   }
 
-  #begin(connection: Connection, response: ServerResponse, serve: Serve): void {
-    const isFull = this.#counters.inFlight >= this.#limits.requests && !this.#endUnread();
-    const slot = new Slot(isFull, connection, this.#hold);
+  #begin(
+    connection: Connection,
+    request: IncomingMessage,
+    response: ServerResponse,
+    serve: Serve,
+  ): void {
+    const isFull =
+      this.#counters.inFlight >= this.#limits.requests && !this.#endUnread() && !this.#endPartial();
+    const slot = new Slot(isFull, connection, request, this.#hold, this.#receive);
     connection.slots.add(slot);
     this.#counters.inFlight++;
     // The API may still be at work when the connection is gone, and the response on its way after that.
     let left = 2;
     const end = () => {
       if (--left > 0) return;
+      this.#release(slot);
       this.#counters.inFlight--;
       this.#checkIdle();
       this.#schedule();
@@ -270,6 +303,17 @@ export class Connections {
     this.#counters.unsentBytes += bytes;
     while (this.#counters.unsentBytes > this.#limits.unsentBytes && this.#endUnread());
   };
+
+  readonly #receive = (slot: Slot, bytes: number): void => {
+    slot.bodyBytes += bytes;
+    this.#counters.bodyBytes += bytes;
+    while (this.#counters.bodyBytes > this.#bodyBytes && this.#endLargest());
+  };
+
+  #release(slot: Slot): void {
+    this.#counters.bodyBytes -= slot.bodyBytes;
+    slot.bodyBytes = 0;
+  }
 
   /** A response has left: its connection has room for the next. */
   #leave(connection: Connection, slot: Slot): void {
@@ -321,6 +365,22 @@ export class Connections {
     );
   }
 
+  /** Ends the connection whose request has taken longest to arrive. */
+  #endPartial(): boolean {
+    return this.#end('silent', (connection) =>
+      connection.slots.size === 0 || hasWhole(connection) ? 0 : age(connection),
+    );
+  }
+
+  /** Ends the connection that has sent the most of a request that is not whole. */
+  #endLargest(): boolean {
+    return this.#end('body', (connection) => {
+      let bytes = 0;
+      if (!hasWhole(connection)) for (const slot of connection.slots) bytes += slot.bodyBytes;
+      return bytes;
+    });
+  }
+
   /**
    * Ends the connection with the highest score.
    * @returns false: every score is 0
@@ -355,7 +415,22 @@ export class Connections {
     this.#ready.delete(connection);
     const left = [...slots];
     slots.clear();
-    for (const slot of left) slot.gone();
+    for (const slot of left) {
+      this.#release(slot);
+      slot.gone();
+    }
     this.#checkIdle();
   }
+}
+
+/** Whether one of its requests waits for the gateway, not for its client. */
+function hasWhole({ slots, waiting }: Connection): boolean {
+  if (waiting.length > 0) return true;
+  for (const slot of slots) if (slot.isWhole) return true;
+  return false;
+}
+
+/** The higher, the longer ago its last request began. */
+function age({ lastHead }: Connection): number {
+  return Number.MAX_SAFE_INTEGER - lastHead;
 }

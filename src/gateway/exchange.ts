@@ -157,6 +157,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
         request,
         api.bodyLimitBytes,
         invited ? () => invite(response) : undefined,
+        slot.receive,
       );
     } catch (error) {
       const isTooLarge = errorCode(error) === 'ERR_TOO_LARGE';

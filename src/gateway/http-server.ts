@@ -196,6 +196,7 @@ function write({ status, headers, body }: TextResponse, socket: Duplex): void {
  * @param request its body not yet read
  * @param limitBytes the largest body to accept
  * @param invite called when the declared length is fit to be sent: answers `Expect: 100-continue`
+ * @param receive told of memory for the body, before it is taken; may destroy the request
  * @returns the body, owned by the caller
  * @throws EntropyError `ERR_TOO_LARGE`; `ERR_CLOSED` when the client went away
  */
@@ -203,6 +204,7 @@ export function readBody(
   request: IncomingMessage,
   limitBytes: number,
   invite?: () => void,
+  receive?: (bytes: number) => void,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     // One buffer that doubles: a list of chunks would cost an object of ours for a client's every byte.
@@ -211,8 +213,11 @@ export function readBody(
     const keep = (chunk: Buffer) => {
       const end = size + chunk.length;
       if (end > limitBytes) return refuse();
-      if (end > buffer.length)
-        buffer = Buffer.concat([buffer], Math.min(Math.max(end, 2 * buffer.length), limitBytes));
+      if (end > buffer.length) {
+        const length = Math.min(Math.max(end, 2 * buffer.length), limitBytes);
+        receive?.(length - buffer.length);
+        buffer = Buffer.concat([buffer], length);
+      }
       chunk.copy(buffer, size);
       size = end;
     };

@@ -14,7 +14,7 @@ import type { GatewayLimits } from '../config/config.js';
 export const statusClasses = ['2xx', '4xx', '5xx'] as const;
 
 /** Why the gateway ends a connection to make room for others. */
-export const endReasons = ['silent', 'unread'] as const;
+export const endReasons = ['silent', 'unread', 'body'] as const;
 export type EndReason = (typeof endReasons)[number];
 
 /** Requests that are no API's: for pages, and what names none. */
@@ -77,6 +77,8 @@ export class GatewayCounters {
   requestsWaiting = 0;
   /** Now: bytes of responses that have not left. */
   unsentBytes = 0;
+  /** Memory for bodies of requests, bytes. */
+  bodyBytes = 0;
   readonly #apis: ReadonlyMap<string, ApiCounters>;
   readonly #other = new ApiCounters();
 
@@ -217,7 +219,7 @@ function addRest(page: MetricsPage, figures: GatewayFigures): void {
   );
   page.counter(
     'entropyd_gateway_connections_ended_total',
-    'Connections ended to make room: the longest silent, the most unread',
+    'Connections ended to make room: the longest silent, the most unread, the largest body',
     endReasons.map((reason): [Labels, number] => [{ reason }, counters.connectionsEnded[reason]]),
   );
   page.counter(

@@ -17,10 +17,16 @@ async function start(
   t: Test,
   answer: (path: string) => ApiResponse | Promise<ApiResponse>,
   limits: Partial<GatewayLimits> = {},
+  bodyBytes?: number,
 ) {
   const log = memoryLog();
   const counters = new GatewayCounters(['api']);
-  const connections = new Connections({ ...defaultGatewayLimits, ...limits }, counters, log);
+  const connections = new Connections(
+    { ...defaultGatewayLimits, ...limits },
+    counters,
+    log,
+    bodyBytes,
+  );
   const api: Api = {
     bodyLimitBytes: 1_000_000,
     claim: () => 'path',
@@ -194,6 +200,51 @@ t.test('a newcomer is refused if every connection has a request under way', asyn
   t.match(log.records, [{ message: 'connection refused', limit: 'connections' }]);
   open();
   for (const { status } of await Promise.all(busy)) t.equal(status, 200);
+});
+
+/** A request whose body has `size` bytes so far, and never comes to its end. */
+const partial = (size: number) =>
+  `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n${'x'.repeat(size)}`;
+
+for (const limits of [{ connections: 2 }, { requests: 2 }])
+  t.test(
+    `requests that never come to their end hold no place: ${Object.keys(limits)}`,
+    async (t) => {
+      const { port, counters } = await start(t, () => ok(), limits);
+      const [first, second] = [await connected(t, port), await connected(t, port)];
+      first.write(partial(1));
+      await until(() => counters.bodyBytes === 1, 'one has sent the first byte of its body');
+      second.write(partial(1));
+      await until(
+        () => counters.inFlight === 2 && counters.bodyBytes === 2,
+        'all places are taken',
+      );
+      const ended = once(first.resume(), 'close');
+      t.match(await call({ port }), { status: 200 }, 'a newcomer is served');
+      await ended;
+      t.equal(counters.connectionsEnded.silent, 1);
+      t.notOk(second.closed, 'the younger one stays');
+      await until(() => counters.inFlight === 1, 'the place is free');
+      t.equal(counters.bodyBytes, 1, 'and the memory');
+    },
+  );
+
+t.test('bodies have so much memory in all: the largest that is not whole is ended', async (t) => {
+  const { port, counters, log } = await start(t, () => ok(), {}, 300_000);
+  const [large, small] = [await connected(t, port), await connected(t, port)];
+  small.write(partial(1000));
+  await until(() => counters.bodyBytes > 0, 'the small one has begun');
+  large.write(partial(250_000));
+  await until(() => counters.bodyBytes >= 251_000, 'the large one too');
+  const ended = once(large.resume(), 'close');
+  const body = 'x'.repeat(60_000);
+  t.match(await call({ port, method: 'POST', body }), { status: 200 }, 'others have room');
+  await ended;
+  t.match(counters.connectionsEnded, { body: 1, silent: 0, unread: 0 });
+  t.notOk(small.closed);
+  t.match(log.records, [{ message: 'connection ended to make room', reason: 'body' }]);
+  small.destroy();
+  await until(() => counters.bodyBytes === 0, 'nothing is left');
 });
 
 t.test('pipelines take turns: a newcomer waits for a bounded number of others', async (t) => {
