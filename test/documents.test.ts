@@ -125,6 +125,7 @@ t.test('the operator reads the limits that hold', async (t) => {
     ['the same of one connection', String(gatewayLimits.requestsPerConnection)],
     ['unread answers (`unsent_bytes`)', mebibytes(gatewayLimits.unsentBytes)],
     ['unread answers of one connection', `${gatewayLimits.unsentBytesPerConnection / 1024} KiB`],
+    ['bodies of requests (`body_bytes`)', mebibytes(gatewayLimits.bodyBytes)],
     ['headers', `${httpLimits.headerBytes / 1024} KiB, ${seconds(httpLimits.headersMs)}`],
     ['TLS handshake', seconds(httpLimits.headersMs)],
     ['between requests', `${seconds(httpLimits.keepAliveMs)}; ${seconds(httpLimits.silenceMs)}`],

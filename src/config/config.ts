@@ -50,6 +50,8 @@ export const defaultGatewayLimits = {
   /** Responses that have not left, bytes; one more response may come on top. */
   unsentBytes: 64 * mebibyte,
   unsentBytesPerConnection: 256 * 1024,
+  /** Memory for bodies of requests, bytes: 128 of the largest, while a signed request has 1 KiB. */
+  bodyBytes: 64 * mebibyte,
 };
 
 /** The tables of the file, under its names in camel case: `message_bytes` is `messageBytes`. */

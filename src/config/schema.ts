@@ -166,6 +166,8 @@ export const configSchema = v.strictObject({
       requests_per_connection: v.optional(integer(1, 1_000_000)),
       unsent_bytes: v.optional(integer(chunkSize, uint32)),
       unsent_bytes_per_connection: v.optional(integer(1, uint32)),
+      // One request with the largest body must have room.
+      body_bytes: v.optional(integer(1_048_576, uint32)),
       tls_cert: v.optional(text),
       tls_key: v.optional(text),
       audit: v.optional(auditTarget),

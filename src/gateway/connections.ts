@@ -16,9 +16,6 @@ import { parseByTurns } from './parser-input.js';
 /** Pipelined requests begun in one turn of the event loop: others get in between. Ours; a turn takes 2 ms. */
 const begunPerTurn = 16;
 
-/** Memory for bodies of requests, in all. Ours; 128 of the largest, while a signed request is 1 KiB. */
-export const bodyBytesInAll = 64 * 1024 * 1024;
-
 /** A request's place among those under way, until its response has left and its API has done its work. */
 export class Slot {
   /** Whether there was no place left: the request is to be refused. */
@@ -99,7 +96,6 @@ export type Serve = (slot: Slot) => Promise<void>;
 /** All connections of a gateway. */
 export class Connections {
   readonly #limits: GatewayLimits;
-  readonly #bodyBytes: number;
   readonly #counters: GatewayCounters;
   readonly #warnings: WarningThrottle;
   readonly #proxies = new BlockList();
@@ -114,14 +110,8 @@ export class Connections {
   #onIdle = () => {};
 
   /** @param log is told, once a minute at most, which limit was reached */
-  constructor(
-    limits: GatewayLimits,
-    counters: GatewayCounters,
-    log: Pick<Logger, 'warn'>,
-    bodyBytes = bodyBytesInAll,
-  ) {
+  constructor(limits: GatewayLimits, counters: GatewayCounters, log: Pick<Logger, 'warn'>) {
     this.#limits = limits;
-    this.#bodyBytes = bodyBytes;
     this.#counters = counters;
     this.#warnings = new WarningThrottle(log);
     for (const range of limits.trustedProxies) {
@@ -307,7 +297,7 @@ export class Connections {
   readonly #receive = (slot: Slot, bytes: number): void => {
     slot.bodyBytes += bytes;
     this.#counters.bodyBytes += bytes;
-    while (this.#counters.bodyBytes > this.#bodyBytes && this.#endLargest());
+    while (this.#counters.bodyBytes > this.#limits.bodyBytes && this.#endLargest());
   };
 
   #release(slot: Slot): void {

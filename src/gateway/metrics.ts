@@ -168,6 +168,11 @@ function addRequests(page: MetricsPage, counters: GatewayCounters): void {
     'Bytes of responses that clients have not read',
     counters.unsentBytes,
   );
+  page.gauge(
+    'entropyd_gateway_body_bytes',
+    'Bytes of memory for bodies of requests',
+    counters.bodyBytes,
+  );
   page.counter(
     'entropyd_gateway_requests_total',
     'Requests answered, by API and class of the status',

@@ -35,6 +35,7 @@ t.test('these are the defaults', async (t) => {
       requestsPerConnection: 16,
       unsentBytes: 67_108_864,
       unsentBytesPerConnection: 262_144,
+      bodyBytes: 67_108_864,
       tlsCert: undefined,
       tlsKey: undefined,
       audit: undefined,

@@ -50,6 +50,7 @@ requests = 1
 requests_per_connection = 1
 unsent_bytes = 131072
 unsent_bytes_per_connection = 1
+body_bytes = 1048576
 tls_cert = "/etc/entropyd/tls.pem"
 tls_key = "/etc/entropyd/tls.key"
 audit = "/var/log/entropyd/audit.jsonl"
@@ -85,6 +86,7 @@ upstream_resign = false
     requests_per_connection: 1,
     unsent_bytes: 131_072,
     unsent_bytes_per_connection: 1,
+    body_bytes: 1_048_576,
     tls_cert: '/etc/entropyd/tls.pem',
     tls_key: '/etc/entropyd/tls.key',
     audit: '/var/log/entropyd/audit.jsonl',

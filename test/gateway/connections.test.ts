@@ -17,16 +17,10 @@ async function start(
   t: Test,
   answer: (path: string) => ApiResponse | Promise<ApiResponse>,
   limits: Partial<GatewayLimits> = {},
-  bodyBytes?: number,
 ) {
   const log = memoryLog();
   const counters = new GatewayCounters(['api']);
-  const connections = new Connections(
-    { ...defaultGatewayLimits, ...limits },
-    counters,
-    log,
-    bodyBytes,
-  );
+  const connections = new Connections({ ...defaultGatewayLimits, ...limits }, counters, log);
   const api: Api = {
     bodyLimitBytes: 1_000_000,
     claim: () => 'path',
@@ -230,7 +224,7 @@ for (const limits of [{ connections: 2 }, { requests: 2 }])
   );
 
 t.test('bodies have so much memory in all: the largest that is not whole is ended', async (t) => {
-  const { port, counters, log } = await start(t, () => ok(), {}, 300_000);
+  const { port, counters, log } = await start(t, () => ok(), { bodyBytes: 300_000 });
   const [large, small] = [await connected(t, port), await connected(t, port)];
   small.write(partial(1000));
   await until(() => counters.bodyBytes > 0, 'the small one has begun');
