@@ -76,7 +76,7 @@ export const defaults = {
   },
   /** One table of [[source]]. */
   source: {
-    /** Min-entropy that the health tests assume, bits per byte: above 0, at most 8. */
+    /** Min-entropy that the health tests assume, bits per byte: 0.001 to 8. */
     testedBitsPerByte: defaultTestedBitsPerByte,
     /** Min-entropy to credit to seeds, bits per byte: at most what is tested. */
     creditedBitsPerByte: 0,

@@ -63,11 +63,11 @@ export async function metrics(options: MetricsCommandOptions): Promise<void> {
   else await print(page.trimEnd());
 }
 
-/** Prints the version of this command, and the daemon's if it answers. */
+/** Prints the version of this command, and the daemon's if there is one. */
 export async function version(options: SessionOptions): Promise<void> {
   const asked = withClient(options, (client) => client.version());
   const daemon = await asked.catch((error: unknown) => {
-    if (error instanceof CommandError) return error;
+    if (error instanceof CommandError && error.code === 'ERR_CONNECT') return error;
     throw error;
   });
   if (daemon instanceof CommandError) {

@@ -39,11 +39,11 @@ t.test('credit never exceeds what is tested; both may be fractions', async (t) =
     ],
     [
       { testedBitsPerByte: 0, creditedBitsPerByte: 0 },
-      'x: testedBitsPerByte: want a number above 0, at most 8',
+      'x: testedBitsPerByte: want a number of 0.001 to 8',
     ],
     [
       { testedBitsPerByte: 9, creditedBitsPerByte: 0 },
-      'x: testedBitsPerByte: want a number above 0, at most 8',
+      'x: testedBitsPerByte: want a number of 0.001 to 8',
     ],
     [
       { creditedBitsPerByte: Number.NaN },
