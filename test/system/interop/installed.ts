@@ -39,16 +39,23 @@ export function pythonClient(module: string, name: string): Client {
 }
 
 /**
- * A Python module of PyPI: with CI=true pip installs it into a virtual environment below the user's
+ * A Python module of PyPI in exactly this version: with CI=true pip installs it into a virtual environment below the user's
  * cache, once for each requirement. Skipped where pip cannot.
  * @param requirement as pip takes it, with its version
  */
 export function pypiClient(module: string, requirement: string): Client {
+  const [, distribution, version] = /^([\w.-]+)[^=]*==(.+)$/.exec(requirement) ?? [];
+  if (version === undefined) throw new Error(`${requirement}: no version`);
+  const has = (python: string) =>
+    runs(python, [
+      '-c',
+      `import ${module}, importlib.metadata as m; assert m.version('${distribution}') == '${version}'`,
+    ]);
   const name = `${requirement} of PyPI`;
   const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
   const folder = join(cache, 'entropyd-test', requirement.replaceAll(/[^\w.]+/g, '-'));
   const python = join(folder, 'bin/python');
-  const found = [python, ...pythons].find((each) => imports(each, module));
+  const found = [python, ...pythons].find(has);
   if (found !== undefined || process.env.CI !== 'true')
     return { name, command: found, optional: true };
   const maker = pythons.find((each) => imports(each, 'ensurepip'));
@@ -57,7 +64,7 @@ export function pypiClient(module: string, requirement: string): Client {
     maker !== undefined &&
     (existsSync(python) || runs(maker, ['-m', 'venv', folder])) &&
     runs(python, install, installMs) &&
-    imports(python, module);
+    has(python);
   return { name, command: installed ? python : undefined, optional: true };
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { exampleOf, examplesOf, here } from './examples.js';
 import { commandClient, testWith } from './installed.js';
 import { startRealPath } from './real-path.js';
 import { run } from './run.js';
@@ -7,20 +8,13 @@ import { run } from './run.js';
 const nvim = commandClient('nvim', 'nvim (Debian package neovim)');
 const read = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
 
-/** The example of docs/clients.md, with another socket. */
-function example(socketPath: string): string {
-  const [, lua] = /^```lua\n(.+?)^```$/ms.exec(read('../../../docs/clients.md')) ?? [];
-  const usual = '/run/entropyd/entropyd.sock';
-  if (lua?.split(usual).length !== 2) throw new Error('docs/clients.md: no example in Lua');
-  return lua.replace(usual, socketPath);
-}
-
 testWith(
   nvim,
   'Neovim gets whole strings, maps and refusals, as docs/clients.md says',
   async (t, command) => {
-    const { socketPath } = await startRealPath(t);
-    const dir = t.testdir({ 'client.lua': example(socketPath) + read('neovim_client.lua') });
+    const path = await startRealPath(t);
+    const example = here(exampleOf(examplesOf('clients.md'), { language: 'lua' }), path);
+    const dir = t.testdir({ 'client.lua': example + read('neovim_client.lua') });
     const { stdout, stderr } = await run(command, [
       ...['--headless', '--clean', '-n', '-i', 'NONE'],
       ...['-c', `luafile ${join(dir, 'client.lua')}`, '-c', 'qa!'],

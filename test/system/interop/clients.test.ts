@@ -1,0 +1,134 @@
+/** The examples of docs/clients.md, run as they are printed, against the real daemon and gateway. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { freePath } from '../../support/paths.js';
+import { built, Program } from '../../support/program.js';
+import { boto3 } from './boto3.js';
+import { commandsOf, exampleOf, examplesOf, go, here, node, runGo, runModule } from './examples.js';
+import { type Client, commandClient, pypiClient, testWith } from './installed.js';
+import { startRealPath, writeKeys } from './real-path.js';
+import { run } from './run.js';
+
+const examples = examplesOf('clients.md');
+const commands = examples
+  .filter(({ language }) => language === 'sh')
+  .flatMap(({ code }) => commandsOf(code));
+
+/** The page's commands that run a program. */
+const commandsWith = (program: string) =>
+  commands.filter((line) => new RegExp(`^([A-Z_]+=\\S+ )*${program} `).test(line));
+
+const bytes32 = /^[0-9a-f]{64}\n$/;
+
+const print = {
+  python: 'print(plaintext.hex())\n',
+  js: "console.log(Buffer.from(Plaintext).toString('hex'));\n",
+  vault: 'console.log(data.random_bytes);\n',
+};
+
+for (const [nth, over] of ['TCP', 'the Unix socket'].entries()) {
+  testWith(boto3, `boto3 over ${over}`, async (t, python) => {
+    const code = exampleOf(examples, { heading: 'boto3', language: 'python' }, nth) + print.python;
+    const outcome = await run(python, ['-c', here(code, await startRealPath(t))]);
+    t.match(outcome, { status: 0, stdout: bytes32 });
+  });
+
+  testWith(node, `AWS SDK for JavaScript v3 over ${over}`, async (t, command) => {
+    const wanted = { heading: 'AWS SDK for JavaScript v3', language: 'js' };
+    const code = exampleOf(examples, wanted, nth) + print.js;
+    const outcome = await runModule(t, command, here(code, await startRealPath(t)));
+    t.match(outcome, { status: 0, stdout: bytes32 });
+  });
+}
+
+testWith(node, 'node-vault', async (t, command) => {
+  const wanted = { heading: 'Vault and OpenBao', language: 'js' };
+  const code = exampleOf(examples, wanted) + print.vault;
+  const outcome = await runModule(t, command, here(code, await startRealPath(t)));
+  t.match(outcome, { status: 0, stdout: bytes32 });
+});
+
+testWith(go, 'AWS SDK for Go v2 over the Unix socket', async (t, command) => {
+  const code = here(exampleOf(examples, { language: 'go' }), await startRealPath(t));
+  t.match(await runGo(t, command, code), { status: 0, stdout: bytes32 });
+});
+
+// Older ones ignore AWS_ENDPOINT_URL_KMS and services in profiles.
+testWith(pypiClient('awscli', 'awscli==1.45.11'), 'every aws command', async (t, python) => {
+  const path = await startRealPath(t);
+  const config = join(t.testdir(), 'config');
+  writeFileSync(config, here(exampleOf(examples, { language: 'ini' }), path));
+  const [variables = '', ...rest] = commands.filter((line) => line.startsWith('export '));
+  t.strictSame(rest, []);
+  const calls = commandsWith('aws');
+  t.equal(calls.length, 3);
+  for (const call of calls) {
+    const line = here(call, path).replace(/(^| )aws /, `$1${python} -m awscli `);
+    const script = `unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_DEFAULT_REGION
+${call.includes('--profile') ? '' : variables}
+${line}`;
+    const { status, stdout, stderr } = await run('sh', ['-c', script], { AWS_CONFIG_FILE: config });
+    t.equal(status, 0, stderr);
+    t.match(stdout, /"Plaintext": "[A-Za-z0-9+/]{43}="/, call);
+  }
+});
+
+const answer = /"?(Plaintext|random_data|random_bytes)"?:?\s*"?[A-Za-z0-9+/=]+"?/;
+const command = (name: string, text: string): Client => ({
+  ...commandClient(name, text),
+  optional: true,
+});
+
+for (const [client, program, least] of [
+  [commandClient('curl', 'curl (Debian package curl)'), 'curl', 6],
+  [command('vault', "Vault's command"), 'vault', 2],
+  [command('bao', "OpenBao's command"), 'bao', 1],
+] as const)
+  testWith(client, `every ${program} command`, async (t) => {
+    const path = await startRealPath(t);
+    const calls = commandsWith(program);
+    t.equal(calls.length, least);
+    for (const call of calls) {
+      const line = here(call, path);
+      t.not(line, call, 'goes to the gateway of this test');
+      const { status, stdout, stderr } = await run('sh', ['-c', line]);
+      t.equal(status, 0, stderr);
+      t.match(stdout, answer, call);
+    }
+  });
+
+t.test('every command that starts the programs: they listen', async (t) => {
+  const { socketPath } = await startRealPath(t);
+  const calls = commandsWith('node');
+  t.equal(calls.length, 3);
+  for (const call of calls) {
+    const credentials = writeKeys([{ accessKeyId: 'app', secretAccessKey: 'secret' }]);
+    const gateway = call.includes(' gateway ');
+    const line = here(call, { port: 0, socketPath: freePath() })
+      .replace('dist/entropyd.js', built('entropyd'))
+      .replace('credentials.toml', credentials);
+    const script = `exec ${line}${gateway ? ` --listen 127.0.0.1:0 --socket ${socketPath}` : ''}`;
+    const program = new Program(t, [], { script });
+    await program.says('gateway listening');
+    t.match(await program.kill('SIGTERM'), { status: 0 }, call);
+  }
+});
+
+t.test('every block is run by a test above, or by neovim.test.ts', async (t) => {
+  const known = new Set(['sh', 'ini', 'python', 'js', 'go', 'lua']);
+  t.ok(examples.every(({ language }) => known.has(language)));
+  for (const [language, count] of [
+    ['ini', 1],
+    ['python', 2],
+    ['js', 3],
+    ['go', 1],
+    ['lua', 1],
+  ] as const)
+    t.equal(examples.filter((each) => each.language === language).length, count, language);
+  const run = ['aws', 'curl', 'node', 'vault', 'bao'].flatMap(commandsWith);
+  t.strictSame(
+    commands.filter((line) => !line.startsWith('export ') && !run.includes(line)),
+    [],
+  );
+});

@@ -1,0 +1,111 @@
+/** The blocks of code of a page of docs/, to be run as their readers copy them. */
+import { execFile, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Test } from 'tap';
+import type { Client } from './installed.js';
+import type { RealPath } from './real-path.js';
+import { type Outcome, run } from './run.js';
+
+export interface Example {
+  /** The nearest heading above it. */
+  readonly heading: string;
+  readonly language: string;
+  readonly code: string;
+}
+
+/** All blocks of a page, in its order. */
+export function examplesOf(page: string): Example[] {
+  const text = readFileSync(new URL(`../../../docs/${page}`, import.meta.url), 'utf8');
+  let heading = '';
+  return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$|^#+ (.+)$/gm)].flatMap(
+    ([, language, code, title]) => {
+      if (language !== undefined && code !== undefined) return [{ heading, language, code }];
+      heading = title ?? '';
+      return [];
+    },
+  );
+}
+
+/**
+ * The code of a page's only block with this heading and language.
+ * @param nth of several, from 0
+ */
+export function exampleOf(
+  examples: readonly Example[],
+  wanted: { heading?: string; language: string },
+  nth = 0,
+): string {
+  const found = examples.filter(
+    ({ heading, language }) =>
+      language === wanted.language && heading === (wanted.heading ?? heading),
+  )[nth];
+  if (found === undefined) throw new Error(`no example ${JSON.stringify(wanted)}`);
+  return found.code;
+}
+
+/** The code with the addresses of the test's gateway and daemon for the usual ones. */
+export function here(
+  code: string,
+  {
+    port,
+    socketPath,
+    gatewaySocketPath,
+  }: Pick<RealPath, 'port' | 'socketPath'> & Partial<RealPath>,
+): string {
+  return code
+    .replaceAll('127.0.0.1:8478', `127.0.0.1:${port}`)
+    .replaceAll('/run/entropyd/entropyd.sock', socketPath)
+    .replaceAll('/run/entropyd/gateway.sock', gatewaySocketPath ?? '/nonexistent');
+}
+
+/** The commands of a block for a shell, each as one line. */
+export function commandsOf(code: string): string[] {
+  return code
+    .replaceAll(/\\\n */g, '')
+    .trimEnd()
+    .split('\n');
+}
+
+export const node: Client = { name: 'node', command: process.execPath };
+
+/** Runs a module below a folder where `entropyd` is the package itself, and npm's packages are found. */
+export function runModule(t: Test, command: string, code: string, variables = {}) {
+  return run(command, [join(t.testdir({ 'example.mjs': code }), 'example.mjs')], variables);
+}
+
+const goModule = fileURLToPath(new URL('quickstart', import.meta.url));
+
+/** Compiling the SDK takes half a minute where no build has been cached. */
+const goBuildMs = 300_000;
+
+/** Fetches what the cache lacks; fails without Go and without a way to its modules. */
+const goModules = spawnSync('go', ['mod', 'download'], { cwd: goModule, timeout: goBuildMs });
+
+export const go: Client = {
+  name: 'go 1.24, and the modules of test/system/interop/quickstart/go.mod',
+  command: goModules.status === 0 ? 'go' : undefined,
+  // Debian 12 has an older one.
+  optional: true,
+};
+
+/** Builds and runs a program of one file. The versions and hashes of its modules are those of go.sum. */
+export async function runGo(
+  t: Test,
+  command: string,
+  code: string,
+  variables = {},
+): Promise<Outcome> {
+  const dir = t.testdir({
+    'main.go': code,
+    'go.mod': readFileSync(join(goModule, 'go.mod'), 'utf8'),
+    'go.sum': readFileSync(join(goModule, 'go.sum'), 'utf8'),
+  });
+  await promisify(execFile)(command, ['build', '-mod=readonly', '-o', 'example', '.'], {
+    cwd: dir,
+    timeout: goBuildMs,
+  });
+  return run(join(dir, 'example'), [], variables);
+}
