@@ -44,6 +44,21 @@ export function entropydProgram(): Command {
     '--no-open',
     'refuse to start without credentials, unless the configuration has access = "open"',
   );
+  const dialect = () =>
+    new Option(
+      '--dialect <name>',
+      'lengths that gen-random accepts: otc 512 bits (default), hwc 8 to 8192',
+    ).choices(dialects);
+  const pageHost = () =>
+    new ListOption('--page-host <name>', 'also serve the pages under this name', 'pageHosts');
+  const upstream = [
+    '--upstream <url>',
+    'KMS endpoint for all operations other than GenerateRandom',
+  ] as const;
+  const insecureNetwork = [
+    '--insecure-network',
+    'for development: serve other hosts without TLS or credentials, and an emulator to everyone',
+  ] as const;
   // A flag of its own, and not commander's way of turning off an option named open.
   noOpen.negate = false;
 
@@ -60,16 +75,9 @@ export function entropydProgram(): Command {
     .option('--require-signatures', 'refuse to start without --credentials')
     .addOption(noOpen)
     .addOption(new ListOption('--region <name>', 'accept signatures for this region', 'regions'))
-    .addOption(
-      new Option(
-        '--dialect <name>',
-        'lengths that gen-random accepts: otc 512 bits (default), hwc 8 to 8192',
-      ).choices(dialects),
-    )
+    .addOption(dialect())
     .option('--node-sdk-errors', "write gen-random errors that Huawei's SDK for Node.js can read")
-    .addOption(
-      new ListOption('--page-host <name>', 'also serve the pages under this name', 'pageHosts'),
-    )
+    .addOption(pageHost())
     .option('--tls-cert <file>', 'certificate and chain, PEM; all TCP listeners then use TLS')
     .option('--tls-key <file>', "the certificate's private key, PEM")
     .option(
@@ -77,15 +85,12 @@ export function entropydProgram(): Command {
       'write a line for each request: to a file (a path with a slash), - (standard output), journal or syslog',
     )
     .option('--audit-required', 'refuse requests that cannot be written to the audit log')
-    .option('--upstream <url>', 'KMS endpoint for all operations other than GenerateRandom')
+    .option(...upstream)
     .option(
       '--upstream-resign',
       "sign requests to the upstream with the gateway's own credentials, as the real KMS needs",
     )
-    .option(
-      '--insecure-network',
-      'for development: serve other hosts without TLS or credentials, and an emulator to everyone',
-    )
+    .option(...insecureNetwork)
     .action(async (options) => {
       // Commander parses them as the daemon's, and ignoring --config would open the gateway.
       const [misplaced] = Object.keys(program.opts());
@@ -100,6 +105,10 @@ export function entropydProgram(): Command {
     .description('Starts daemon and gateway, shows an answer of each API, and keeps serving.')
     .option('--socket <path>', 'Unix socket to listen on', quickstartSocket)
     .option('--listen <address>', 'address of the gateway', quickstartAddress)
+    .addOption(dialect())
+    .addOption(pageHost())
+    .option(...upstream)
+    .option(...insecureNetwork)
     .action(quickstart);
   return program;
 }

@@ -10,7 +10,7 @@ import { createLogger, type Logger, WarningThrottle } from '../common/log.js';
 import { type Addon, type LoadResult, loadAddon, version } from '../common/package.js';
 import type { Config } from '../config/config.js';
 import { type ConfigFlags, loadConfig, namingLines } from '../config/load.js';
-import type { Gateway } from '../gateway/gateway.js';
+import type { Gateway, GatewayOptions } from '../gateway/gateway.js';
 import { createGenerator } from '../generator/create.js';
 import type { GeneratorState } from '../generator/interface.js';
 import { Transitions } from '../server/activity.js';
@@ -29,6 +29,8 @@ export interface DaemonOptions extends Partial<ServiceHost> {
   config: Config;
   /** Address of a gateway in this process: loopback or Unix. Default: no gateway. */
   http?: string | undefined;
+  /** Settings of that gateway which the configuration does not have, or has otherwise. */
+  gateway?: Partial<GatewayOptions>;
   addon: LoadResult;
   /** Loads the log; default: the program's, on standard error. */
   loadLog?: () => Promise<Logger>;
@@ -73,6 +75,7 @@ const probeRequest = Buffer.from('940000a672616e646f6d9101', 'hex');
 export async function startDaemon({
   config,
   http,
+  gateway: gatewayOptions,
   addon: loaded,
   passed = [],
   status = () => {},
@@ -141,7 +144,12 @@ export async function startDaemon({
     const gateway =
       http === undefined
         ? undefined
-        : await openGateway(http, config, path, loaded.addon, logger, parts);
+        : await openGateway(
+            { listen: [http], addon: loaded.addon, log: logger, ...gatewayOptions },
+            config,
+            path,
+            parts,
+          );
 
     const logged = async (what: string, action: () => Promise<void> | void) => {
       try {
@@ -217,11 +225,9 @@ function needingRestart(before: Config, after: Config): string[] {
  * @param parts gets what has to be closed, even if starting fails
  */
 async function openGateway(
-  address: string,
+  options: Partial<GatewayOptions> & Pick<GatewayOptions, 'listen' | 'log'>,
   config: Config,
   socketPath: string | undefined,
-  addon: Addon | undefined,
-  log: Logger,
   parts: { close(): Promise<void> | void }[],
 ): Promise<Gateway> {
   const [{ connect }, { startGateway }] = await Promise.all([
@@ -238,11 +244,9 @@ async function openGateway(
   const { tls, upstream, upstreamResign, ...settings } = config.gateway;
   const gateway = await startGateway({
     ...settings,
-    listen: [address],
     hostOnly: true,
+    ...options,
     client,
-    addon,
-    log,
   });
   parts.push(gateway);
   return gateway;

@@ -1,17 +1,13 @@
 #!/usr/bin/env bash
-# Podman as a node of a cluster, with its own storage, mounts and containers below a folder.
+# Podman as a node of a cluster, with its own storage, mounts, network and containers, below a folder.
 #   node.sh possible               exits with 1 and prints the reason if there can be none
 #   node.sh start FOLDER
 #   node.sh stop FOLDER            ends everything that runs there
-#   node.sh base FOLDER            makes localhost/base, like a slim Debian image, of this system's packages
 #   node.sh podman FOLDER ARG...   podman
 #   node.sh run FOLDER COMMAND...  a command outside the containers, as a kubelet runs them
 set -euo pipefail
 action=$1 folder=${2:-}
 self=$(readlink -f "$0")
-
-# What our package needs; their dependencies are added. A slim image has more.
-packages=(bash coreutils dash dpkg libstdc++6)
 
 possible() {
   [ "$(id -u)" -eq 0 ] || { echo 'needs root'; return 1; }
@@ -39,7 +35,7 @@ start() {
   configuration >"$folder/containers.conf"
   mkdir -p "$folder/kubelet"
   # When the first process of the namespace ends, all others end too.
-  setsid unshare --mount --pid --fork --kill-child=KILL --mount-proc --propagation private \
+  setsid unshare --mount --net --pid --fork --kill-child=KILL --mount-proc --propagation private \
     "$self" hold "$folder" </dev/null >"$folder/console" 2>&1 &
   echo $! >"$folder/outside"
   for _ in $(seq 100); do
@@ -56,6 +52,7 @@ start() {
 hold() {
   # crun handles cgroup v1 or v2, but not both at once.
   if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi
+  ip link set lo up
   mount -t tmpfs -o mode=755,size=16m kubelet "$folder/kubelet"
   touch "$folder/ready"
   exec sleep infinity
@@ -63,22 +60,9 @@ hold() {
 
 inside() {
   # The caller's environment is dropped: test runners set variables for every child.
-  exec nsenter --target "$(cat "$folder/inside")" --mount --pid -- env -i \
+  exec nsenter --target "$(cat "$folder/inside")" --mount --net --pid -- env -i \
     PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
     CONTAINERS_CONF="$folder/containers.conf" "$@"
-}
-
-base() {
-  local tree=$folder/base
-  mkdir -p "$tree"/usr/{bin,sbin,lib,lib64} "$tree"/{etc,tmp,run,var}
-  for name in bin sbin lib lib64; do ln -s "usr/$name" "$tree/$name"; done
-  apt-cache depends --recurse --installed --no-{recommends,suggests,conflicts,breaks,replaces,enhances} \
-    "${packages[@]}" | grep '^[a-z0-9]' | sort -u | xargs dpkg -L |
-    grep -E '^/(usr/)?(s?bin|lib|lib64)/' | sort -u | while read -r file; do
-    [ -d "$file" ] && [ ! -L "$file" ] || echo ".$(realpath -s "$(dirname "$file")")/$(basename "$file")"
-  done | tar -C / --ignore-failed-read -cf - -T - 2>/dev/null | tar -C "$tree" --keep-directory-symlink -xf -
-  tar -C "$tree" -cf "$folder/base.tar" .
-  "$self" podman "$folder" import --quiet "$folder/base.tar" localhost/base
 }
 
 case $action in
@@ -86,7 +70,6 @@ case $action in
   start) start ;;
   stop) kill -KILL "$(cat "$folder/outside")" ;;
   hold) hold ;;
-  base) base ;;
   run) shift 2; inside "$@" ;;
   podman)
     shift 2

@@ -1,6 +1,6 @@
 /** A node without a cluster: podman runs the pods, and this plays the kubelet's part. */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,7 @@ const commandMs = 120_000;
 const untilMs = 60_000;
 const pollMs = 200;
 
-/** The image's name in the Containerfile and the manifests. */
+/** The image's name in the archive. */
 export const image = 'localhost/entropyd';
 
 /** Why no node can be started here; undefined if one can. */
@@ -36,9 +36,9 @@ export class Node {
 
   /**
    * Starts a node until the test ends.
-   * @param deb the Debian package that the Containerfile makes the image of
+   * @param archive the image
    */
-  static start(t: Test, deb: string): Node {
+  static start(t: Test, archive: string): Node {
     const folder = mkdtempSync(join(tmpdir(), 'entropyd-node-'));
     const node = new Node(folder);
     node.#ok(['start', folder]);
@@ -46,23 +46,8 @@ export class Node {
       spawnSync(script, ['stop', folder]);
       rmSync(folder, { recursive: true, force: true });
     });
-    node.#buildImage(deb);
+    node.#podman('load', '--quiet', '--input', archive);
     return node;
-  }
-
-  /** Builds the image: the Containerfile installs the package on a slim Debian. */
-  #buildImage(deb: string): void {
-    const context = join(this.#folder, 'context');
-    mkdirSync(context);
-    cpSync(deb, join(context, 'entropyd.deb'));
-    cpSync(join(manifests, 'Containerfile'), join(context, 'Containerfile'));
-    this.#ok(['base', this.#folder]);
-    const { stdout } = this.#podman(
-      ...['build', '--isolation', 'chroot', '--tag', image],
-      ...['--build-arg', 'BASE=localhost/base', '--build-arg', 'DEB=entropyd.deb', context],
-    );
-    rmSync(context, { recursive: true });
-    if (!stdout.includes('ENTRYPOINT')) throw new Error(stdout);
   }
 
   #run(args: readonly string[], input?: string): SpawnSyncReturns<string> {
@@ -218,6 +203,11 @@ export class Node {
   /** Runs a command in a container, as `kubectl exec` and a kubelet's probe do. */
   exec(container: string, ...command: readonly string[]): SpawnSyncReturns<string> {
     return this.podman('exec', container, ...command);
+  }
+
+  /** Runs JavaScript in a container: its image has no other program that could look around. */
+  js(container: string, code: string): SpawnSyncReturns<string> {
+    return this.exec(container, 'node', '-e', code);
   }
 
   /** Asks from inside a pod's network, with ask.mjs. @returns its JSON, or standard error */

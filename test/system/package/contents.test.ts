@@ -29,7 +29,7 @@ const wanted = [
   /^page\/[\w-]+\.(?:html|css|js|svg)$/,
   /^prometheus\/[\w.]+\.yml$/,
   /^grafana\/\w+\.json$/,
-  /^kubernetes\/(?:Containerfile|(?:gateway|socket)\/[\w-]+\.(?:yaml|toml))$/,
+  /^kubernetes\/(?:gateway|socket)\/[\w-]+\.(?:yaml|toml)$/,
   /^node_modules\/(?:node-addon-api|node-gyp-build)\//,
 ];
 

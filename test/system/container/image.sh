@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Makes the image of the Debian package, once per state of the tree. Prints its path.
+#   image.sh
+set -euo pipefail
+cd "$(dirname "$0")/../../.."
+deb=$(test/system/debian/deb.sh)
+folder=$(dirname "$deb")
+exec 9>"$folder/lock"
+flock 9
+[ -n "$(find "$folder" -name 'entropyd-oci-*.tar.gz')" ] ||
+  node container/image.mjs --deb "$deb" --out "$folder" 9>&- >/dev/null
+echo "$folder"/entropyd-oci-*.tar.gz
