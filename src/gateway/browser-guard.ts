@@ -4,6 +4,7 @@
  * and to other hosts only under configured names.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import { isIP } from 'node:net';
 import { isLoopback } from '../common/address.js';
 
 /** Fetch Metadata, 2.3: an address that a user typed, and a request of our own page. */
@@ -27,8 +28,9 @@ export function isFromWebPage(headers: IncomingHttpHeaders): boolean {
  * @param pageHosts further names and addresses, IPv6 without brackets; case does not matter
  * @param local the address that the request came to, or `unix`: localhost and loopback addresses
  *   count only if no other host can connect there
- * @param isMapped whether they count wherever a request came to: a container sees its mapped port's
- *   requests come from outside. A rebound name still reads nothing
+ * @param isMapped whether they count wherever a request came to, and any other address too: a container
+ *   sees its mapped port's requests come from outside, under an address that it does not know. A
+ *   rebound name still reads nothing
  * @returns false: a page must refuse
  */
 export function isPageHost(
@@ -43,6 +45,7 @@ export function isPageHost(
   const isOwn = isMapped || local === 'unix' || isLoopback(local);
   return (
     (isOwn && (name === 'localhost' || isLoopback(named))) ||
+    (isMapped && isIP(named) !== 0) ||
     pageHosts.some((allowed) => allowed.toLowerCase() === named)
   );
 }

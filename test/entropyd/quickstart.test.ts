@@ -58,6 +58,45 @@ t.test('a Unix socket as the gateway’s address is refused before anything happ
   t.notOk(existsSync(dirname(socket)));
 });
 
+t.test('other hosts and an upstream only with --insecure-network', async (t) => {
+  const socket = join(temporaryFolder(), 'local', 's');
+  for (const [flags, message] of [
+    [{ listen: '0.0.0.0:0' }, /^refusing to listen on 0.* a gateway of its own/],
+    [{ listen: '127.0.0.1:0', upstream: 'http://127.0.0.1:9' }, /credentials/],
+  ] as const)
+    await t.rejects(quickstart({ socket, ...flags }), { message });
+
+  const printed = t.capture(console, 'log');
+  const [listen, upstream] = ['127.0.0.1:0', 'http://127.0.0.1:9'];
+  const flags = { upstream, dialect: 'hwc', pageHosts: ['entropyd'] } as const;
+  const running = quickstart({ socket, listen, insecureNetwork: true, ...flags });
+  const [call] = await until(() => {
+    const calls = printed();
+    return calls.length > 0 && calls;
+  }, 'its output');
+  const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(String(call?.args[0])) ?? [];
+  const forwarded = await fetch(`${url}/`, {
+    method: 'POST',
+    headers: {
+      'Content-Type': 'application/x-amz-json-1.1',
+      'X-Amz-Target': 'TrentService.CreateKey',
+      'X-Amz-Date': '20260101T000000Z',
+      Authorization:
+        'AWS4-HMAC-SHA256 Credential=any/20260101/x/kms/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=00',
+    },
+    body: '{}',
+  });
+  t.match(await forwarded.text(), /DependencyTimeoutException.*behind this gateway/);
+  const short = await fetch(`${url}/v1.0/project/kms/gen-random`, {
+    method: 'POST',
+    headers: { 'X-Auth-Token': 'any' },
+    body: '{"random_data_length":"8"}',
+  });
+  t.match(await short.json(), { random_data: /^[0-9A-F]{2}$/ });
+  process.emit('SIGINT', 'SIGINT');
+  await running;
+});
+
 t.test('if it cannot show an answer, everything ends', async (t) => {
   const socket = join(temporaryFolder(), 'failing', 's');
   t.intercept(globalThis, 'fetch', { value: () => Promise.reject(new TypeError('fetch failed')) });

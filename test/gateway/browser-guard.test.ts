@@ -68,7 +68,7 @@ t.test('where other hosts can connect, only configured names count', async (t) =
 });
 
 t.test(
-  'behind a mapped port, localhost counts wherever the connection came to, and no name',
+  'behind a mapped port, localhost and addresses count wherever the connection came to, and no name',
   async (t) => {
     for (const [host, expected] of [
       ['localhost:9000', true],
@@ -77,7 +77,9 @@ t.test(
       ['entropy.example', true],
       ['evil.example:9000', false],
       ['localhost.evil.example', false],
-      ['192.0.2.1', false],
+      ['192.0.2.1', true],
+      ['[2001:db8::1]:9000', true],
+      ['192.0.2.1.evil.example', false],
       [undefined, false],
     ] as const)
       t.equal(isPageHost(host, ['entropy.example'], '192.0.2.1', true), expected, `${host}`);

@@ -4,7 +4,7 @@
 #   node.sh start FOLDER
 #   node.sh stop FOLDER            ends everything that runs there
 #   node.sh podman FOLDER ARG...   podman
-#   node.sh run FOLDER COMMAND...  a command outside the containers, as a kubelet runs them
+#   node.sh run FOLDER COMMAND...  a command outside the containers, in the node's network
 set -euo pipefail
 action=$1 folder=${2:-}
 self=$(readlink -f "$0")
@@ -29,10 +29,16 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 runtime = "crun"
 EOF
+  echo "tmp_dir = \"$folder/tmp\""
+}
+
+storage() {
+  printf '[storage]\ndriver = "vfs"\ngraphroot = "%s"\nrunroot = "%s"\n' "$folder/storage" "$folder/run"
 }
 
 start() {
   configuration >"$folder/containers.conf"
+  storage >"$folder/storage.conf"
   mkdir -p "$folder/kubelet"
   # When the first process of the namespace ends, all others end too.
   setsid unshare --mount --net --pid --fork --kill-child=KILL --mount-proc --propagation private \
@@ -62,7 +68,7 @@ inside() {
   # The caller's environment is dropped: test runners set variables for every child.
   exec nsenter --target "$(cat "$folder/inside")" --mount --net --pid -- env -i \
     PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-    CONTAINERS_CONF="$folder/containers.conf" "$@"
+    CONTAINERS_CONF="$folder/containers.conf" CONTAINERS_STORAGE_CONF="$folder/storage.conf" "$@"
 }
 
 case $action in
@@ -71,9 +77,5 @@ case $action in
   stop) kill -KILL "$(cat "$folder/outside")" ;;
   hold) hold ;;
   run) shift 2; inside "$@" ;;
-  podman)
-    shift 2
-    inside podman --root "$folder/storage" --runroot "$folder/run" --tmpdir "$folder/tmp" \
-      --storage-driver vfs "$@"
-    ;;
+  podman) shift 2; inside podman "$@" ;;
 esac

@@ -119,9 +119,22 @@ export class Node {
     this.sh(text.join('\n'));
   }
 
+  /** Runs a command beside the pods, as root; the caller checks its exit code. */
+  run(...command: readonly string[]): SpawnSyncReturns<string> {
+    return this.#run(['run', this.#folder, ...command]);
+  }
+
   /** Runs a script beside the pods, as root. */
   sh(text: string): string {
     return this.#ok(['run', this.#folder, 'bash', '-ec', text]).stdout.trim();
+  }
+
+  /** Where Docker's clients find podman, until the node ends. */
+  async dockerHost(): Promise<string> {
+    const path = this.path('podman.sock');
+    this.sh(`podman system service --time 0 unix://${path} >/dev/null 2>&1 &`);
+    await until(() => this.run('test', '-S', path).status === 0, path);
+    return `unix://${path}`;
   }
 
   /** A volume that podman mounts unchanged. */
