@@ -26,7 +26,7 @@ export function createMalformedResponse(apis: readonly Api[]): MalformedResponse
   return (status) => {
     const id = randomUUID();
     const text = STATUS_CODES[status] ?? '';
-    const parts = apis.map((api) => api.malformed?.(text, api.requestId?.(id) ?? id));
+    const parts = apis.map((api) => api.malformed?.(text, id));
     return {
       status,
       headers: firstOfEach([
