@@ -558,7 +558,7 @@ t.test(
     const host = reachable as string;
     for (const [given, status] of [
       [{}, 200],
-      [{ credentials }, 403],
+      [{ credentials }, 401],
     ] as const) {
       const { port } = await start(t, 'mapped', { listen, insecureNetwork, ...given });
       t.equal((await call({ port, host, ...genRandomCall })).status, status);

@@ -188,8 +188,7 @@ function signerOf(request: ApiRequest, access: Access): Credential | undefined {
     now,
     errors: key === undefined ? { ...signatureErrors, invalid: unknown } : signatureErrors,
   });
-  if (key === undefined) throw unknown();
-  if (!key.hasSession(claim.securityToken)) throw genRandomError('APIGW.0301');
+  if (key === undefined || !key.hasSession(claim.securityToken)) throw genRandomError('APIGW.0301');
   if (now >= key.expiresAt) throw expiredError(key.expiresAt);
   return key;
 }
