@@ -5,11 +5,11 @@
  * Sources: Huawei Cloud, API Request Signing Guide, for `Access=`; signer_helper.go of OTC's SDK for Go,
  * gophertelekomcloud 0.9.3, for `Credential=`, which no guide describes.
  *
- * X-Sdk-Date is the only header that must be signed ("How do I exclude a header from signing" in the
- * guide), and Huawei's SDK for Go leaves Host out. Then the signature does not say for which host it is:
- * a request to another gateway that knows the key can be sent here as well, and the other way round.
- * Method, path, query, time and body are always covered. Nor has the scheme a nonce: whoever sees a request
- * in transit can send it again within its fifteen minutes. TLS prevents both.
+ * X-Sdk-Date is the only header that must be signed, says the guide, and Huawei's SDK for Go leaves Host
+ * out. Then the signature does not say for which host it is: a request to another gateway that knows the key
+ * can be sent here as well, and the other way round. Method, path, query, time and body are always covered.
+ * Nor has the scheme a nonce: whoever sees a request in transit can send it again within its fifteen
+ * minutes. TLS keeps others from seeing it.
  */
 import { createHmac } from 'node:crypto';
 import {
