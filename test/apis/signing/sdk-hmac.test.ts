@@ -438,6 +438,8 @@ t.test('a scope is whole, and of the day of X-Sdk-Date', async (t) => {
     ['Credential=', 'Access='],
   ] as const)
     t.throws(() => check(edited(request, from, to)), mismatch, `${from} ${to}`);
+  t.doesNotThrow(() => check(signed({ scope: ['', ''], day: '20191115' })));
+  t.throws(() => check(signed({ scope: ['', ''], day: '20191114' })), mismatch, 'signed as such');
   // Whoever holds the key can sign for another day; the time is what it is all the same.
   const late = signed({ scope: ['', ''], time: now + 24 * 60 * 60_000 });
   t.throws(() => check(late), expired);

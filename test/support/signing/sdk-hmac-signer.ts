@@ -15,6 +15,8 @@ export interface SdkHmacSigning {
   readonly unsigned?: readonly string[];
   /** Signs with `Credential=` for this region and service, as OTC's SDK for Go does. */
   readonly scope?: readonly [region: string, service: string] | undefined;
+  /** The scope's day, if not that of the time: `yyyymmdd`. */
+  readonly day?: string;
 }
 
 /**
@@ -64,7 +66,7 @@ export function signSdkHmac(request: UnsignedRequest, signing: SdkHmacSigning): 
     names,
     createHash('sha256').update(payload).digest('hex'),
   ].join('\n');
-  const scope = signing.scope && [date.slice(0, 8), ...signing.scope, 'sdk_request'];
+  const scope = signing.scope && [signing.day ?? date.slice(0, 8), ...signing.scope, 'sdk_request'];
   const stringToSign = [
     'SDK-HMAC-SHA256',
     date,
