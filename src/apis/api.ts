@@ -5,7 +5,7 @@ import type { MetricsPage } from '../common/prometheus.js';
 
 /** A request before its body is read, over HTTP/1.1 or HTTP/2. Everything is as received. */
 export interface Head {
-  /** A UUID of the gateway's. */
+  /** A UUID of the gateway's; once an API has the request, in the form of its {@link Api.requestId}. */
   readonly id: string;
   readonly method: string;
   /** Without the query. */
@@ -117,6 +117,8 @@ export interface Credential {
   readonly expiresAt: number;
   /** undefined: of every project. */
   readonly projectId: string | undefined;
+  /** undefined: as many as it likes. */
+  readonly requestsPerSecond: number | undefined;
 }
 
 /** A credential that signs requests. */
@@ -188,6 +190,8 @@ export interface Api {
    * `leftover`: only if nobody else wants it.
    */
   claim(head: Head): 'no' | 'leftover' | 'path' | 'header';
+  /** Its form of a request's id, for responses, log and audit log. Absent: the UUID as it is. */
+  requestId?(uuid: string): string;
   /** Rejects with any error, which {@link Api.refuse} then turns into a response. */
   answer(request: ApiRequest, services: Services): Promise<ApiResponse>;
   /** Any failure in the form that this API's clients read. Never throws. */

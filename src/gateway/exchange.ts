@@ -75,17 +75,19 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
   async function respond(
     request: IncomingMessage,
     response: ServerResponse,
-    head: Head,
+    received: Head,
     slot: Slot,
   ): Promise<ApiResponse> {
-    const fault = headFault(request.httpVersion, head);
-    const route = fault === undefined ? pickRoute(routes, head) : undefined;
+    const fault = headFault(request.httpVersion, received);
+    const route = fault === undefined ? pickRoute(routes, received) : undefined;
     if (route === undefined) {
       const status = fault ?? 404;
       counters.of(undefined).responded(status, null, 0);
       return malformed(status);
     }
     const { name, api } = route;
+    const { requestId } = api;
+    const head = requestId === undefined ? received : { ...received, id: requestId(received.id) };
     const auditFields: AuditFields = { key: null, operation: null, size: null };
     const counted = counters.of(name);
     const whenGone = (listener: () => void) => slot.whenGone(listener);

@@ -61,7 +61,7 @@ t.test('SIGHUP reloads the files that the configuration names', async (t) => {
       headers: { 'x-auth-token': token },
       body: '{"random_data_length":"512"}',
     });
-    return status === 403;
+    return status === 401;
   };
   t.strictSame([await isRefused('first'), await isRefused('second')], [false, true]);
   write('second');

@@ -72,6 +72,8 @@ const doubtfulHeaderBytes = headerBytes - 1024;
 const ownSites: readonly string[] = ['none', 'same-origin'];
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** The other form that an API may give it. */
+const digits = /^[0-9a-f]{32}$/;
 
 /** An absolute-form target, RFC 9112 3.2.2; the path is what is served. */
 const absolute = /^https?:\/\/[^/?]*(?<rest>.*)$/i;
@@ -247,13 +249,16 @@ export function createOracle(clients: readonly ApiClient[]): Oracle {
     { status, headers, body }: Answer,
     { size, bytesOf }: Expected,
   ): string | undefined {
-    const { client, statuses, forms, idHeader } = byName.get(responder) as (typeof apis)[number];
+    const { client, api, statuses, forms, idHeader } = byName.get(
+      responder,
+    ) as (typeof apis)[number];
     if (!statuses.includes(status)) return `status ${status}`;
     const isGood = status === 200;
     const type = headers.get('content-type');
     if (type !== client.contentTypes[isGood ? 0 : 1]) return `Content-Type ${type}`;
     const id = idHeader && headers.get(idHeader.toLowerCase());
-    if (idHeader !== undefined && !uuid.test(id ?? '')) return `${idHeader} ${id}`;
+    const idForm = api.requestId === undefined ? uuid : digits;
+    if (idHeader !== undefined && !idForm.test(id ?? '')) return `${idHeader} ${id}`;
     if (body === undefined) return undefined;
     try {
       if (type?.includes('json')) {

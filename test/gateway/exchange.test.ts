@@ -84,6 +84,21 @@ t.test('hands head and body to the API, and an id of its own to each request', a
   t.not(again.headers['x-request-id'], answer.headers['x-request-id']);
 });
 
+t.test('an id has the form that the API gives it, wherever it appears', async (t) => {
+  const failing = () => Promise.reject(new EntropyError('ERR_CONNECT', 'no daemon'));
+  const api = { ...echoApi(failing), requestId: (uuid: string) => uuid.replaceAll('-', '') };
+  const { port, audit, log } = await listening(t, api);
+  const { headers } = await call({ port });
+  const id = headers['x-request-id'];
+  t.match(id, /^[0-9a-f]{32}$/);
+  t.match(audit, [{ requestId: id }]);
+  t.match(log.records, [{ message: 'request failed', requestId: id }]);
+  const served = await listening(t, { ...api, answer: echoApi().answer });
+  const answer = await call({ port: served.port });
+  t.match(answer.headers['x-request-id'], /^[0-9a-f]{32}$/);
+  t.match(served.audit, [{ requestId: answer.headers['x-request-id'] }]);
+});
+
 t.test('the absolute form of a target is served as its path, under its own host', async (t) => {
   const { port } = await listening(t, echoApi());
   for (const [target, authority, path] of [

@@ -27,9 +27,11 @@ import {
   decodeRequest,
   encodeError,
   encodeResponse,
-  expiredKeyError,
+  expiredError,
   genRandomError,
+  throttledError,
   toServiceError,
+  unknownKeyError,
 } from './format.js';
 
 /** The API has no long member; the daemon's limit for a message is the same. */
@@ -44,15 +46,13 @@ const genRandom = 'gen-random';
 const reasons: ReadonlyMap<string, ErrorReason> = new Map([
   ['APIGW.0301', 'authentication'],
   ['KMS.0301', 'authentication'],
-  ['KMS.0302', 'authentication'],
-  ['KMS.0303', 'authentication'],
   ['KMS.0321', 'forbidden'],
   ['KMS.0326', 'forbidden'],
   ['KMS.0330', 'forbidden'],
   ['APIGW.0308', 'throttled'],
 ]);
 
-/** What signature errors are made with: the service has one text for all faults but a late one. */
+/** What signature errors are made with: one text for all faults of a known key but a late one. */
 const signatureErrors = {
   invalid: () => genRandomError('APIGW.0301'),
   expired: () => authenticationError('expired'),
@@ -84,6 +84,8 @@ export const huaweiKms = {
     return {
       bodyLimitBytes,
       // The API gateway of the clouds also answers paths that are no API.
+      // [R] ids of the API gateway are of 32 digits.
+      requestId: (uuid) => uuid.replaceAll('-', ''),
       claim: ({ path }) => (genRandomPath.test(path) ? 'path' : 'leftover'),
       async answer(request, { random, access }) {
         const { size } = checkedRequest(request, dialect, access);
@@ -103,7 +105,7 @@ export const huaweiKms = {
       malformed: (text, id) => ({
         headers: { 'x-request-id': id },
         // Huawei's SDKs read the flat members.
-        members: { error_code: unreadableCode, error_msg: text, request_id: id },
+        members: { error_msg: text, error_code: unreadableCode, request_id: id },
       }),
       examples: (at) => examples(at, dialect),
       about: () => ({ dialect }),
@@ -115,7 +117,9 @@ export const huaweiKms = {
 function checkedRequest(request: ApiRequest, dialect: Dialect, access: Access): { size: number } {
   const { projectId } = genRandomPath.exec(request.path)?.groups ?? {};
   if (projectId === undefined) throw genRandomError('APIGW.0101');
-  if (request.method !== 'POST') throw genRandomError('KMS.0215');
+  // Huawei's API gateway has no API for another method; OTC's KMS has a code of its own for it.
+  if (request.method !== 'POST')
+    throw genRandomError(dialect === 'hwc' ? 'APIGW.0101' : 'KMS.0215');
   request.audit.operation = genRandom;
   const caller = callerOf(request, access);
   request.audit.key = caller?.name ?? null;
@@ -152,16 +156,14 @@ function examples({ url, verifies, socketPath }: Place, dialect: Dialect): reado
   ];
 }
 
-// Authentication and authorization: SDK-HMAC-SHA256 or X-Auth-Token. A signature, and a request without
-// any proof, are the API gateway's to refuse, with its flat 401; a token is the service's, with its
-// nested 403 (API references, error codes).
+// Authentication and authorization: SDK-HMAC-SHA256 or X-Auth-Token, both verified by the API gateway, with
+// its flat 401 (API Request Signing Guide and API Gateway's guide, errors of IAM authentication).
 
 /**
  * Who asks. If both proofs are there the signature counts: it covers the request.
  * @returns the credential; undefined if the gateway is open: then there is a well-formed signature or
  *   some token, and nobody is known
- * @throws ServiceError of {@link readSdkHmac} and {@link verifySdkHmac}; `APIGW.0301` also for an
- *   unknown or expired key and for a request without any proof; `KMS.0301`, `KMS.0302`, `KMS.0303`
+ * @throws ServiceError `APIGW.0301`; `KMS.0301` for an empty token
  */
 function callerOf(request: ApiRequest, access: Access): Credential | undefined {
   const { authorization, 'x-auth-token': token } = request.headers;
@@ -170,8 +172,8 @@ function callerOf(request: ApiRequest, access: Access): Credential | undefined {
   if (token === '') throw genRandomError('KMS.0301');
   if (!access.verifies) return undefined;
   const credential = access.token(String(token));
-  if (credential === undefined) throw genRandomError('KMS.0302');
-  if (access.now() >= credential.expiresAt) throw genRandomError('KMS.0303');
+  if (credential === undefined) throw authenticationError('tokenInvalid');
+  if (access.now() >= credential.expiresAt) throw expiredError(credential.expiresAt);
   return credential;
 }
 
@@ -180,13 +182,14 @@ function signerOf(request: ApiRequest, access: Access): Credential | undefined {
   if (!access.verifies) return undefined;
   const key = access.key(claim.accessKey);
   const now = access.now();
+  const unknown = () => unknownKeyError(claim.accessKey);
   verifySdkHmac(request, claim, {
     secretKey: key?.secretKey ?? dummySecretKey,
     now,
-    errors: signatureErrors,
+    errors: key === undefined ? { ...signatureErrors, invalid: unknown } : signatureErrors,
   });
   if (key === undefined || !key.hasSession(claim.securityToken)) throw genRandomError('APIGW.0301');
-  if (now >= key.expiresAt) throw expiredKeyError(key.expiresAt);
+  if (now >= key.expiresAt) throw expiredError(key.expiresAt);
   return key;
 }
 
@@ -199,5 +202,5 @@ function authorize(caller: Credential | undefined, projectId: string, access: Ac
   if (caller.projectId !== undefined && caller.projectId !== projectId)
     throw genRandomError('KMS.0321');
   if (!caller.allow.has(genRandom)) throw genRandomError('KMS.0330');
-  if (!access.take(caller)) throw genRandomError('APIGW.0308');
+  if (!access.take(caller)) throw throttledError(caller.requestsPerSecond);
 }

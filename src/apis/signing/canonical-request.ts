@@ -212,7 +212,7 @@ function headerFields(rawHeaders: readonly string[]): HeaderFields {
 }
 
 /** `+` stands for itself, as in RFC 3986; HTML forms use it for a space. `name` alone has the value ''. */
-function parseQuery(query: string): QueryParameter[] {
+export function parseQuery(query: string): QueryParameter[] {
   if (query === '') return [];
   return query
     .split('&')
@@ -238,7 +238,7 @@ function canonicalQuery(parameters: readonly QueryParameter[]): string {
 }
 
 /** By character code, which is by byte here. */
-function compare(a: string, b: string): number {
+export function compare(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
 }

@@ -231,12 +231,13 @@ export function createSigningKeys(limit = maxSigningKeys): SigningKeys {
 }
 
 /**
- * HMAC over each part of the scope in turn, under `AWS4` and the secret first.
+ * HMAC over each part of the scope in turn, under the prefix and the secret first.
  * @param scope `yyyymmdd/region/service/aws4_request`
+ * @param prefix the scheme's
  * @returns 32 bytes, the caller's to wipe
  */
-export function deriveKey(secretKey: string, scope: string): Buffer {
-  let key = Buffer.from(`AWS4${secretKey}`);
+export function deriveKey(secretKey: string, scope: string, prefix = 'AWS4'): Buffer {
+  let key = Buffer.from(`${prefix}${secretKey}`);
   for (const part of scope.split('/')) {
     const next = createHmac('sha256', key).update(part).digest();
     key.fill(0);

@@ -43,6 +43,7 @@ export function createCredentials(
       allow: new Set<string>(entry.allow ?? defaults),
       expiresAt: entry.expires?.getTime() ?? Number.POSITIVE_INFINITY,
       projectId: entry.project_id,
+      requestsPerSecond: rate,
     };
   };
   const keys = new Map(

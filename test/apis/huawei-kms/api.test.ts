@@ -112,6 +112,18 @@ t.test('answers other paths flat, as the API gateway in front of the clouds does
   t.equal(api().claim(genRandom(goodBody)), 'path');
 });
 
+t.test('in hwc a method that is not published is no API, whoever asks', async (t) => {
+  for (const method of ['GET', 'PUT', 'DELETE']) {
+    const answer = await answerOf(api('hwc'), genRandom(goodBody, { method, headers: {} }));
+    t.match(answer, { status: 404, outcome: 'APIGW.0101', body: /"error_code":"APIGW\.0101"/ });
+  }
+});
+
+t.test('request ids are of 32 hexadecimal digits', async (t) => {
+  const { requestId } = api();
+  t.equal(requestId?.('0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d'), '0a1b2c3d4e5f4a6b8c7d9e0f1a2b3c4d');
+});
+
 t.test('adds on demand what the Node SDK reads', async (t) => {
   const verbose = huaweiKms.create({ dialect: 'otc', nodeSdkErrors: true });
   const { body } = await answerOf(verbose, genRandom('{}'));
@@ -130,6 +142,9 @@ t.test('knows who signed or holds a token, and tells everybody else why not', as
     is: code,
     body: JSON.stringify({ error: { error_code: code, error_msg: text } }),
   });
+  const noToken = { is: 'APIGW.0301', body: /information: decrypt token fail/ };
+  const notExist = { is: 'APIGW.0301', body: /information: ak X not exist"/ };
+  const scope = ['', ''] as const;
   await checkClaims(t, api(), [
     { title: 'a key', request: signed('default'), is: 'default-key' },
     { title: 'a temporary key', request: signed('temporary'), is: 'temporary-key' },
@@ -148,20 +163,50 @@ t.test('knows who signed or holds a token, and tells everybody else why not', as
     {
       title: 'another token',
       request: holding('token-defaul'),
-      ...nested('KMS.0302', 'Invalid X-Auth-Token.'),
+      ...noToken,
     },
     {
       title: 'a secret key as a token',
       request: holding('secret-default'),
-      ...nested('KMS.0302', 'Invalid X-Auth-Token.'),
+      ...noToken,
     },
     {
       title: 'an expired token',
       request: holding('token-temporary'),
       later: day,
-      ...nested('KMS.0303', 'X-Auth-Token expired.'),
+      is: 'APIGW.0301',
+      body: /information: token expires, expires_at: 2026-06-02T00:00:00\.000Z/,
     },
-    { title: 'an unknown key', request: signed('default', { accessKey: 'X' }), ...mismatch },
+    { title: 'an unknown key', request: signed('default', { accessKey: 'X' }), ...notExist },
+    { title: 'a key with a scope', request: signed('default', { scope }), is: 'default-key' },
+    {
+      title: 'an unknown key with a scope',
+      request: signed('default', { accessKey: 'X', scope }),
+      ...notExist,
+    },
+    {
+      title: 'another secret with a scope',
+      request: signed('default', { secretKey: 'x', scope }),
+      ...mismatch,
+    },
+    ...[
+      ['session', 'temporary-key'],
+      ['sessio', 'APIGW.0301'],
+      [undefined, 'APIGW.0301'],
+    ].map(([token, is = '']) => ({
+      title: `the unsigned security token ${token} with a scope`,
+      request: signed(
+        'temporary',
+        { sessionToken: undefined, scope },
+        token === undefined ? {} : { 'x-security-token': token },
+      ),
+      is,
+    })),
+    {
+      title: 'an unsigned security token too many',
+      request: signed('default', { scope }, { 'x-security-token': 'session' }),
+      ...mismatch,
+    },
     { title: 'another secret', request: signed('default', { secretKey: 'x' }), ...mismatch },
     {
       title: 'a wrong clock',

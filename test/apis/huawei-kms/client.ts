@@ -61,6 +61,11 @@ export const huaweiKmsClient: ApiClient = {
     targets: ['/v1.0//kms/gen-random', '/v1.0/%2e%2e/kms/gen-random', `${path}/?a`],
     fields: [
       ['Authorization', 'SDK-HMAC-SHA256 Access=,,Access=', `SDK-HMAC-SHA256 ${'a '.repeat(4000)}`],
+      [
+        'Authorization',
+        'SDK-HMAC-SHA256 Credential=a/20260101///sdk_request, SignedHeaders=x-sdk-date, Signature=0',
+        `SDK-HMAC-SHA256 Credential=${'/'.repeat(8000)}`,
+      ],
       ['X-Sdk-Date', '20260101T000000Z', ''],
     ],
   },

@@ -13,6 +13,10 @@ export interface SdkHmacSigning {
   readonly time: number;
   /** Header fields to leave unsigned. */
   readonly unsigned?: readonly string[];
+  /** Signs with `Credential=` for this region and service, as OTC's SDK for Go does. */
+  readonly scope?: readonly [region: string, service: string] | undefined;
+  /** The scope's day, if not that of the time: `yyyymmdd`. */
+  readonly day?: string;
 }
 
 /**
@@ -29,11 +33,21 @@ export function signSdkHmac(request: UnsignedRequest, signing: SdkHmacSigning): 
       ? []
       : [['X-Security-Token', signing.securityToken] as const]),
   ];
+  const fold = (value: string) => (signing.scope ? value.replace(/[ \t]+/g, ' ') : value);
   const signed = fields
-    .map(([name, value]) => [name.toLowerCase(), value.replace(/^[ \t]+|[ \t]+$/g, '')] as const)
+    .map(
+      ([name, value]) => [name.toLowerCase(), fold(value.replace(/^[ \t]+|[ \t]+$/g, ''))] as const,
+    )
     .filter(([name]) => !signing.unsigned?.includes(name))
     .sort(([a], [b]) => (a < b ? -1 : 1));
   const names = signed.map(([name]) => name).join(';');
+  const isForm = signing.scope && request.method === 'POST' && request.body.length === 0;
+  const payload = isForm
+    ? [...request.query]
+        .sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+        .map((pair) => pair.map((text) => encode(text).replaceAll('%20', '+')).join('='))
+        .join('&')
+    : request.body;
   const canonical = [
     request.method,
     `${request.path}/`
@@ -42,7 +56,7 @@ export function signSdkHmac(request: UnsignedRequest, signing: SdkHmacSigning): 
       .map(decodeURIComponent)
       .map(encode)
       .join('/'),
-    request.query
+    (isForm ? [] : request.query)
       .map(([name, value]) => [encode(name), encode(value)] as const)
       .sort(([a, x], [b, y]) => (a === b ? (x < y ? -1 : 1) : a < b ? -1 : 1))
       .map((pair) => pair.join('='))
@@ -50,14 +64,25 @@ export function signSdkHmac(request: UnsignedRequest, signing: SdkHmacSigning): 
     ...signed.map(([name, value]) => `${name}:${value}`),
     '',
     names,
-    createHash('sha256').update(request.body).digest('hex'),
+    createHash('sha256').update(payload).digest('hex'),
   ].join('\n');
+  const scope = signing.scope && [signing.day ?? date.slice(0, 8), ...signing.scope, 'sdk_request'];
   const stringToSign = [
     'SDK-HMAC-SHA256',
     date,
+    ...(scope ? [scope.join('/')] : []),
     createHash('sha256').update(canonical).digest('hex'),
   ].join('\n');
-  const signature = createHmac('sha256', signing.secretKey).update(stringToSign).digest('hex');
+  const key = scope?.reduce<string | Buffer>(
+    (under, part) => createHmac('sha256', under).update(part).digest(),
+    `SDK${signing.secretKey}`,
+  );
+  const signature = createHmac('sha256', key ?? signing.secretKey)
+    .update(stringToSign)
+    .digest('hex');
+  const signer = scope
+    ? `Credential=${signing.accessKey}/${scope.join('/')}`
+    : `Access=${signing.accessKey}`;
   return {
     method: request.method,
     path: request.path,
@@ -65,7 +90,7 @@ export function signSdkHmac(request: UnsignedRequest, signing: SdkHmacSigning): 
     rawHeaders: [
       ...fields.flatMap(([name, value]) => [name, wire(value)]),
       'Authorization',
-      `SDK-HMAC-SHA256 Access=${signing.accessKey}, SignedHeaders=${names}, Signature=${signature}`,
+      `SDK-HMAC-SHA256 ${signer}, SignedHeaders=${names}, Signature=${signature}`,
     ],
     body: request.body,
   };

@@ -10,8 +10,10 @@ import { signWithAws4 } from './sigv4-signers.js';
 export interface Signer {
   readonly accessKey: string;
   readonly secretKey: string;
-  readonly sessionToken?: string;
+  readonly sessionToken?: string | undefined;
   readonly time?: number;
+  /** Of SDK-HMAC-SHA256 only: signs with `Credential=` for this region and service. */
+  readonly scope?: readonly [region: string, service: string];
 }
 
 /** An unsigned POST; every header is signed. */

@@ -68,7 +68,7 @@ async function all(machine: Machine): Promise<void> {
     t.match(secret, /^\S{40}$/);
     t.equal(ask(...socket, ...signed(secret), 'http://localhost/'), '200');
     t.equal(ask(...socket, ...signed('another'), 'http://localhost/'), '400');
-    t.equal(ask(...genRandom('http://127.0.0.1:8478')), '403');
+    t.equal(ask(...genRandom('http://127.0.0.1:8478')), '401');
 
     const [tls] = documented('gateway.md', 'In production');
     follow(tls);
@@ -224,7 +224,7 @@ async function all(machine: Machine): Promise<void> {
           `curl -sk -o /dev/null -w '%{http_code}' -H 'X-Auth-Token: ${token}' -d '{"random_data_length":"512"}' https://127.0.0.1:8478/v1.0/p/kms/gen-random`,
         );
       t.equal(status('known'), '200');
-      t.equal(status('unknown'), '403');
+      t.equal(status('unknown'), '401');
       t.not(
         machine.run(['cat', `${folder}/tls.key`], 'nobody').status,
         0,
@@ -232,7 +232,7 @@ async function all(machine: Machine): Promise<void> {
       );
       tokens('next');
       machine.sh(`systemctl reload ${service}`);
-      t.equal(status('next'), '403', 'a reload reads the copies of the start');
+      t.equal(status('next'), '401', 'a reload reads the copies of the start');
       t.equal(restart(), 0);
       t.equal(status('next'), '200', 'a restart makes new ones');
     },
