@@ -16,7 +16,7 @@ export interface QuickstartFlags {
   /** Whether other hosts may ask, and use an upstream. */
   insecureNetwork?: boolean;
   upstream?: string;
-  pageHosts?: string[];
+  pageHosts?: readonly string[];
 }
 
 /** Below the working directory: no other daemon uses this path, and nobody else gets in. */
