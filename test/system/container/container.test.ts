@@ -1,7 +1,7 @@
 /** The image, and the developer's container: one command, Compose, and Testcontainers in three languages. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
@@ -104,8 +104,8 @@ async function all(archive: string): Promise<void> {
   const compose = pypiClient('podman_compose', 'podman-compose==1.6.0');
   testWith(compose, 'Compose: random bytes from here, all else from moto', async (t, python) => {
     if (moto.command === undefined) throw new Error(`not installed: ${moto.name}`);
-    importMoto(t, node, moto.command);
-    const files = [join(root, 'container/compose.yaml'), node.path('override.yaml')];
+    const override = importMoto(t, node, moto.command);
+    const files = [join(root, 'container/compose.yaml'), override];
     const up = [python, '-m', 'podman_compose', ...files.map((file) => `--file=${file}`)];
     node.sh([...up, 'up', '--detach'].join(' '));
     const name = node.podman('ps', '--format', '{{.Names}}').stdout.match(/\S*entropyd\S*/)?.[0];
@@ -137,8 +137,7 @@ async function all(archive: string): Promise<void> {
   const script = join(t.testdir({ 'ask.sh': ask }), 'ask.sh');
 
   await t.test('Testcontainers for Node', async (t) => {
-    const folder = node.path('testcontainers-node');
-    mkdirSync(folder, { recursive: true });
+    const folder = t.testdir();
     cpSync(project, folder, { recursive: true });
     const fetched = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
       cwd: folder,
@@ -193,9 +192,9 @@ ${code('java')}
 
 /**
  * Makes an image named like moto's, which no registry is asked for: moto of PyPI, on this host's Python.
- * Compose takes its folders from override.yaml.
+ * @returns a file for Compose, which gives it the folders of Python
  */
-function importMoto(t: Test, node: Node, python: string): void {
+function importMoto(t: Test, node: Node, python: string): string {
   const roots = execFileSync(
     python,
     ['-c', 'import sys; print(sys.prefix); print(sys.base_prefix)'],
@@ -213,14 +212,16 @@ function importMoto(t: Test, node: Node, python: string): void {
       .split('\n')
       .filter((path) => !path.startsWith('/usr')),
   ]);
+  const override = join(folder, 'override.yaml');
   writeFileSync(
-    node.path('override.yaml'),
+    override,
     `services:
   moto:
     command: [${python}, -m, moto.server, --host, 0.0.0.0, --port, '5000']
     volumes: [${[...folders].map((path) => `'${path}:${path}:ro'`).join(', ')}]
 `,
   );
+  return override;
 }
 
 const reason = impossible() ?? cannotBuild() ?? cannotPack();
