@@ -15,6 +15,9 @@ export const lookupSelfPath = '/v1/auth/token/lookup-self';
 /** [D] of a server that is not a standby. */
 const healthCodes = { activecode: 200, sealedcode: 503 } as const;
 
+/** Go's Duration ends after 292 years, and an integer of 32 bits after 68 [C]. */
+const maxTtlSeconds = 2 ** 31 - 1;
+
 /** Codes of which every client takes the answer as final. The servers do not check theirs [S]. */
 const finalCode = /^[2-5]\d\d$/;
 
@@ -83,7 +86,7 @@ export function lookupOf(
 ): object {
   const ends = Number.isFinite(expiresAt);
   // Zero would be a token that never ends [C].
-  const ttl = ends ? Math.ceil((expiresAt - nowMs) / 1000) : 0;
+  const ttl = ends ? Math.min(Math.ceil((expiresAt - nowMs) / 1000), maxTtlSeconds) : 0;
   return {
     request_id: requestId,
     lease_id: '',

@@ -50,6 +50,8 @@ t.test('a token that ends has at least a second left; zero is one that never end
     [1, 1],
     [1000, 1],
     [1001, 2],
+    [(2 ** 31 - 1) * 1000, 2 ** 31 - 1],
+    [2 ** 31 * 1000, 2 ** 31 - 1],
     [Number.POSITIVE_INFINITY, 0],
   ] as const)
     t.match(data(now + left), { ttl, creation_ttl: ttl, creation_time: nowSeconds }, `${left} ms`);
