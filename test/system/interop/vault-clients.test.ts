@@ -48,7 +48,8 @@ const copy = [
 ];
 const java = fetched('a JDK 17, Maven, and spring-vault-core 4.0.0', 'java', [
   'mvn',
-  '-qB',
+  '-q',
+  '-B',
   ...copy,
 ]);
 

@@ -17,7 +17,7 @@ public class Client {
   public static void main(String[] args) throws Exception {
     VaultEndpoint endpoint = VaultEndpoint.from(URI.create(args[0]));
     var factory = new SimpleClientHttpRequestFactory();
-    var rest = VaultClients.createRestTemplate(new SimpleVaultEndpointProvider(endpoint), factory);
+    var rest = VaultClients.createRestTemplate(SimpleVaultEndpointProvider.of(endpoint), factory);
     var scheduler = new ThreadPoolTaskScheduler();
     scheduler.initialize();
     // Looks the token up at its first use.
