@@ -3,6 +3,7 @@
  * clients ask first.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import { Cached } from '../../common/cached.js';
 import { ServiceError } from '../../common/errors.js';
 import { serves } from '../../common/state.js';
 import type {
@@ -60,6 +61,9 @@ const [readMethods, writeMethods, lookupMethods] = [
   ['GET', 'POST', 'PUT'],
 ] as const satisfies readonly (readonly string[])[];
 
+/** Anybody may ask whether the daemon serves: it is asked a few times a second. Ours. */
+const servingLastsMs = 250;
+
 /** RFC 6750 2.1. */
 const bearer = /^Bearer +(\S+)$/i;
 
@@ -76,12 +80,14 @@ export const vault = {
   operations: [{ name: vaultRandom, byDefault: true }],
   sample: { method: 'POST', path: samplePath, headers: { 'X-Vault-Token': 'any' }, body: '' },
   create(_settings: object): Api {
+    const isServing = new Cached<boolean>(servingLastsMs, () => performance.now());
     return {
       bodyLimitBytes,
       claim: ({ path }) => (path.startsWith(prefix) ? 'path' : 'no'),
       async answer(request, services) {
         const { path } = request;
-        if (path === healthPath || path === sealStatusPath) return probed(request, services);
+        if (path === healthPath || path === sealStatusPath)
+          return probed(request, services, isServing);
         if (path === lookupSelfPath) return lookedUp(request, services.access);
         const wanted = checkedRequest(request, services.access);
         request.audit.size = wanted.size;
@@ -109,16 +115,24 @@ function respond({ id }: ApiRequest, status: number, content: object | Uint8Arra
 }
 
 /** Whether bytes are to be had; a daemon that does not answer gives none. Asks for no token [D]. */
-async function probed(request: ApiRequest, { access, health }: Services): Promise<ApiResponse> {
+async function probed(
+  request: ApiRequest,
+  { access, health }: Services,
+  isServing: Cached<boolean>,
+): Promise<ApiResponse> {
   const { method, path, query } = request;
   if (!isOne(readMethods, method)) throw vaultError('unsupported operation');
-  const { state } = await health().catch(() => ({ state: '' }));
-  const isServing = serves(state);
+  const isUp = await isServing.get('', () =>
+    health().then(
+      ({ state }) => serves(state),
+      () => false,
+    ),
+  );
   if (path === sealStatusPath)
-    return { ...respond(request, 200, sealStatusOf(isServing)), isProbe: true };
-  const status = healthStatus(isServing, query);
+    return { ...respond(request, 200, sealStatusOf(isUp)), isProbe: true };
+  const status = healthStatus(isUp, query);
   if (status === undefined) throw invalidRequest('want a status code of 200 to 599');
-  return { ...respond(request, status, healthOf(isServing, access.now())), isProbe: true };
+  return { ...respond(request, status, healthOf(isUp, access.now())), isProbe: true };
 }
 
 /**

@@ -102,7 +102,7 @@ t.test('says whether it serves, to whom it may concern', async (t) => {
   const ask = (path: string, state: string, query = '', method = 'GET') => {
     const health = async () => ({ state, healthy: false, reason: '' });
     const request = apiRequest({ path, query, method });
-    return answerOf(api, request, fakeSource({ health })).then((answer) => ({
+    return answerOf(vault.create({}), request, fakeSource({ health })).then((answer) => ({
       ...answer,
       request,
     }));
@@ -143,6 +143,20 @@ t.test('says whether it serves, to whom it may concern', async (t) => {
       t.match(answer, { status: 405, error: { code: 'unsupported operation' } }, method);
       t.equal(answer.isProbe, undefined);
     }
+});
+
+t.test('asks the daemon once for all who ask at the same time', async (t) => {
+  let calls = 0;
+  const health = async () => {
+    calls++;
+    return { state: 'operational', healthy: true, reason: '' };
+  };
+  const answers = Array.from({ length: 9 }, (_, i) => {
+    const path = i === 0 ? '/v1/sys/seal-status' : '/v1/sys/health';
+    return answerOf(api, apiRequest({ path, method: 'GET' }), fakeSource({ health }));
+  });
+  for (const { status } of await Promise.all(answers)) t.equal(status, 200);
+  t.equal(calls, 1);
 });
 
 t.test('says to the holder of a token that it is good, and until when', async (t) => {
