@@ -80,6 +80,11 @@ export interface ApiResponse {
   readonly body: string | Uint8Array | Readable;
   /** Sent after the body, which then goes without a Content-Length. */
   readonly trailers?: Readonly<Record<string, string>>;
+  /**
+   * An answer to whoever asks whether bytes are served, such as a load balancer once a second, with
+   * whatever status says so: no line in the audit log, which has those who ask for something.
+   */
+  readonly isProbe?: true;
   /** Absent: no error. The status alone never tells. */
   readonly error?: {
     /** As the client gets it; for the audit log. */

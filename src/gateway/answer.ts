@@ -109,8 +109,9 @@ function sendWhole(
   const size = Buffer.byteLength(body);
   hold(size);
   const headers = headersOf(answer, keepAlive && request.complete);
-  // RFC 9112 7.1.2: trailers follow a chunked body only.
-  if (answer.trailers === undefined) headers.push('Content-Length', String(size));
+  // RFC 9112 7.1.2: trailers follow a chunked body only. RFC 9110 8.6: no length with 204.
+  if (answer.trailers === undefined && answer.status !== 204)
+    headers.push('Content-Length', String(size));
   response.writeHead(answer.status, headers);
   if (answer.trailers !== undefined) response.addTrailers(answer.trailers);
   if (request.complete) {

@@ -95,8 +95,8 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     /** When the whole request was there. */
     let wholeAt = 0;
 
-    function record({ status, error }: ApiResponse): Promise<boolean> | undefined {
-      if (name === undefined) return undefined;
+    function record({ status, error, isProbe }: ApiResponse): Promise<boolean> | undefined {
+      if (name === undefined || isProbe) return undefined;
       return audit?.write({
         requestId: head.id,
         api: name,

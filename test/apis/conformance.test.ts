@@ -328,6 +328,37 @@ forEach('where a request must be recorded and cannot be, it is not answered', as
   t.equal(served.audit.at(-1)?.outcome, 'ok');
 });
 
+forEach('who asks whether it serves is told, and leaves no line', async (t, client) => {
+  const { probe } = client;
+  if (probe === undefined) return;
+  const random = async () => t.fail('no bytes are asked for');
+  const serving = fakeSource({ random: random as never });
+  const inState = (state: string) =>
+    fakeSource({ health: async () => ({ state, healthy: false, reason: '' }) });
+  for (const [source, status] of [
+    [serving, 200],
+    [inState('degraded'), 200],
+    [inState('seeding'), 503],
+    [inState('error'), 503],
+    [failingSource(new EntropyError('ERR_CONNECT', 'a secret path')), 503],
+  ] as const) {
+    const served = await start(t, { source, audit: memoryAudit(async () => false) });
+    const answer = await served.ask(probe);
+    t.equal(answer.status, status);
+    t.equal(answer.headers['content-type'], client.contentTypes[0]);
+    t.ok(client.isBare?.(answer.body), 'in a form of its own');
+    t.notMatch(answer.body, 'secret');
+    t.strictSame(served.audit, [], 'not even one that is required');
+    t.strictSame(served.log.records, []);
+    t.strictSame(errorsOf(served, client), []);
+    const { responses } = served.counters.of(client.entry.name);
+    t.match(responses, status === 200 ? { '2xx': 1 } : { '5xx': 1 }, 'but it is counted');
+    const page = { ...probe, headers: { ...probe.headers, origin: 'http://localhost' } };
+    t.equal((await served.ask(page)).status, 503, 'a web page is recorded, or told to come again');
+    t.equal(served.audit[0]?.outcome, client.outcomes.webPage[0]);
+  }
+});
+
 forEach('whatever is sent, the answer is bytes as asked or an error', async (t, client) => {
   const api = client.entry.create(settings, memoryLog());
   const good = client.request('default');

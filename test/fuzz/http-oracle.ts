@@ -267,7 +267,7 @@ export function createOracle(clients: readonly ApiClient[]): Oracle {
       }
       if (!isGood) {
         if (client.errorOf(body) === '') return 'an empty error';
-      } else {
+      } else if (size !== undefined || !client.isBare?.(body)) {
         const sizes = size === undefined ? client.sizes : ([size, size] as const);
         const bytes = readBytes(body, bytesOf === undefined ? forms : [bytesOf], sizes);
         if (bytes.length >= tellingSize && isRepeated(bytes.toString('latin1', 0, tellingSize)))

@@ -45,6 +45,16 @@ t.test('sends status, headers and body, uncached and without any CORS header', a
   t.equal((await call({ port, method: 'HEAD' })).body, '', 'HEAD: headers only');
 });
 
+t.test('status 204 has neither a body nor its length', async (t) => {
+  const port = await serve(t, (request, response) => {
+    const answer = { status: 204, headers: {}, body: '{}' };
+    request.resume().once('end', () => send(request, response, answer, kept));
+  });
+  const { status, headers, body } = await call({ port });
+  t.match({ status, body }, { status: 204, body: '' });
+  t.notOk(headers['content-length'] ?? headers['transfer-encoding']);
+});
+
 t.test(
   'a response that was passed on keeps the name of the server that made it, or none',
   async (t) => {

@@ -176,6 +176,21 @@ t.test('audits each request to an API before its response is sent, and no page',
   t.strictSame(page.audit, []);
 });
 
+t.test('an answer to a probe has no line and waits for none; its refusal does', async (t) => {
+  const audit = memoryAudit(async () => false);
+  const api = echoApi(async ({ path }) => {
+    if (path === '/fault') throw new EntropyError('ERR_CONNECT', 'no daemon');
+    return { status: 503, headers: {}, body: 'away', isProbe: true };
+  });
+  const { port, log, counters } = await listening(t, api, { audit });
+  t.match(await call({ port }), { status: 503, body: 'away' });
+  t.strictSame(audit.entries, []);
+  t.strictSame(log.records, []);
+  t.match(counters.of('echo'), { responses: { '5xx': 1 } });
+  t.match(await call({ port, path: '/fault' }), { status: 503, body: /^unrecorded/ });
+  t.equal(audit.entries.length, 2);
+});
+
 t.test('a response is sent once its line is written, where that is required', async (t) => {
   const { opened, open } = gate();
   const audit = memoryAudit(() => opened.then(() => true));

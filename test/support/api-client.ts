@@ -40,6 +40,10 @@ export interface ApiClient {
   readonly stranger: ClientRequest;
   /** The same without any proof. */
   readonly anonymous: ClientRequest;
+  /** Asks, without any proof, whether bytes are served: 200, else 503; undefined: the API has no such thing. */
+  readonly probe?: ClientRequest;
+  /** Whether this is a good response that has no bytes, because none were asked for; throws as `bytesOf`. */
+  isBare?(body: string): boolean;
   /** Content-Type of a good response, and of an error. */
   readonly contentTypes: readonly [good: string, error: string];
   /** The bytes of a good response; throws unless the body has the API's form. */

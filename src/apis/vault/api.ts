@@ -1,15 +1,22 @@
-/** `POST /v1/sys/tools/random` and `/v1/transit/random` of HashiCorp Vault and OpenBao. */
+/**
+ * `POST /v1/sys/tools/random` and `/v1/transit/random` of HashiCorp Vault and OpenBao, and what their
+ * clients ask first.
+ */
 import type { IncomingHttpHeaders } from 'node:http';
+import { Cached } from '../../common/cached.js';
 import { ServiceError } from '../../common/errors.js';
+import { serves } from '../../common/state.js';
 import type {
   Access,
   Api,
   ApiEntry,
   ApiRequest,
+  ApiResponse,
   Credential,
   ErrorReason,
   Example,
   Place,
+  Services,
 } from '../api.js';
 import { errorReason, jsonResponse, parseJson, thrownBy, webPageText } from '../toolkit.js';
 import {
@@ -20,8 +27,18 @@ import {
   type RandomRequest,
   readPath,
   toServiceError,
+  unsupportedPath,
   vaultError,
 } from './format.js';
+import {
+  healthOf,
+  healthPath,
+  healthStatus,
+  lookupOf,
+  lookupSelfPath,
+  sealStatusOf,
+  sealStatusPath,
+} from './start-up.js';
 
 /** No member is long. The servers take 32 MiB. */
 const bodyLimitBytes = 64 * 1024;
@@ -33,6 +50,19 @@ const samplePath = '/v1/sys/tools/random/32';
 
 /** As `allow` and the audit log name it. */
 const vaultRandom = 'vault-random';
+
+/** As the audit log names it. Every token has it, as by the servers' default policy [D]. */
+const lookupSelf = 'lookup-self';
+
+/** Methods by what they ask for; the servers look a token up for each of them [S]. */
+const [readMethods, writeMethods, lookupMethods] = [
+  ['GET', 'HEAD'],
+  ['POST', 'PUT'],
+  ['GET', 'POST', 'PUT'],
+] as const satisfies readonly (readonly string[])[];
+
+/** Anybody may ask whether the daemon serves: it is asked a few times a second. Ours. */
+const servingLastsMs = 250;
 
 /** RFC 6750 2.1. */
 const bearer = /^Bearer +(\S+)$/i;
@@ -50,15 +80,19 @@ export const vault = {
   operations: [{ name: vaultRandom, byDefault: true }],
   sample: { method: 'POST', path: samplePath, headers: { 'X-Vault-Token': 'any' }, body: '' },
   create(_settings: object): Api {
+    const isServing = new Cached<boolean>(servingLastsMs, () => performance.now());
     return {
       bodyLimitBytes,
       claim: ({ path }) => (path.startsWith(prefix) ? 'path' : 'no'),
-      async answer(request, { random, access }) {
-        const { id } = request;
-        const wanted = checkedRequest(request, access);
+      async answer(request, services) {
+        const { path } = request;
+        if (path === healthPath || path === sealStatusPath)
+          return probed(request, services, isServing);
+        if (path === lookupSelfPath) return lookedUp(request, services.access);
+        const wanted = checkedRequest(request, services.access);
         request.audit.size = wanted.size;
-        const bytes = await random(wanted.size);
-        return jsonResponse(200, encodeResponse(bytes, wanted, id), { 'x-request-id': id });
+        const bytes = await services.random(wanted.size);
+        return respond(request, 200, encodeResponse(bytes, wanted, request.id));
       },
       refuse(failure, { id }) {
         const error =
@@ -76,24 +110,100 @@ export const vault = {
   },
 } satisfies ApiEntry;
 
+function respond({ id }: ApiRequest, status: number, content: object | Uint8Array): ApiResponse {
+  return jsonResponse(status, content, { 'x-request-id': id });
+}
+
+/** Whether bytes are to be had; a daemon that does not answer gives none. Asks for no token [D]. */
+async function probed(
+  request: ApiRequest,
+  { access, health }: Services,
+  isServing: Cached<boolean>,
+): Promise<ApiResponse> {
+  const { method, path, query } = request;
+  if (!isOne(readMethods, method)) throw vaultError('unsupported operation');
+  const isUp = await isServing.get('', () =>
+    health().then(
+      ({ state }) => serves(state),
+      () => false,
+    ),
+  );
+  if (path === sealStatusPath)
+    return { ...respond(request, 200, sealStatusOf(isUp)), isProbe: true };
+  const status = healthStatus(isUp, query);
+  if (status === undefined) throw invalidRequest('want a status code of 200 to 599');
+  return { ...respond(request, status, healthOf(isUp, access.now())), isProbe: true };
+}
+
 /**
- * The order of checks: path, method, token, members. The servers read the JSON first; here an unknown
+ * Says that the token is good. It costs nothing of the credential's rate, as refusals do not: a client
+ * that is allowed one request a second would start, and be refused its first bytes.
+ */
+function lookedUp(request: ApiRequest, access: Access): ApiResponse {
+  const { audit, headers, id, method } = request;
+  const isSupported = isOne(lookupMethods, method);
+  if (isSupported) audit.operation = lookupSelf;
+  const { token, credential } = callerOf(headers, access);
+  audit.key = credential?.name ?? null;
+  if (!isSupported) throw vaultError('unsupported operation');
+  refuseWrapping(headers);
+  const expiresAt = credential?.expiresAt ?? Number.POSITIVE_INFINITY;
+  return respond(request, 200, lookupOf(token, expiresAt, access.now(), id));
+}
+
+/**
+ * The order of checks: token, path, method, members. The servers read the JSON first; here an unknown
  * caller's is not read.
  */
 function checkedRequest(request: ApiRequest, access: Access): RandomRequest {
-  const { audit, body, headers, method } = request;
+  const { audit, headers, method } = request;
   const path = readPath(request.path);
-  if (path === undefined) throw vaultError('unsupported path');
   // The servers do not tell the two apart [S].
-  if (method !== 'POST' && method !== 'PUT') throw vaultError('unsupported operation');
-  audit.operation = vaultRandom;
-  const caller = callerOf(headers, access);
-  audit.key = caller?.name ?? null;
-  authorize(caller, access);
-  // Wrapped bytes are for somebody other than their carrier: never answer with plain ones instead.
+  const isSupported = isOne(writeMethods, method);
+  if (path !== undefined && isSupported) audit.operation = vaultRandom;
+  const { credential } = callerOf(headers, access);
+  audit.key = credential?.name ?? null;
+  if (path === undefined) throw unsupportedPath(request.path.slice(prefix.length));
+  if (!isSupported) throw vaultError('unsupported operation');
+  authorize(credential, access);
+  refuseWrapping(headers);
+  return decodeRequest(path, inputOf(request));
+}
+
+function isOne(methods: readonly string[], method: string): boolean {
+  return methods.includes(method);
+}
+
+/** Wrapped bytes are for somebody other than their carrier: never answer with plain ones instead. */
+function refuseWrapping(headers: IncomingHttpHeaders): void {
   const wrapTtl = headers['x-vault-wrap-ttl'];
   if (wrapTtl && wrapTtl !== '0') throw invalidRequest('response wrapping is not supported');
-  return decodeRequest(path, body.length === 0 ? undefined : parseJson(body, notJson));
+}
+
+/** JSON, unless it is said to be a form and does not look like JSON; white space is no body [S]. */
+function inputOf({ body, headers }: ApiRequest): unknown {
+  const first = firstCharacter.exec(body.toString('latin1'))?.[0];
+  if (first === undefined) return undefined;
+  const isForm = formType.test(headers['content-type'] ?? '') && first !== '{' && first !== '[';
+  return isForm ? readForm(body.toString()) : parseJson(body, notJson);
+}
+
+/** After white space as JSON has it (RFC 8259 2). */
+const firstCharacter = /[^ \t\r\n]/;
+
+const formType = /^application\/x-www-form-urlencoded *(?:;|$)/i;
+
+/**
+ * Reads a body that is a form, as the servers do.
+ * @returns its members; values of the same name are joined by commas [S]
+ */
+function readForm(text: string): Record<string, string> {
+  const values = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(text)) {
+    const before = values.get(name);
+    values.set(name, before === undefined ? value : `${before},${value}`);
+  }
+  return Object.fromEntries(values);
 }
 
 /** The servers' text continues with what the parser says [S]. */
@@ -113,20 +223,26 @@ function examples({ url, verifies }: Place): readonly Example[] {
 
 // Authentication and authorization: a token, and nothing else.
 
+/** Who asks. */
+interface Caller {
+  readonly token: string;
+  /** undefined: the gateway is open, and nobody is known. */
+  readonly credential: Credential | undefined;
+}
+
 /**
  * Who asks. Neither the token's project nor the request's namespace matters.
- * @returns the credential; undefined if the gateway is open: then there is some token, and nobody is
- *   known
- * @throws ServiceError `no token`; `invalid token` for an unknown or expired one
+ * @throws ServiceError `no token`, also if the gateway is open; `invalid token` for an unknown or
+ *   expired one
  */
-function callerOf(headers: IncomingHttpHeaders, access: Access): Credential | undefined {
+function callerOf(headers: IncomingHttpHeaders, access: Access): Caller {
   const token = tokenOf(headers);
   if (token === undefined) throw vaultError('no token');
-  if (!access.verifies) return undefined;
+  if (!access.verifies) return { token, credential: undefined };
   const credential = access.token(token);
   if (credential === undefined || access.now() >= credential.expiresAt)
     throw vaultError('invalid token');
-  return credential;
+  return { token, credential };
 }
 
 /** @throws ServiceError `permission denied`, `rate limit quota exceeded` */

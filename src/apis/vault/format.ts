@@ -23,18 +23,26 @@ const encodings = { hex: lowerHex, base64 } as const satisfies Record<Format, En
 
 /** Both mounts have the same function [D]. Transit is at its default mount. */
 const randomPath =
-  /^\/v1\/(?:sys\/tools|transit)\/random(?:\/(?<first>[^/]+)(?:\/(?<second>[^/]+))?)?$/;
+  /^\/v1\/(?:sys\/tools|transit)\/random(?:\/(?<first>[^/]+)(?:\/(?<second>.+))?)?$/;
+
+/** Of the servers' mounts those that have a path here. */
+const mount = /^(?:sys|transit|auth\/token)(?:\/|$)/;
 
 const sources: readonly string[] = ['platform', 'seal', 'all'];
 
 /**
- * Decimal integers, one spelling each: Vault reads `010` as ten in a path and as eight in a body. With
- * a sign it is a number out of range, rather than not a number.
+ * Decimal integers, one spelling each. The servers read more, and not all of it as it looks [S]: `010` is
+ * ten in a path and eight in a body, where `0x10` is sixteen and `true` one. Refused, because a caller
+ * notices an error, and not a key of eight bytes. With a sign it is a number out of range, rather than
+ * not a number.
  */
 const decimal = /^-?(?:0|[1-9]\d*)$/;
 
+/** Members that only the path sets; a body's have no effect, and the response says so. */
+const pathMembers: readonly string[] = ['source', 'urlbytes'];
+
 /** Members that a body may have; others are ignored, and the response says so. */
-const members: readonly string[] = ['bytes', 'format', 'source'];
+const members: readonly string[] = ['bytes', 'format', ...pathMembers];
 
 /** HTTP status and text of every error with a fixed text; the names are Vault's or ours. */
 const errors = {
@@ -77,6 +85,18 @@ export function invalidRequest(text: string, options?: ErrorOptions): ServiceErr
   return new ServiceError('invalid request', 400, text, options);
 }
 
+/**
+ * The error for a path that is not served. The servers tell a mount that they do not have from a path
+ * that its mount does not have [S].
+ * @param path below /v1/
+ */
+export function unsupportedPath(path: string): ServiceError {
+  const error = vaultError('unsupported path');
+  if (mount.test(path)) return error;
+  const text = `no handler for route ${JSON.stringify(path)}. route entry not found.`;
+  return new ServiceError(error.code, error.status, text);
+}
+
 /** What a path of this API asks for. */
 export interface RandomPath {
   readonly source?: string;
@@ -86,7 +106,8 @@ export interface RandomPath {
 
 /**
  * Reads a path. Source and bytes may both be left out; one that is alone is a source if it is the name
- * of one [S].
+ * of one [S]. The servers overlook a lone count that ends in a slash or begins with a sign, and give 32
+ * bytes [S]; here it is refused.
  * @param path as received, without the query; percent-encoding is not decoded
  * @returns undefined: the path is not of this API
  */
@@ -120,8 +141,8 @@ export function decodeRequest(path: RandomPath, input: unknown): RandomRequest {
   const given = toMembers(input);
   const bodyBytes = given.bytes === undefined ? defaultBytes : toInteger(given.bytes);
   if (bodyBytes === undefined) throw fieldError('bytes', 'int');
-  const format = given.format === undefined ? defaultFormat : (given.format ?? '');
-  if (typeof format !== 'string') throw fieldError('format', 'string');
+  const format = toText(given.format === undefined ? defaultFormat : given.format);
+  if (format === undefined) throw fieldError('format', 'string');
   const size = path.bytes === undefined ? bodyBytes : toInteger(path.bytes);
   if (size === undefined)
     throw invalidRequest(
@@ -187,11 +208,21 @@ function toMembers(input: unknown): Record<string, unknown> {
   throw invalidRequest('failed to parse JSON input');
 }
 
-/** Accepts strings: the servers' own command sends nothing else. null is zero [S], hence out of range. */
+/**
+ * Accepts strings: the servers' own command sends nothing else. null, false and an empty one are zero [S],
+ * hence out of range.
+ */
 function toInteger(value: unknown): number | undefined {
-  if (value === null) return 0;
+  if (value === null || value === false || value === '') return 0;
   if (typeof value === 'string' && decimal.test(value)) return Number(value);
   return Number.isInteger(value) ? (value as number) : undefined;
+}
+
+/** As the servers make a text of any value but lists and objects [S]; none of them names a format. */
+function toText(value: unknown): string | undefined {
+  if (value === null) return '';
+  if (typeof value === 'boolean') return value ? '1' : '0';
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
 }
 
 function isFormat(text: string): text is Format {
@@ -207,15 +238,16 @@ function fieldError(name: string, type: string): ServiceError {
 
 function warningsOf(source: string, given: Record<string, unknown>): string[] {
   const ignored = Object.keys(given).filter((name) => !members.includes(name));
+  const replaced = pathMembers.filter((name) => Object.hasOwn(given, name) && given[name] !== null);
   return [
     ...(source === 'seal' ? [noSealWarning] : []),
     ...(ignored.length === 0
       ? []
       : [`Endpoint ignored these unrecognized parameters: [${ignored.sort().join(' ')}]`]), // [S]
-    ...(given.source == null
+    ...(replaced.length === 0
       ? []
       : [
-          "Endpoint replaced the value of these parameters with the values captured from the endpoint's path: [source]", // [S]
+          `Endpoint replaced the value of these parameters with the values captured from the endpoint's path: [${replaced.join(' ')}]`, // [S]
         ]),
   ];
 }

@@ -1,7 +1,11 @@
-/** An API that nobody has: dice by `PUT /dice`. It answers with bytes, and has a form of its own for errors. */
+/**
+ * An API that nobody has: dice by `PUT /dice`, and whether they roll by `/dice/roll`. It answers with bytes,
+ * and has a form of its own for errors.
+ */
 import type { Api, ApiEntry, ApiResponse } from '../../../src/apis/api.js';
 import { errorReason, thrownBy, webPageText } from '../../../src/apis/toolkit.js';
 import { errorCode, ServiceError } from '../../../src/common/errors.js';
+import { serves } from '../../../src/common/state.js';
 
 const size = 16;
 
@@ -16,8 +20,14 @@ export const invented = {
   create(): Api {
     return {
       bodyLimitBytes: 10,
-      claim: ({ path }) => (path === '/dice' ? 'path' : 'no'),
-      async answer({ headers, audit }, { access, random }) {
+      claim: ({ path }) => (path === '/dice' || path === '/dice/roll' ? 'path' : 'no'),
+      async answer({ headers, path, audit }, { access, health, random }) {
+        if (path === '/dice/roll') {
+          const { state } = await health().catch(() => ({ state: 'away' }));
+          const status = serves(state) ? 200 : 503;
+          const headers = { 'Content-Type': 'x/dice' };
+          return { status, headers, body: `${state}\n`, isProbe: true };
+        }
         audit.operation = 'roll';
         const token = headers['x-dice'];
         if (token === undefined) throw new ServiceError('nameless', 401, '');

@@ -13,6 +13,8 @@ export const inventedClient: ApiClient = {
   request: (kind) => ({ ...put, headers: { 'x-dice': tokenOf(kind) } }),
   stranger: { ...put, headers: { 'x-dice': 'x' } },
   anonymous: { ...put, headers: {} },
+  probe: { method: 'GET', path: '/dice/roll', headers: {}, body: '' },
+  isBare: (text) => /^\w+\n$/.test(text),
   contentTypes: ['x/dice', 'text/x-dice'],
   bytesOf: (text) => Buffer.from(text, 'latin1'),
   errorOf(text) {

@@ -27,6 +27,13 @@ export const vaultClient: ApiClient = {
   }),
   stranger: { ...post, headers: { 'x-vault-token': 'x' } },
   anonymous: { ...post, headers: {} },
+  probe: { method: 'GET', path: '/v1/sys/health', headers: {}, body: '' },
+  isBare(text) {
+    const { initialized, data } = JSON.parse(text);
+    if (initialized === true) return true;
+    if (data?.id !== undefined) membersOf(text, members);
+    return data?.id !== undefined;
+  },
   contentTypes: [json, json],
   bytesOf: bytesIn('base64'),
   errorOf(text) {
@@ -59,17 +66,28 @@ export const vaultClient: ApiClient = {
         body: `{"bytes":${size},"format":"hex"}`,
         bytesOf: bytesIn('hex'),
       }),
+      (size) => ({
+        ...post,
+        headers: { ...known, 'content-type': 'application/x-www-form-urlencoded' },
+        body: `format=hex&bytes=${size}`,
+        bytesOf: bytesIn('hex'),
+      }),
     ],
     refused: () => [
       [{ method: 'PUT', path: '/v1/secret/data/x', headers: known, body: '{}' }, 404],
+      [{ ...post, path: '/v1/other/random', headers: {} }, 403],
       [{ method: 'GET', path: transit, headers: known, body: '' }, 405],
+      [{ ...post, path: '/v1/sys/health', headers: {} }, 405],
+      [{ method: 'GET', path: '/v1/auth/token/lookup-self', headers: {}, body: '' }, 403],
       [{ ...post, path: `${transit}/0`, headers: known }, 400],
       [{ ...post, headers: known, body: '{"bytes":131073}' }, 400],
       [{ ...post, headers: known, body: '{"format":"octal"}' }, 400],
       [{ ...post, headers: { ...known, 'x-vault-wrap-ttl': '60' } }, 400],
     ],
     targets: [
-      ...['/v1', '/v1/', '/v1/sys/health', '/v1/__proto__', transit],
+      ...['/v1', '/v1/', '/v1/sys/health', '/v1/sys/seal-status', '/v1/__proto__', transit],
+      '/v1/sys/health?sealedcode=299&activecode=9',
+      '/v1/auth/token/lookup-self',
       ...[
         '8',
         '010',
@@ -88,6 +106,7 @@ export const vaultClient: ApiClient = {
       .split(' ')
       .flatMap((value) => [`{"bytes":${value}}`, `{"format":${value},"source":${value},"x":1}`]),
     fields: [
+      ['Content-Type', 'application/x-www-form-urlencoded', json],
       ['Authorization', `Bearer ${tokenOf('default')}`, 'Bearer', 'Bearer x'],
       ['X-Vault-Token', tokenOf('default')],
       ['X-Vault-Wrap-TTL', '0', '60', ''],

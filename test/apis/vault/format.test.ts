@@ -7,6 +7,7 @@ import {
   maxBytes,
   readPath,
   toServiceError,
+  unsupportedPath,
   vaultError,
 } from '../../../src/apis/vault/format.js';
 import { EntropyError, type ErrorCode, ServiceError } from '../../../src/common/errors.js';
@@ -22,11 +23,13 @@ t.test('a path names source, bytes, both or neither, on two mounts', async (t) =
     ['/seal/64', { source: 'seal', bytes: '64' }],
     ['/64/seal', { source: '64', bytes: 'seal' }],
     ['/%36', { bytes: '%36' }],
+    ['/-1', { bytes: '-1' }],
+    ['/platform/64/', { source: 'platform', bytes: '64/' }],
+    ['/platform/64/1', { source: 'platform', bytes: '64/1' }],
     ['/', undefined],
     ['/platform/', undefined],
+    ['/64/', undefined],
     ['//64', undefined],
-    ['/platform/64/', undefined],
-    ['/platform/64/1', undefined],
     ['x', undefined],
   ] as const)
     for (const mount of ['/v1/sys/tools/random', '/v1/transit/random'])
@@ -56,6 +59,7 @@ t.test('bytes of the path count before those of the body', async (t) => {
     [{ bytes: '131072' }, {}, 131_072, 'base64'],
     [{ bytes: '7' }, { bytes: 9, format: 'base64' }, 7, 'base64'],
     [{ bytes: '7' }, { bytes: -1 }, 7, 'base64'],
+    [{ bytes: '7' }, { bytes: '' }, 7, 'base64'],
     [{ source: 'platform' }, { bytes: 9 }, 9, 'base64'],
     [{ source: 'all', bytes: '7' }, { bytes: 9 }, 7, 'base64'],
   ] as const)
@@ -73,29 +77,14 @@ t.test('refuses in the order of types, size, format, source', async (t) => {
   const rest = { bytes: 'x', format: 'y' };
   for (const [path, input, message] of [
     ...[[], [{}], 'x', 1, true].map((input) => [{}, input, 'failed to parse JSON input'] as const),
-    ...[
-      1.5,
-      '1.5',
-      '',
-      ' 1',
-      '1 ',
-      '010',
-      '0x20',
-      '1e3',
-      '+1',
-      '--1',
-      true,
-      [],
-      {},
-      Number.NaN,
-    ].map((bytes) => [{ bytes: 'x' }, { bytes, format: {} }, field('bytes', 'int')] as const),
-    ...[1, true, [], {}].map(
-      (format) => [{ bytes: 'x' }, { format }, field('format', 'string')] as const,
+    ...[1.5, '1.5', ' 1', '1 ', '010', '0x20', '1e3', '+1', '--1', true, [], {}, Number.NaN].map(
+      (bytes) => [{ bytes: 'x' }, { bytes, format: {} }, field('bytes', 'int')] as const,
     ),
-    ...['x', 'platforms', '1.5', '%31', '"', '1é', '010'].map(
+    ...[[], {}].map((format) => [{ bytes: 'x' }, { format }, field('format', 'string')] as const),
+    ...['x', 'platforms', '1.5', '%31', '"', '1é', '010', '+1', '64/', '24/5'].map(
       (bytes) => [{ bytes, source: 'x' }, { format: 'x' }, atoi(bytes)] as const,
     ),
-    ...[0, -1, '0', '-5', null, -(2 ** 53)].map(
+    ...[0, -1, '0', '-5', '', null, false, -(2 ** 53)].map(
       (bytes) => [{}, { bytes, format: 'x' }, small] as const,
     ),
     ...['0', '-1'].map((bytes) => [{ bytes }, { format: 'x' }, small] as const),
@@ -104,6 +93,9 @@ t.test('refuses in the order of types, size, format, source', async (t) => {
     ),
     [{ source: 'x' }, { format: 'HEX' }, format('"HEX"')],
     [{ source: 'x' }, { format: null }, format('""')],
+    [{ source: 'x' }, { format: 5 }, format('"5"')],
+    [{ source: 'x' }, { format: true }, format('"1"')],
+    [{ source: 'x' }, { format: false }, format('"0"')],
     [{ source: 'x' }, { format: '"\n' }, format('"\\"\\n"')],
     [
       { source: 'x', bytes: '1' },
@@ -122,19 +114,21 @@ t.test('refuses in the order of types, size, format, source', async (t) => {
 t.test('warns of what has no effect', async (t) => {
   const seal = 'no seal/entropy augmentation available, using platform entropy source';
   const ignored = (names: string) => `Endpoint ignored these unrecognized parameters: [${names}]`;
-  const replaced =
-    "Endpoint replaced the value of these parameters with the values captured from the endpoint's path: [source]";
+  const replaced = (names = 'source') =>
+    `Endpoint replaced the value of these parameters with the values captured from the endpoint's path: [${names}]`;
   for (const [path, input, warnings] of [
     [{ source: 'seal' }, {}, [seal]],
     [{ source: 'all' }, {}, []],
-    [{}, { source: 'seal' }, [replaced]],
-    [{}, { source: { any: 'thing' } }, [replaced]],
-    [{}, { source: null }, []],
+    [{}, { source: 'seal' }, [replaced()]],
+    [{}, { source: { any: 'thing' } }, [replaced()]],
+    [{}, { source: null, urlbytes: null }, []],
+    [{}, { urlbytes: '7' }, [replaced('urlbytes')]],
+    [{ bytes: '32' }, { urlbytes: 7, source: '' }, [replaced('source urlbytes')]],
     [{}, { drbg: 'auto' }, [ignored('drbg')]],
     [
       { source: 'seal' },
       JSON.parse('{"z":1,"__proto__":{"bytes":1},"source":"all"}'),
-      [seal, ignored('__proto__ z'), replaced],
+      [seal, ignored('__proto__ z'), replaced()],
     ],
   ] as const)
     t.strictSame(decodeRequest(path, input), { size: 32, format: 'base64', warnings });
@@ -214,6 +208,25 @@ t.test('names failures of the daemon in terms of the service', async (t) => {
   const error = vaultError('unsupported path');
   t.match(error, { status: 404, code: 'unsupported path' });
   t.equal(toServiceError(error), error, 'an error of the service stays as it is');
+});
+
+t.test('tells a mount that is not there from a path that its mount does not have', async (t) => {
+  const unsupported = '1 error occurred:\n\t* unsupported path\n\n';
+  const noRoute = (path: string) => `no handler for route ${path}. route entry not found.`;
+  for (const [path, message] of [
+    ['sys/tools/random/', unsupported],
+    ['sys', unsupported],
+    ['sys/leader', unsupported],
+    ['transit/keys/x', unsupported],
+    ['auth/token/create', unsupported],
+    ['other/random', noRoute('"other/random"')],
+    ['auth/userpass/login/x', noRoute('"auth/userpass/login/x"')],
+    ['system/x', noRoute('"system/x"')],
+    ['transit2', noRoute('"transit2"')],
+    ['', noRoute('""')],
+    ['a"b', noRoute('"a\\"b"')],
+  ] as const)
+    t.match(unsupportedPath(path), { code: 'unsupported path', status: 404, message }, path);
 });
 
 t.test('refuses who cannot be let in with the texts of the servers', async (t) => {

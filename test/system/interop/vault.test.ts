@@ -47,10 +47,30 @@ t.test('node-vault is told why a request is refused', async (t) => {
     [client.read('sys/tools/random'), 405, /unsupported operation/],
     // Node's parser does not know the method LIST; node-vault can read the answer to malformed HTTP too.
     [client.list('transit/random'), 400, 'Bad Request'],
-    [client.write('secret/data/x', { data: {} }), 404, /unsupported path/],
+    [
+      client.write('secret/data/x', { data: {} }),
+      404,
+      'no handler for route "secret/data/x". route entry not found.',
+    ],
+    [client.read('sys/mounts'), 404, /unsupported path/],
     [vault(port, '').write('transit/random', {}), 403, 'permission denied'],
   ] as const)
     t.match(await refusal(call), { status, message });
+});
+
+t.test('node-vault is told about health, seal and token', async (t) => {
+  const away = failingSource(new EntropyError('ERR_CONNECT', 'x'));
+  for (const [options, sealed] of [
+    [{}, false],
+    [{ client: away }, true],
+  ] as const) {
+    const { port } = await startRealPath(t, options);
+    const client = vault(port, 'any');
+    // It takes 503 for an answer here, and nowhere else.
+    t.match(await client.health(), { initialized: true, sealed, standby: false });
+    t.match(await client.status(), { initialized: true, sealed });
+    t.match(await client.tokenLookupSelf(), { data: { id: 'any', ttl: 0 } });
+  }
 });
 
 t.test(
