@@ -5,7 +5,7 @@ import t from 'tap';
 import { freePath } from '../../support/paths.js';
 import { built, Program } from '../../support/program.js';
 import { boto3 } from './boto3.js';
-import { commandsOf, exampleOf, examplesOf, go, here, node, runGo, runModule } from './examples.js';
+import { commandsOf, exampleOf, examplesOf, goWith, here, node, runModule } from './examples.js';
 import { type Client, commandClient, pypiClient, testWith } from './installed.js';
 import { startRealPath, writeKeys } from './real-path.js';
 import { run } from './run.js';
@@ -49,10 +49,23 @@ testWith(node, 'node-vault', async (t, command) => {
   t.match(outcome, { status: 0, stdout: bytes32 });
 });
 
-testWith(go, 'AWS SDK for Go v2 over the Unix socket', async (t, command) => {
-  const code = here(exampleOf(examples, { language: 'go' }), await startRealPath(t));
-  t.match(await runGo(t, command, code), { status: 0, stdout: bytes32 });
+testWith(pypiClient('hvac', 'hvac==2.4.0'), 'hvac', async (t, python) => {
+  const wanted = { heading: 'Vault and OpenBao', language: 'python' };
+  const code = `${exampleOf(examples, wanted)}print(random_bytes)\n`;
+  const outcome = await run(python, ['-c', here(code, await startRealPath(t))]);
+  t.match(outcome, { status: 0, stdout: /^[A-Za-z0-9+/]{43}=\n$/ });
 });
+
+for (const [folder, heading] of [
+  ['quickstart', 'Other SDKs'],
+  ['vault', 'Vault and OpenBao'],
+] as const) {
+  const go = goWith(folder);
+  testWith(go, `${heading}, in Go`, async (t, command) => {
+    const code = here(exampleOf(examples, { heading, language: 'go' }), await startRealPath(t));
+    t.match(await go.run(t, command, code), { status: 0, stdout: bytes32 });
+  });
+}
 
 // Older ones ignore AWS_ENDPOINT_URL_KMS and services in profiles.
 testWith(pypiClient('awscli', 'awscli==1.45.11'), 'every aws command', async (t, python) => {
@@ -120,9 +133,9 @@ t.test('every block is run by a test above, or by neovim.test.ts', async (t) => 
   t.ok(examples.every(({ language }) => known.has(language)));
   for (const [language, count] of [
     ['ini', 1],
-    ['python', 2],
+    ['python', 3],
     ['js', 3],
-    ['go', 1],
+    ['go', 2],
     ['lua', 1],
   ] as const)
     t.equal(examples.filter((each) => each.language === language).length, count, language);

@@ -72,40 +72,43 @@ export function commandsOf(code: string): string[] {
 export const node: Client = { name: 'node', command: process.execPath };
 
 /** Runs a module below a folder where `entropyd` is the package itself, and npm's packages are found. */
-export function runModule(t: Test, command: string, code: string, variables = {}) {
-  return run(command, [join(t.testdir({ 'example.mjs': code }), 'example.mjs')], variables);
-}
-
-const goModule = fileURLToPath(new URL('quickstart', import.meta.url));
-
-/** Compiling the SDK takes half a minute where no build has been cached. */
-const goBuildMs = 300_000;
-
-/** Fetches what the cache lacks; fails without Go and without a way to its modules. */
-const goModules = spawnSync('go', ['mod', 'download'], { cwd: goModule, timeout: goBuildMs });
-
-export const go: Client = {
-  name: 'go 1.24, and the modules of test/system/interop/quickstart/go.mod',
-  command: goModules.status === 0 ? 'go' : undefined,
-  // Debian 12 has an older one.
-  optional: true,
-};
-
-/** Builds and runs a program of one file. The versions and hashes of its modules are those of go.sum. */
-export async function runGo(
+export function runModule(
   t: Test,
   command: string,
   code: string,
-  variables = {},
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<Outcome> {
-  const dir = t.testdir({
-    'main.go': code,
-    'go.mod': readFileSync(join(goModule, 'go.mod'), 'utf8'),
-    'go.sum': readFileSync(join(goModule, 'go.sum'), 'utf8'),
-  });
-  await promisify(execFile)(command, ['build', '-mod=readonly', '-o', 'example', '.'], {
-    cwd: dir,
-    timeout: goBuildMs,
-  });
-  return run(join(dir, 'example'), [], variables);
+  return run(command, [join(t.testdir({ 'example.mjs': code }), 'example.mjs')], variables);
+}
+
+/** Compiling an SDK takes half a minute where no build has been cached. */
+const goBuildMs = 300_000;
+
+/**
+ * Go with the modules of a folder, fetched if the cache lacks them.
+ * @param folder beside this file, with go.mod and go.sum
+ */
+export function goWith(folder: string): Client & { run: typeof runModule } {
+  const modules = fileURLToPath(new URL(folder, import.meta.url));
+  const fetched = spawnSync('go', ['mod', 'download'], { cwd: modules, timeout: goBuildMs });
+  return {
+    name: `go 1.25, and the modules of test/system/interop/${folder}/go.mod`,
+    command: fetched.status === 0 ? 'go' : undefined,
+    // Debian 12 has an older one.
+    optional: true,
+    /** Builds and runs a program of one file, with the versions and hashes of go.sum. */
+    async run(t, command, code, variables = {}) {
+      const text = (name: string) => readFileSync(join(modules, name), 'utf8');
+      const dir = t.testdir({
+        'main.go': code,
+        'go.mod': text('go.mod'),
+        'go.sum': text('go.sum'),
+      });
+      await promisify(execFile)(command, ['build', '-mod=readonly', '-o', 'example', '.'], {
+        cwd: dir,
+        timeout: goBuildMs,
+      });
+      return run(join(dir, 'example'), [], variables);
+    },
+  };
 }

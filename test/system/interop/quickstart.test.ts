@@ -1,13 +1,14 @@
 /** The examples of docs/quickstart.md, run as they are, against the real daemon and gateway. */
 import t, { type Test } from 'tap';
 import { boto3 } from './boto3.js';
-import { commandsOf, exampleOf, examplesOf, go, here, node, runGo, runModule } from './examples.js';
+import { commandsOf, exampleOf, examplesOf, goWith, here, node, runModule } from './examples.js';
 import { type Client, commandClient, pythonClient, testWith } from './installed.js';
 import { startRealPath } from './real-path.js';
 import { run } from './run.js';
 
 const examples = examplesOf('quickstart.md');
 
+const go = goWith('quickstart');
 const msgpack = pythonClient('msgpack', 'msgpack for Python (Debian package python3-msgpack)');
 
 /** 32 bytes as every example but the shell's prints them. */
@@ -28,7 +29,7 @@ for (const [client, heading, language, runExample] of [
   [msgpack, 'Python over the socket', 'python', runPython],
   [node, 'Node.js', 'js', runModule],
   [node, 'Node.js with the AWS SDK', 'js', runModule],
-  [go, 'Go', 'go', runGo],
+  [go, 'Go', 'go', go.run],
 ] as const satisfies readonly (readonly [Client, string, string, unknown])[])
   testWith(client, `${heading}: the example prints 32 bytes`, async (t, command) => {
     const { code, variables } = await exampleHere(t, heading, language);
