@@ -12,6 +12,8 @@ export interface Signer {
   readonly secretKey: string;
   readonly sessionToken?: string;
   readonly time?: number;
+  /** Header fields to leave unsigned; SigV4 only. */
+  readonly unsigned?: readonly string[];
 }
 
 /** An unsigned POST; every header is signed. */
@@ -33,7 +35,7 @@ function headersOf({ rawHeaders }: SignedRequest): Record<string, string> {
 
 /** Signature Version 4 for KMS. @returns the headers to send */
 export function signAws(
-  { time = Date.now(), ...signer }: Signer,
+  { time = Date.now(), unsigned = [], ...signer }: Signer,
   body: string,
   headers: Record<string, string> = {},
 ): Record<string, string> {
@@ -43,7 +45,12 @@ export function signAws(
     'x-amz-target': 'TrentService.GenerateRandom',
     ...headers,
   };
-  const signing = { ...signer, region: 'eu-central-1', time, unsigned: ['content-length'] };
+  const signing = {
+    ...signer,
+    region: 'eu-central-1',
+    time,
+    unsigned: ['content-length', ...unsigned],
+  };
   const { 'content-length': _, ...signed } = headersOf(signWithAws4(post('/', all, body), signing));
   return signed;
 }
