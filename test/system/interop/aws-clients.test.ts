@@ -52,7 +52,7 @@ const go = builtClient('go', 'AWS SDK for Go v2 (go 1.24 or later)', 'kms-client
 
 const rust = builtClient(
   'rust',
-  'AWS SDK for Rust (cargo 1.91 or later; Debian 12 has 0.66)',
+  'AWS SDK for Rust (cargo 1.94 or later; Debian 12 has 0.66)',
   'target/debug/kms-client',
   [['cargo', 'build', '--quiet', '--target-dir', 'target']],
 );
