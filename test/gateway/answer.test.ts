@@ -45,6 +45,17 @@ t.test('sends status, headers and body, uncached and without any CORS header', a
   t.equal((await call({ port, method: 'HEAD' })).body, '', 'HEAD: headers only');
 });
 
+t.test('an API may say more about caching, and says it once', async (t) => {
+  const own = { 'Cache-Control': 'no-store, private', Pragma: 'no-cache' };
+  const port = await serve(t, (request, response) => {
+    const answer = { ...teapot, headers: own };
+    request.resume().once('end', () => send(request, response, answer, kept));
+  });
+  const { headers } = await call({ port });
+  t.match(headers, { pragma: 'no-cache', 'x-content-type-options': 'nosniff' });
+  t.equal(headers['cache-control'], 'no-store, private');
+});
+
 t.test(
   'a response that was passed on keeps the name of the server that made it, or none',
   async (t) => {
