@@ -13,17 +13,15 @@ import type {
 import { createSigningKeys } from '../signing/sigv4.js';
 import { errorReason, jsonResponse, parseJson, thrownBy, webPageText } from '../toolkit.js';
 import { authorize, authorizeForwarding, callerOf, forwarding, generateRandom } from './access.js';
+import { awsError, encodeError, toServiceError } from './errors.js';
+import { decodeRequest, encodeResponse, needsKms, toMembers } from './format.js';
 import {
-  awsError,
-  encodeError,
   encodeOtherError,
   notServed,
-  toServiceError,
   unknownMediaType,
   unreadStatus,
   wrongPath,
-} from './errors.js';
-import { decodeRequest, encodeResponse, needsKms, toMembers } from './format.js';
+} from './unserved.js';
 import { checkUpstreamCallers } from './upstream/endpoint.js';
 import { countUpstream, createUpstream, type Upstream } from './upstream/upstream.js';
 

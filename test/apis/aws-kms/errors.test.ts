@@ -4,11 +4,8 @@ import {
   accessDenied,
   awsError,
   encodeError,
-  encodeOtherError,
   KMSServiceException,
-  notServed,
   toServiceError,
-  unknownMediaType,
 } from '../../../src/apis/aws-kms/errors.js';
 import { EntropyError, type ErrorCode, ServiceError } from '../../../src/common/errors.js';
 
@@ -103,37 +100,6 @@ t.test('writes errors as boto and the SDKs read them', async (t) => {
     ],
   ] as const)
     t.strictSame(encodeError(error), body, error.code);
-});
-
-t.test(
-  'an operation of the service is named, with what it needs; another gets no text',
-  async (t) => {
-    const commands = Object.keys(sdk)
-      .filter((name) => /^(?!GenerateRandomC)\w+Command$/.test(name))
-      .map((name) => name.replace(/Command$/, ''));
-    t.ok(commands.length > 50);
-    for (const name of commands)
-      t.match(notServed(name), {
-        code: 'UnknownOperationException',
-        status: 400,
-        message: `For ${name}, start entropyd's gateway with --upstream `,
-      });
-    for (const name of ['Nope', 'constructor', 'decrypt'])
-      t.match(notServed(name), { code: 'UnknownOperationException', message: '' });
-  },
-);
-
-t.test('has the forms of the front end for other media types', async (t) => {
-  for (const [mediaType, contentType, body] of [
-    ['', undefined, '<UnknownOperationException/>\n'],
-    ['application/x-amz-json-1.0', undefined, '<UnknownOperationException/>\n'],
-    [
-      'application/json',
-      'application/json',
-      '{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}',
-    ],
-  ] as const)
-    t.strictSame(encodeOtherError(unknownMediaType(), mediaType), { contentType, body });
 });
 
 const requestId = '7b9d4f2e-0000-4000-8000-000000000000';
