@@ -103,11 +103,7 @@ t.test('refuses requests as the service does', async (t) => {
       'UnsupportedOperationException',
       'Recipient is not supported.',
     ],
-    [
-      '{"NumberOfBytes":1,"CustomKeyStoreId":"a"}',
-      'CustomKeyStoreNotFoundException',
-      undefined,
-    ],
+    ['{"NumberOfBytes":1,"CustomKeyStoreId":"a"}', 'CustomKeyStoreNotFoundException', undefined],
   ] as const)
     t.strictSame(
       await ask({ client }, sdkRequest(body)),
