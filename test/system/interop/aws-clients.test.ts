@@ -11,8 +11,7 @@ import t from 'tap';
 import type { Access, ApiEntry, ApiResponse } from '../../../src/apis/api.js';
 import { awsKms } from '../../../src/apis/aws-kms/api.js';
 import { apis } from '../../../src/apis/list.js';
-import { boto3 } from './boto3.js';
-import { type Client, cacheFolder, commandClient, pypiClient, testWith } from './installed.js';
+import { type Client, cacheFolder, pypiClient, testWith } from './installed.js';
 import { type ClientKey, goodKey, verdicts, writeKnownKeys } from './known-keys.js';
 import { startRealPath } from './real-path.js';
 import { type Outcome, run } from './run.js';
@@ -67,11 +66,22 @@ const java = builtClient('java', 'AWS SDK for Java v2 (a JDK from 17 on, and mav
   ['mvn', '--quiet', '--batch-mode', ...copyJars],
 ]);
 
-const rubyCommand = ['-e', 'require "aws-sdk-kms"'];
-const ruby: Client = {
-  name: 'the AWS SDK for Ruby (Debian package ruby-aws-sdk-kms)',
-  command: spawnSync('ruby', rubyCommand).status === 0 ? 'ruby' : undefined,
-};
+/** Runs a shell command that succeeds where the client is there in that version. */
+const client = (name: string, command: string, check: string): Client => ({
+  name,
+  command: spawnSync('sh', ['-c', check]).status === 0 ? command : undefined,
+});
+
+const oldCli = client(
+  'aws-cli 2.9.19 (Debian package awscli)',
+  '/usr/bin/aws',
+  '/usr/bin/aws --version | grep -q "^aws-cli/2.9.19 "',
+);
+const ruby = client(
+  'AWS SDK for Ruby 1.24.0 (Debian package ruby-aws-sdk-kms)',
+  'ruby',
+  `ruby -raws-sdk-kms -e 'exit Aws::KMS::GEM_VERSION == "1.24.0"'`,
+);
 
 /** How a client is called and what it does by itself. */
 interface Row {
@@ -99,7 +109,7 @@ const rows: readonly Row[] = [
     setsItsClock: false,
   },
   {
-    client: commandClient('/usr/bin/aws', 'aws-cli 2.9.19 (Debian package awscli)'),
+    client: oldCli,
     args: () => cliArgs,
     isRedirected: false,
     setsItsClock: false,
@@ -110,7 +120,13 @@ const rows: readonly Row[] = [
     isRedirected: true,
     setsItsClock: false,
   },
-  { client: boto3, args: python, isRedirected: false, setsItsClock: false },
+  {
+    // That of Debian 12.
+    client: pypiClient('boto3', 'boto3==1.26.27'),
+    args: python,
+    isRedirected: false,
+    setsItsClock: false,
+  },
   {
     client: { name: 'AWS SDK for JavaScript v3', command: process.execPath },
     args: () => [source('client.mjs')],
