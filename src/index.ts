@@ -1,5 +1,5 @@
 /** The package export `entropyd`: the client library, its types and its errors. */
-export { KMSServiceException, type ResponseMetadata } from './apis/aws-kms/format.js';
+export { KMSServiceException, type ResponseMetadata } from './apis/aws-kms/errors.js';
 export type { Dialect, GenRandomError } from './apis/huawei-kms/format.js';
 export {
   type CallOptions,

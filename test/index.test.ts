@@ -1,5 +1,5 @@
 import t from 'tap';
-import { KMSServiceException } from '../src/apis/aws-kms/format.js';
+import { KMSServiceException } from '../src/apis/aws-kms/errors.js';
 import { Client, connect } from '../src/client/client.js';
 import { EntropyError, ServiceError } from '../src/common/errors.js';
 import * as entropyd from '../src/index.js';

@@ -67,7 +67,7 @@ export type ErrorReason = (typeof errorReasons)[number];
 
 /**
  * A response. Date, Server, Content-Length (unless the body is a stream) and caching headers are added to
- * it; no Server to one with `via`, which somebody else made.
+ * it; no Server to one with `via`, which somebody else made. A `Cache-Control` of its own has `no-store`.
  */
 export interface ApiResponse {
   readonly status: number;

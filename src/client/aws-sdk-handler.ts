@@ -3,13 +3,8 @@
  * and passes everything else to the handler that it wraps.
  */
 import { randomUUID } from 'node:crypto';
-import {
-  decodeRequest,
-  encodeError,
-  encodeResponse,
-  needsKms,
-  toServiceError,
-} from '../apis/aws-kms/format.js';
+import { encodeError, toServiceError } from '../apis/aws-kms/errors.js';
+import { decodeRequest, encodeResponse, needsKms } from '../apis/aws-kms/format.js';
 import { EntropyError } from '../common/errors.js';
 import { type Client, connect } from './client.js';
 

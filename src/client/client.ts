@@ -4,12 +4,13 @@
  */
 import { randomUUID as localUuid } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import * as awsKms from '../apis/aws-kms/format.js';
 import {
   KMSServiceException,
   type ResponseMetadata,
   responseMetadata,
-} from '../apis/aws-kms/format.js';
+  toServiceError,
+} from '../apis/aws-kms/errors.js';
+import { decodeRequest } from '../apis/aws-kms/format.js';
 import * as genRandom from '../apis/huawei-kms/format.js';
 import { EntropyError, ServiceError } from '../common/errors.js';
 import { clientSocket } from '../common/unix-socket.js';
@@ -156,14 +157,14 @@ export class Client {
   ): Promise<GenerateRandomOutput> {
     const requestId = localUuid();
     try {
-      const { size } = awsKms.decodeRequest(input);
+      const { size } = decodeRequest(input);
       return {
         Plaintext: await this.random(size, options),
         $metadata: responseMetadata(200, requestId),
       };
     } catch (error) {
       if (!isOurs(error)) throw error;
-      throw new KMSServiceException(awsKms.toServiceError(error), requestId);
+      throw new KMSServiceException(toServiceError(error), requestId);
     }
   }
 

@@ -93,7 +93,8 @@ function headersOf({ headers, trailers }: ApiResponse, keepAlive: boolean): stri
   // A response that was passed on keeps the name of the server that made it, if any.
   if (headers.via === undefined) all.push('Server', serverName);
   if (trailers !== undefined) all.push('Trailer', Object.keys(trailers).join(', '));
-  all.push('Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff');
+  if (headers['Cache-Control'] === undefined) all.push('Cache-Control', 'no-store');
+  all.push('X-Content-Type-Options', 'nosniff');
   if (!keepAlive) all.push('Connection', 'close');
   return all;
 }

@@ -255,7 +255,8 @@ export function createOracle(clients: readonly ApiClient[]): Oracle {
     if (!statuses.includes(status)) return `status ${status}`;
     const isGood = status === 200;
     const type = headers.get('content-type');
-    if (type !== client.contentTypes[isGood ? 0 : 1]) return `Content-Type ${type}`;
+    const isOther = !isGood && client.fuzz?.otherErrorTypes?.includes(type ?? null) === true;
+    if (!isOther && type !== client.contentTypes[isGood ? 0 : 1]) return `Content-Type ${type}`;
     const id = idHeader && headers.get(idHeader.toLowerCase());
     const idForm = api.requestId === undefined ? uuid : digits;
     if (idHeader !== undefined && !idForm.test(id ?? '')) return `${idHeader} ${id}`;

@@ -55,6 +55,17 @@ t.test('status 204 has neither a body nor its length', async (t) => {
   t.notOk(headers['content-length'] ?? headers['transfer-encoding']);
 });
 
+t.test('an API may say more about caching, and says it once', async (t) => {
+  const own = { 'Cache-Control': 'no-store, private', Pragma: 'no-cache' };
+  const port = await serve(t, (request, response) => {
+    const answer = { ...teapot, headers: own };
+    request.resume().once('end', () => send(request, response, answer, kept));
+  });
+  const { headers } = await call({ port });
+  t.match(headers, { pragma: 'no-cache', 'x-content-type-options': 'nosniff' });
+  t.equal(headers['cache-control'], 'no-store, private');
+});
+
 t.test(
   'a response that was passed on keeps the name of the server that made it, or none',
   async (t) => {

@@ -77,6 +77,8 @@ export interface FuzzTable {
   ) => ClientRequest & Partial<Pick<ApiClient, 'bytesOf'>>)[];
   /** What is refused, and with which status. @param time when it is signed */
   refused?(time: number): readonly (readonly [request: ClientRequest, status: number])[];
+  /** Content-Type of errors to clients that do not speak the API's format; null: they have none. */
+  readonly otherErrorTypes?: readonly (string | null)[];
   /** Targets that come near the API's own. */
   readonly targets?: readonly string[];
   readonly bodies?: readonly string[];

@@ -2,7 +2,7 @@
 import type { Access, ApiRequest, Credential } from '../api.js';
 import { dummySecretKey } from '../signing/canonical-request.js';
 import { readSigV4, type SigningKeys, verifySigV4 } from '../signing/sigv4.js';
-import { accessDenied, awsError } from './format.js';
+import { accessDenied, awsError } from './errors.js';
 
 /** The operation that is served here. */
 export const generateRandom = 'GenerateRandom';
@@ -16,10 +16,18 @@ const signatureErrors = {
   mismatch: () => awsError('InvalidSignatureException'),
 };
 
+/** What signatures have to be like, and what they are verified with. */
+export interface SignatureRules {
+  /** Scopes that a signature may have; none: any. */
+  readonly regions: readonly string[];
+  /** Header fields that must be signed if they are there, besides Host. */
+  readonly mustSign: readonly string[];
+  /** For the credentials in force. */
+  readonly keys: SigningKeys;
+}
+
 /**
  * Who asks.
- * @param regions scopes that a signature may have; none: any
- * @param keys for the credentials in force
  * @returns the credential that signed the request; undefined if the gateway is open: then the
  *   signature is well-formed, and nobody is known
  * @throws ServiceError of {@link readSigV4} and {@link verifySigV4};
@@ -29,11 +37,12 @@ const signatureErrors = {
 export function callerOf(
   request: ApiRequest,
   access: Access,
-  regions: readonly string[],
-  keys: SigningKeys,
+  { regions, mustSign, keys }: SignatureRules,
 ): Credential | undefined {
-  const scopes = regions.length === 0 ? undefined : regions;
-  const claim = readSigV4(request, signatureErrors, scopes);
+  const claim = readSigV4(request, signatureErrors, {
+    mustSign,
+    regions: regions.length === 0 ? undefined : regions,
+  });
   if (!access.verifies) return undefined;
   const key = access.key(claim.accessKey);
   const now = access.now();

@@ -7,20 +7,21 @@ import type {
   ApiResponse,
   ErrorReason,
   Example,
+  Head,
   Place,
 } from '../api.js';
 import { createSigningKeys } from '../signing/sigv4.js';
 import { errorReason, jsonResponse, parseJson, thrownBy, webPageText } from '../toolkit.js';
 import { authorize, authorizeForwarding, callerOf, forwarding, generateRandom } from './access.js';
+import { awsError, encodeError, toServiceError } from './errors.js';
+import { decodeRequest, encodeResponse, needsKms, toMembers } from './format.js';
 import {
-  awsError,
-  decodeRequest,
-  encodeError,
-  encodeResponse,
-  needsKms,
-  toMembers,
-  toServiceError,
-} from './format.js';
+  encodeOtherError,
+  notServed,
+  unknownMediaType,
+  unreadStatus,
+  wrongPath,
+} from './unserved.js';
 import { checkUpstreamCallers } from './upstream/endpoint.js';
 import { countUpstream, createUpstream, type Upstream } from './upstream/upstream.js';
 
@@ -28,6 +29,19 @@ import { countUpstream, createUpstream, type Upstream } from './upstream/upstrea
 const bodyLimitBytes = 512 * 1024;
 
 const awsJson = 'application/x-amz-json-1.1';
+
+/** [S] What the service sends with every response. */
+const caching = {
+  'Cache-Control': 'no-cache, no-store, must-revalidate, private',
+  Expires: '0',
+  Pragma: 'no-cache',
+};
+
+/**
+ * What must be signed besides Host. Without an upstream a changed target gains nothing: one operation is
+ * served. With one it could turn an Encrypt into another operation with the same members.
+ */
+const signedForUpstream = ['x-amz-target'];
 
 /** Operations of KMS. A repeated header, which node:http joins with a comma, names none. */
 const target = /^TrentService\.([A-Za-z]{1,64})$/;
@@ -119,6 +133,7 @@ export function createAwsKms({
 }: AwsKmsOptions): Api {
   const keys = createSigningKeys();
   const upstream = endpoint && countUpstream(endpoint);
+  const rules = { regions, keys, mustSign: upstream === undefined ? [] : signedForUpstream };
   return {
     bodyLimitBytes,
     // The header marks an AWS client whatever the path.
@@ -129,10 +144,9 @@ export function createAwsKms({
     async answer(request, { random, access }) {
       const { audit } = request;
       const { operation, input } = checkedRequest(request);
-      if (upstream === undefined && operation !== generateRandom)
-        throw awsError('UnknownOperationException');
+      if (upstream === undefined && operation !== generateRandom) throw notServed(operation);
       audit.operation = operation;
-      const caller = callerOf(request, access, regions, keys);
+      const caller = callerOf(request, access, rules);
       audit.key = caller?.name ?? null;
       const members = toMembers(input);
       if (upstream !== undefined && (operation !== generateRandom || needsKms(members))) {
@@ -145,13 +159,15 @@ export function createAwsKms({
       audit.size = size;
       return respond(200, encodeResponse(await random(size)), request.id);
     },
-    refuse(failure, { id }) {
+    refuse(failure, { id, headers }) {
       const error =
         failure.kind === 'webPage'
           ? new ServiceError('AccessDeniedException', 403, webPageText)
           : toServiceError(thrownBy(failure));
       return {
-        ...respond(error.status, encodeError(error), id),
+        ...(error.status === unreadStatus
+          ? respondOther(error, mediaTypeOf(headers), id)
+          : respond(error.status, encodeError(error), id)),
         error: { code: error.code, reason: errorReason(failure, reasons) },
       };
     },
@@ -168,13 +184,14 @@ export function createAwsKms({
 }
 
 /**
- * The service's order of checks: method, body, content type, JSON, target; then authentication, and
- * the members last.
+ * The service's order of checks: content type, method, JSON, target; then authentication, and the members
+ * last.
  */
 function checkedRequest(request: ApiRequest): { operation: string; input: unknown } {
   const { method, path, headers } = request;
-  if (method !== 'POST' || path !== '/') throw awsError('UnknownOperationException');
-  if (!isAwsJson(headers['content-type'])) throw awsError('UnknownOperationException'); // [G]
+  if (mediaTypeOf(headers) !== awsJson) throw unknownMediaType();
+  if (method !== 'POST') throw awsError('UnknownOperationException');
+  if (path !== '/') throw wrongPath();
   const input = parseJson(request.body, (options) => awsError('SerializationException', options));
   const operation = target.exec(String(headers['x-amz-target']))?.[1];
   if (operation === undefined) throw awsError('UnknownOperationException');
@@ -182,8 +199,8 @@ function checkedRequest(request: ApiRequest): { operation: string; input: unknow
 }
 
 /** RFC 9110 8.3.1: the media type's case does not matter, and parameters may follow. */
-function isAwsJson(contentType = ''): boolean {
-  return contentType.split(';', 1)[0]?.trim().toLowerCase() === awsJson;
+function mediaTypeOf({ 'content-type': contentType = '' }: Head['headers']): string {
+  return contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
 /** The upstream's errors have a form of their own; only the status tells that it is one. */
@@ -193,7 +210,22 @@ function forwarded(response: ApiResponse): ApiResponse {
 }
 
 function respond(status: number, content: object, requestId: string): ApiResponse {
-  return jsonResponse(status, content, { 'Content-Type': awsJson, 'x-amzn-RequestId': requestId });
+  return jsonResponse(status, content, {
+    'Content-Type': awsJson,
+    'x-amzn-RequestId': requestId,
+    ...caching,
+  });
+}
+
+/** An error of a request that does not speak JSON 1.1. */
+function respondOther(error: ServiceError, mediaType: string, requestId: string): ApiResponse {
+  const { contentType, body } = encodeOtherError(error, mediaType);
+  const type = contentType === undefined ? {} : { 'Content-Type': contentType };
+  return {
+    status: error.status,
+    headers: { ...type, 'x-amzn-RequestId': requestId, ...caching },
+    body,
+  };
 }
 
 function examples({ url, verifies }: Place, region: string): readonly Example[] {

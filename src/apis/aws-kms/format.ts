@@ -1,114 +1,57 @@
 /**
- * AWS KMS GenerateRandom (awsJson1_1): members to a size, bytes to a body, failures to errors. Pure.
+ * AWS KMS GenerateRandom (awsJson1_1): members to a size, bytes to a body. Pure.
  *
- * Sources of each text below: [S] recorded from the live service, [D] its documentation, [G] a guess:
+ * Limits and enumerations are those of the service's model. Sources of each text below: [S] recorded from
+ * the live service, [C] recorded from a sibling of it behind the same front end (Athena), [G] a guess:
  * correct it here once somebody has seen the real one.
  */
-import { errorCode, type FailureKind, failureKind, ServiceError } from '../../common/errors.js';
+import { ServiceError } from '../../common/errors.js';
 import { base64, writeAround } from '../random-text.js';
+import { awsError } from './errors.js';
 
-/** Bytes in one response, 1 to 1024: API reference, GenerateRandom, NumberOfBytes. */
+/** Bytes in one response. */
 export const maxNumberOfBytes = 1024;
-const minNumberOfBytes = 1;
+
+/** CustomKeyStoreId, characters. */
+const maxKeyStoreIdLength = 64;
+
+/** Recipient.AttestationDocument, bytes. */
+const maxDocumentSize = 256 * 1024;
+
+/** Recipient.KeyEncryptionAlgorithm. */
+const recipientAlgorithms: readonly string[] = ['RSAES_OAEP_SHA_256'];
 
 /** The model's type Integer has 32 bits. */
 const maxInteger = 2 ** 31 - 1;
 const minInteger = -(2 ** 31);
 
-/** Errors with a fixed text: HTTP status and text, '' if the service sends none. */
-const errors = {
-  SerializationException: [400, ''], // [S]
-  UnknownOperationException: [400, ''], // [S]
-  RequestEntityTooLargeException: [413, ''], // status [S], name [G]
-  ThrottlingException: [
-    400,
-    'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.', // [D]
-  ],
-  // Both may be retried; 503 and 500 are the statuses of the SDK models, and the SDKs retry on them.
-  DependencyTimeoutException: [
-    503,
-    'The system timed out while trying to fulfill the request. You can retry the request.', // [D]
-  ],
-  KMSInternalException: [
-    500,
-    'The request was rejected because an internal exception occurred. The request can be retried.', // [D]
-  ],
-  MissingAuthenticationTokenException: [400, 'Missing Authentication Token'], // [S]
-  InvalidSignatureException: [
-    400,
-    'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.', // [S]
-  ],
-  UnrecognizedClientException: [400, 'The security token included in the request is invalid.'], // [S]
-  ExpiredTokenException: [400, 'The security token included in the request is expired'], // [G]
-  UnsupportedOperationException: [400, 'Recipient is not supported.'], // code [D], text [G]
-  CustomKeyStoreNotFoundException: [400, 'Custom key stores are not supported.'], // code [D], text [G]
-} as const satisfies Record<string, readonly [status: number, text: string]>;
-
-const failures = {
-  overload: 'ThrottlingException',
-  unavailable: 'DependencyTimeoutException',
-  tooLarge: 'RequestEntityTooLargeException',
-  fault: 'KMSInternalException',
-} as const satisfies Record<FailureKind, keyof typeof errors>;
-
 /**
- * The text of DependencyTimeoutException if the endpoint behind the gateway fails: the SDKs retry as
- * with our own failures, and whoever reads the text can tell them apart. Ours.
- */
-const upstreamText =
-  'The KMS endpoint behind this gateway did not answer. You can retry the request.';
-
-/** SerializationException for a member of the wrong type: [S] of another live service, [G] for KMS. */
-const wrongTypeTexts = {
-  string: 'STRING_VALUE can not be converted to an Integer',
-  true: 'TRUE_VALUE can not be converted to an Integer',
-  false: 'FALSE_VALUE can not be converted to an Integer',
-  list: 'Start of list found where not expected',
-  structure: 'Start of structure or map found where not expected.',
-} as const;
-
-/**
- * An error of the service with a fixed text.
- * @param code the error's type
- * @returns a new error with the status and text that go with it
- */
-export function awsError(code: keyof typeof errors, options?: ErrorOptions): ServiceError {
-  const [status, text] = errors[code];
-  return new ServiceError(code, status, text, options);
-}
-
-/**
- * [S] AccessDeniedException: no policy allows the operation.
- * @param arn who asks
- * @param operation such as `GenerateRandom`
- */
-export function accessDenied(arn: string, operation: string): ServiceError {
-  return new ServiceError(
-    'AccessDeniedException',
-    400,
-    `User: ${arn} is not authorized to perform: kms:${operation} because no identity-based policy allows the kms:${operation} action`,
-  );
-}
-
-/**
- * The size that a GenerateRandom request asks for. Types are checked first, then unsupported members,
- * then values: whatever else is wrong, Recipient and CustomKeyStoreId never yield bytes. null equals
- * absent, unknown members are ignored, decimals are truncated (0.5 is 0, hence refused).
+ * The size that a GenerateRandom request asks for. The types of all members are checked first, then the
+ * model's constraints, then what is not supported: whatever else is wrong, Recipient and CustomKeyStoreId
+ * never yield bytes. null equals absent, unknown members are ignored, decimals are truncated (0.5 is 0,
+ * hence refused).
  * @param input the request's members, as JSON or a caller of the client library gives them
  * @returns the size in bytes, 1 to 1024
- * @throws ServiceError `SerializationException`, `UnsupportedOperationException`,
- *   `CustomKeyStoreNotFoundException`, `ValidationException`
+ * @throws ServiceError `SerializationException`, `ValidationException`,
+ *   `UnsupportedOperationException`, `CustomKeyStoreNotFoundException`
  */
 export function decodeRequest(input: unknown): { size: number } {
-  const { NumberOfBytes, Recipient, CustomKeyStoreId } = toMembers(input);
-  const size = NumberOfBytes == null ? undefined : toInteger(NumberOfBytes);
-  if (Recipient != null) throw awsError('UnsupportedOperationException');
-  if (CustomKeyStoreId != null) throw awsError('CustomKeyStoreNotFoundException');
+  const members = toMembers(input);
+  const size = toInteger(members.NumberOfBytes);
+  const keyStoreId = toText(members.CustomKeyStoreId);
+  const recipient = toRecipient(members.Recipient);
+  const faults = [
+    rangeFault('numberOfBytes', size, 'value', size, maxNumberOfBytes),
+    rangeFault('customKeyStoreId', keyStoreId, 'length', keyStoreId?.length, maxKeyStoreIdLength),
+    ...(recipient === undefined ? [] : recipientFaults(recipient)),
+  ].filter((fault) => fault !== undefined);
+  if (faults.length > 0) {
+    const found = `${faults.length} validation error${faults.length === 1 ? '' : 's'} detected`;
+    throw validationError(`${found}: ${faults.join('; ')}`);
+  }
+  if (recipient !== undefined) throw awsError('UnsupportedOperationException');
+  if (keyStoreId !== undefined) throw awsError('CustomKeyStoreNotFoundException');
   if (size === undefined) throw validationError('NumberOfBytes is required.');
-  if (size < minNumberOfBytes)
-    throw constraintError(size, `greater than or equal to ${minNumberOfBytes}`);
-  if (size > maxNumberOfBytes)
-    throw constraintError(size, `less than or equal to ${maxNumberOfBytes}`);
   return { size };
 }
 
@@ -119,8 +62,8 @@ export function decodeRequest(input: unknown): { size: number } {
  * @throws ServiceError `SerializationException` unless it is an object
  */
 export function toMembers(input: unknown): Record<string, unknown> {
-  if (typeof input !== 'object' || input === null || Array.isArray(input))
-    throw awsError('SerializationException');
+  if (Array.isArray(input)) throw typeError(listText);
+  if (typeof input !== 'object' || input === null) throw typeError('');
   return input as Record<string, unknown>;
 }
 
@@ -143,104 +86,104 @@ export function encodeResponse(bytes: Uint8Array): Buffer {
   return writeAround('{"Plaintext":"', bytes, base64, '"}');
 }
 
-/**
- * A failure of the generator, the daemon or the client, in this API's terms.
- * @param error anything thrown; a ServiceError comes back as it is
- * @returns an error with the original as its cause; its text says nothing about the original
- */
-export function toServiceError(error: unknown): ServiceError {
-  if (error instanceof ServiceError) return error;
-  if (errorCode(error) === 'ERR_UPSTREAM')
-    return new ServiceError('DependencyTimeoutException', 503, upstreamText, { cause: error });
-  return awsError(failures[failureKind(error)], { cause: error });
-}
+// Types. Each function gives undefined for null and for what is absent.
 
-/**
- * The body of an error. `__type` is mandatory: boto reads the type from nowhere else.
- * @param error what {@link decodeRequest} or {@link toServiceError} gave
- * @returns the members, to be sent as JSON with `error.status`
- */
-export function encodeError(error: ServiceError): Record<string, string> {
-  if (error.message === '') return { __type: error.code };
-  // [S] this type alone spells its member with a capital.
-  const key = error.code === 'AccessDeniedException' ? 'Message' : 'message';
-  return { __type: error.code, [key]: error.message };
-}
+/** [C] Texts of a SerializationException. */
+const listText = 'Start of list found where not expected';
+const structureText = 'Start of structure or map found where not expected.';
 
 /** Truncates and saturates, as Java's narrowing of a number to int does; never wraps around. */
-function toInteger(value: unknown): number {
+function toInteger(value: unknown): number | undefined {
+  if (value == null) return undefined;
   // The SDK for JavaScript sends NaN as the string "NaN".
-  if (typeof value !== 'number' || Number.isNaN(value))
-    throw new ServiceError('SerializationException', 400, wrongTypeTexts[jsonType(value)]);
+  if (typeof value !== 'number' || Number.isNaN(value)) throw conversionError(value, 'an Integer');
   return Math.min(Math.max(Math.trunc(value), minInteger), maxInteger);
 }
 
-function jsonType(value: unknown): keyof typeof wrongTypeTexts {
-  if (typeof value === 'boolean') return value ? 'true' : 'false';
-  if (Array.isArray(value)) return 'list';
-  return typeof value === 'object' ? 'structure' : 'string';
+function toText(value: unknown): string | undefined {
+  if (value == null) return undefined;
+  if (typeof value !== 'string') throw conversionError(value, 'a String');
+  return value;
 }
 
-function constraintError(value: number, range: string): ServiceError {
-  return validationError(
-    `1 validation error detected: Value '${value}' at 'numberOfBytes' failed to satisfy constraint: Member must have value ${range}`,
-  );
+interface Recipient {
+  readonly algorithm: string | undefined;
+  /** Of the attestation document, bytes. */
+  readonly documentSize: number | undefined;
+}
+
+function toRecipient(value: unknown): Recipient | undefined {
+  if (value == null) return undefined;
+  if (Array.isArray(value)) throw typeError(listText);
+  if (typeof value !== 'object') throw typeError('Expected null'); // [C]
+  const { KeyEncryptionAlgorithm, AttestationDocument } = value as Record<string, unknown>;
+  return {
+    algorithm: toText(KeyEncryptionAlgorithm),
+    documentSize: toBlobSize(AttestationDocument),
+  };
+}
+
+/** JSON has blobs in base64; a caller of the client library may give the bytes. */
+function toBlobSize(value: unknown): number | undefined {
+  if (value == null) return undefined;
+  if (value instanceof Uint8Array) return value.length;
+  if (typeof value !== 'string') throw conversionError(value, 'a Blob'); // [G]
+  const bytes = Buffer.from(value, 'base64');
+  // The service's text repeats the value; this one does not.
+  if (bytes.toString('base64') !== value) throw typeError('');
+  return bytes.length;
+}
+
+/** [C] A value of another type than `wanted`. */
+function conversionError(value: unknown, wanted: string): ServiceError {
+  if (Array.isArray(value)) return typeError(listText);
+  if (typeof value === 'object') return typeError(structureText);
+  return typeError(`${jsonToken(value)} can not be converted to ${wanted}`);
+}
+
+function jsonToken(value: unknown): string {
+  if (typeof value === 'boolean') return value ? 'TRUE_VALUE' : 'FALSE_VALUE';
+  return typeof value === 'number' && !Number.isNaN(value) ? 'NUMBER_VALUE' : 'STRING_VALUE';
+}
+
+function typeError(text: string): ServiceError {
+  return new ServiceError('SerializationException', 400, text);
+}
+
+// The model's constraints: [S] the texts of numbers, and the form of the others.
+
+function recipientFaults({ algorithm, documentSize }: Recipient): (string | undefined)[] {
+  const isKnown = algorithm === undefined || recipientAlgorithms.includes(algorithm);
+  const blob = `java.nio.HeapByteBuffer[pos=0 lim=${documentSize} cap=${documentSize}]`;
+  return [
+    isKnown
+      ? undefined
+      : constraintFault(
+          'recipient.keyEncryptionAlgorithm',
+          algorithm,
+          `satisfy enum value set: [${recipientAlgorithms.join(', ')}]`,
+        ),
+    rangeFault('recipient.attestationDocument', blob, 'length', documentSize, maxDocumentSize),
+  ];
+}
+
+/** What is wrong unless `size` is 1 to `max`, or absent. */
+function rangeFault(
+  name: string,
+  value: unknown,
+  noun: 'value' | 'length',
+  size: number | undefined,
+  max: number,
+): string | undefined {
+  if (size === undefined || (size >= 1 && size <= max)) return undefined;
+  const range = size < 1 ? 'greater than or equal to 1' : `less than or equal to ${max}`;
+  return constraintFault(name, value, `have ${noun} ${range}`);
+}
+
+function constraintFault(name: string, value: unknown, constraint: string): string {
+  return `Value '${value}' at '${name}' failed to satisfy constraint: Member must ${constraint}`;
 }
 
 function validationError(text: string): ServiceError {
   return new ServiceError('ValidationException', 400, text);
-}
-
-// Errors as the AWS SDK for JavaScript v3 throws them, for callers that are used to it.
-
-/** The SDK's metadata of a call; without HTTP there is one attempt and no delay. */
-export interface ResponseMetadata {
-  /** As the service would have answered. */
-  readonly httpStatusCode: number;
-  /** A UUID of this call. */
-  readonly requestId: string;
-  readonly attempts: 1;
-  readonly totalRetryDelay: 0;
-}
-
-/** The SDK's text if the service sends none. */
-const noText = 'UnknownError';
-
-/** Errors that the SDK retries: the first by its name, the others by their status. */
-const retryable: ReadonlyMap<string, { readonly throttling?: true }> = new Map([
-  ['ThrottlingException', { throttling: true }],
-  ['DependencyTimeoutException', {}],
-  ['KMSInternalException', {}],
-]);
-
-/**
- * A failure in the SDK's form. Both `name` and `code` are the error's type; by these names the SDK's
- * own `instanceof` takes it for its KMSServiceException and for its class of that type.
- */
-export class KMSServiceException extends ServiceError {
-  readonly $fault: 'client' | 'server';
-  readonly $metadata: ResponseMetadata;
-  /**
-   * Whether a retry is worthwhile. The SDK's KMS client leaves it undefined and decides by the same
-   * names and statuses; here the caller decides.
-   */
-  readonly $retryable: { readonly throttling?: true } | undefined;
-
-  /**
-   * @param error its code, status, text and cause are taken over
-   * @param requestId of the call
-   */
-  constructor(error: ServiceError, requestId: string) {
-    const { code, status, message, cause } = error;
-    super(code, status, message === '' ? noText : message, cause === undefined ? {} : { cause });
-    this.name = code;
-    this.$fault = status >= 500 ? 'server' : 'client';
-    this.$metadata = responseMetadata(status, requestId);
-    this.$retryable = retryable.get(code);
-  }
-}
-
-/** Metadata of a call without HTTP. */
-export function responseMetadata(httpStatusCode: number, requestId: string): ResponseMetadata {
-  return { httpStatusCode, requestId, attempts: 1, totalRetryDelay: 0 };
 }

@@ -101,6 +101,11 @@ function partsOfHeader(
   };
 }
 
+/**
+ * All of the query but the signature is signed. [D] Some services want the session token to be added after
+ * signing; every SDK's presigner for KMS signs it. A token that is not signed is refused: nothing in the query
+ * says so, and every request would have to be verified twice.
+ */
 function partsOfQuery(query: readonly QueryParameter[]): SignatureParts {
   const parameters = new Map<string, string>();
   for (const [name, value] of query) {

@@ -42,6 +42,14 @@ export interface SigV4Errors {
   mismatch(): Error;
 }
 
+/** What a signature has to be like. */
+export interface SigV4Rules {
+  /** Regions that a scope may name; undefined: any. */
+  readonly regions?: readonly string[] | undefined;
+  /** Header fields that must be signed if they are there, in lower case. Host always must. */
+  readonly mustSign?: readonly string[];
+}
+
 /** What a well-formed signature says about itself. Nothing of it is proven before it is verified. */
 export interface SigV4Claim {
   readonly accessKey: string;
@@ -65,18 +73,17 @@ export interface SigV4Claim {
 /**
  * Checks everything that needs no secret: presence, form, scope, and what must be signed, in the order
  * of the live services.
- * @param regions that a scope may name; any if undefined
  * @throws `errors.missing()`, `errors.mismatch()`; ServiceError `IncompleteSignatureException`,
  *   `InvalidSignatureException`
  */
 export function readSigV4(
   request: SignedRequest,
   errors: SigV4Errors,
-  regions?: readonly string[],
+  { regions, mustSign = [] }: SigV4Rules = {},
 ): SigV4Claim {
   const parsed = parseRequest(request);
   const parts = readSignatureParts(parsed, errors.missing);
-  const names = checkedNames(parts.signedHeaders, parsed.fields, errors);
+  const names = checkedNames(parts.signedHeaders, parsed.fields, mustSign, errors);
   if (parts.algorithm !== algorithm) throw unsupportedAlgorithm(parts.algorithm);
   const { accessKey, region, scope } = readCredential(parts, regions);
   return {
@@ -130,21 +137,20 @@ export function verifySigV4(
 }
 
 /**
- * The signed headers' names. Content-Type need not be among them: the guide to S3 wants it, but the
- * SDK for JavaScript v2 never signs it and the services accept that. Whoever changes it gains nothing:
- * one media type is served. `amz-sdk-*`, `x-amzn-trace-id` and the rest may be unsigned too.
+ * The signed headers' names. Which fields must be among them is the caller's to say: [S] KMS accepts
+ * signatures of Host and X-Amz-Target alone. X-Amz-Date is in the string to sign all the same, the session
+ * token is compared with the key's own, and X-Amz-Content-Sha256 with the body.
  */
 function checkedNames(
   signedHeaders: string,
   fields: HeaderFields,
+  mustSign: readonly string[],
   errors: SigV4Errors,
 ): readonly string[] {
   const names = signedNames(signedHeaders);
   if (names === undefined) throw badSignedHeaders();
-  const signed = new Set(names);
-  if (!signed.has('host')) throw notSigned('host');
-  for (const name of fields.keys())
-    if (name.startsWith('x-amz-') && !signed.has(name)) throw notSigned(name);
+  if (!names.includes('host')) throw notSigned('host');
+  for (const name of mustSign) if (fields.has(name) && !names.includes(name)) throw notSigned(name);
   // Absent is not empty: otherwise a field with an empty value could be removed.
   if (!names.every((name) => fields.has(name))) throw errors.mismatch();
   return names;

@@ -84,7 +84,7 @@ t.test('a denial names who asks and what for, in the words of AWS', async (t) =>
   const { body } = await answerOf(api, request, fakeSource(), accessOf());
   t.equal(
     JSON.parse(body).Message,
-    'User: arn:aws:iam::000000000000:user/denied-key is not authorized to perform: kms:GenerateRandom because no identity-based policy allows the kms:GenerateRandom action',
+    'User: arn:aws:iam::000000000000:user/denied-key is not authorized to perform: kms:GenerateRandom on resource: * because no identity-based policy allows the kms:GenerateRandom action',
   );
 });
 

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import t from 'tap';
 import type { ApiRequest } from '../../../src/apis/api.js';
 import { awsKms, createAwsKms } from '../../../src/apis/aws-kms/api.js';
-import { checkClaims } from '../../support/claims.js';
+import { checkClaims, outcomeOf } from '../../support/claims.js';
 import { accessOf, signerOf } from '../../support/credentials.js';
 import { answerOf, apiRequest, fakeSource, memoryLog, openAccess } from '../../support/gateway.js';
 import {
@@ -13,7 +13,13 @@ import {
 
 const awsJson = 'application/x-amz-json-1.1';
 const target = 'TrentService.GenerateRandom';
-const responseHeaders = { 'Content-Type': awsJson, 'x-amzn-RequestId': 'id-1' };
+const responseHeaders = {
+  'Content-Type': awsJson,
+  'x-amzn-RequestId': 'id-1',
+  'Cache-Control': 'no-cache, no-store, must-revalidate, private',
+  Expires: '0',
+  Pragma: 'no-cache',
+};
 
 /** A request as an SDK sends it, but for what is given. */
 const awsRequest = (body: string, overrides: Partial<ApiRequest> = {}) =>
@@ -45,46 +51,100 @@ t.test('answers a good request in base64', async (t) => {
   }
 });
 
-t.test(
-  'checks method, content type, JSON, target, signature, members, in that order',
-  async (t) => {
-    const { authorization: _, ...unsigned } = unverifiable;
-    const { 'x-amz-target': __, ...untargeted } = unsigned;
-    const foreign = { ...unsigned, 'x-amz-target': 'TrentService.Nope' };
-    const unknown = { __type: 'UnknownOperationException' };
-    const noJson = { __type: 'SerializationException' };
-    for (const [name, request, body] of [
-      ['GET', awsRequest('{bad', { method: 'GET' }), unknown],
-      ['another path', awsRequest('', { path: '/x' }), unknown],
-      [
-        'another content type',
-        awsRequest('{bad', { headers: { ...foreign, 'content-type': 'application/json' } }),
-        unknown,
-      ],
-      ['no content type', awsRequest('{bad', { headers: { 'x-amz-target': target } }), unknown],
-      ['{bad', awsRequest('{bad', { headers: foreign }), noJson],
-      ['empty', awsRequest(''), noJson],
-      ['scalar', awsRequest('32'), noJson],
-      ['[[[...', awsRequest('['.repeat(500_000)), noJson],
-      ['another target', awsRequest('{}', { headers: foreign }), unknown],
-      ['no target', awsRequest('{}', { headers: untargeted }), unknown],
-      [
-        'no signature',
-        awsRequest('{}', { headers: unsigned }),
-        { __type: 'MissingAuthenticationTokenException', message: 'Missing Authentication Token' },
-      ],
-      [
-        'no size',
-        awsRequest('{}'),
-        { __type: 'ValidationException', message: 'NumberOfBytes is required.' },
-      ],
-    ] as const) {
-      const answer = await answerOf(api, request);
-      t.strictSame(JSON.parse(answer.body), body, name);
-      t.match(answer, { status: 400, headers: responseHeaders, outcome: body.__type }, name);
-    }
-  },
-);
+t.test('checks method, path, JSON, target, signature, members, in that order', async (t) => {
+  const { authorization: _, ...unsigned } = unverifiable;
+  const { 'x-amz-target': __, ...untargeted } = unsigned;
+  const named = (name: string) => ({ ...unsigned, 'x-amz-target': `TrentService.${name}` });
+  const unknown = { __type: 'UnknownOperationException' };
+  const noJson = { __type: 'SerializationException' };
+  for (const [name, request, body] of [
+    ['GET', awsRequest('{bad', { method: 'GET', path: '/x' }), unknown],
+    [
+      'another path',
+      awsRequest('{bad', { path: '/kms/' }),
+      {
+        ...unknown,
+        message: 'AWS KMS is served at the path / only. Use an endpoint URL without a path.',
+      },
+    ],
+    ['{bad', awsRequest('{bad', { headers: named('Nope') }), noJson],
+    ['empty', awsRequest(''), noJson],
+    ['scalar', awsRequest('32'), noJson],
+    ['[[[...', awsRequest('['.repeat(500_000)), noJson],
+    ['another target', awsRequest('{}', { headers: named('Nope') }), unknown],
+    [
+      'an operation of the service',
+      awsRequest('{}', { headers: named('Decrypt') }),
+      {
+        ...unknown,
+        message:
+          "Only GenerateRandom is served here. For Decrypt, start entropyd's gateway with --upstream and the URL of a KMS endpoint.",
+      },
+    ],
+    ['no target', awsRequest('{}', { headers: untargeted }), unknown],
+    [
+      'no signature',
+      awsRequest('{}', { headers: unsigned }),
+      { __type: 'MissingAuthenticationTokenException', message: 'Missing Authentication Token' },
+    ],
+    ['a list', awsRequest('[]'), { ...noJson, Message: 'Start of list found where not expected' }],
+    [
+      'no size',
+      awsRequest('{}'),
+      { __type: 'ValidationException', message: 'NumberOfBytes is required.' },
+    ],
+  ] as const) {
+    const answer = await answerOf(api, request);
+    t.strictSame(JSON.parse(answer.body), body, name);
+    t.match(answer, { status: 400, headers: responseHeaders, outcome: body.__type }, name);
+  }
+});
+
+t.test('a media type other than its own is answered as the front end does, first', async (t) => {
+  const { 'content-type': _, ...untyped } = unverifiable;
+  const { 'Content-Type': __, ...headers } = responseHeaders;
+  const xml = '<UnknownOperationException/>\n';
+  for (const [contentType, own, body] of [
+    [undefined, {}, xml],
+    ['application/x-amz-json-1.0', {}, xml],
+    ['text/plain', {}, xml],
+    [
+      'Application/JSON; charset=UTF-8',
+      { 'Content-Type': 'application/json' },
+      '{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}',
+    ],
+  ] as const) {
+    const sent = contentType === undefined ? untyped : { ...untyped, 'content-type': contentType };
+    const answer = await answerOf(api, awsRequest('{bad', { headers: sent, path: '/x' }));
+    const expected = { status: 404, headers: { ...own, ...headers }, body };
+    t.strictSame(
+      { status: answer.status, headers: answer.headers, body: answer.body },
+      expected,
+      contentType ?? 'none',
+    );
+    t.match(answer, { outcome: 'UnknownOperationException', error: { reason: 'request' } });
+  }
+  const refusal = api.refuse({ kind: 'busy' }, awsRequest('', { headers: untyped }));
+  t.match(JSON.parse(String(refusal.body)), { __type: 'ThrottlingException' }, 'only that');
+});
+
+t.test('only Host must be signed; with an upstream, the target too', async (t) => {
+  const body = '{"NumberOfBytes":1}';
+  for (const [name, served, relayed] of [
+    ['x-amz-date', 'ok', 'ok'],
+    ['x-amz-security-token', 'ok', 'ok'],
+    ['content-type', 'ok', 'ok'],
+    ['x-amz-target', 'ok', 'InvalidSignatureException'],
+    ['host', 'InvalidSignatureException', 'InvalidSignatureException'],
+  ] as const) {
+    const signer = signerOf('temporary', { unsigned: [name] });
+    const upstream = fakeUpstream(200);
+    t.equal(await outcomeOf(api, signedRequest(signer, body)), served, name);
+    const relay = createAwsKms({ upstream });
+    t.equal(await outcomeOf(relay, signedRequest(signer, body)), relayed, `${name}, upstream`);
+    t.equal(upstream.asked.length, 0);
+  }
+});
 
 t.test('a signature comes before the members, and is noted once it is verified', async (t) => {
   const request = signedRequest(signerOf('default'), '{}');
@@ -149,7 +209,7 @@ t.test('an upstream gets what is not served here, after the checks', async (t) =
     [target, '{"NumberOfBytes":1,"Recipient":null}', {}, 200],
     ['TrentService.Encrypt', '{bad', {}, 400],
     ['TrentService.Encrypt', 'null', {}, 400],
-    ['TrentService.Encrypt', '{}', { 'content-type': 'text/plain' }, 400],
+    ['TrentService.Encrypt', '{}', { 'content-type': 'text/plain' }, 404],
     [`${target}, ${target}`, '{}', {}, 400],
     ['TrentService.', '{}', {}, 400],
     ['trentservice.Encrypt', '{}', {}, 400],

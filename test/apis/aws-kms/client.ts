@@ -31,7 +31,10 @@ export const awsKmsClient: ApiClient = {
   contentTypes: [awsJson, awsJson],
   bytesOf: (text) => decoded(membersOf(text, 'Plaintext').Plaintext, 'base64'),
   errorOf(text) {
-    const { __type, ...rest } = JSON.parse(text);
+    const [, inXml] = /^<(UnknownOperationException)\/>\n$/.exec(text) ?? [];
+    if (inXml !== undefined) return inXml;
+    const { Output, Version, ...members } = JSON.parse(text);
+    const { __type, ...rest } = Version === '1.0' ? Output : members;
     const names = Object.keys(rest);
     if (typeof __type !== 'string' || names.some((name) => !['message', 'Message'].includes(name)))
       throw new Error(`no error of AWS KMS: ${text}`);
@@ -57,6 +60,7 @@ export const awsKmsClient: ApiClient = {
         signed('{}', 'default', time, 'Decrypt'),
         signed('{', 'default', time),
       ].map((each) => [each, 400] as const),
+    otherErrorTypes: [null, 'application/json'],
     targets: [
       '/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a%2Fb&X-Amz-Date=x&X-Amz-SignedHeaders=host',
     ],
@@ -82,7 +86,7 @@ export const awsKmsClient: ApiClient = {
       ['X-Amz-Date', '20260101T000000Z', '99999999T999999Z', '', 'x'],
       ['X-Amz-Content-Sha256', 'UNSIGNED-PAYLOAD', ''],
       ['X-Amz-Security-Token', 'x', ''],
-      ['Content-Type', awsJson, `${awsJson.toUpperCase()} ; a`],
+      ['Content-Type', awsJson, `${awsJson.toUpperCase()} ; a`, 'application/json', 'text/plain'],
     ],
   },
 };

@@ -1,18 +1,12 @@
-import * as sdk from '@aws-sdk/client-kms';
 import fc from 'fast-check';
 import t from 'tap';
 import {
-  accessDenied,
-  awsError,
   decodeRequest,
-  encodeError,
   encodeResponse,
-  KMSServiceException,
   maxNumberOfBytes,
   needsKms,
-  toServiceError,
 } from '../../../src/apis/aws-kms/format.js';
-import { EntropyError, type ErrorCode, ServiceError } from '../../../src/common/errors.js';
+import { ServiceError } from '../../../src/common/errors.js';
 
 const constraint = (value: string, range: string) =>
   `1 validation error detected: Value '${value}' at 'numberOfBytes' failed to satisfy constraint: Member must have value ${range}`;
@@ -52,44 +46,130 @@ t.test('refuses a value with the text of the service', async (t) => {
     );
 });
 
-t.test('refuses a wrong type with the text of the service', async (t) => {
-  for (const [value, message] of [
-    ['32', 'STRING_VALUE can not be converted to an Integer'],
-    ['NaN', 'STRING_VALUE can not be converted to an Integer'],
-    [Number.NaN, 'STRING_VALUE can not be converted to an Integer'],
-    [true, 'TRUE_VALUE can not be converted to an Integer'],
-    [false, 'FALSE_VALUE can not be converted to an Integer'],
-    [[1], 'Start of list found where not expected'],
-    [{}, 'Start of structure or map found where not expected.'],
-  ] as const)
-    t.throws(
-      () => decodeRequest({ NumberOfBytes: value, Recipient: {} }),
-      { code: 'SerializationException', status: 400, message },
-      `${JSON.stringify(value)}, though Recipient is there`,
-    );
-});
-
-t.test('refuses anything but a structure, without a text', async (t) => {
-  for (const input of [null, undefined, [], [{ NumberOfBytes: 1 }], 'x', 1, true])
+t.test('checks the types of all members first, with the texts of the front end', async (t) => {
+  const list = 'Start of list found where not expected';
+  const structure = 'Start of structure or map found where not expected.';
+  for (const [members, message] of [
+    [{ NumberOfBytes: '32' }, 'STRING_VALUE can not be converted to an Integer'],
+    [{ NumberOfBytes: 'NaN' }, 'STRING_VALUE can not be converted to an Integer'],
+    [{ NumberOfBytes: Number.NaN }, 'STRING_VALUE can not be converted to an Integer'],
+    [{ NumberOfBytes: true }, 'TRUE_VALUE can not be converted to an Integer'],
+    [{ NumberOfBytes: false }, 'FALSE_VALUE can not be converted to an Integer'],
+    [{ NumberOfBytes: [1] }, list],
+    [{ NumberOfBytes: {} }, structure],
+    [{ CustomKeyStoreId: 1 }, 'NUMBER_VALUE can not be converted to a String'],
+    [{ CustomKeyStoreId: true }, 'TRUE_VALUE can not be converted to a String'],
+    [{ CustomKeyStoreId: [] }, list],
+    [{ CustomKeyStoreId: {} }, structure],
+    [{ Recipient: 'x' }, 'Expected null'],
+    [{ Recipient: 1 }, 'Expected null'],
+    [{ Recipient: true }, 'Expected null'],
+    [{ Recipient: [] }, list],
+    [{ Recipient: { KeyEncryptionAlgorithm: 1 } }, 'NUMBER_VALUE can not be converted to a String'],
+    [{ Recipient: { AttestationDocument: 1 } }, 'NUMBER_VALUE can not be converted to a Blob'],
+    [{ Recipient: { AttestationDocument: [] } }, list],
+    [{ Recipient: { AttestationDocument: 'AAA' } }, ''],
+    [{ Recipient: { AttestationDocument: '____' } }, ''],
+  ] as const) {
+    // Whatever else is wrong.
+    const input = { NumberOfBytes: 1025, CustomKeyStoreId: 'x'.repeat(65), ...members };
     t.throws(
       () => decodeRequest(input),
-      { code: 'SerializationException', status: 400, message: '' },
+      { code: 'SerializationException', status: 400, message },
+      JSON.stringify(members),
+    );
+  }
+});
+
+t.test('refuses anything but a structure; only a list gets a text', async (t) => {
+  for (const [input, message] of [
+    [[], 'Start of list found where not expected'],
+    [[{ NumberOfBytes: 1 }], 'Start of list found where not expected'],
+    ...[null, undefined, 'x', 1, true].map((input) => [input, ''] as const),
+  ] as const)
+    t.throws(
+      () => decodeRequest(input),
+      { code: 'SerializationException', status: 400, message },
       JSON.stringify(input),
     );
 });
 
+t.test("checks the model's constraints second, and names all that are not met", async (t) => {
+  const at = (member: string, value: string, constraint: string) =>
+    `Value '${value}' at '${member}' failed to satisfy constraint: Member must ${constraint}`;
+  const tooLong = 'x'.repeat(65);
+  const longId = at('customKeyStoreId', tooLong, 'have length less than or equal to 64');
+  const algorithm = (value: string) =>
+    at('recipient.keyEncryptionAlgorithm', value, 'satisfy enum value set: [RSAES_OAEP_SHA_256]');
+  const document = (size: number, range: string) =>
+    at(
+      'recipient.attestationDocument',
+      `java.nio.HeapByteBuffer[pos=0 lim=${size} cap=${size}]`,
+      `have length ${range}`,
+    );
+  for (const [input, message] of [
+    [{ NumberOfBytes: 1025, CustomKeyStoreId: 'cks-1' }, aboveMaximum('1025')],
+    [{ NumberOfBytes: 0, Recipient: {} }, belowMinimum('0')],
+    [{ CustomKeyStoreId: tooLong }, `1 validation error detected: ${longId}`],
+    [
+      { NumberOfBytes: 32, CustomKeyStoreId: '' },
+      `1 validation error detected: ${at('customKeyStoreId', '', 'have length greater than or equal to 1')}`,
+    ],
+    [
+      { Recipient: { KeyEncryptionAlgorithm: 'RSA' } },
+      `1 validation error detected: ${algorithm('RSA')}`,
+    ],
+    [
+      { Recipient: { AttestationDocument: '' } },
+      `1 validation error detected: ${document(0, 'greater than or equal to 1')}`,
+    ],
+    [
+      { Recipient: { AttestationDocument: new Uint8Array(262_145) } },
+      `1 validation error detected: ${document(262_145, 'less than or equal to 262144')}`,
+    ],
+    [
+      {
+        NumberOfBytes: 1025,
+        CustomKeyStoreId: tooLong,
+        Recipient: { KeyEncryptionAlgorithm: 'x', AttestationDocument: '' },
+      },
+      `4 validation errors detected: ${[
+        at('numberOfBytes', '1025', 'have value less than or equal to 1024'),
+        longId,
+        algorithm('x'),
+        document(0, 'greater than or equal to 1'),
+      ].join('; ')}`,
+    ],
+  ] as const)
+    t.throws(
+      () => decodeRequest(input),
+      { code: 'ValidationException', status: 400, message },
+      message.slice(0, 99),
+    );
+});
+
 t.test('never yields a size for Recipient or CustomKeyStoreId', async (t) => {
+  const document = Buffer.alloc(262_144).toString('base64');
   for (const [members, code] of [
     [{ Recipient: {} }, 'UnsupportedOperationException'],
-    [{ Recipient: 'x', CustomKeyStoreId: 'x' }, 'UnsupportedOperationException'],
-    [{ CustomKeyStoreId: 'cks-1' }, 'CustomKeyStoreNotFoundException'],
-    [{ CustomKeyStoreId: '' }, 'CustomKeyStoreNotFoundException'],
+    [{ Recipient: {}, CustomKeyStoreId: 'x' }, 'UnsupportedOperationException'],
+    [
+      {
+        Recipient: {
+          KeyEncryptionAlgorithm: 'RSAES_OAEP_SHA_256',
+          AttestationDocument: document,
+        },
+      },
+      'UnsupportedOperationException',
+    ],
+    [{ CustomKeyStoreId: 'c' }, 'CustomKeyStoreNotFoundException'],
+    [{ CustomKeyStoreId: 'c'.repeat(64) }, 'CustomKeyStoreNotFoundException'],
   ] as const)
-    for (const NumberOfBytes of [32, 0, null])
+    for (const NumberOfBytes of [32, null])
       t.throws(
         () => decodeRequest({ ...members, NumberOfBytes }),
         { code, status: 400 },
-        JSON.stringify({ ...members, NumberOfBytes }),
+        `${code}, ${NumberOfBytes}`,
       );
 });
 
@@ -105,14 +185,6 @@ t.test('knows what only the service can answer', async (t) => {
     ['Recipient', false],
   ] as const)
     t.equal(needsKms(input), wanted, JSON.stringify(input));
-});
-
-t.test('tells an upstream that fails from a daemon that does', async (t) => {
-  const [theirs, ours] = (['ERR_UPSTREAM', 'ERR_CONNECT'] as const).map((code) =>
-    toServiceError(new EntropyError(code, 'detail')),
-  );
-  t.match(theirs?.message, /endpoint behind this gateway/);
-  t.not(theirs?.message, ours?.message);
 });
 
 t.test('decodes anything to a size from 1 to 1024 or to an error of the service', async (t) => {
@@ -150,129 +222,4 @@ t.test('answers in base64, with padding, of just the view given', async (t) => {
   const bytes = new Uint8Array([9, 0xff, 0xef, 0, 9]).subarray(1, 4);
   t.equal(String(encodeResponse(bytes)), '{"Plaintext":"/+8A"}');
   t.equal(String(encodeResponse(bytes.subarray(0, 1))), '{"Plaintext":"/w=="}');
-});
-
-t.test('names failures of the daemon in terms of the service', async (t) => {
-  const table: readonly [ErrorCode, string, number][] = [
-    ['ERR_RATE', 'ThrottlingException', 400],
-    ['ERR_BUSY', 'ThrottlingException', 400],
-    ['ERR_CONNECT', 'DependencyTimeoutException', 503],
-    ['ERR_CLOSED', 'DependencyTimeoutException', 503],
-    ['ERR_TIMEOUT', 'DependencyTimeoutException', 503],
-    ['ERR_NOT_SEEDED', 'DependencyTimeoutException', 503],
-    ['ERR_UPSTREAM', 'DependencyTimeoutException', 503],
-    ['ERR_HEALTH', 'KMSInternalException', 500],
-    ['ERR_ENTROPY', 'KMSInternalException', 500],
-    ['ERR_INTERNAL', 'KMSInternalException', 500],
-    ['ERR_FORBIDDEN', 'KMSInternalException', 500],
-    ['ERR_TOO_LARGE', 'RequestEntityTooLargeException', 413],
-  ];
-  for (const [code, name, status] of table) {
-    const cause = new EntropyError(code, 'detail of the host');
-    const error = toServiceError(cause);
-    t.match(error, { code: name, status, cause }, code);
-    t.notMatch(error.message, /detail/, `${code}: tells nothing of the original`);
-  }
-  t.match(toServiceError(new TypeError('x')), { code: 'KMSInternalException', status: 500 });
-  const error = awsError('UnknownOperationException');
-  t.equal(toServiceError(error), error, 'an error of the service stays as it is');
-});
-
-t.test('refuses who cannot be let in with the texts of the service', async (t) => {
-  for (const [error, code, message] of [
-    [
-      awsError('MissingAuthenticationTokenException'),
-      'MissingAuthenticationTokenException',
-      'Missing Authentication Token',
-    ],
-    [
-      awsError('InvalidSignatureException'),
-      'InvalidSignatureException',
-      'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
-    ],
-    [
-      awsError('UnrecognizedClientException'),
-      'UnrecognizedClientException',
-      'The security token included in the request is invalid.',
-    ],
-    [
-      awsError('ExpiredTokenException'),
-      'ExpiredTokenException',
-      'The security token included in the request is expired',
-    ],
-    [
-      accessDenied('arn:aws:iam::000000000000:user/reports', 'GenerateRandom'),
-      'AccessDeniedException',
-      'User: arn:aws:iam::000000000000:user/reports is not authorized to perform: kms:GenerateRandom because no identity-based policy allows the kms:GenerateRandom action',
-    ],
-  ] as const)
-    t.match(error, { name: 'ServiceError', code, status: 400, message }, code);
-});
-
-t.test('writes errors as boto and the SDKs read them', async (t) => {
-  for (const [error, body] of [
-    [awsError('SerializationException'), { __type: 'SerializationException' }],
-    [
-      awsError('ThrottlingException'),
-      {
-        __type: 'ThrottlingException',
-        message:
-          'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.',
-      },
-    ],
-    [
-      accessDenied('arn', 'GenerateRandom'),
-      {
-        __type: 'AccessDeniedException',
-        Message:
-          'User: arn is not authorized to perform: kms:GenerateRandom because no identity-based policy allows the kms:GenerateRandom action',
-      },
-    ],
-  ] as const)
-    t.strictSame(encodeError(error), body, error.code);
-});
-
-const requestId = '7b9d4f2e-0000-4000-8000-000000000000';
-
-t.test('is what the SDK throws, and still a ServiceError', async (t) => {
-  const cause = new EntropyError('ERR_CONNECT', 'no daemon');
-  const error = new KMSServiceException(toServiceError(cause), requestId);
-  t.ok(error instanceof ServiceError);
-  t.match(error, {
-    name: 'DependencyTimeoutException',
-    code: 'DependencyTimeoutException',
-    status: 503,
-    message: /timed out/,
-    $fault: 'server',
-    $metadata: { httpStatusCode: 503, requestId, attempts: 1, totalRetryDelay: 0 },
-    cause,
-  });
-  t.match(String(error), /^DependencyTimeoutException: The system timed out/);
-});
-
-t.test('whose fault it is and whether to try again goes by type', async (t) => {
-  for (const [code, name, $fault, $retryable] of [
-    ['ERR_RATE', 'ThrottlingException', 'client', { throttling: true }],
-    ['ERR_BUSY', 'ThrottlingException', 'client', { throttling: true }],
-    ['ERR_CONNECT', 'DependencyTimeoutException', 'server', {}],
-    ['ERR_HEALTH', 'KMSInternalException', 'server', {}],
-    ['ERR_TOO_LARGE', 'RequestEntityTooLargeException', 'client', undefined],
-  ] as [ErrorCode, string, string, unknown][]) {
-    const error = new KMSServiceException(toServiceError(new EntropyError(code, 'x')), requestId);
-    t.strictSame([error.name, error.$fault, error.$retryable], [name, $fault, $retryable], code);
-  }
-});
-
-t.test('has the text that the SDK puts where the service sends none', async (t) => {
-  const error = new KMSServiceException(awsError('SerializationException'), requestId);
-  t.equal(error.message, 'UnknownError');
-});
-
-t.test("the SDK's own classes take it for theirs", async (t) => {
-  const make = (code: ErrorCode) =>
-    new KMSServiceException(toServiceError(new EntropyError(code, 'x')), requestId);
-  t.ok(make('ERR_CONNECT') instanceof sdk.KMSServiceException);
-  t.ok(make('ERR_CONNECT') instanceof sdk.DependencyTimeoutException);
-  t.notOk(make('ERR_CONNECT') instanceof sdk.KMSInternalException);
-  t.ok(make('ERR_HEALTH') instanceof sdk.KMSInternalException);
 });

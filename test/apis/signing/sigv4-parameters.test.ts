@@ -1,5 +1,5 @@
 import t from 'tap';
-import { awsError } from '../../../src/apis/aws-kms/format.js';
+import { awsError } from '../../../src/apis/aws-kms/errors.js';
 import { parseRequest, type QueryParameter } from '../../../src/apis/signing/canonical-request.js';
 import { readSignatureParts } from '../../../src/apis/signing/sigv4-parameters.js';
 

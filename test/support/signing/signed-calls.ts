@@ -14,6 +14,8 @@ export interface Signer {
   readonly time?: number;
   /** Of SDK-HMAC-SHA256 only: signs with `Credential=` for this region and service. */
   readonly scope?: readonly [region: string, service: string];
+  /** Header fields to leave unsigned; SigV4 only. */
+  readonly unsigned?: readonly string[];
 }
 
 /** An unsigned POST; every header is signed. */
@@ -35,7 +37,7 @@ function headersOf({ rawHeaders }: SignedRequest): Record<string, string> {
 
 /** Signature Version 4 for KMS. @returns the headers to send */
 export function signAws(
-  { time = Date.now(), ...signer }: Signer,
+  { time = Date.now(), unsigned = [], ...signer }: Signer,
   body: string,
   headers: Record<string, string> = {},
 ): Record<string, string> {
@@ -45,7 +47,12 @@ export function signAws(
     'x-amz-target': 'TrentService.GenerateRandom',
     ...headers,
   };
-  const signing = { ...signer, region: 'eu-central-1', time, unsigned: ['content-length'] };
+  const signing = {
+    ...signer,
+    region: 'eu-central-1',
+    time,
+    unsigned: ['content-length', ...unsigned],
+  };
   const { 'content-length': _, ...signed } = headersOf(signWithAws4(post('/', all, body), signing));
   return signed;
 }

@@ -40,7 +40,7 @@ const range = (value: number, wanted: string) =>
     'ValidationException',
     `1 validation error detected: Value '${value}' at 'numberOfBytes' failed to satisfy constraint: Member must have value ${wanted}`,
   );
-const serialization = (text: string) => error('SerializationException', text);
+const serialization = (Message: string) => ({ __type: 'SerializationException', Message });
 const required = error('ValidationException', 'NumberOfBytes is required.');
 const mismatch = error(
   'InvalidSignatureException',
@@ -55,7 +55,7 @@ const cases: readonly (readonly [
   request: () => { headers: Headers; body: string },
   wanted:
     | { readonly size: number }
-    | { readonly __type: string; readonly message?: string | RegExp },
+    | { readonly __type: string; readonly message?: string | RegExp; readonly Message?: string },
 ])[] = [
   ['a size', () => signed(body), bytes(32)],
   ['the smallest', () => signed('{"NumberOfBytes":1}'), bytes(1)],
@@ -87,11 +87,27 @@ const cases: readonly (readonly [
   ['bad JSON', () => signed('{bad'), error('SerializationException')],
   ['an empty body', () => signed(''), error('SerializationException')],
   ['a scalar', () => signed('32'), error('SerializationException')],
+  ['a list as body', () => signed('[]'), serialization('Start of list found where not expected')],
+  [
+    'a key store id that is a number, and a size that is too large',
+    () => signed('{"NumberOfBytes":1025,"CustomKeyStoreId":1}'),
+    serialization('NUMBER_VALUE can not be converted to a String'),
+  ],
+  [
+    'a key store, and a size that is too large',
+    () => signed('{"NumberOfBytes":1025,"CustomKeyStoreId":"cks-1"}'),
+    range(1025, 'less than or equal to 1024'),
+  ],
   ['an unknown member', () => signed('{"NumberOfBytes":8,"Colour":"red"}'), bytes(8)],
   [
     'an unknown operation',
     () => signed(body, { 'x-amz-target': 'TrentService.Nope' }),
     error('UnknownOperationException'),
+  ],
+  [
+    'an operation that only the service has',
+    () => signed(body, { 'x-amz-target': 'TrentService.Decrypt' }),
+    error('UnknownOperationException', /^Only GenerateRandom is served here\. .* --upstream /),
   ],
   [
     'no Authorization',
@@ -147,7 +163,7 @@ const cases: readonly (readonly [
   [
     'a custom key store',
     () => signed('{"NumberOfBytes":32,"CustomKeyStoreId":"cks-1"}'),
-    error('CustomKeyStoreNotFoundException', 'Custom key stores are not supported.'),
+    error('CustomKeyStoreNotFoundException'),
   ],
   [
     'a recipient',
@@ -181,6 +197,9 @@ async function ask(
     {
       'content-type': /^application\/x-amz-json-1\.1$/,
       'x-amzn-requestid': /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+      'cache-control': 'no-cache, no-store, must-revalidate, private',
+      expires: '0',
+      pragma: 'no-cache',
       'content-length': String(Buffer.byteLength(body)),
     },
     name,
@@ -206,7 +225,8 @@ t.test('every case is answered as the service answers it, on every listener', as
       t.equal(status, 400, name);
       t.strictSame(Object.keys(members), Object.keys(wanted), name);
       t.match(members, wanted, name);
-      if (typeof wanted.message === 'string') t.equal(members.message, wanted.message, name);
+      for (const key of ['message', 'Message'] as const)
+        if (typeof wanted[key] === 'string') t.equal(members[key], wanted[key], name);
     }
   t.equal(ids.size, 2 * cases.length, 'each answer has an id of its own');
 });
@@ -220,7 +240,7 @@ t.test(
     t.strictSame(denied.members, {
       __type: 'AccessDeniedException',
       Message:
-        'User: arn:aws:iam::000000000000:user/denied is not authorized to perform: kms:GenerateRandom because no identity-based policy allows the kms:GenerateRandom action',
+        'User: arn:aws:iam::000000000000:user/denied is not authorized to perform: kms:GenerateRandom on resource: * because no identity-based policy allows the kms:GenerateRandom action',
     });
     const slow = { accessKey: slowKey.accessKeyId };
     const answers = await Promise.all(

@@ -80,7 +80,7 @@ t.test('the SDK reads the types and texts of errors, and does not retry', async 
     [
       { NumberOfBytes: 32, CustomKeyStoreId: 'cks-1' },
       'CustomKeyStoreNotFoundException',
-      'Custom key stores are not supported.',
+      'UnknownError',
     ],
     [
       { NumberOfBytes: 32, Recipient: { KeyEncryptionAlgorithm: 'RSAES_OAEP_SHA_256' } },
@@ -96,7 +96,13 @@ t.test('the SDK reads the types and texts of errors, and does not retry', async 
     );
   await t.rejects(kms.send(new ListKeysCommand({})), {
     name: 'UnknownOperationException',
+    message: /^Only GenerateRandom is served here\. For ListKeys, .* --upstream /,
     $metadata: { httpStatusCode: 400, attempts: 1 },
+  });
+  const prefixed = kmsClient(t, { endpoint: `http://127.0.0.1:${port}/kms` });
+  await t.rejects(prefixed.send(new GenerateRandomCommand({ NumberOfBytes: 32 })), {
+    name: 'UnknownOperationException',
+    message: 'AWS KMS is served at the path / only. Use an endpoint URL without a path.',
   });
 });
 

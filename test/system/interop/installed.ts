@@ -38,24 +38,22 @@ export function pythonClient(module: string, name: string): Client {
   return { name, command: pythons.find((python) => imports(python, module)) };
 }
 
+/** A folder below the user's cache, for clients that are fetched or compiled once. */
+export function cacheFolder(name: string): string {
+  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+  return join(cache, 'entropyd-test', name.replaceAll(/[^\w.]+/g, '-'));
+}
+
 /**
- * A Python module of PyPI in exactly this version: with CI=true pip installs it into a virtual environment below the user's
- * cache, once for each requirement. Skipped where pip cannot.
+ * A Python module of PyPI: with CI=true pip installs it into a virtual environment of its own, once for
+ * each requirement. Skipped where pip cannot.
  * @param requirement as pip takes it, with its version
  */
 export function pypiClient(module: string, requirement: string): Client {
-  const [, distribution, version] = /^([\w.-]+)[^=]*==(.+)$/.exec(requirement) ?? [];
-  if (version === undefined) throw new Error(`${requirement}: no version`);
-  const has = (python: string) =>
-    runs(python, [
-      '-c',
-      `import ${module}, importlib.metadata as m; assert m.version('${distribution}') == '${version}'`,
-    ]);
   const name = `${requirement} of PyPI`;
-  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
-  const folder = join(cache, 'entropyd-test', requirement.replaceAll(/[^\w.]+/g, '-'));
+  const folder = cacheFolder(requirement);
   const python = join(folder, 'bin/python');
-  const found = [python, ...pythons].find(has);
+  const found = [python, ...pythons].find((each) => hasVersion(each, module, requirement));
   if (found !== undefined || process.env.CI !== 'true')
     return { name, command: found, optional: true };
   const maker = pythons.find((each) => imports(each, 'ensurepip'));
@@ -64,7 +62,7 @@ export function pypiClient(module: string, requirement: string): Client {
     maker !== undefined &&
     (existsSync(python) || runs(maker, ['-m', 'venv', folder])) &&
     runs(python, install, installMs) &&
-    has(python);
+    hasVersion(python, module, requirement);
   return { name, command: installed ? python : undefined, optional: true };
 }
 
@@ -88,6 +86,13 @@ export function testWith(
 
 function imports(python: string, module: string): boolean {
   return runs(python, ['-c', `import ${module}`]);
+}
+
+/** Whether a module is there, in the version that `NAME[EXTRAS]==VERSION` names. */
+function hasVersion(python: string, module: string, requirement: string): boolean {
+  const [, name, version] = /^([\w.-]+)[^=]*==(.+)$/.exec(requirement) ?? [];
+  const check = `assert importlib.metadata.version("${name}") == "${version}"`;
+  return runs(python, ['-c', `import importlib.metadata, ${module}; ${check}`]);
 }
 
 function runs(command: string, args: string[], timeout = probeMs): boolean {

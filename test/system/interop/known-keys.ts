@@ -77,7 +77,7 @@ export const verdicts: readonly (readonly [
     { accessKeyId: 'DENIED', secretAccessKey },
     [
       'AccessDeniedException',
-      'User: arn:aws:iam::000000000000:user/denied is not authorized to perform: kms:GenerateRandom because no identity-based policy allows the kms:GenerateRandom action',
+      'User: arn:aws:iam::000000000000:user/denied is not authorized to perform: kms:GenerateRandom on resource: * because no identity-based policy allows the kms:GenerateRandom action',
     ],
   ],
 ];
