@@ -68,7 +68,7 @@ for (const [folder, heading] of [
 }
 
 // Older ones ignore AWS_ENDPOINT_URL_KMS and services in profiles.
-testWith(pypiClient('awscli', 'awscli==1.45.11'), 'every aws command', async (t, python) => {
+testWith(pypiClient('awscli', 'awscli==1.46.2'), 'every aws command', async (t, python) => {
   const path = await startRealPath(t);
   const config = join(t.testdir(), 'config');
   writeFileSync(config, here(exampleOf(examples, { language: 'ini' }), path));
