@@ -48,8 +48,9 @@ export function cacheFolder(name: string): string {
  * A Python module of PyPI: with CI=true pip installs it into a virtual environment of its own, once for
  * each requirement. Skipped where pip cannot.
  * @param requirement as pip takes it, with its version
+ * @param before what it needs is taken in the versions of this day
  */
-export function pypiClient(module: string, requirement: string): Client {
+export function pypiClient(module: string, requirement: string, before?: string): Client {
   const name = `${requirement} of PyPI`;
   const folder = cacheFolder(requirement);
   const python = join(folder, 'bin/python');
@@ -57,11 +58,15 @@ export function pypiClient(module: string, requirement: string): Client {
   if (found !== undefined || process.env.CI !== 'true')
     return { name, command: found, optional: true };
   const maker = pythons.find((each) => imports(each, 'ensurepip'));
-  const install = ['-m', 'pip', 'install', '--quiet', requirement];
+  const pip = (...args: string[]) =>
+    runs(python, ['-m', 'pip', 'install', '--quiet', ...args], installMs);
   const installed =
     maker !== undefined &&
     (existsSync(python) || runs(maker, ['-m', 'venv', folder])) &&
-    runs(python, install, installMs) &&
+    (before === undefined
+      ? pip(requirement)
+      : // Debian's own pip does not know the option.
+        pip('pip==26.3') && pip('--uploaded-prior-to', `${before}T00:00:00Z`, requirement)) &&
     hasVersion(python, module, requirement);
   return { name, command: installed ? python : undefined, optional: true };
 }
