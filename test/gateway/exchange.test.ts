@@ -384,6 +384,21 @@ t.test('finishing waits for what is in flight, and responses end their connectio
 });
 
 t.test(
+  'an answer that cannot be written ends its connection, and is under way no more',
+  async (t) => {
+    const api = echoApi(async () => ({ status: 99, headers: {}, body: 'x' }));
+    const { port, handler, counters, log } = await listening(t, api);
+    t.equal(
+      await exchange({ port }, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n'),
+      '',
+    );
+    await handler.finish();
+    t.equal(counters.inFlight, 0);
+    t.match(log.records, [{ message: 'answer cut off', reason: /status code: 99/ }]);
+  },
+);
+
+t.test(
   'a stream is in flight until it is sent; a cut is logged, a client that goes is not',
   async (t) => {
     for (const [name, end, records] of [
