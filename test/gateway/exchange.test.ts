@@ -147,6 +147,16 @@ t.test('over a Unix socket a client is called unix; a lost one has no address', 
   );
 });
 
+t.test('a client of IPv4 has the same address on a socket for both versions of IP', async (t) => {
+  const { handler, connections } = start(echoApi());
+  const both = createServer((request, response) => {
+    Object.defineProperty(request.socket, 'remoteAddress', { value: '::ffff:192.0.2.1' });
+    handler.listener('tcp')(request, response);
+  });
+  const { body } = await call({ port: await serve(t, both, connections) });
+  t.equal(body, 'GET /  192.0.2.1 127.0.0.1 ');
+});
+
 t.test('audits each request to an API before its response is sent, and no page', async (t) => {
   const answers: (() => Promise<ApiResponse>)[] = [
     async () => ({ status: 200, headers: {}, body: '' }),
