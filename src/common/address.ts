@@ -67,6 +67,11 @@ function checkedPath(path: string): string {
   return path;
 }
 
+/** The IPv4 address that a socket for both versions of IP sees mapped into IPv6; any other text as it is. */
+export function unmapped(ip: string): string {
+  return /^::ffff:([\d.]+)$/i.exec(ip)?.[1] ?? ip;
+}
+
 /** A client that has IPv6 usually has a whole /64 network to itself (RFC 6177): four groups of eight. */
 const networkGroups = 4;
 
@@ -76,8 +81,8 @@ const networkGroups = 4;
  * @returns the IPv4 address, or the /64 network's groups; the same text for every way to write it
  */
 export function clientNetwork(ip: string): string {
-  const mapped = /^::ffff:([\d.]+)$/i.exec(ip)?.[1];
-  if (mapped !== undefined || isIP(ip) !== 6) return mapped ?? ip;
+  const address = unmapped(ip);
+  if (isIP(address) !== 6) return address;
   const [head = '', tail] = ip.toLowerCase().split('%')[0]?.split('::') ?? [];
   const before = head === '' ? [] : head.split(':');
   const after = tail === undefined || tail === '' ? [] : tail.split(':');

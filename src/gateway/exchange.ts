@@ -205,6 +205,8 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     try {
       await send(request, response, answer, { keepAlive: !finishing, malformed, hold });
     } catch (error) {
+      // Whatever was thrown: else the client waits for an answer that does not come.
+      response.destroy();
       if (!isClientGone(error)) warn('answer cut off', error);
     }
   }

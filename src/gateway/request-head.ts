@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Head } from '../apis/api.js';
+import { unmapped } from '../common/address.js';
 
 /** How a listener is reached: over a Unix socket nobody has an address. */
 export type Transport = 'tcp' | 'unix';
@@ -32,7 +33,7 @@ export function headOf(request: IncomingMessage, transport: Transport): Head {
     headers,
     rawHeaders,
     secure: (socket as Partial<TLSSocket>).encrypted === true,
-    remote: isUnix ? 'unix' : (socket.remoteAddress ?? 'unknown'),
+    remote: isUnix ? 'unix' : unmapped(socket.remoteAddress ?? 'unknown'),
     local: isUnix ? 'unix' : (socket.localAddress ?? 'unknown'),
   };
 }

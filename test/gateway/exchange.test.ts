@@ -147,6 +147,16 @@ t.test('over a Unix socket a client is called unix; a lost one has no address', 
   );
 });
 
+t.test('a client of IPv4 has the same address on a socket for both versions of IP', async (t) => {
+  const { handler, connections } = start(echoApi());
+  const both = createServer((request, response) => {
+    Object.defineProperty(request.socket, 'remoteAddress', { value: '::ffff:192.0.2.1' });
+    handler.listener('tcp')(request, response);
+  });
+  const { body } = await call({ port: await serve(t, both, connections) });
+  t.equal(body, 'GET /  192.0.2.1 127.0.0.1 ');
+});
+
 t.test('audits each request to an API before its response is sent, and no page', async (t) => {
   const answers: (() => Promise<ApiResponse>)[] = [
     async () => ({ status: 200, headers: {}, body: '' }),
@@ -382,6 +392,21 @@ t.test('finishing waits for what is in flight, and responses end their connectio
   await finished;
   await t.resolves(handler.finish(), 'nothing is in flight any more');
 });
+
+t.test(
+  'an answer that cannot be written ends its connection, and is under way no more',
+  async (t) => {
+    const api = echoApi(async () => ({ status: 99, headers: {}, body: 'x' }));
+    const { port, handler, counters, log } = await listening(t, api);
+    t.equal(
+      await exchange({ port }, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n'),
+      '',
+    );
+    await handler.finish();
+    t.equal(counters.inFlight, 0);
+    t.match(log.records, [{ message: 'answer cut off', reason: /status code: 99/ }]);
+  },
+);
 
 t.test(
   'a stream is in flight until it is sent; a cut is logged, a client that goes is not',

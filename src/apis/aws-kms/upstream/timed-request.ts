@@ -15,6 +15,12 @@ export interface UpstreamTimeouts {
   readonly totalMs: number;
 }
 
+/**
+ * Interim responses of one request: 100 and perhaps a few hints. Each costs the event loop more than its bytes
+ * cost the upstream, and node:http itself takes any number.
+ */
+const maxInterim = 16;
+
 /** A request in flight. */
 export interface TimedRequest {
   /** Aborted with the reason when a time is over, and by {@link TimedRequest.end}. */
@@ -89,6 +95,10 @@ export function createTimedRequest(
             'encrypted' in (socket as Partial<TLSSocket>) ? 'secureConnect' : 'connect',
             untilHead,
           );
+        });
+        let interim = 0;
+        outgoing.on('information', () => {
+          if (++interim > maxInterim) outgoing.destroy(new Error('too many interim answers'));
         });
         outgoing.once('response', (incoming) => {
           // From here on, destroying the request could drop the rest of the body and still end it.

@@ -146,6 +146,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 
 /** Why a response cannot be sent on, in words; undefined: it can. */
 function faultOf({ statusCode = 0, headers }: IncomingMessage): string | undefined {
+  // RFC 9110 15. node:http reads such statuses, and cannot write them.
+  if (statusCode < 200) return `answered with status ${statusCode}`;
   if (statusCode >= 300 && statusCode < 400) return `answered with a redirect, ${statusCode}`;
   // RFC 9112 6.3: a body without either length ends with the connection, as a broken one does.
   if (

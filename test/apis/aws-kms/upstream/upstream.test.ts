@@ -227,6 +227,16 @@ t.test('what is not a whole answer is a failure of the upstream, in words', asyn
       /no answer before/,
     ],
     [
+      'a status that is none',
+      (socket: Socket) => socket.write('HTTP/1.1 099 x\r\nContent-Length: 0\r\n\r\n'),
+      /with status 99$/,
+    ],
+    [
+      'interim answers without end',
+      (socket: Socket) => socket.write('HTTP/1.1 103 x\r\n\r\n'.repeat(17)),
+      /too many interim answers/,
+    ],
+    [
       'a head of 32 KiB',
       (socket: Socket) => socket.write(`HTTP/1.1 200 OK\r\nX: ${'x'.repeat(32_768)}\r\n\r\n`),
       /Parse Error/,
