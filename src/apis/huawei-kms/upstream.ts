@@ -125,11 +125,8 @@ export interface HuaweiSigning {
   readonly now?: (() => number) | undefined;
 }
 
-/** What an SDK sends besides its authentication. */
-const kept: readonly string[] = ['accept', 'accept-encoding', 'content-type', 'user-agent'];
-
-/** Left unsigned, as a program on the way may add to it. */
-const userAgent = 'user-agent';
+/** What an SDK sends besides its authentication, and leaves unsigned: programs on the way may change it. */
+const unsigned: readonly string[] = ['accept', 'accept-encoding', 'user-agent'];
 
 /**
  * KMS itself or an emulator of it.
@@ -154,26 +151,21 @@ export function createSigner(
 ): Signer {
   return async (request) => {
     const { accessKey, secretKey, securityToken } = await credentials();
-    const { method, path, query, body } = request;
-    const { [userAgent]: agent, ...headers } = {
-      ...keptHeaders(request.headers, kept, body.length),
+    const { method, path, query, body, headers } = request;
+    const signed: Record<string, string> = {
       host,
       'x-sdk-date': formatBasicTime(now()),
       'x-project-id': huaweiOperation(request)?.projectId ?? '',
-      ...(securityToken === undefined ? {} : { 'x-security-token': securityToken }),
-    } as Record<string, string>;
-    const rawHeaders = Object.entries(headers).flat();
+    };
+    if (headers['content-type'] !== undefined) signed['content-type'] = headers['content-type'];
+    if (securityToken !== undefined) signed['x-security-token'] = securityToken;
     const authorization = signSdkHmac(
-      { method, path, query, rawHeaders, body },
+      { method, path, query, rawHeaders: Object.entries(signed).flat(), body },
       { accessKey, secretKey },
     );
     return {
       path: query === '' ? path : `${path}?${query}`,
-      headers: {
-        ...headers,
-        ...(agent === undefined ? {} : { [userAgent]: agent }),
-        authorization,
-      },
+      headers: { ...keptHeaders(headers, unsigned, body.length), ...signed, authorization },
     };
   };
 }
