@@ -97,7 +97,7 @@ const flat = (error_code: string, text: string, request_id: string) => ({
 
 function answer(members: object | undefined): [number, object] {
   return members === undefined
-    ? [404, { error: { error_code: 'KMS.0205', error_msg: 'Key not found.' } }]
+    ? [400, { error: { error_code: 'KMS.0205', error_msg: 'Invalid key ID.' } }]
     : [200, members];
 }
 

@@ -94,7 +94,7 @@ for (const [way, resign, accessKey] of [
     for (const { body } of taken) t.notMatch(body, new RegExp(random.random_data, 'i'));
 
     const missing = await ask('encrypt-data', { key_id: 'none', plain_text: '' }).catch((e) => e);
-    t.match(missing, { httpStatusCode: 404 }, "the upstream's own refusal");
+    t.match(missing, { httpStatusCode: 400 }, "the upstream's own refusal");
   });
 
 t.test('a caller without the right gets the refusal of the API', async (t) => {
