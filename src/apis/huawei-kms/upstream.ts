@@ -7,6 +7,7 @@
  * the environment's variables.
  */
 import { EntropyError } from '../../common/errors.js';
+import { type Reader, readPrivateFile, self } from '../../common/private-file.js';
 import type { Head } from '../api.js';
 import { formatBasicTime, percentDecode } from '../signing/canonical-request.js';
 import { signSdkHmac } from '../signing/sdk-hmac.js';
@@ -119,7 +120,7 @@ export interface HuaweiCredentials {
 
 /** What a signer needs of its surroundings. */
 export interface HuaweiSigning {
-  /** Gives credentials for each request; default: {@link environmentCredentials}. */
+  /** Gives credentials for each request; default: {@link ownCredentials}. */
   readonly credentials?: (() => Promise<HuaweiCredentials>) | undefined;
   /** Milliseconds since 1970. */
   readonly now?: (() => number) | undefined;
@@ -147,7 +148,7 @@ export function createHuaweiUpstream(options: UpstreamOptions & HuaweiSigning): 
  */
 export function createSigner(
   { host }: Pick<UpstreamTarget, 'host'>,
-  { credentials = environmentCredentials, now = Date.now }: HuaweiSigning = {},
+  { credentials = ownCredentials, now = Date.now }: HuaweiSigning = {},
 ): Signer {
   return async (request) => {
     const { accessKey, secretKey, securityToken } = await credentials();
@@ -179,18 +180,53 @@ const variables = [
   ['OS_ACCESS_KEY', 'OS_SECRET_KEY', 'OS_SECURITY_TOKEN'],
 ] as const;
 
+/** Names the file of Huawei's SDKs. Their default, in the home directory, is not looked for. */
+const fileVariable = 'HUAWEICLOUD_SDK_CREDENTIALS_FILE';
+
 /**
- * The gateway's own access key, from its environment.
+ * The gateway's own access key: from its environment, or from the file that this names. The file is read for each
+ * request, which takes no time next to the upstream, so that a temporary key in it can be renewed.
+ * @param reader of the file, for whom it must be private
  * @throws EntropyError `ERR_UPSTREAM`
  */
-export async function environmentCredentials(
+export async function ownCredentials(
   environment: NodeJS.ProcessEnv = process.env,
+  reader: Reader = self,
 ): Promise<HuaweiCredentials> {
   for (const [ak, sk, token] of variables) {
     const { [ak]: accessKey, [sk]: secretKey, [token]: securityToken } = environment;
     if (accessKey && secretKey)
       return { accessKey, secretKey, securityToken: securityToken || undefined };
   }
+  const { [fileVariable]: path } = environment;
+  if (path) return fileCredentials(path, reader);
   const wanted = variables.map(([ak, sk]) => `${ak} and ${sk}`).join(', or ');
-  throw new EntropyError('ERR_UPSTREAM', `no access key to sign with: want ${wanted}`);
+  throw new EntropyError(
+    'ERR_UPSTREAM',
+    `no access key to sign with: want ${wanted}, or ${fileVariable}`,
+  );
+}
+
+async function fileCredentials(path: string, reader: Reader): Promise<HuaweiCredentials> {
+  const what = 'file of the access key to sign with';
+  const key = huaweiService.key;
+  const bytes = await readPrivateFile(path, what, key, reader).catch((cause: Error) => {
+    throw new EntropyError('ERR_UPSTREAM', cause.message, { cause });
+  });
+  const { ak, sk, security_token: securityToken } = basicSection(bytes.toString());
+  bytes.fill(0);
+  if (ak && sk) return { accessKey: ak, secretKey: sk, securityToken: securityToken || undefined };
+  throw new EntropyError('ERR_UPSTREAM', `${what} ${path}: want ak and sk in the section [basic]`);
+}
+
+/** The members of `[basic]`, in the form that Python's configparser reads: `ak = ...` or `ak: ...`. */
+function basicSection(text: string): Readonly<Record<string, string>> {
+  const members: Record<string, string> = {};
+  let section = '';
+  for (const line of text.split(/\r?\n/)) {
+    section = /^\[([^\]]*)\]/.exec(line)?.[1] ?? section;
+    const [, name, value] = /^(ak|sk|security_token)[ \t]*[=:](.*)$/.exec(line) ?? [];
+    if (section === 'basic' && name !== undefined) members[name] = String(value).trim();
+  }
+  return members;
 }

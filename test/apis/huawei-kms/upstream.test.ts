@@ -1,13 +1,15 @@
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import type { ApiRequest } from '../../../src/apis/api.js';
 import {
   createHuaweiUpstream,
   createSigner,
-  environmentCredentials,
   type HuaweiCredentials,
   huaweiOperation,
   huaweiService,
+  ownCredentials,
 } from '../../../src/apis/huawei-kms/upstream.js';
 import { upstreamTarget } from '../../../src/apis/upstream/endpoint.js';
 import { apiRequest } from '../../support/gateway.js';
@@ -228,13 +230,44 @@ t.test('the environment has the key, under the names of both SDKs', async (t) =>
     [{ HUAWEICLOUD_SDK_AK: 'a', ...otc }, fromOtc],
     [{ ...huawei, HUAWEICLOUD_SDK_SK: '', ...otc }, fromOtc],
   ] as const)
-    t.strictSame(await environmentCredentials(environment), wanted, JSON.stringify(environment));
+    t.strictSame(await ownCredentials(environment), wanted, JSON.stringify(environment));
   for (const environment of [{}, { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' }])
-    await t.rejects(environmentCredentials(environment), {
+    await t.rejects(ownCredentials(environment), {
       code: 'ERR_UPSTREAM',
       message:
-        'no access key to sign with: want HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or OS_ACCESS_KEY and OS_SECRET_KEY',
+        'no access key to sign with: want HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or OS_ACCESS_KEY and OS_SECRET_KEY, or HUAWEICLOUD_SDK_CREDENTIALS_FILE',
     });
+});
+
+t.test("or it names a private file in the form of Huawei's SDKs", async (t) => {
+  const path = join(t.testdir(), 'credentials');
+  const environment = { HUAWEICLOUD_SDK_CREDENTIALS_FILE: path };
+  const given = (text: string, mode = 0o600) => {
+    writeFileSync(path, text);
+    chmodSync(path, mode);
+    return ownCredentials(environment);
+  };
+  const basic = '[global]\nak = x\nsk = x\n[basic]\n# mine\nak = a\nsk: b=:c \nproject_id = p\n';
+  t.strictSame(await given(basic), { accessKey: 'a', secretKey: 'b=:c', securityToken: undefined });
+  t.match(await given(`${basic}security_token=t/+==\r\n[other]\nak=x\n`), {
+    accessKey: 'a',
+    securityToken: 't/+==',
+  });
+  t.match(await given(basic.replace('ak = a', 'ak = renewed')), { accessKey: 'renewed' });
+  const inEnvironment = { ...environment, HUAWEICLOUD_SDK_AK: 'e', HUAWEICLOUD_SDK_SK: 's' };
+  t.match(await ownCredentials(inEnvironment), { accessKey: 'e' }, 'the environment is first');
+  for (const [title, text, mode, message] of [
+    ['others may read it', basic, 0o644, /mode 0644 lets other users reach it; chmod 600 it$/],
+    ['no secret key', '[basic]\nak = WonderfulSecret\n', 0o600, /: want ak and sk in the section/],
+    ['no section', 'ak = a\nsk = WonderfulSecret\n', 0o600, /: want ak and sk in the section/],
+    ['empty', '', 0o600, /: want ak and sk in the section/],
+  ] as const) {
+    const error = await given(text, mode).catch((error) => error);
+    t.match(error, { code: 'ERR_UPSTREAM', message }, title);
+    t.notMatch(error.message, /Wonderful/, title);
+  }
+  rmSync(path);
+  await t.rejects(ownCredentials(environment), { code: 'ERR_UPSTREAM', message: /ENOENT/ });
 });
 
 t.test('the environment of this process is the default', async (t) => {
