@@ -143,8 +143,8 @@ export function createHuaweiUpstream(options: UpstreamOptions & HuaweiSigning): 
 }
 
 /**
- * A signer for one endpoint. X-Project-Id is the path's project, as the SDKs send it: an access key belongs to
- * a user, and the API gateway takes the user's rights in that project. The client's own could be another one.
+ * A signer for one endpoint. X-Project-Id is the path's project, as Huawei's SDKs send it with every request; the
+ * client's own need not be signed, and could name another one.
  */
 export function createSigner(
   { host }: Pick<UpstreamTarget, 'host'>,

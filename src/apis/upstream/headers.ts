@@ -19,8 +19,11 @@ const hopByHop: ReadonlySet<string> = new Set([
  * What `Connection` cannot name: it is for the last recipient, who reads or verifies it (RFC 9110 7.6.1).
  * Otherwise a client could have one request checked here and another one arrive there.
  */
-const endToEnd =
-  /^(?:authorization|cache-control|content-.+|date|host|user-agent|via|(?:accept|amz-sdk|x-amz|x-sdk).*|x-(?:auth-token|project-id|domain-id|security-token|request-id|language))$/;
+const endToEnd: readonly RegExp[] = [
+  /^(?:authorization|cache-control|content-.+|date|host|user-agent|via|accept.*)$/,
+  /^(?:amz-sdk|x-amz|x-sdk)/,
+  /^x-(?:auth-token|domain-id|language|project-id|request-id|security-token)$/,
+];
 
 /** In a response these speak for the host that sent it, which the gateway is not. */
 const ofTheHost: ReadonlySet<string> = new Set([
@@ -110,6 +113,6 @@ function connectionOptions(values: readonly string[]): ReadonlySet<string> {
     values
       .flatMap((value) => value.split(','))
       .map((name) => name.trim().toLowerCase())
-      .filter((name) => !endToEnd.test(name)),
+      .filter((name) => !endToEnd.some((form) => form.test(name))),
   );
 }
