@@ -12,6 +12,7 @@ const conforming = [
   'src/apis/aws-kms/api.ts',
   'src/apis/aws-kms/access.ts',
   'src/apis/huawei-kms/api.ts',
+  'src/apis/huawei-kms/access.ts',
   'src/apis/vault/api.ts',
 ];
 

@@ -431,6 +431,7 @@ t.test('a configuration can be checked without serving: 0, or 1 and the line', a
     [[], '[access]\n\nadmin_group = "no-such-group"\n', 3, 'admin_group: this host has no group'],
     [['gateway'], '[gateway]\ncredentials = "/none"\n', 2, 'credentials file /none: ENOENT'],
     [['gateway'], '[gateway]\nupstream = "x"\n', 2, 'upstream "x": want https'],
+    [['gateway'], '[gateway]\nhuawei_upstream = "x"\n', 2, 'upstream "x": want https'],
     [['gateway'], '[gateway]\nlisten = ["x"]\n', 2, 'gateway.listen[0]: want HOST:PORT'],
     [['gateway'], '[gateway]\ntls_key = "/k"\n', 2, 'TLS needs a certificate and its key'],
     [['gateway'], '[gateway]\naccess = "opened"\n', 2, 'gateway.access: want "open"'],

@@ -16,7 +16,7 @@ export type Samples<Value> = Value | readonly (readonly [Labels, Value])[];
 /** A page in progress. A metric without samples is left out. */
 export interface MetricsPage {
   gauge(name: string, help: string, samples: Samples<number>): void;
-  /** @param name ends with `_total` */
+  /** @param name ends with `_total`; given again, with other values of its labels, it has all samples */
   counter(name: string, help: string, samples: Samples<number>): void;
   histogram(name: string, help: string, samples: Samples<DurationCounts>): void;
   /** @returns the whole page; ends with a line feed */
@@ -42,7 +42,12 @@ export async function openMetricsPage(): Promise<MetricsPage> {
     counter(name, help, samples) {
       const all = labeled(samples);
       if (all.length === 0) return;
-      const metric = new prometheus.Counter({ name, help, labelNames: namesOf(all), registers });
+      const labelNames = namesOf(all);
+      const given = labelNames.length === 0 ? undefined : registry.getSingleMetric(name);
+      const metric =
+        given instanceof prometheus.Counter
+          ? given
+          : new prometheus.Counter({ name, help, labelNames, registers });
       for (const [labels, value] of all) metric.inc(labels, value);
     },
     histogram(name, help, samples) {

@@ -105,10 +105,14 @@ export const defaults = {
     audit: unset<string>(),
     /** Refuses requests that the audit log cannot record. */
     auditRequired: false,
-    /** URL of the KMS endpoint for all operations other than GenerateRandom. */
+    /** URL of the AWS KMS endpoint for all operations other than GenerateRandom. */
     upstream: unset<string>(),
     /** Whether to sign requests to the upstream; if unset, only for an AWS domain. */
     upstreamResign: unset<boolean>(),
+    /** URL of the endpoint of OTC or Huawei Cloud for all KMS operations other than gen-random. */
+    huaweiUpstream: unset<string>(),
+    /** Whether to sign requests to it; if unset, only for a domain of these clouds. */
+    huaweiUpstreamResign: unset<boolean>(),
   },
 };
 

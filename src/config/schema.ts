@@ -174,6 +174,8 @@ export const configSchema = v.strictObject({
       audit_required: v.optional(flag),
       upstream: v.optional(text),
       upstream_resign: v.optional(flag),
+      huawei_upstream: v.optional(text),
+      huawei_upstream_resign: v.optional(flag),
     } satisfies Schemas<GatewayKeys>),
   ),
 });

@@ -53,7 +53,7 @@ export function entropydProgram(): Command {
     new ListOption('--page-host <name>', 'also serve the pages under this name', 'pageHosts');
   const upstream = [
     '--upstream <url>',
-    'KMS endpoint for all operations other than GenerateRandom',
+    'AWS KMS endpoint for all operations other than GenerateRandom',
   ] as const;
   const insecureNetwork = [
     '--insecure-network',
@@ -89,6 +89,14 @@ export function entropydProgram(): Command {
     .option(
       '--upstream-resign',
       "sign requests to the upstream with the gateway's own credentials, as the real KMS needs",
+    )
+    .option(
+      '--huawei-upstream <url>',
+      'KMS endpoint of OTC or Huawei Cloud for all operations other than gen-random',
+    )
+    .option(
+      '--huawei-upstream-resign',
+      "sign requests to it with the gateway's own access key, as the real KMS needs",
     )
     .option(...insecureNetwork)
     .action(async (options) => {

@@ -242,7 +242,8 @@ async function openGateway(
   parts.push(client);
   // The daemon has no way to other hosts, in or out: no TLS, no upstream, local addresses only. The quick
   // start may give it one, for development.
-  const { tls, upstream, upstreamResign, ...settings } = config.gateway;
+  const { tls, upstream, upstreamResign, huaweiUpstream, huaweiUpstreamResign, ...settings } =
+    config.gateway;
   const gateway = await startGateway({
     ...settings,
     hostOnly: true,

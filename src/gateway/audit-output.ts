@@ -9,8 +9,8 @@ import { getSystemErrorName, promisify } from 'node:util';
 import { EntropyError } from '../common/errors.js';
 import { nonBlocking } from '../common/line-output.js';
 import type { Addon } from '../common/package.js';
+import { logFault } from '../common/private-file.js';
 import { isAuditTarget } from '../config/config.js';
-import { logFault } from './private-files.js';
 
 /** Takes lines for as long as there is room. */
 export interface AuditOutput {

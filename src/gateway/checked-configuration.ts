@@ -6,13 +6,14 @@ import type { ApiEntry, Operation } from '../apis/api.js';
 import { type ApiSettings, apis as allApis, operationsOf } from '../apis/list.js';
 import { type Address, parseAddress } from '../common/address.js';
 import { EntropyError } from '../common/errors.js';
+import { type Reader, readPrivateFile, self } from '../common/private-file.js';
 import type { PassedSocket } from '../common/unix-socket.js';
 import type { GatewayConfig } from '../config/config.js';
 import { type AuditOutput, type AuditPlaces, openAuditOutput } from './audit-output.js';
 import { type CredentialsFile, parseCredentialsFile } from './auth/credentials-file.js';
 import { checkAccess, missingForOthers, type Openness } from './auth/openness.js';
 import { refuseOthers } from './listener.js';
-import { loadTls, type Reader, readPrivateFile, self, type TlsContext } from './private-files.js';
+import { loadTls, type TlsContext } from './tls-files.js';
 
 /** The configuration; everything may be left out. */
 type Settings = {

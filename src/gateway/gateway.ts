@@ -19,7 +19,7 @@ import { closeListeners, type Listener, type ListenerOptions, openListener } fro
 import { GatewayCounters, gatewayMetrics } from './metrics.js';
 import { pageFiles } from './pages/front-page.js';
 import { createPages } from './pages/pages.js';
-import { certificateExpiry, type TlsContext } from './private-files.js';
+import { certificateExpiry, type TlsContext } from './tls-files.js';
 
 /** How long requests in flight may take to finish on close; the daemon allows itself the same. */
 const closeGraceMs = 5000;

@@ -12,7 +12,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { Duplex } from 'node:stream';
 import { EntropyError } from '../common/errors.js';
 import { lingerMs, type MalformedResponse, serverName, type TextResponse } from './answer.js';
-import type { TlsContext } from './private-files.js';
+import type { TlsContext } from './tls-files.js';
 
 /** What one client, or all of them together, may use. */
 export interface HttpLimits {

@@ -11,7 +11,7 @@ import type { MalformedResponse } from './answer.js';
 import type { Connections } from './connections.js';
 import type { RequestHandler } from './exchange.js';
 import { createHttpServer, createHttpsServer } from './http-server.js';
-import type { TlsContext } from './private-files.js';
+import type { TlsContext } from './tls-files.js';
 
 /** For the gateway's user and group; put a web server that forwards to it into the group. */
 const socketMode = 0o660;

@@ -68,6 +68,18 @@ t.test('the value of a label is escaped', async (t) => {
   t.match(await page.text(), 'x{name="a\\"} 9\\nb\\\\"} 1\n');
 });
 
+t.test('parts of a program add their own series to one counter', async (t) => {
+  const page = await openMetricsPage();
+  page.counter('x_total', 'X', [[{ part: 'a' }, 1]]);
+  page.counter('x_total', 'X', [[{ part: 'b' }, 2]]);
+  t.equal(
+    await page.text(),
+    '# HELP x_total X\n# TYPE x_total counter\nx_total{part="a"} 1\nx_total{part="b"} 2\n',
+  );
+  page.counter('y_total', 'Y', 1);
+  t.throws(() => page.counter('y_total', 'Y', 1), 'without labels there is one value');
+});
+
 t.test('an invalid name throws, and so does a name that is used twice', async (t) => {
   const page = await openMetricsPage();
   t.throws(() => page.gauge('no-name', 'X', 1));

@@ -42,6 +42,8 @@ t.test('these are the defaults', async (t) => {
       auditRequired: false,
       upstream: undefined,
       upstreamResign: undefined,
+      huaweiUpstream: undefined,
+      huaweiUpstreamResign: undefined,
     },
   });
   t.equal(defaults.limits, defaultLimits);

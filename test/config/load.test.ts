@@ -234,6 +234,14 @@ t.test('an option overrides the file', async (t) => {
     [{ audit_required: false }, { auditRequired: true }, 'auditRequired', false, true],
     [{ upstream: 'a' }, { upstream: 'b' }, 'upstream', 'a', 'b'],
     [{ upstream_resign: true }, { upstreamResign: false }, 'upstreamResign', true, false],
+    [{ huawei_upstream: 'a' }, { huaweiUpstream: 'b' }, 'huaweiUpstream', 'a', 'b'],
+    [
+      { huawei_upstream_resign: true },
+      { huaweiUpstreamResign: false },
+      'huaweiUpstreamResign',
+      true,
+      false,
+    ],
   ] as [object, GatewayFlags, keyof GatewayConfig & string, unknown, unknown][]) {
     t.strictSame(mergeGatewayConfig(file)[name], fromFile, name);
     t.strictSame(mergeGatewayConfig(file, flags)[name], fromFlag, `${name} as an option`);

@@ -57,6 +57,8 @@ audit = "/var/log/entropyd/audit.jsonl"
 audit_required = true
 upstream = "https://kms.example"
 upstream_resign = false
+huawei_upstream = "https://kms.example"
+huawei_upstream_resign = true
 `,
     'entropyd.toml',
   );
@@ -93,6 +95,8 @@ upstream_resign = false
     audit_required: true,
     upstream: 'https://kms.example',
     upstream_resign: false,
+    huawei_upstream: 'https://kms.example',
+    huawei_upstream_resign: true,
   });
   t.strictSame(parseConfigFile('', 'empty.toml'), {});
 });

@@ -9,7 +9,7 @@ import type { ApiResponse } from '../../src/apis/api.js';
 import { apis } from '../../src/apis/list.js';
 import { createMalformedResponse, send } from '../../src/gateway/answer.js';
 import { createHttpsServer } from '../../src/gateway/http-server.js';
-import { loadTls } from '../../src/gateway/private-files.js';
+import { loadTls } from '../../src/gateway/tls-files.js';
 import { makeCertificate } from '../support/certificates.js';
 import { fakeTimers } from '../support/fake-timers.js';
 import { call, serve, settings } from '../support/gateway.js';

@@ -51,6 +51,8 @@ t.test('a check finds what would keep a gateway from starting, and opens nothing
     regions: [],
     upstream: undefined,
     upstreamResign: undefined,
+    huaweiUpstream: undefined,
+    huaweiUpstreamResign: undefined,
   } as const;
   const check = (settings: Partial<ConfiguredGateway>) =>
     checkGateway({ ...standard, ...settings });
@@ -67,6 +69,7 @@ t.test('a check finds what would keep a gateway from starting, and opens nothing
     [{ requireSignatures: true }, 'ERR_CONFIG', 'gateway.require_signatures', /^signatures are/],
     [{ auditRequired: true }, 'ERR_CONFIG', 'gateway.audit_required', /^an audit log is required/],
     [{ upstream: 'ftp://x' }, 'ERR_CONFIG', 'gateway.upstream', /^upstream "ftp/],
+    [{ huaweiUpstream: 'ftp://x' }, 'ERR_CONFIG', 'gateway.huawei_upstream', /^upstream "ftp/],
     [{ credentials: '/none' }, 'ERR_CONFIG', 'gateway.credentials', /^credentials file .*ENOENT/],
     [
       { tls: { ...tls, key: '/none' } },

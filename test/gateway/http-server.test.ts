@@ -15,7 +15,7 @@ import {
   httpLimits,
   readBody,
 } from '../../src/gateway/http-server.js';
-import { loadTls } from '../../src/gateway/private-files.js';
+import { loadTls } from '../../src/gateway/tls-files.js';
 import { makeCertificate } from '../support/certificates.js';
 import { fakeTimers } from '../support/fake-timers.js';
 import { call, exchange, serve, settings } from '../support/gateway.js';

@@ -10,7 +10,7 @@ import { createMalformedResponse } from '../../src/gateway/answer.js';
 import { Connections } from '../../src/gateway/connections.js';
 import { closeListeners, listen, openListener } from '../../src/gateway/listener.js';
 import { GatewayCounters } from '../../src/gateway/metrics.js';
-import { loadTls } from '../../src/gateway/private-files.js';
+import { loadTls } from '../../src/gateway/tls-files.js';
 import { makeCertificate } from '../support/certificates.js';
 import { call, leaveStaleSocket, memoryLog } from '../support/gateway.js';
 import { until } from '../support/until.js';

@@ -12,6 +12,8 @@ import type {
 } from '../api.js';
 import { createSigningKeys } from '../signing/sigv4.js';
 import { errorReason, jsonResponse, parseJson, thrownBy, webPageText } from '../toolkit.js';
+import { checkUpstreamCallers } from '../upstream/endpoint.js';
+import { countUpstream, forwarded, type Upstream } from '../upstream/upstream.js';
 import { authorize, authorizeForwarding, callerOf, forwarding, generateRandom } from './access.js';
 import { awsError, encodeError, toServiceError } from './errors.js';
 import { decodeRequest, encodeResponse, needsKms, toMembers } from './format.js';
@@ -22,8 +24,7 @@ import {
   unreadStatus,
   wrongPath,
 } from './unserved.js';
-import { checkUpstreamCallers } from './upstream/endpoint.js';
-import { countUpstream, createUpstream, type Upstream } from './upstream/upstream.js';
+import { awsService, createAwsUpstream } from './upstream.js';
 
 /** A request may carry a Recipient attestation document of 256 KiB, in base64. */
 const bodyLimitBytes = 512 * 1024;
@@ -105,8 +106,8 @@ export const awsKms = {
     insecureNetwork = false,
   }: AwsKmsSettings): Api {
     const upstream =
-      url === undefined ? undefined : createUpstream({ url, resign: upstreamResign });
-    checkUpstreamCallers(upstream, credentials !== undefined, insecureNetwork);
+      url === undefined ? undefined : createAwsUpstream({ url, resign: upstreamResign });
+    checkUpstreamCallers(awsService, upstream, credentials !== undefined, insecureNetwork);
     return createAwsKms({
       upstream,
       regions,
@@ -132,7 +133,7 @@ export function createAwsKms({
   regions = [],
 }: AwsKmsOptions): Api {
   const keys = createSigningKeys();
-  const upstream = endpoint && countUpstream(endpoint);
+  const upstream = endpoint && countUpstream(endpoint, awsKms.name);
   const rules = { regions, keys, mustSign: upstream === undefined ? [] : signedForUpstream };
   return {
     bodyLimitBytes,
@@ -201,12 +202,6 @@ function checkedRequest(request: ApiRequest): { operation: string; input: unknow
 /** RFC 9110 8.3.1: the media type's case does not matter, and parameters may follow. */
 function mediaTypeOf({ 'content-type': contentType = '' }: Head['headers']): string {
   return contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
-}
-
-/** The upstream's errors have a form of their own; only the status tells that it is one. */
-function forwarded(response: ApiResponse): ApiResponse {
-  if (response.status < 400) return response;
-  return { ...response, error: { code: `upstream ${response.status}` } };
 }
 
 function respond(status: number, content: object, requestId: string): ApiResponse {

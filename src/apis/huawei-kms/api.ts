@@ -1,4 +1,4 @@
-/** `POST /v1.0/{project_id}/kms/gen-random` of Open Telekom Cloud and Huawei Cloud. */
+/** KMS of Open Telekom Cloud and Huawei Cloud, of which gen-random is served; an upstream has the rest. */
 import { ServiceError } from '../../common/errors.js';
 import type {
   Access,
@@ -6,13 +6,11 @@ import type {
   ApiEntry,
   ApiRequest,
   ApiResponse,
-  Credential,
   ErrorReason,
   Example,
+  Head,
   Place,
 } from '../api.js';
-import { dummySecretKey } from '../signing/canonical-request.js';
-import { readSdkHmac, verifySdkHmac } from '../signing/sdk-hmac.js';
 import {
   errorReason,
   jsonResponse,
@@ -21,26 +19,29 @@ import {
   thrownBy,
   webPageText,
 } from '../toolkit.js';
+import { checkUpstreamCallers } from '../upstream/endpoint.js';
+import { countUpstream, forwarded, type Upstream } from '../upstream/upstream.js';
+import { authorize, callerOf, forwarding, genRandom, withoutKnownToken } from './access.js';
 import {
-  authenticationError,
   type Dialect,
   decodeRequest,
   encodeError,
   encodeResponse,
-  expiredError,
   genRandomError,
-  throttledError,
   toServiceError,
-  unknownKeyError,
 } from './format.js';
+import {
+  createHuaweiUpstream,
+  type HuaweiOperation,
+  huaweiOperation,
+  huaweiService,
+  operationForm,
+} from './upstream.js';
 
 /** The API has no long member; the daemon's limit for a message is the same. */
 const bodyLimitBytes = 64 * 1024;
 
 const genRandomPath = /^\/v1\.0\/(?<projectId>[^/]+)\/kms\/gen-random$/;
-
-/** As `allow` and the audit log name it. */
-const genRandom = 'gen-random';
 
 /** Codes that are not a fault of the request's form. */
 const reasons: ReadonlyMap<string, ErrorReason> = new Map([
@@ -51,12 +52,6 @@ const reasons: ReadonlyMap<string, ErrorReason> = new Map([
   ['KMS.0330', 'forbidden'],
   ['APIGW.0308', 'throttled'],
 ]);
-
-/** What signature errors are made with: one text for all faults of a known key but a late one. */
-const signatureErrors = {
-  invalid: () => genRandomError('APIGW.0301'),
-  expired: () => authenticationError('expired'),
-};
 
 /** [G] the number that Huawei's API gateway gives to all that it cannot take as a request. */
 const unreadableCode = 'APIGW.0201';
@@ -69,49 +64,118 @@ export type HuaweiKmsSettings = {
   readonly dialect: Dialect;
   /** Adds to nested errors what Huawei's SDK for Node.js reads. */
   readonly nodeSdkErrors?: boolean | undefined;
+  /** URL of the endpoint that answers everything but gen-random. */
+  readonly huaweiUpstream?: string | undefined;
+  /** Whether to sign what goes there; default: if it is the real service. */
+  readonly huaweiUpstreamResign?: boolean | undefined;
+  /** The credentials file; an upstream requires one. */
+  readonly credentials?: string | undefined;
+  /** Whether an upstream that is an emulator requires none. */
+  readonly insecureNetwork?: boolean | undefined;
 };
 
 export const huaweiKms = {
   name: 'huawei-kms',
-  operations: [{ name: genRandom, byDefault: true }],
+  operations: [
+    { name: genRandom, byDefault: true },
+    { name: forwarding, byDefault: false },
+    { name: `${forwarding}:decrypt-data`, byDefault: false, pattern: operationForm },
+  ],
   sample: {
     method: 'POST',
     path: '/v1.0/project/kms/gen-random',
     headers: { 'Content-Type': 'application/json', 'X-Auth-Token': 'any' },
     body: sampleBody,
   },
-  create({ dialect, nodeSdkErrors = false }: HuaweiKmsSettings): Api {
-    return {
-      bodyLimitBytes,
-      // The API gateway of the clouds also answers paths that are no API.
-      // [R] ids of the API gateway are of 32 digits.
-      requestId: (uuid) => uuid.replaceAll('-', ''),
-      claim: ({ path }) => (genRandomPath.test(path) ? 'path' : 'leftover'),
-      async answer(request, { random, access }) {
-        const { size } = checkedRequest(request, dialect, access);
-        request.audit.size = size;
-        return respond(200, encodeResponse(await random(size)), request.id);
-      },
-      refuse(failure, { id }) {
-        const error =
-          failure.kind === 'webPage'
-            ? new ServiceError('KMS.0326', 403, webPageText)
-            : toServiceError(thrownBy(failure));
-        return {
-          ...respond(error.status, encodeError(error, { requestId: id, nodeSdkErrors }), id),
-          error: { code: error.code, reason: errorReason(failure, reasons) },
-        };
-      },
-      malformed: (text, id) => ({
-        headers: { 'x-request-id': id },
-        // Huawei's SDKs read the flat members.
-        members: { error_msg: text, error_code: unreadableCode, request_id: id },
-      }),
-      examples: (at) => examples(at, dialect),
-      about: () => ({ dialect }),
-    };
+  create({
+    dialect,
+    nodeSdkErrors,
+    huaweiUpstream: url,
+    huaweiUpstreamResign: resign,
+    credentials,
+    insecureNetwork = false,
+  }: HuaweiKmsSettings): Api {
+    const upstream = url === undefined ? undefined : createHuaweiUpstream({ url, resign });
+    checkUpstreamCallers(huaweiService, upstream, credentials !== undefined, insecureNetwork);
+    return createHuaweiKms({
+      dialect,
+      nodeSdkErrors,
+      upstream,
+      isUpstreamOpen: insecureNetwork && upstream?.isEmulator,
+    });
   },
 } satisfies ApiEntry;
+
+/** What the API is made of. */
+export interface HuaweiKmsOptions extends Pick<HuaweiKmsSettings, 'dialect' | 'nodeSdkErrors'> {
+  /** Answers what is not served here, and ends with the API; without it such requests are refused. */
+  readonly upstream?: Upstream | undefined;
+  /** Whether an open gateway's callers, whom nobody knows, may use it. */
+  readonly isUpstreamOpen?: boolean | undefined;
+}
+
+/** The KMS API of both clouds. */
+export function createHuaweiKms({
+  dialect,
+  nodeSdkErrors = false,
+  upstream: endpoint,
+  isUpstreamOpen = false,
+}: HuaweiKmsOptions): Api {
+  const upstream = endpoint && countUpstream(endpoint, huaweiKms.name);
+  const operationOf = (head: Pick<Head, 'method' | 'path'>) =>
+    upstream === undefined ? undefined : huaweiOperation(head);
+
+  /** Sends an operation on, for whoever may have it. */
+  async function forward(
+    request: ApiRequest,
+    { operation, projectId }: HuaweiOperation,
+    access: Access,
+    to: Upstream,
+  ): Promise<ApiResponse> {
+    request.audit.operation = operation;
+    const caller = callerOf(request, access);
+    request.audit.key = caller?.name ?? null;
+    if (caller === undefined && !isUpstreamOpen) throw genRandomError('KMS.0330');
+    authorize(caller, projectId, [forwarding, `${forwarding}:${operation}`], access);
+    return forwarded(await to.forward(withoutKnownToken(request, access)));
+  }
+
+  return {
+    bodyLimitBytes,
+    // [R] ids of the API gateway are of 32 digits.
+    requestId: (uuid) => uuid.replaceAll('-', ''),
+    // The API gateway of the clouds also answers paths that are no API.
+    claim: (head) =>
+      genRandomPath.test(head.path) || operationOf(head) !== undefined ? 'path' : 'leftover',
+    async answer(request, { random, access }) {
+      const operation = operationOf(request);
+      if (upstream !== undefined && operation !== undefined)
+        return forward(request, operation, access, upstream);
+      const { size } = checkedRequest(request, dialect, access);
+      request.audit.size = size;
+      return respond(200, encodeResponse(await random(size)), request.id);
+    },
+    refuse(failure, { id }) {
+      const error =
+        failure.kind === 'webPage'
+          ? new ServiceError('KMS.0326', 403, webPageText)
+          : toServiceError(thrownBy(failure));
+      return {
+        ...respond(error.status, encodeError(error, { requestId: id, nodeSdkErrors }), id),
+        error: { code: error.code, reason: errorReason(failure, reasons) },
+      };
+    },
+    malformed: (text, id) => ({
+      headers: { 'x-request-id': id },
+      // Huawei's SDKs read the flat members.
+      members: { error_msg: text, error_code: unreadableCode, request_id: id },
+    }),
+    examples: (at) => examples(at, dialect),
+    about: () => ({ dialect }),
+    metrics: (page) => upstream?.metrics(page),
+    close: async () => upstream?.close(),
+  };
+}
 
 /** The API gateway comes first (path, authentication), then the service (JSON, members). */
 function checkedRequest(request: ApiRequest, dialect: Dialect, access: Access): { size: number } {
@@ -123,7 +187,7 @@ function checkedRequest(request: ApiRequest, dialect: Dialect, access: Access): 
   request.audit.operation = genRandom;
   const caller = callerOf(request, access);
   request.audit.key = caller?.name ?? null;
-  authorize(caller, projectId, access);
+  authorize(caller, projectId, [genRandom], access);
   const input = parseJson(request.body, (options) => genRandomError('KMS.0202', options));
   return decodeRequest(input, dialect);
 }
@@ -154,53 +218,4 @@ function examples({ url, verifies, socketPath }: Place, dialect: Dialect): reado
       hasUrl: false,
     },
   ];
-}
-
-// Authentication and authorization: SDK-HMAC-SHA256 or X-Auth-Token, both verified by the API gateway, with
-// its flat 401 (API Request Signing Guide and API Gateway's guide, errors of IAM authentication).
-
-/**
- * Who asks. If both proofs are there the signature counts: it covers the request.
- * @returns the credential; undefined if the gateway is open: then there is a well-formed signature or
- *   some token, and nobody is known
- * @throws ServiceError `APIGW.0301`; `KMS.0301` for an empty token
- */
-function callerOf(request: ApiRequest, access: Access): Credential | undefined {
-  const { authorization, 'x-auth-token': token } = request.headers;
-  if (authorization !== undefined) return signerOf(request, access);
-  if (token === undefined) throw authenticationError('tokenAbsent');
-  if (token === '') throw genRandomError('KMS.0301');
-  if (!access.verifies) return undefined;
-  const credential = access.token(String(token));
-  if (credential === undefined) throw authenticationError('tokenInvalid');
-  if (access.now() >= credential.expiresAt) throw expiredError(credential.expiresAt);
-  return credential;
-}
-
-function signerOf(request: ApiRequest, access: Access): Credential | undefined {
-  const claim = readSdkHmac(request, signatureErrors);
-  if (!access.verifies) return undefined;
-  const key = access.key(claim.accessKey);
-  const now = access.now();
-  const unknown = () => unknownKeyError(claim.accessKey);
-  verifySdkHmac(request, claim, {
-    secretKey: key?.secretKey ?? dummySecretKey,
-    now,
-    errors: key === undefined ? { ...signatureErrors, invalid: unknown } : signatureErrors,
-  });
-  if (key === undefined || !key.hasSession(claim.securityToken)) throw genRandomError('APIGW.0301');
-  if (now >= key.expiresAt) throw expiredError(key.expiresAt);
-  return key;
-}
-
-/**
- * Checks that the caller may have it for this project, now.
- * @throws ServiceError `KMS.0321` for another project, `KMS.0330`, `APIGW.0308`
- */
-function authorize(caller: Credential | undefined, projectId: string, access: Access): void {
-  if (caller === undefined) return;
-  if (caller.projectId !== undefined && caller.projectId !== projectId)
-    throw genRandomError('KMS.0321');
-  if (!caller.allow.has(genRandom)) throw genRandomError('KMS.0330');
-  if (!access.take(caller)) throw throttledError(caller.requestsPerSecond);
 }

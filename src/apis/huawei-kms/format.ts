@@ -5,7 +5,7 @@
  * Texts are from the providers' documentation; those marked [G] are guesses: correct them here once
  * somebody has seen the real ones.
  */
-import { type FailureKind, failureKind, ServiceError } from '../../common/errors.js';
+import { errorCode, type FailureKind, failureKind, ServiceError } from '../../common/errors.js';
 import { upperHex, writeAround } from '../random-text.js';
 
 /** Whose gen-random it is: the clouds differ in the lengths that they accept. */
@@ -54,6 +54,10 @@ const failures = {
   tooLarge: 'KMS.0203',
   fault: 'KMS.0101',
 } as const satisfies Record<FailureKind, keyof typeof errors>;
+
+/** KMS.0104 if it was not the daemon. Ours: no cloud has another endpoint behind it. */
+const upstreamText =
+  'The KMS endpoint behind this gateway did not answer. You can retry the request.';
 
 /** KMS.1801, whose text depends on the dialect. */
 const outOfRangeTexts = {
@@ -177,12 +181,14 @@ export function encodeResult(bytes: Uint8Array): { random_data: string } {
 }
 
 /**
- * A failure of the generator, the daemon or the client, in this API's terms.
+ * A failure of the generator, the daemon, the client or the upstream, in this API's terms.
  * @param error anything thrown; a ServiceError comes back as it is
  * @returns an error with the original as its cause; its text says nothing about the original
  */
 export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
+  if (errorCode(error) === 'ERR_UPSTREAM')
+    return new ServiceError('KMS.0104', errors['KMS.0104'][0], upstreamText, { cause: error });
   return genRandomError(failures[failureKind(error)], { cause: error });
 }
 

@@ -1,6 +1,6 @@
 /**
- * SDK-HMAC-SHA256, the signature scheme of Huawei Cloud's and Open Telekom Cloud's API gateways,
- * verified: with `Access=`, and with `Credential=` and a scope.
+ * SDK-HMAC-SHA256, the signature scheme of Huawei Cloud's and Open Telekom Cloud's API gateways: verified,
+ * with `Access=` and with `Credential=` and a scope; and signed, with `Access=`.
  *
  * Sources: Huawei Cloud, API Request Signing Guide, for `Access=`; signer_helper.go of OTC's SDK for Go,
  * gophertelekomcloud 0.9.3, for `Credential=`, which no guide describes.
@@ -148,15 +148,57 @@ export function verifySdkHmac(
 ): void {
   if (Math.abs(now - claim.time) > windowMs) throw errors.expired();
   const payloadHash = sha256(claim.payload ?? request.body);
-  const requestHash = sha256(claim.canonicalRequest + payloadHash);
-  const lines = [algorithm, formatBasicTime(claim.time), claim.scope, requestHash];
-  const stringToSign = lines.filter((line) => line !== undefined).join('\n');
-  const key = claim.scope === undefined ? secretKey : deriveKey(secretKey, claim.scope, 'SDK');
-  const signature = createHmac('sha256', key).update(stringToSign).digest('hex');
-  if (typeof key !== 'string') key.fill(0);
+  const signature = signatureOf({ ...claim, payloadHash }, secretKey);
   if (!equalSignatures(signature, claim.signature)) throw errors.invalid();
   // UNSIGNED-PAYLOAD, which the clouds accept, fails here: it would let the body be changed.
   if (claim.payloadHash !== undefined && claim.payloadHash !== payloadHash) throw errors.invalid();
+}
+
+/** Who signs. */
+export interface SdkHmacSigner {
+  readonly accessKey: string;
+  readonly secretKey: string;
+}
+
+/**
+ * Signs a request, with `Access=`.
+ * @param request with X-Sdk-Date. Every header field that it has is signed; none may occur twice
+ * @returns the value of Authorization, which the request does not have yet
+ */
+export function signSdkHmac(
+  request: SignedRequest,
+  { accessKey, secretKey }: SdkHmacSigner,
+): string {
+  const parsed = parseRequest(request);
+  const names = [...parsed.fields.keys()].sort(compare);
+  const signature = signatureOf(
+    {
+      time: parseBasicTime(parsed.fields.get('x-sdk-date')?.[0] ?? '') ?? Number.NaN,
+      scope: undefined,
+      canonicalRequest: canonicalRequest(parsed, names, { path: canonicalPath(parsed.path) }),
+      payloadHash: sha256(request.body),
+    },
+    secretKey,
+  );
+  return `${algorithm} Access=${accessKey}, SignedHeaders=${names.join(';')}, Signature=${signature}`;
+}
+
+/** @returns 64 lower-case hexadecimal digits */
+function signatureOf(
+  {
+    time,
+    scope,
+    canonicalRequest: withoutPayload,
+    payloadHash,
+  }: Pick<SdkHmacClaim, 'time' | 'scope' | 'canonicalRequest'> & { payloadHash: string },
+  secretKey: string,
+): string {
+  const lines = [algorithm, formatBasicTime(time), scope, sha256(withoutPayload + payloadHash)];
+  const stringToSign = lines.filter((line) => line !== undefined).join('\n');
+  const key = scope === undefined ? secretKey : deriveKey(secretKey, scope, 'SDK');
+  const signature = createHmac('sha256', key).update(stringToSign).digest('hex');
+  if (typeof key !== 'string') key.fill(0);
+  return signature;
 }
 
 /** Who signed, in either form; undefined: in neither, or in both. */

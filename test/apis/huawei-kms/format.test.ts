@@ -153,6 +153,11 @@ t.test('names failures of the daemon in terms of the service', async (t) => {
     t.notMatch(error.message, /detail/, `${code}: tells nothing of the original`);
   }
   t.match(toServiceError(new TypeError('x')), { code: 'KMS.0101', status: 500 });
+  t.match(toServiceError(new EntropyError('ERR_UPSTREAM', 'upstream kms.example: detail')), {
+    code: 'KMS.0104',
+    status: 503,
+    message: 'The KMS endpoint behind this gateway did not answer. You can retry the request.',
+  });
   const error = genRandomError('KMS.0215');
   t.equal(toServiceError(error), error, 'an error of the service stays as it is');
 });

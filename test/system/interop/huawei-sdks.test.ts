@@ -1,10 +1,15 @@
-/** gen-random by the clouds' own SDKs for Go, Python and Java: open, verified, refused, throttled. */
+/**
+ * gen-random by the clouds' own SDKs for Go, Python and Java: open, verified, refused, throttled; and create-key
+ * through an upstream.
+ */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
+import { serve } from '../../support/gateway.js';
 import { temporaryFolder } from '../../support/paths.js';
+import { createHuaweiKmsDouble, doubleDigits, type TakenByHuawei } from './huawei-kms-double.js';
 import { type Client, pypiClient, testWith } from './installed.js';
 import { startRealPath } from './real-path.js';
 import { run } from './run.js';
@@ -23,6 +28,8 @@ interface Call {
   /** What signing in again gives. */
   readonly freshToken?: string;
   readonly length?: string;
+  /** Creates a key of this name instead. */
+  readonly keyAlias?: string;
 }
 
 /** How a call ended: the digits, or the refusal as the SDK reads it. */
@@ -116,9 +123,14 @@ writeFileSync(
     key('temporary', 'session_token = "session/token+=="'),
     key('denied', 'allow = []'),
     key('slow', 'requests_per_second = 1'),
+    key(
+      'forwarded',
+      'project_id = "project"\nallow = ["gen-random", "huawei-upstream:create-key"]',
+    ),
     tokenOf('good', 'project_id = "project"'),
     tokenOf('old', 'expires = 2020-01-01T00:00:00Z'),
     tokenOf('slow-token', 'requests_per_second = 1'),
+    tokenOf('forwarded-token', 'allow = ["huawei-upstream"]'),
   ].join(''),
   { mode: 0o600 },
 );
@@ -203,7 +215,72 @@ for (const sdk of sdks) {
   );
 }
 
+/** A gateway before a double of the clouds' KMS that knows the key `forwarded`, and the gateway's own. */
+async function startForwarding(t: Test, resign: boolean) {
+  const before = { ...process.env };
+  t.teardown(() => {
+    process.env = before;
+  });
+  Object.assign(process.env, { HUAWEICLOUD_SDK_AK: 'own', HUAWEICLOUD_SDK_SK: 'own secret' });
+  const taken: TakenByHuawei[] = [];
+  const secrets = new Map([
+    ['forwarded', 'sk'],
+    ['own', 'own secret'],
+  ]);
+  const upstream = await serve(t, createHuaweiKmsDouble(secrets, taken));
+  const { port } = await startRealPath(t, {
+    credentials,
+    huaweiUpstream: `http://127.0.0.1:${upstream}`,
+    huaweiUpstreamResign: resign,
+  });
+  return { port, taken };
+}
+
+const keyId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const forwarded = { ak: 'forwarded', sk: 'sk' };
+const notAllowed = { status: 403, code: 'KMS.0330', message: 'User has no permission.' };
+
+for (const sdk of sdks)
+  for (const [way, resign, accessKey] of [
+    ['under its own signature', false, 'forwarded'],
+    ["under the gateway's", true, 'own'],
+  ] as const)
+    testWith(
+      sdk.client,
+      `${sdk.client.name}: create-key goes to the upstream ${way}, gen-random does not`,
+      async (t, command) => {
+        const { port, taken } = await startForwarding(t, resign);
+        const [created, random, refused] = await callWith(command, sdk, port, [
+          { ...forwarded, keyAlias: 'a' },
+          forwarded,
+          { ...app, keyAlias: 'a' },
+        ]);
+        t.match(created?.data, keyId);
+        t.match(random?.data, digits);
+        t.not(random?.data, doubleDigits);
+        t.match(refused, notAllowed);
+        t.match(taken, [{ line: 'POST /v1.0/project/kms/create-key', accessKey }]);
+        t.match(JSON.parse(taken[0]?.body ?? ''), { key_alias: 'a' });
+      },
+    );
+
 const otc = sdks[1] as Sdk;
+
+testWith(
+  otc.client,
+  `${otc.client.name}: with a token create-key goes on under the gateway's signature`,
+  async (t, command) => {
+    const { port, taken } = await startForwarding(t, true);
+    const [created, refused] = await callWith(command, otc, port, [
+      { token: 'forwarded-token', keyAlias: 'a' },
+      { token: 'good', keyAlias: 'a' },
+    ]);
+    t.match(created?.data, keyId);
+    t.match(refused, notAllowed);
+    t.match(taken, [{ accessKey: 'own' }]);
+    t.notMatch(JSON.stringify(taken), /forwarded-token/);
+  },
+);
 
 testWith(
   otc.client,

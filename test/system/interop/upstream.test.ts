@@ -9,11 +9,9 @@ import {
 } from '@aws-sdk/client-kms';
 import t, { type Test } from 'tap';
 import { awsKms, createAwsKms } from '../../../src/apis/aws-kms/api.js';
-import {
-  createUpstream,
-  type UpstreamOptions,
-} from '../../../src/apis/aws-kms/upstream/upstream.js';
+import { type AwsSigning, createAwsUpstream } from '../../../src/apis/aws-kms/upstream.js';
 import { apis as allApis } from '../../../src/apis/list.js';
+import type { UpstreamOptions } from '../../../src/apis/upstream/upstream.js';
 import { connect } from '../../../src/client/client.js';
 import { serve } from '../../support/gateway.js';
 import { createKmsDouble, doubleByte, type Taken } from './kms-double.js';
@@ -23,14 +21,14 @@ const clientKey = { accessKeyId: 'AKIDCLIENT', secretAccessKey: 'client secret' 
 const gatewayKey = { accessKeyId: 'AKIDGATEWAY', secretAccessKey: 'gateway secret' };
 
 /** Daemon and gateway in front of the double, with the SDK as the client. */
-async function start(t: Test, options: Partial<UpstreamOptions> = {}) {
+async function start(t: Test, options: Partial<UpstreamOptions & AwsSigning> = {}) {
   const taken: Taken[] = [];
   const secrets = [clientKey, gatewayKey].map(
     ({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey] as const,
   );
   const doublePort = await serve(t, createKmsDouble(new Map(secrets), taken));
   // The upstream with what a test gives it, such as its own credentials.
-  const upstream = createUpstream({ url: `http://127.0.0.1:${doublePort}`, ...options });
+  const upstream = createAwsUpstream({ url: `http://127.0.0.1:${doublePort}`, ...options });
   const entry = { ...awsKms, create: () => createAwsKms({ upstream }) };
   const apis = allApis.map((each) => (each === awsKms ? entry : each));
   const credentials = writeKeys([clientKey]);

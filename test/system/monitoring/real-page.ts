@@ -14,6 +14,7 @@ export async function realPage(t: Test): Promise<string> {
     audit: join(dir, 'audit'),
     upstream: 'http://127.0.0.1:9',
     upstreamResign: false,
+    huaweiUpstream: 'http://127.0.0.1:9',
   });
   const headers = { host: 'localhost' };
   return (await call({ socketPath: gatewaySocketPath, path: '/metrics', headers })).body;

@@ -1,6 +1,7 @@
-"""Calls CreateRandom with Huawei's SDK for Python; prints one JSON object a call.
+"""Calls CreateRandom or CreateKey with Huawei's SDK for Python; prints one JSON object a call.
 
-Arguments: the endpoint, then each call as JSON: `ak`, `sk`, `length`, and where wanted `securityToken`.
+Arguments: the endpoint, then each call as JSON: `ak`, `sk`, `length`, and where wanted `securityToken`; with `keyAlias`
+a key of that name is created.
 """
 
 import json
@@ -8,18 +9,27 @@ import sys
 
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.exceptions.exceptions import ServiceResponseException
-from huaweicloudsdkkms.v2 import CreateRandomRequest, GenRandomRequestBody, KmsClient
+from huaweicloudsdkkms.v2 import (
+    CreateKeyRequest,
+    CreateKeyRequestBody,
+    CreateRandomRequest,
+    GenRandomRequestBody,
+    KmsClient,
+)
 
 endpoint, *calls = sys.argv[1:]
 
 
-def create_random(ak, sk, length, securityToken=None):
+def ask(ak, sk, length, securityToken=None, keyAlias=None):
     credentials = BasicCredentials(ak, sk, "project")
     if securityToken is not None:
         credentials = credentials.with_security_token(securityToken)
     client = KmsClient.new_builder().with_credentials(credentials).with_endpoint(endpoint).build()
     body = GenRandomRequestBody(random_data_length=length)
     try:
+        if keyAlias is not None:
+            key = CreateKeyRequest(body=CreateKeyRequestBody(key_alias=keyAlias))
+            return {"data": client.create_key(key).key_info.key_id}
         return {"data": client.create_random(CreateRandomRequest(body=body)).random_data}
     except ServiceResponseException as error:
         return {
@@ -31,4 +41,4 @@ def create_random(ak, sk, length, securityToken=None):
 
 
 for call in calls:
-    print(json.dumps(create_random(**json.loads(call))))
+    print(json.dumps(ask(**json.loads(call))))

@@ -1,15 +1,19 @@
-/** Sends requests on to another KMS endpoint, and streams its responses back. */
+/** Sends requests on to an API's real service or an emulator, and streams its responses back. */
 import { randomUUID } from 'node:crypto';
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
-import { EntropyError, errorCode } from '../../../common/errors.js';
-import type { MetricsPage } from '../../../common/prometheus.js';
-import type { ApiRequest, ApiResponse } from '../../api.js';
-import { type UpstreamTargetOptions, upstreamTarget } from './endpoint.js';
+import { EntropyError, errorCode } from '../../common/errors.js';
+import type { MetricsPage } from '../../common/prometheus.js';
+import type { ApiRequest, ApiResponse } from '../api.js';
+import {
+  type UpstreamService,
+  type UpstreamTarget,
+  type UpstreamTargetOptions,
+  upstreamTarget,
+} from './endpoint.js';
 import { passedHeaders, responseHeaders } from './headers.js';
-import { type CredentialProvider, createSigner } from './resign.js';
 import { createTimedRequest, type TimedRequest, type UpstreamTimeouts } from './timed-request.js';
 
 /** Ours: KMS answers in milliseconds, external key stores within seconds. */
@@ -28,21 +32,37 @@ const idleMs = 4_000;
 
 /**
  * Requests in flight or waiting for a connection: a quarter of those that the gateway has in flight, so
- * that a slow upstream does not keep it from GenerateRandom.
+ * that a slow upstream does not keep it from its own answers.
  */
 const maxInFlight = 256;
 
+/** A request under the gateway's own signature. */
+export interface SignedAgain {
+  /** With the query. */
+  readonly path: string;
+  /** All of them, `Host` among them, and none of the client's own authentication. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Signs a request again. It throws whatever prevents it. */
+export type Signer = (request: ApiRequest) => Promise<SignedAgain>;
+
+/** What an API has of its own about an upstream. */
+export interface UpstreamKind extends UpstreamService {
+  /** The header with a request's id, in lower case: a response without one gets it. */
+  readonly requestIdHeader: string;
+  createSigner(target: UpstreamTarget): Signer;
+}
+
 /** How to reach an upstream. */
 export interface UpstreamOptions extends UpstreamTargetOptions {
-  /** For signing again; default: the credential provider chain of the AWS SDK. */
-  readonly credentials?: CredentialProvider | undefined;
   readonly timeouts?: Partial<UpstreamTimeouts> | undefined;
 }
 
 /** As received: its errors have a form of their own. */
 export type UpstreamResponse = ApiResponse & { readonly body: Readable };
 
-/** Another KMS endpoint. */
+/** Another endpoint of an API. */
 export interface Upstream {
   /** Where requests go, for logs: the host, and the port unless it is the scheme's own. */
   readonly host: string;
@@ -51,9 +71,9 @@ export interface Upstream {
   /** Whether it is not the real service, and sees no signature of the gateway's. */
   readonly isEmulator: boolean;
   /**
-   * Sends a request on, whatever its operation. **Only for requests whose signature has been
-   * verified, of callers that are allowed the operation**, or for an emulator that is everyone's: nothing is checked here, and a request
-   * that is signed again has all rights of the gateway's own credentials.
+   * Sends a request on, whatever its operation. **Only for requests whose caller has been verified and
+   * is allowed the operation**, or for an emulator that is everyone's: nothing is checked here, and a
+   * request that is signed again has all rights of the gateway's own credentials.
    * @returns the response as it comes, whatever its status; the body must be read or destroyed
    * @throws EntropyError `ERR_UPSTREAM` if no head of a response comes in time, or none that can be
    *   sent on; `ERR_BUSY` beyond 256 at once; `ERR_CLOSED` when the client went away. The body fails
@@ -67,17 +87,17 @@ export interface Upstream {
 /**
  * An upstream; nothing connects before the first request. It follows no redirect, and no proxy of the
  * environment.
- * @param options see {@link UpstreamOptions}
+ * @param kind of which API
  * @throws EntropyError `ERR_CONFIG`
  */
-export function createUpstream(options: UpstreamOptions): Upstream {
-  const target = upstreamTarget(options);
+export function createUpstream(kind: UpstreamKind, options: UpstreamOptions): Upstream {
+  const target = upstreamTarget(kind, options);
   const { host, hostname, port, secure, resign, isEmulator } = target;
   const { request: open, Agent } = secure ? https : http;
   // Explicit: node:https would take the name to verify from a Host header, which is the client's.
   const servername = isIP(hostname) === 0 ? hostname : '';
   const agent = new Agent({ keepAlive: true, maxSockets: maxConnections, timeout: idleMs });
-  const sign = resign ? createSigner(target, options.credentials) : undefined;
+  const sign = resign ? kind.createSigner(target) : undefined;
   const times = { ...defaultTimeouts, ...options.timeouts };
   const requests = new Set<TimedRequest>();
   let closed = false;
@@ -92,14 +112,14 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 
   /** Returns what opens the request; signing, which may take a while, comes before. */
   async function opener(request: ApiRequest): Promise<() => ClientRequest> {
-    const { path, query, rawHeaders, body } = request;
-    const common = { hostname, port, servername, agent, method: 'POST' };
+    const { method, path, query, rawHeaders, body } = request;
+    const common = { hostname, port, servername, agent, method };
     if (sign === undefined) {
       const headers = [...passedHeaders(rawHeaders, body.length), 'Via', via];
       return () => open({ ...common, path: query === '' ? path : `${path}?${query}`, headers });
     }
-    const headers = { ...(await sign(request)), via };
-    return () => open({ ...common, path: '/', headers });
+    const signed = await sign(request);
+    return () => open({ ...common, path: signed.path, headers: { ...signed.headers, via } });
   }
 
   async function forward(request: ApiRequest): Promise<UpstreamResponse> {
@@ -121,7 +141,11 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       const body = timed.body(incoming, failure);
       const fault = faultOf(incoming);
       if (fault === undefined)
-        return { status, headers: responseHeaders(headers, request.id), body };
+        return {
+          status,
+          headers: responseHeaders(headers, { [kind.requestIdHeader]: request.id }),
+          body,
+        };
       body.destroy();
       throw fault;
     } catch (error) {
@@ -171,6 +195,12 @@ function textOf(reason: unknown): string {
   return reason.message || String((reason as NodeJS.ErrnoException).code);
 }
 
+/** For the log: the upstream's errors have a form of their own, and only the status tells that it is one. */
+export function forwarded(response: ApiResponse): ApiResponse {
+  if (response.status < 400) return response;
+  return { ...response, error: { code: `upstream ${response.status}` } };
+}
+
 // What becomes of requests, counted.
 
 /** `busy`: not sent; `abandoned`: the client went away. */
@@ -183,8 +213,11 @@ export interface CountedUpstream extends Upstream {
   metrics(page: MetricsPage): void;
 }
 
-/** The same upstream; a request counts when the head of its response is there or will not come. */
-export function countUpstream(upstream: Upstream): CountedUpstream {
+/**
+ * The same upstream; a request counts when the head of its response is there or will not come.
+ * @param api whose upstream it is: a label
+ */
+export function countUpstream(upstream: Upstream, api: string): CountedUpstream {
   const counts = new Map<Outcome, number>(outcomes.map((outcome) => [outcome, 0]));
   const count = (outcome: Outcome) => counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
   return {
@@ -203,7 +236,7 @@ export function countUpstream(upstream: Upstream): CountedUpstream {
       page.counter(
         'entropyd_gateway_upstream_requests_total',
         'Requests sent on to the upstream, by what became of them',
-        [...counts].map(([outcome, value]) => [{ outcome }, value]),
+        [...counts].map(([outcome, value]) => [{ api, outcome }, value]),
       );
     },
   };

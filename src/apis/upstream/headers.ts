@@ -19,8 +19,11 @@ const hopByHop: ReadonlySet<string> = new Set([
  * What `Connection` cannot name: it is for the last recipient, who reads or verifies it (RFC 9110 7.6.1).
  * Otherwise a client could have one request checked here and another one arrive there.
  */
-const endToEnd =
-  /^(?:authorization|cache-control|content-.+|date|host|user-agent|via|(?:accept|amz-sdk|x-amz).*)$/;
+const endToEnd: readonly RegExp[] = [
+  /^(?:authorization|cache-control|content-.+|date|host|user-agent|via|accept.*)$/,
+  /^(?:amz-sdk|x-amz|x-sdk)/,
+  /^x-(?:auth-token|domain-id|language|project-id|request-id|security-token)$/,
+];
 
 /** In a response these speak for the host that sent it, which the gateway is not. */
 const ofTheHost: ReadonlySet<string> = new Set([
@@ -32,21 +35,6 @@ const ofTheHost: ReadonlySet<string> = new Set([
 
 /** The gateway sends its own with every response. */
 const ofTheGateway: ReadonlySet<string> = new Set(['cache-control', 'x-content-type-options']);
-
-/**
- * What an SDK sends besides its signature: enough for the service, and nothing that could carry the
- * client's own authentication.
- */
-const withoutSignature: readonly string[] = [
-  'accept',
-  'accept-encoding',
-  'amz-sdk-invocation-id',
-  'amz-sdk-request',
-  'content-type',
-  'user-agent',
-  'x-amz-target',
-  'x-amz-user-agent',
-];
 
 /**
  * A request's headers as received, for an upstream that verifies the client's own signature: in order,
@@ -72,15 +60,18 @@ export function passedHeaders(rawHeaders: readonly string[], size: number): stri
 /**
  * The headers of a request that is sent on under another signature.
  * @param headers as node:http gives them
+ * @param names of those to keep: enough for the service, and nothing that could carry the client's own
+ *   authentication
  * @param size of the body, bytes
- * @returns a new object without any of the client's authentication, and without `Host`
+ * @returns a new object without any other header of the client, and without `Host`
  */
-export function unsignedHeaders(
+export function keptHeaders(
   headers: IncomingHttpHeaders,
+  names: readonly string[],
   size: number,
 ): Record<string, string> {
   const kept: Record<string, string> = { 'content-length': String(size) };
-  for (const name of withoutSignature) {
+  for (const name of names) {
     const value = headers[name];
     if (typeof value === 'string') kept[name] = value;
   }
@@ -91,13 +82,13 @@ export function unsignedHeaders(
  * A response's headers for the client: without those about the connection and the upstream's host,
  * without CORS (web pages must not read anything here), and with `via`.
  * @param headers as node:http gives them, names in lower case
- * @param requestId for a response without one
+ * @param otherwise what a response has that lacks it, such as the request's id; names in lower case
  */
 export function responseHeaders(
   headers: IncomingHttpHeaders,
-  requestId: string,
+  otherwise: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const kept: Record<string, string> = { 'x-amzn-requestid': requestId };
+  const kept: Record<string, string> = { ...otherwise };
   // `Server` stays: it is the upstream that answered. RFC 9110 7.6.3: a gateway says that it was between.
   const via = headers.via === undefined ? '' : `${headers.via}, `;
   const named = connectionOptions([headers.connection ?? '']);
@@ -122,6 +113,6 @@ function connectionOptions(values: readonly string[]): ReadonlySet<string> {
     values
       .flatMap((value) => value.split(','))
       .map((name) => name.trim().toLowerCase())
-      .filter((name) => !endToEnd.test(name)),
+      .filter((name) => !endToEnd.some((form) => form.test(name))),
   );
 }

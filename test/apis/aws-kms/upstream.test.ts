@@ -1,12 +1,28 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { upstreamTarget } from '../../../../src/apis/aws-kms/upstream/endpoint.js';
-import { type AwsCredentials, createSigner } from '../../../../src/apis/aws-kms/upstream/resign.js';
-import { apiRequest } from '../../../support/gateway.js';
-import { verifySignature } from '../../../support/signing/verify-signature.js';
+import type { ApiRequest } from '../../../src/apis/api.js';
+import {
+  type AwsCredentials,
+  type AwsSigning,
+  awsService,
+  createSigner as createSignerFor,
+} from '../../../src/apis/aws-kms/upstream.js';
+import { upstreamTarget } from '../../../src/apis/upstream/endpoint.js';
+import { apiRequest } from '../../support/gateway.js';
+import { verifySignature } from '../../support/signing/verify-signature.js';
 
 const credentials = { accessKeyId: 'AKIDGATEWAY', secretAccessKey: 'gateway secret' };
 const provider = async () => credentials;
+
+/** What a signer for `url` adds and keeps. */
+function createSigner(url: string, signing: AwsSigning = { credentials: provider }) {
+  const sign = createSignerFor(upstreamTarget(awsService, { url, resign: true }), signing);
+  return async (request: ApiRequest) => {
+    const { path, headers } = await sign(request);
+    if (path !== '/') throw new Error(`KMS has no path ${path}`);
+    return headers;
+  };
+}
 
 /** A request as an SDK signs it, for eu-west-1. */
 const clientRequest = (body = '{"KeyId":"k"}', headers: Record<string, string> = {}) =>
@@ -32,10 +48,7 @@ const verified = (headers: Record<string, string>, body: Buffer, secret: string)
   );
 
 t.test('signs with credentials of its own, and nothing of the client is left', async (t) => {
-  const sign = createSigner(
-    upstreamTarget({ url: 'https://kms.us-east-1.amazonaws.com' }),
-    provider,
-  );
+  const sign = createSigner('https://kms.us-east-1.amazonaws.com');
   const request = clientRequest();
   const headers = await sign(request);
   t.match(verified(headers, request.body, credentials.secretAccessKey), {
@@ -50,13 +63,9 @@ t.test('signs with credentials of its own, and nothing of the client is left', a
 });
 
 t.test("every header that it sends but the client program's name is signed", async (t) => {
-  const sign = createSigner(
-    upstreamTarget({ url: 'https://kms.us-east-1.amazonaws.com' }),
-    async () => ({
-      ...credentials,
-      sessionToken: 'gateway token',
-    }),
-  );
+  const sign = createSigner('https://kms.us-east-1.amazonaws.com', {
+    credentials: async () => ({ ...credentials, sessionToken: 'gateway token' }),
+  });
   const request = clientRequest('{}', { 'user-agent': 'aws-cli' });
   const headers = await sign(request);
   t.match(headers, { 'x-amz-security-token': 'gateway token' });
@@ -70,45 +79,43 @@ t.test(
   async (t) => {
     const query = 'X-Amz-Credential=AKID%2F20260101%2Fap-south-1%2Fkms%2Faws4_request&X-Amz-Date=1';
     const { authorization: _, ...presigned } = clientRequest().headers;
-    for (const [name, options, request, region] of [
+    for (const [name, url, option, request, region] of [
+      ['option', 'https://kms.us-east-1.amazonaws.com', 'us-west-2', {}, 'us-west-2'],
+      ['host', 'https://kms.us-east-1.amazonaws.com', undefined, {}, 'us-east-1'],
+      ['FIPS', 'https://kms-fips.us-gov-west-1.amazonaws.com', undefined, {}, 'us-gov-west-1'],
+      ['China', 'https://kms.cn-north-1.amazonaws.com.cn', undefined, {}, 'cn-north-1'],
+      ['dual stack', 'https://kms.us-east-1.api.aws', undefined, {}, 'us-east-1'],
+      ['Europe', 'https://kms.eusc-de-east-1.amazonaws.eu', undefined, {}, 'eusc-de-east-1'],
       [
-        'option',
-        { url: 'https://kms.us-east-1.amazonaws.com', region: 'us-west-2' },
+        'VPC endpoint',
+        'https://vpce-1a-2b.kms.us-east-1.vpce.amazonaws.com',
+        undefined,
         {},
-        'us-west-2',
+        'us-east-1',
       ],
-      ['host', { url: 'https://kms.us-east-1.amazonaws.com' }, {}, 'us-east-1'],
-      ['header', { url: 'https://kms.example', resign: true }, {}, 'eu-west-1'],
-      [
-        'query',
-        { url: 'https://kms.example', resign: true },
-        { headers: presigned, query },
-        'ap-south-1',
-      ],
+      ['a dot at the end', 'https://KMS.us-east-1.AMAZONAWS.com.', undefined, {}, 'us-east-1'],
+      ['header', 'https://kms.example', undefined, {}, 'eu-west-1'],
+      ['query', 'https://kms.example', undefined, { headers: presigned, query }, 'ap-south-1'],
     ] as const) {
-      const sign = createSigner(upstreamTarget(options), provider);
+      const sign = createSigner(url, { credentials: provider, region: option });
       const asked = { ...clientRequest(), ...request };
       const headers = await sign(asked);
       t.equal(verified(headers, asked.body, credentials.secretAccessKey)?.region, region, name);
     }
-    const sign = createSigner(
-      upstreamTarget({ url: 'https://kms.example', resign: true }),
-      provider,
-    );
+    const sign = createSigner('https://kms.example');
     await t.rejects(sign(apiRequest()), { code: 'ERR_UPSTREAM', message: /no region/ });
   },
 );
 
 t.test('asks for credentials each time, and passes on why there are none', async (t) => {
   const given: AwsCredentials[] = [credentials, { ...credentials, accessKeyId: 'AKIDNEXT' }];
-  const sign = createSigner(
-    upstreamTarget({ url: 'https://kms.us-east-1.amazonaws.com' }),
-    async () => {
+  const sign = createSigner('https://kms.us-east-1.amazonaws.com', {
+    credentials: async () => {
       const next = given.shift();
       if (next === undefined) throw new Error('none left');
       return next;
     },
-  );
+  });
   t.match(await sign(clientRequest()), { authorization: /Credential=AKIDGATEWAY\// });
   t.match(await sign(clientRequest()), { authorization: /Credential=AKIDNEXT\// });
   await t.rejects(sign(clientRequest()), { message: 'none left' });
@@ -123,17 +130,12 @@ t.test("the SDK's chain is the default provider", async (t) => {
   delete process.env.AWS_PROFILE;
   delete process.env.AWS_SESSION_TOKEN;
   const request = clientRequest();
-  const headers = await createSigner(
-    upstreamTarget({ url: 'https://kms.us-east-1.amazonaws.com' }),
-  )(request);
+  const headers = await createSigner('https://kms.us-east-1.amazonaws.com', {})(request);
   t.match(verified(headers, request.body, 'env secret'), { accessKey: 'AKIDENV' });
 });
 
 t.test('whatever body and headers a client sends, the signature verifies', async (t) => {
-  const sign = createSigner(
-    upstreamTarget({ url: 'https://kms.us-east-1.amazonaws.com' }),
-    provider,
-  );
+  const sign = createSigner('https://kms.us-east-1.amazonaws.com');
   const value = fc.string({ unit: fc.constantFrom(' ', 'a', ',', ';', '=') });
   await t.resolves(
     fc.assert(

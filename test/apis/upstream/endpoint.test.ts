@@ -1,53 +1,49 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import { awsService } from '../../../src/apis/aws-kms/upstream.js';
 import {
-  awsDomains,
   checkUpstreamCallers,
-  upstreamTarget,
-} from '../../../../src/apis/aws-kms/upstream/endpoint.js';
+  upstreamTarget as targetOf,
+  type UpstreamTargetOptions,
+} from '../../../src/apis/upstream/endpoint.js';
 
-t.test(
-  'reads host, port, security; requests to the real service are signed again, for its own region',
-  async (t) => {
-    for (const [url, expected] of [
-      [
-        'https://kms.eu-central-1.amazonaws.com',
-        {
-          secure: true,
-          port: 443,
-          host: 'kms.eu-central-1.amazonaws.com',
-          resign: true,
-          region: 'eu-central-1',
-        },
-      ],
-      ['https://kms-fips.us-gov-west-1.amazonaws.com/', { resign: true, region: 'us-gov-west-1' }],
-      ['https://kms.cn-north-1.amazonaws.com.cn', { resign: true, region: 'cn-north-1' }],
-      ['https://kms.us-east-1.api.aws', { resign: true, region: 'us-east-1' }],
-      ['https://kms.eusc-de-east-1.amazonaws.eu', { resign: true, region: 'eusc-de-east-1' }],
-      [
-        'https://vpce-1a-2b.kms.us-east-1.vpce.amazonaws.com',
-        { resign: true, region: 'us-east-1' },
-      ],
-      ['https://KMS.us-east-1.AMAZONAWS.com.', { resign: true, region: 'us-east-1' }],
-      ['https://proxy.amazonaws.com', { resign: true, region: undefined }],
-      ['https://amazonaws.com.example', { resign: false, region: undefined }],
-      ['https://notamazonaws.com', { resign: false, region: undefined }],
-      ['https://kms.example', { resign: false, region: undefined }],
-      [
-        'http://localhost:5000',
-        { secure: false, hostname: 'localhost', port: 5000, host: 'localhost:5000', resign: false },
-      ],
-      ['http://moto', { secure: false, port: 80, host: 'moto', resign: false }],
-      ['http://[::1]:4566/', { hostname: '::1', port: 4566, host: '[::1]:4566', resign: false }],
-    ] as const)
-      t.match(upstreamTarget({ url }), expected, url);
-  },
-);
+const upstreamTarget = (options: UpstreamTargetOptions) => targetOf(awsService, options);
 
-t.test('an option decides over signing and region before the host does', async (t) => {
+t.test('reads host, port, security; requests to the real service are signed again', async (t) => {
+  for (const [url, expected] of [
+    [
+      'https://kms.eu-central-1.amazonaws.com',
+      {
+        secure: true,
+        port: 443,
+        host: 'kms.eu-central-1.amazonaws.com',
+        resign: true,
+      },
+    ],
+    ['https://kms-fips.us-gov-west-1.amazonaws.com/', { resign: true }],
+    ['https://kms.cn-north-1.amazonaws.com.cn', { resign: true }],
+    ['https://kms.us-east-1.api.aws', { resign: true }],
+    ['https://kms.eusc-de-east-1.amazonaws.eu', { resign: true }],
+    ['https://vpce-1a-2b.kms.us-east-1.vpce.amazonaws.com', { resign: true }],
+    ['https://KMS.us-east-1.AMAZONAWS.com.', { resign: true }],
+    ['https://proxy.amazonaws.com', { resign: true }],
+    ['https://amazonaws.com.example', { resign: false }],
+    ['https://notamazonaws.com', { resign: false }],
+    ['https://kms.example', { resign: false }],
+    [
+      'http://localhost:5000',
+      { secure: false, hostname: 'localhost', port: 5000, host: 'localhost:5000', resign: false },
+    ],
+    ['http://moto', { secure: false, port: 80, host: 'moto', resign: false }],
+    ['http://[::1]:4566/', { hostname: '::1', port: 4566, host: '[::1]:4566', resign: false }],
+  ] as const)
+    t.match(upstreamTarget({ url }), expected, url);
+});
+
+t.test('an option decides over signing before the host does', async (t) => {
   const url = 'https://kms.us-east-1.amazonaws.com';
   t.match(upstreamTarget({ url, resign: false }), { resign: false });
-  t.match(upstreamTarget({ url, region: 'eu-west-1' }), { resign: true, region: 'eu-west-1' });
+  t.match(upstreamTarget({ url }), { resign: true });
   t.match(upstreamTarget({ url: 'https://kms.example', resign: true }), { resign: true });
   t.match(upstreamTarget({ url: 'http://127.0.0.1:5000', resign: true }), { resign: true });
 });
@@ -92,7 +88,7 @@ t.test("knows the domains of every partition in the SDK's endpoint rules", async
   const suffixes = [...rules.matchAll(/"(?:dnsSuffix|dualStackDnsSuffix)": "([^"]+)"/g)].map(
     ([, suffix]) => suffix,
   );
-  t.strictSame([...new Set(suffixes)].sort(), [...awsDomains].sort());
+  t.strictSame([...new Set(suffixes)].sort(), [...awsService.domains].sort());
 });
 
 t.test(
@@ -109,11 +105,16 @@ t.test(
       ['https://kms.eu-central-1.amazonaws.com', undefined, true, false, true],
     ] as const) {
       const check = () =>
-        checkUpstreamCallers(upstreamTarget({ url, resign }), verified, insecureNetwork);
+        checkUpstreamCallers(
+          awsService,
+          upstreamTarget({ url, resign }),
+          verified,
+          insecureNetwork,
+        );
       const name = `${url}, ${JSON.stringify({ resign, verified, insecureNetwork })}`;
       if (expected) t.doesNotThrow(check, name);
       else t.throws(check, { code: 'ERR_CONFIG', message: /want --credentials too/ }, name);
     }
-    t.doesNotThrow(() => checkUpstreamCallers(undefined, false, false));
+    t.doesNotThrow(() => checkUpstreamCallers(awsService, undefined, false, false));
   },
 );

@@ -1,27 +1,14 @@
-/** The KMS endpoint that `--upstream` names, and whether requests to it are signed again. */
-import { isLoopback } from '../../../common/address.js';
-import { EntropyError } from '../../../common/errors.js';
+/** The endpoint that an option such as `--upstream` names, and whether requests to it are signed again. */
+import { isLoopback } from '../../common/address.js';
+import { EntropyError } from '../../common/errors.js';
 
-/** Domains of the real service: the DNS suffixes of the partitions in AWS's endpoint rules. */
-export const awsDomains: readonly string[] = [
-  'amazonaws.com',
-  'api.aws',
-  'amazonaws.com.cn',
-  'api.amazonwebservices.com.cn',
-  'amazonaws.eu',
-  'api.amazonwebservices.eu',
-  'c2s.ic.gov',
-  'api.aws.ic.gov',
-  'sc2s.sgov.gov',
-  'api.aws.scloud',
-  'cloud.adc-e.uk',
-  'api.cloud-aws.adc-e.uk',
-  'csp.hci.ic.gov',
-  'api.aws.hci.ic.gov',
-];
-
-/** A region after the service's label: kms.REGION, kms-fips.REGION, also behind a VPC endpoint's name. */
-const regionInHost = /(?:^|\.)kms(?:-fips)?\.([a-z]{2,8}(?:-[a-z]{2,16}){1,3}-\d{1,2})\./;
+/** The real service of an API, and where its upstream is configured. */
+export interface UpstreamService {
+  /** The key of the configuration. */
+  readonly key: `gateway.${string}`;
+  /** DNS domains that are its provider's alone. */
+  readonly domains: readonly string[];
+}
 
 /** What {@link upstreamTarget} reads. */
 export interface UpstreamTargetOptions {
@@ -29,8 +16,6 @@ export interface UpstreamTargetOptions {
   readonly url: string;
   /** Whether to sign with credentials of our own; default: if the host is the real service's. */
   readonly resign?: boolean | undefined;
-  /** The region to sign for; default: the host's, otherwise the one that each client signed for. */
-  readonly region?: string | undefined;
 }
 
 /** A checked endpoint. */
@@ -44,8 +29,6 @@ export interface UpstreamTarget {
   readonly resign: boolean;
   /** Whether it is not the real service, and sees no signature of ours. */
   readonly isEmulator: boolean;
-  /** undefined: the one in the client's own signature. */
-  readonly region: string | undefined;
 }
 
 /**
@@ -53,14 +36,17 @@ export interface UpstreamTarget {
  * and with credentials of our own only to this host.
  * @throws EntropyError `ERR_CONFIG`
  */
-export function upstreamTarget(options: UpstreamTargetOptions): UpstreamTarget {
-  const url = checkedUrl(options.url);
+export function upstreamTarget(
+  { key, domains }: UpstreamService,
+  options: UpstreamTargetOptions,
+): UpstreamTarget {
+  const url = checkedUrl(options.url, key);
   const secure = url.protocol === 'https:';
   const hostname = url.hostname.replace(/^\[|\]$/g, '');
-  const real = isRealService(hostname);
+  const real = isWithin(hostname, domains);
   const resign = options.resign ?? real;
   if (!secure && (real || (resign && !isThisHost(hostname))))
-    throw configError(options.url, 'want https for a service that is not on this host');
+    throw configError(key, options.url, 'want https for a service that is not on this host');
   return {
     secure,
     hostname,
@@ -68,12 +54,8 @@ export function upstreamTarget(options: UpstreamTargetOptions): UpstreamTarget {
     host: url.host,
     resign,
     isEmulator: !real && !resign,
-    region: options.region ?? regionInHost.exec(hostname)?.[1],
   };
 }
-
-/** The key of the configuration. */
-const key = 'gateway.upstream';
 
 /**
  * Refuses an upstream behind an open gateway: whoever reaches the gateway could use the endpoint, and,
@@ -84,6 +66,7 @@ const key = 'gateway.upstream';
  * @throws EntropyError `ERR_CONFIG`
  */
 export function checkUpstreamCallers(
+  { key }: UpstreamService,
   upstream: Pick<UpstreamTarget, 'host' | 'isEmulator'> | undefined,
   verified: boolean,
   insecureNetwork: boolean,
@@ -91,33 +74,34 @@ export function checkUpstreamCallers(
   if (upstream === undefined || verified) return;
   if (insecureNetwork && upstream.isEmulator) return;
   throw configError(
+    key,
     upstream.host,
     'want --credentials too: only requests with verified signatures are sent there',
   );
 }
 
-function checkedUrl(text: string): URL {
+function checkedUrl(text: string, key: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.hostname === '')
-    throw configError(text, 'want https://HOST[:PORT] or http://HOST[:PORT]');
+    throw configError(key, text, 'want https://HOST[:PORT] or http://HOST[:PORT]');
   if (url.username !== '' || url.password !== '')
     throw new EntropyError('ERR_CONFIG', 'upstream: want a URL without user and password', { key });
-  // KMS has one path; emulators differ in what a longer one means.
+  // A request's path is the API's own; emulators differ in what one before it means.
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
-    throw configError(text, 'want no path, query or fragment');
+    throw configError(key, text, 'want no path, query or fragment');
   return url;
 }
 
 /** A trailing dot makes a name absolute; it is the same name. */
-function isRealService(hostname: string): boolean {
+function isWithin(hostname: string, domains: readonly string[]): boolean {
   const name = hostname.replace(/\.$/, '');
-  return awsDomains.some((domain) => name === domain || name.endsWith(`.${domain}`));
+  return domains.some((domain) => name === domain || name.endsWith(`.${domain}`));
 }
 
 function isThisHost(hostname: string): boolean {
   return hostname === 'localhost' || isLoopback(hostname);
 }
 
-function configError(url: string, wanted: string): EntropyError {
+function configError(key: string, url: string, wanted: string): EntropyError {
   return new EntropyError('ERR_CONFIG', `upstream ${JSON.stringify(url)}: ${wanted}`, { key });
 }

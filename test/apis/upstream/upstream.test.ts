@@ -6,23 +6,23 @@ import { connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
-import type { ApiRequest } from '../../../../src/apis/api.js';
-import { createAwsKms } from '../../../../src/apis/aws-kms/api.js';
+import type { ApiRequest } from '../../../src/apis/api.js';
+import { createAwsKms } from '../../../src/apis/aws-kms/api.js';
+import { type AwsSigning, createAwsUpstream } from '../../../src/apis/aws-kms/upstream.js';
 import {
   countUpstream,
-  createUpstream,
   type Upstream,
   type UpstreamOptions,
-} from '../../../../src/apis/aws-kms/upstream/upstream.js';
-import { EntropyError } from '../../../../src/common/errors.js';
-import { openMetricsPage } from '../../../../src/common/prometheus.js';
-import { makeCertificate } from '../../../support/certificates.js';
-import { accessOf } from '../../../support/credentials.js';
-import { apiRequest, call, exchange, serve, serveApis } from '../../../support/gateway.js';
-import { samplesOf } from '../../../support/metrics-page.js';
-import { signAws } from '../../../support/signing/signed-calls.js';
-import { verifySignature } from '../../../support/signing/verify-signature.js';
-import { until } from '../../../support/until.js';
+} from '../../../src/apis/upstream/upstream.js';
+import { EntropyError } from '../../../src/common/errors.js';
+import { openMetricsPage } from '../../../src/common/prometheus.js';
+import { makeCertificate } from '../../support/certificates.js';
+import { accessOf } from '../../support/credentials.js';
+import { apiRequest, call, exchange, serve, serveApis } from '../../support/gateway.js';
+import { samplesOf } from '../../support/metrics-page.js';
+import { signAws } from '../../support/signing/signed-calls.js';
+import { verifySignature } from '../../support/signing/verify-signature.js';
+import { until } from '../../support/until.js';
 
 const awsJson = 'application/x-amz-json-1.1';
 const mebibyte = 1024 * 1024;
@@ -43,8 +43,12 @@ const listKeys = (overrides: Partial<ApiRequest> = {}) =>
   });
 
 /** An upstream at a port of this host, closed with the test. */
-function upstreamAt(t: Test, port: number, options: Partial<UpstreamOptions> = {}): Upstream {
-  const upstream = createUpstream({ url: `http://127.0.0.1:${port}`, ...options });
+function upstreamAt(
+  t: Test,
+  port: number,
+  options: Partial<UpstreamOptions & AwsSigning> = {},
+): Upstream {
+  const upstream = createAwsUpstream({ url: `http://127.0.0.1:${port}`, ...options });
   t.teardown(() => upstream.close());
   return upstream;
 }
@@ -303,7 +307,7 @@ t.test('a certificate that nobody vouches for is refused', async (t) => {
   const { certificate, key } = makeCertificate(t.testdir(), 'unknown');
   const pair = { cert: readFileSync(certificate), key: readFileSync(key) };
   const port = await serve(t, createTlsServer(pair, echo) as never);
-  const upstream = createUpstream({ url: `https://127.0.0.1:${port}` });
+  const upstream = createAwsUpstream({ url: `https://127.0.0.1:${port}` });
   t.teardown(() => upstream.close());
   await t.rejects(upstream.forward(listKeys({ headers: { host: 'localhost' } })), {
     code: 'ERR_UPSTREAM',
@@ -556,7 +560,7 @@ t.test('each request is counted by what became of it, and nothing else changes',
       ...{ host: 'kms.example', resign: true, isEmulator: false },
       ...{ forward, close: async () => {} },
     };
-    const counted = countUpstream(given as unknown as Upstream);
+    const counted = countUpstream(given as unknown as Upstream, 'api');
     t.match(counted, { host: 'kms.example', resign: true, close: given.close });
     const wanted = await forward().catch((error) => error);
     const got = await counted.forward(apiRequest()).catch((error) => error);

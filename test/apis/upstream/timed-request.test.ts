@@ -3,8 +3,8 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
-import { createTimedRequest } from '../../../../src/apis/aws-kms/upstream/timed-request.js';
-import { fakeTimers } from '../../../support/fake-timers.js';
+import { createTimedRequest } from '../../../src/apis/upstream/timed-request.js';
+import { fakeTimers } from '../../support/fake-timers.js';
 
 const times = { connectMs: 1_000, firstByteMs: 2_000, silenceMs: 3_000, totalMs: 10_000 };
 const body = Buffer.from('{}');
