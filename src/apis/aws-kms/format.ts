@@ -108,7 +108,7 @@ function toText(value: unknown): string | undefined {
 
 interface Recipient {
   readonly algorithm: string | undefined;
-  /** Of the attestation document, bytes. */
+  /** Size of the attestation document, bytes. */
   readonly documentSize: number | undefined;
 }
 

@@ -14,8 +14,8 @@ export function unknownMediaType(): ServiceError {
 }
 
 /**
- * Operations of KMS, of its model 2014-11-01 (botocore 1.44.8), without GenerateRandom: an operation that
- * the service has is not unknown to anybody, it needs an upstream.
+ * The operations of KMS besides GenerateRandom, from its model 2014-11-01 (botocore 1.44.8). Each of them
+ * needs an upstream, and the answer should say so.
  */
 const operations: ReadonlySet<string> = new Set(
   `CancelKeyDeletion ConnectCustomKeyStore CreateAlias CreateCustomKeyStore CreateGrant CreateKey Decapsulate
@@ -32,8 +32,8 @@ const operations: ReadonlySet<string> = new Set(
 );
 
 /**
- * UnknownOperationException for an operation that is not served here. For those that the service has, the
- * text is ours, because clients show "UnknownError" if there is none.
+ * UnknownOperationException for an operation that is not served here. For an operation of KMS the text is
+ * ours: without one, clients show "UnknownError".
  */
 export function notServed(operation: string): ServiceError {
   const text = operations.has(operation)

@@ -25,7 +25,7 @@ const encodings = { hex: lowerHex, base64 } as const satisfies Record<Format, En
 const randomPath =
   /^\/v1\/(?:sys\/tools|transit)\/random(?:\/(?<first>[^/]+)(?:\/(?<second>.+))?)?$/;
 
-/** Of the servers' mounts those that have a path here. */
+/** The servers' mounts that have a path here. */
 const mount = /^(?:sys|transit|auth\/token)(?:\/|$)/;
 
 const sources: readonly string[] = ['platform', 'seal', 'all'];
