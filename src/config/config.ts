@@ -82,6 +82,8 @@ export const defaults = {
     creditedBitsPerByte: 0,
   },
   gateway: {
+    /** Names of the APIs to serve; if unset, all. */
+    apis: unset<string[]>(),
     /** Addresses: `HOST:PORT`, `[IPV6]:PORT`, `unix:PATH`. */
     listen: [defaultGatewayAddress],
     /** `open` lets a gateway without credentials start where `--no-open` would refuse it. */

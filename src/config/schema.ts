@@ -151,6 +151,7 @@ export const configSchema = v.strictObject({
   ),
   gateway: v.optional(
     v.strictObject({
+      apis: v.optional(some(text, 'API')), // list.ts knows their names
       listen: v.optional(some(address, 'address')),
       access: v.optional(oneOf('open')),
       credentials: v.optional(text),

@@ -3,7 +3,7 @@
  * together, files. All of it can be checked without starting.
  */
 import type { ApiEntry, Operation } from '../apis/api.js';
-import { type ApiSettings, apis as allApis, operationsOf } from '../apis/list.js';
+import { type ApiSettings, apis as allApis, operationsOf, servedApis } from '../apis/list.js';
 import { type Address, parseAddress } from '../common/address.js';
 import { EntropyError } from '../common/errors.js';
 import { type Reader, readPrivateFile, self } from '../common/private-file.js';
@@ -119,6 +119,6 @@ export async function checkGateway(
   for (const address of checkedAddresses(options))
     if ('host' in address) refuseOthers(address, missing);
   const log = { info() {}, warn() {}, error() {} };
-  for (const entry of entries) await entry.create(options, log).close?.();
+  for (const entry of servedApis(options.apis, entries)) await entry.create(options, log).close?.();
   await loadFiles({ ...options, audit: undefined }, operationsOf(entries), undefined, reader);
 }

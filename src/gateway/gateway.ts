@@ -1,7 +1,7 @@
 /** The gateway: its APIs and pages on all its listeners, and the files that say who may ask. */
 import { setTimeout } from 'node:timers/promises';
 import type { ApiEntry, Logger, RandomSource } from '../apis/api.js';
-import { apis as allApis, defaultOperations, operationsOf } from '../apis/list.js';
+import { apis as allApis, defaultOperations, operationsOf, servedApis } from '../apis/list.js';
 import { formatAddress } from '../common/address.js';
 import { descriptorLimit, withinDescriptors } from '../common/descriptors.js';
 import { errorCode } from '../common/errors.js';
@@ -46,7 +46,7 @@ export interface Gateway {
 
 /**
  * Starts listening. When one address fails, those already open are closed again.
- * @param entries the APIs that it serves
+ * @param entries the APIs that there are; `options.apis` may leave some out
  * @returns the gateway, owned by the caller
  * @throws EntropyError `ERR_CONFIG`, `ERR_LISTEN`
  */
@@ -56,7 +56,8 @@ export async function startGateway(
 ): Promise<Gateway> {
   const { client, log, passed = [] } = options;
   const wanted = checkedAddresses(options);
-  const routes = entries.map((entry) => ({ name: entry.name, api: entry.create(options, log) }));
+  const served = servedApis(options.apis, entries);
+  const routes = served.map((entry) => ({ name: entry.name, api: entry.create(options, log) }));
   const apis = routes.map(({ api }) => api);
   const operations = operationsOf(entries);
   const access = createAccess(defaultOperations(operations));

@@ -36,6 +36,7 @@ path = "/dev/hwrng"
 tested_bits_per_byte = 0.5
 credited_bits_per_byte = 0.125
 [gateway]
+apis = ["vault"]
 listen = ["127.0.0.1:8478"]
 credentials = "/etc/entropyd/credentials.toml"
 require_signatures = true
@@ -74,6 +75,7 @@ huawei_upstream_resign = true
     },
   ]);
   t.strictSame(config.gateway, {
+    apis: ['vault'],
     listen: ['127.0.0.1:8478'],
     credentials: '/etc/entropyd/credentials.toml',
     require_signatures: true,

@@ -68,6 +68,7 @@ t.test('a check finds what would keep a gateway from starting, and opens nothing
     [{ access: 'open', credentials }, 'ERR_CONFIG', 'gateway.access', /^access = "open" contra/],
     [{ requireSignatures: true }, 'ERR_CONFIG', 'gateway.require_signatures', /^signatures are/],
     [{ auditRequired: true }, 'ERR_CONFIG', 'gateway.audit_required', /^an audit log is required/],
+    [{ apis: ['aws'] }, 'ERR_CONFIG', 'gateway.apis', /^no API "aws": want some of aws-kms, /],
     [{ upstream: 'ftp://x' }, 'ERR_CONFIG', 'gateway.upstream', /^upstream "ftp/],
     [{ huaweiUpstream: 'ftp://x' }, 'ERR_CONFIG', 'gateway.huawei_upstream', /^upstream "ftp/],
     [{ credentials: '/none' }, 'ERR_CONFIG', 'gateway.credentials', /^credentials file .*ENOENT/],

@@ -113,6 +113,23 @@ async function signedStatus(where: { port: number }, secretKey: string): Promise
   return (await call({ ...where, ...awsCall, headers })).status;
 }
 
+t.test('serves only the APIs that are named, and nobody else shows', async (t) => {
+  const { port } = await start(t, 'apis', { apis: ['vault'] });
+  t.match(await call({ port, ...vaultCall }), { status: 200 });
+  for (const refused of [awsCall, genRandomCall])
+    t.match(await call({ port, ...refused }), { status: 404, body: '{"errors":["Not Found"]}' });
+  const headers = { host: 'localhost', accept: 'text/plain' };
+  const page = await call({ port, path: '/', headers });
+  t.match(page.body, /X-Vault-Token/);
+  t.notMatch(page.body, /gen-random|TrentService/);
+  t.notMatch((await call({ port, path: '/metrics', headers })).body, /aws-kms|huawei-kms/);
+  await t.rejects(start(t, 'no api', { apis: ['vault', 'aws'] }), {
+    code: 'ERR_CONFIG',
+    key: 'gateway.apis',
+    message: /^no API "aws": want some of aws-kms, /,
+  });
+});
+
 t.test('with a credentials file only its keys and tokens are served', async (t) => {
   const log = memoryLog();
   const credentials = writePrivate(dir, 'verified.toml', credentialsOf('secret', 'abc'));
