@@ -1,11 +1,13 @@
-/** The built daemon as a process on its own socket, and whether its memory and descriptors stay flat. */
+/** The built daemon and gateway as processes of their own, and whether their memory stays flat. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connect } from '../../src/index.js';
+import { credentials } from '../support/credentials.js';
+import { call } from '../support/gateway.js';
 import { programMs, until } from '../support/until.js';
 
 // Not by support/program.ts: that loads tap, which ends its process after 30 s.
@@ -14,10 +16,8 @@ const program = fileURLToPath(new URL('../../dist/entropyd.js', import.meta.url)
 /** The end of the log that is kept, characters. */
 const maxLog = 4096;
 
-/** The daemon as a process of its own. */
-export interface DaemonProcess {
-  /** Its socket. */
-  readonly path: string;
+/** A program as a process of its own. */
+export interface Process {
   /** Open descriptors; 0 after it has ended. */
   descriptors(): number;
   /** Resident memory, bytes; 0 after it has ended. */
@@ -30,16 +30,35 @@ export interface DaemonProcess {
   stop(): Promise<{ status: number | string | null; log: string }>;
 }
 
+export interface DaemonProcess extends Process {
+  /** Its socket. */
+  readonly path: string;
+}
+
+export interface GatewayProcess extends Process {
+  /** Its socket. */
+  readonly path: string;
+  /** Its metrics, Prometheus text format. */
+  metrics(): Promise<string>;
+}
+
+/** A folder that goes with this process. */
+function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'entropyd-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
 /**
- * Starts a daemon that ends with this process at the latest.
- * @param args command line without `--socket`
- * @returns when it answers
+ * Starts a program that ends with this process at the latest.
+ * @param message of its log, once it listens
  * @throws Error with the end of its log if it does not
  */
-export async function startDaemon(args: readonly string[] = []): Promise<DaemonProcess> {
-  const folder = mkdtempSync(join(tmpdir(), 'entropyd-'));
-  const path = join(folder, 's');
-  const child = spawn(process.execPath, [program, '--socket', path, ...args], {
+async function startProcess(
+  args: readonly string[],
+  message: string,
+): Promise<Omit<Process, 'connections'>> {
+  const child = spawn(process.execPath, [program, ...args], {
     env: { PATH: process.env.PATH, HOME: '/nonexistent' },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -47,44 +66,78 @@ export async function startDaemon(args: readonly string[] = []): Promise<DaemonP
   let listening = false;
   child.stderr.on('data', (text) => {
     log += text;
-    listening ||= log.includes('entropyd listening');
+    listening ||= log.includes(message);
     log = log.slice(-maxLog);
   });
   const exited = once(child, 'exit');
-  process.once('exit', () => {
-    child.kill('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
-  });
+  process.once('exit', () => child.kill('SIGKILL'));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const running = () => child.exitCode === null && child.signalCode === null;
   const listens = () => {
-    if (!running()) throw new Error(`the daemon has ended: ${log}`);
+    if (!running()) throw new Error(`the program has ended: ${log}`);
     return listening;
   };
-  await until(listens, 'the daemon listens').catch((error) => {
+  await until(listens, message).catch((error) => {
     throw new Error(`${error.message}: ${log}`);
   });
-  const ask = async <T>(call: (client: ReturnType<typeof connect>) => Promise<T>) => {
-    const client = connect({ socketPath: path, timeoutMs: programMs });
-    return call(client).finally(() => client.close());
-  };
-  await ask((client) => client.random(1));
-
   return {
-    path,
     descriptors: () => (running() ? readdirSync(`/proc/${child.pid}/fd`).length : 0),
     residentBytes() {
       if (!running()) return 0;
       const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
       return 1024 * Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
     },
-    connections: async () => (await ask((client) => client.status())).connections - 1,
     reload: () => child.kill('SIGHUP'),
     async stop() {
       child.kill('SIGTERM');
       const [status, signal] = await exited;
       return { status: status ?? signal, log };
     },
+  };
+}
+
+/**
+ * Starts a daemon.
+ * @param args command line without `--socket`
+ * @returns when it answers
+ * @throws Error with the end of its log if it does not
+ */
+export async function startDaemon(args: readonly string[] = []): Promise<DaemonProcess> {
+  const path = join(makeFolder(), 's');
+  const daemon = await startProcess(['--socket', path, ...args], 'entropyd listening');
+  const ask = async <T>(call: (client: ReturnType<typeof connect>) => Promise<T>) => {
+    const client = connect({ socketPath: path, timeoutMs: programMs });
+    return call(client).finally(() => client.close());
+  };
+  await ask((client) => client.random(1));
+  return {
+    ...daemon,
+    path,
+    connections: async () => (await ask((client) => client.status())).connections - 1,
+  };
+}
+
+/**
+ * Starts a gateway that verifies the credentials of test/support/credentials.ts.
+ * @param daemonPath the daemon's socket
+ */
+export async function startGateway(daemonPath: string): Promise<GatewayProcess> {
+  const folder = makeFolder();
+  const path = join(folder, 'g');
+  const file = join(folder, 'credentials.toml');
+  writeFileSync(file, credentials, { mode: 0o600 });
+  const gateway = await startProcess(
+    ['gateway', '--socket', daemonPath, '--listen', `unix:${path}`, '--credentials', file],
+    'gateway listening',
+  );
+  const headers = { host: 'localhost' };
+  const metrics = async () => (await call({ socketPath: path, path: '/metrics', headers })).body;
+  const open = /^entropyd_gateway_connections_open (\d+)$/m;
+  return {
+    ...gateway,
+    path,
+    metrics,
+    connections: async () => Number(open.exec(await metrics())?.[1]) - 1,
   };
 }
 

@@ -1,14 +1,16 @@
 /**
- * `run.ts [MINUTES]`: keeps the built daemon under mixed load, by default for an hour. Prints a line a
- * minute, then the verdict. Exits with 1 unless memory stayed flat, every descriptor was closed and
- * each client got what docs/protocol.md says.
+ * `run.ts [MINUTES]`: keeps the built daemon and a gateway before it under mixed load, by default for an
+ * hour. Prints a line for each a minute, then the verdict. Exits with 1 unless memory stayed flat, every
+ * descriptor was closed and each client got what the documentation says.
  */
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { connect } from '../../src/index.js';
+import { fuzzHttp } from '../fuzz/http.js';
 import { until } from '../support/until.js';
-import { isFlat, mebibytes, startDaemon } from './daemon.js';
+import { isFlat, mebibytes, type Process, startDaemon, startGateway } from './daemon.js';
 import { startLoad } from './load.js';
 import type { ProbeAnswer, ProbeQuestion } from './probe.js';
 
@@ -17,8 +19,11 @@ const minuteMs = 60_000;
 const sampleMs = 1000;
 const reloadMs = 15_000;
 
-/** In a shorter run the first half is only the daemon's warm-up. */
+/** In a shorter run the first half is only the warm-up. */
 const minJudgedMinutes = 3;
+
+/** Connections of HTTP before descriptors are counted: they open what stays open. */
+const warmUp = 50;
 
 /** Errors that the load provokes; the last only if the hardware cannot serve prediction resistance. */
 const expectedCodes = [
@@ -40,12 +45,34 @@ if (!(minutes > 0)) {
 }
 
 const daemon = await startDaemon();
+const gateway = await startGateway(daemon.path);
+const faults: string[] = [];
+const note = (error: Error) => void faults.push(error.message);
+
+const targets = [{ to: { path: gateway.path }, verifies: true }];
+await fuzzHttp({ targets, requests: warmUp, seed: 1 });
 const client = connect({ socketPath: daemon.path });
 await client.status();
-/** Whether this client's connection is the only one. */
-const isIdle = async () => (await daemon.connections()) === 1;
-await until(isIdle, 'the first connections are closed');
-const descriptors = daemon.descriptors();
+
+/** What is watched of each program. */
+const watched = Object.entries({ daemon, gateway }).map(([name, program]) => ({
+  name,
+  program: program as Process,
+  resident: [] as number[],
+  /** Connections that are not of the load. */
+  own: 0,
+  descriptors: 0,
+}));
+for (const each of watched) {
+  const { name, program } = each;
+  await until(async () => {
+    const before = await program.connections();
+    each.own = await setTimeout(sampleMs).then(() => program.connections());
+    return before === each.own;
+  }, `the first connections to the ${name} are closed`);
+  each.descriptors = program.descriptors();
+}
+
 const load = startLoad(daemon.path);
 const loader = new URL('../support/typescript.mjs', import.meta.url);
 const probe = new Worker(new URL('./probe.ts', import.meta.url), {
@@ -53,62 +80,99 @@ const probe = new Worker(new URL('./probe.ts', import.meta.url), {
   execArgv: [`--import=${loader}`],
 });
 const probed = once(probe, 'exit');
-const resident: number[] = [];
-const faults = load.failures;
+
+let isStopping = false;
+let httpRequests = 0;
+const seed = randomInt(2 ** 32);
+const http = fuzzHttp({
+  targets,
+  requests: () => !isStopping,
+  seed,
+  onSession: ({ requests }) => {
+    httpRequests = requests;
+  },
+}).catch(note);
+
+async function stopLoad(): Promise<void> {
+  isStopping = true;
+  await Promise.all([load.stop(), http]);
+  faults.push(...load.failures);
+}
 
 const start = performance.now();
-async function printLine(stop = false): Promise<Record<string, number>> {
+async function printLines(stop = false): Promise<Record<string, number>> {
   const { connections, requests, errors } = await client.status();
   probe.postMessage({ stop } satisfies ProbeQuestion);
   const [{ p50, p99, failures }] = (await once(probe, 'message')) as [ProbeAnswer];
   faults.push(...failures);
-  console.log(
-    [
-      `${((performance.now() - start) / minuteMs).toFixed(1).padStart(6)} min`,
-      mebibytes(daemon.residentBytes()),
-      `${daemon.descriptors()} descriptors`,
+  const own = {
+    daemon: [
       `${connections} connections`,
       `${requests.toLocaleString('en')} requests`,
       Object.entries(errors)
         .map(([code, count]) => `${code} ${count}`)
         .join(' '),
       `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`,
-    ].join('  '),
-  );
+    ],
+    gateway: [`${httpRequests.toLocaleString('en')} requests`],
+  };
+  const minute = ((performance.now() - start) / minuteMs).toFixed(1).padStart(6);
+  for (const { name, program } of watched)
+    console.log(
+      [
+        `${minute} min  ${name}`,
+        mebibytes(program.residentBytes()),
+        `${program.descriptors()} descriptors`,
+        ...own[name as keyof typeof own],
+      ].join('  '),
+    );
   return errors;
 }
 
 const timers = [
-  setInterval(() => resident.push(daemon.residentBytes()), sampleMs),
-  setInterval(() => daemon.reload(), reloadMs),
+  setInterval(() => {
+    for (const { program, resident } of watched) resident.push(program.residentBytes());
+  }, sampleMs),
+  setInterval(() => {
+    for (const { program } of watched) program.reload();
+  }, reloadMs),
 ];
 const minute = (number: number) => setTimeout(start + number * minuteMs - performance.now());
 try {
   for (let passed = 1; passed < minutes; passed++) {
     await minute(passed);
-    await printLine();
+    await printLines();
   }
   await minute(minutes);
   for (const timer of timers) clearInterval(timer);
-  await load.stop();
-  const errors = await printLine(true);
+  await stopLoad();
+  const errors = await printLines(true);
   await probed;
   for (const [code, count] of Object.entries(errors))
     if (!expectedCodes.includes(code)) faults.push(`${count} times ${code}`);
-  await until(isIdle, 'every connection is closed');
-  await until(
-    () => daemon.descriptors() <= descriptors,
-    `at most ${descriptors} descriptors, as before`,
-  );
+  for (const { name, program, own, descriptors } of watched) {
+    await until(
+      async () => (await program.connections()) <= own,
+      `every connection to the ${name} is closed`,
+    );
+    await until(
+      () => program.descriptors() <= descriptors,
+      `at most ${descriptors} descriptors of the ${name}, as before`,
+    );
+  }
 } catch (error) {
-  faults.push((error as Error).message);
+  note(error as Error);
   for (const timer of timers) clearInterval(timer);
-  await Promise.all([load.stop(), probe.terminate()]);
+  await Promise.all([stopLoad(), probe.terminate()]);
 }
 await client.close();
-const { status, log } = await daemon.stop();
-if (status !== 0) faults.push(`the daemon ended with ${status}: ${log}`);
-if (minutes >= minJudgedMinutes && !isFlat(resident)) faults.push('memory grows');
+for (const { name, program, resident } of watched.reverse()) {
+  const { status, log } = await program.stop();
+  if (status !== 0) faults.push(`the ${name} ended with ${status}: ${log}`);
+  if (minutes < minJudgedMinutes) continue;
+  console.log(name);
+  if (!isFlat(resident)) faults.push(`the ${name}'s memory grows`);
+}
 for (const fault of faults.slice(0, maxShown)) console.error(`FAILED: ${fault}`);
 console.log(faults.length === 0 ? 'passed' : `failed: ${faults.length} faults`);
 process.exitCode = faults.length === 0 ? 0 : 1;
