@@ -2,7 +2,7 @@
  * Microsoft's clients of Managed HSM against the gateway, over TLS and under names that their own check of
  * the challenge's resource accepts. The programs are in azure/; each prints one line for each count.
  */
-import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { cpSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
@@ -50,20 +50,7 @@ const tls = { tls: certificate };
 
 /** Of a store that Java reads; it has nothing but a certificate. */
 const storePassword = 'changeit';
-
-/** Made at first use: only a JDK has the command. */
-function trustStore(): string {
-  const store = join(folder, 'trust.p12');
-  execFileSync(
-    'keytool',
-    [
-      ...['-importcert', '-noprompt', '-alias', 'hsm', '-file', certificate.certificate],
-      ...['-keystore', store, '-storetype', 'PKCS12', '-storepass', storePassword],
-    ],
-    { stdio: 'ignore' },
-  );
-  return store;
-}
+const store = join(folder, 'trust.p12');
 
 /** A proxy behind which every name and port is the gateway. */
 const toGateway = (t: Test, gatewayPort: number) =>
@@ -106,7 +93,7 @@ const starts: Record<'JavaScript' | 'Python' | 'Go' | 'Java', Start> = {
   Java: async (command, port) => ({
     command: [
       command,
-      ...[`-Djavax.net.ssl.trustStore=${join(folder, 'trust.p12')}`],
+      ...[`-Djavax.net.ssl.trustStore=${store}`],
       ...[`-Djavax.net.ssl.trustStorePassword=${storePassword}`],
       ...(port === undefined
         ? []
@@ -114,21 +101,23 @@ const starts: Record<'JavaScript' | 'Python' | 'Go' | 'Java', Start> = {
             ...['-Djava.net.useSystemProxies=true', '-Dhttps.proxyHost=127.0.0.1'],
             `-Dhttps.proxyPort=${port}`,
           ]),
-      ...['-cp', join(jars, '*'), join(folder, 'Client.java')],
+      ...['-cp', `${join(jars, '*')}:${folder}`, 'Client'],
     ],
     variables: {},
   }),
 };
 
 /** What is done once before a client's first start. */
-const prepare = {
+const commandsBefore: Partial<Record<keyof typeof starts, readonly (readonly string[])[]>> = {
   // The versions and their hashes are those of go.sum.
-  Go: () =>
-    promisify(execFile)('go', ['build', '-mod=readonly', '-o', 'client', '.'], {
-      cwd: folder,
-      timeout: prepareMs,
-    }),
-  Java: async () => trustStore(),
+  Go: [['go', 'build', '-mod=readonly', '-o', 'client', '.']],
+  Java: [
+    ['javac', '-cp', join(jars, '*'), 'Client.java'],
+    [
+      ...['keytool', '-importcert', '-noprompt', '-alias', 'hsm', '-storetype', 'PKCS12'],
+      ...['-keystore', store, '-storepass', storePassword, '-file', certificate.certificate],
+    ],
+  ],
 };
 
 const credentials = [
@@ -182,7 +171,8 @@ for (const [client, name] of [
 ] as const)
   testWith(client, `${name}: gets bytes, and is told why not`, async (t, command) => {
     const start = starts[name];
-    if (name in prepare) await prepare[name as keyof typeof prepare]();
+    for (const [program = '', ...args] of commandsBefore[name] ?? [])
+      await promisify(execFile)(program, args, { cwd: folder, timeout: prepareMs });
     const verified = {
       ...tls,
       credentials: writePrivate(folder, 'credentials.toml', credentials),
