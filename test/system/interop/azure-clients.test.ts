@@ -1,9 +1,10 @@
 /**
  * Microsoft's clients of Managed HSM against the gateway, over TLS and under names that their own check of
- * the challenge's resource accepts. The programs are in azure/; each prints one line for each count.
+ * the challenge's resource accepts; and the examples of docs/clients.md. The programs are in azure/; each
+ * prints one line for each count.
  */
 import { execFile, spawnSync } from 'node:child_process';
-import { cpSync } from 'node:fs';
+import { cpSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -16,6 +17,7 @@ import { makeCertificate } from '../../support/certificates.js';
 import { writePrivate } from '../../support/credentials.js';
 import { failingSource, serve } from '../../support/gateway.js';
 import { temporaryFolder } from '../../support/paths.js';
+import { exampleOf, examplesOf, here } from './examples.js';
 import { type Client, pypiClient, testWith } from './installed.js';
 import { startRealPath } from './real-path.js';
 import { run } from './run.js';
@@ -159,6 +161,8 @@ async function ask(
   return stdout.trimEnd().split('\n');
 }
 
+/** What an example prints. */
+const printed = /^ok [\da-f]{64}\n$/;
 const bytes32 = /^ok [\da-f]{64}$/;
 
 const bytesOf = (line: string | undefined) => /^ok (?<hex>[\da-f]+)$/.exec(line ?? '')?.groups?.hex;
@@ -226,4 +230,23 @@ testWith(node, 'JavaScript: plain HTTP, which no other client speaks', async (t,
   const plain = { counts: [32], host: undefined, trust: true };
   const [line] = await ask(t, starts.JavaScript, command, plain, {});
   t.match(line, bytes32);
+});
+
+const examples = examplesOf('clients.md');
+const exampleIn = (language: string) =>
+  exampleOf(examples, { heading: 'Azure Managed HSM', language });
+
+testWith(node, 'JavaScript: the example prints 32 bytes', async (t, command) => {
+  const code = here(exampleIn('js'), await startRealPath(t));
+  const example = join(folder, 'example.mjs');
+  writeFileSync(example, `${code}console.log('ok', Buffer.from(bytes).toString('hex'));\n`);
+  t.match(await run(command, [example]), { status: 0, stdout: printed });
+});
+
+testWith(python, 'Python: the example prints 32 bytes', async (t, command) => {
+  const code = here(exampleIn('python'), await startRealPath(t, tls));
+  const outcome = await run(command, ['-c', `${code}print("ok", random_bytes.hex())\n`], {
+    REQUESTS_CA_BUNDLE: certificate.certificate,
+  });
+  t.match(outcome, { status: 0, stdout: printed });
 });
