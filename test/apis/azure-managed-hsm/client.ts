@@ -24,7 +24,7 @@ export const azureManagedHsmClient: ApiClient = {
   }),
   stranger: { ...post, headers: authorized('x') },
   // As every client's first request.
-  anonymous: { ...post, headers: {}, body: '' },
+  anonymous: { ...post, headers: { 'content-type': 'application/json' }, body: '' },
   contentTypes: [json, json],
   bytesOf: (text) => decoded(membersOf(text, 'value').value, 'base64url'),
   errorOf(text) {
