@@ -16,12 +16,12 @@ const minBytes = 1;
 const errors = {
   Unauthorized: [401, 'AKV10000: Request is missing a Bearer or PoP token.'], // [R] of Key Vault
   Forbidden: [403, 'The caller is not allowed to get random bytes.'], // [R] status and code
-  MethodNotAllowed: [405, 'Random bytes are got by POST.'],
+  MethodNotAllowed: [405, 'Only POST gets random bytes.'],
   RequestEntityTooLarge: [413, 'The body is too large.'],
   UnsupportedMediaType: [415, 'The Content-Type must be application/json.'],
   Throttled: [429, 'Too many requests.'], // [D] status
   InternalError: [500, 'The generator failed.'],
-  ServiceUnavailable: [503, 'No random bytes can be had at the moment.'],
+  ServiceUnavailable: [503, 'Random bytes are not available at the moment.'],
 } as const satisfies Record<string, readonly [status: number, text: string]>;
 
 const failures = {
