@@ -14,6 +14,7 @@ const conforming = [
   'src/apis/huawei-kms/api.ts',
   'src/apis/huawei-kms/access.ts',
   'src/apis/vault/api.ts',
+  'src/apis/azure-managed-hsm/api.ts',
 ];
 
 export default (test) =>

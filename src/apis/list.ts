@@ -2,10 +2,16 @@
 import { EntropyError } from '../common/errors.js';
 import type { ApiEntry, Operation } from './api.js';
 import { awsKms } from './aws-kms/api.js';
+import { azureManagedHsm } from './azure-managed-hsm/api.js';
 import { huaweiKms } from './huawei-kms/api.js';
 import { vault } from './vault/api.js';
 
-export const apis = [awsKms, huaweiKms, vault] as const satisfies readonly ApiEntry[];
+export const apis = [
+  awsKms,
+  huaweiKms,
+  vault,
+  azureManagedHsm,
+] as const satisfies readonly ApiEntry[];
 
 /** All of a union's members at once. */
 type Intersection<Union> = (Union extends unknown ? (each: Union) => void : never) extends (

@@ -5,9 +5,12 @@
 
 /** How bytes are written as text; every character is ASCII. */
 export interface Encoding {
-  /** Characters of the text of `size` bytes; always even. */
+  /** Characters of the text of `size` bytes. */
   length(size: number): number;
-  /** Writes the text of all bytes; `text` has half as many elements as that has characters. */
+  /**
+   * Writes the text of all bytes; `text` has half as many elements as that has characters, rounded up.
+   * Of an odd text's last element the second character may be anything that says nothing of the bytes.
+   */
   write(bytes: Uint8Array, text: Uint16Array): void;
 }
 
@@ -25,29 +28,38 @@ function pairsOf(alphabet: string): Uint16Array {
   return pairs;
 }
 
-const base64Pairs = pairsOf('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
 const padding = 0x3d; // =
 
+function base64With(lastTwo: string, isPadded: boolean): Encoding {
+  const pairs = pairsOf(`ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789${lastTwo}`);
+  return {
+    length: (size) => (isPadded ? Math.ceil(size / 3) * 4 : Math.ceil((size * 4) / 3)),
+    write(bytes, text) {
+      const whole = bytes.length - (bytes.length % 3);
+      let at = 0;
+      const put = (bits: number) => {
+        text[at++] = pairs[bits >> 12] as number;
+        text[at++] = pairs[bits & 0xfff] as number;
+      };
+      for (let i = 0; i < whole; i += 3)
+        put(
+          ((bytes[i] as number) << 16) | ((bytes[i + 1] as number) << 8) | (bytes[i + 2] as number),
+        );
+      if (whole === bytes.length) return;
+      // Without padding this may go past the end, where a typed array takes nothing.
+      put(((bytes[whole] as number) << 16) | ((bytes[whole + 1] ?? 0) << 8));
+      if (!isPadded) return;
+      const characters = new Uint8Array(text.buffer, text.byteOffset, text.byteLength);
+      characters.fill(padding, characters.length - 3 + (bytes.length - whole));
+    },
+  };
+}
+
 /** RFC 4648 4, with padding. */
-export const base64: Encoding = {
-  length: (size) => Math.ceil(size / 3) * 4,
-  write(bytes, text) {
-    const whole = bytes.length - (bytes.length % 3);
-    let at = 0;
-    const put = (bits: number) => {
-      text[at++] = base64Pairs[bits >> 12] as number;
-      text[at++] = base64Pairs[bits & 0xfff] as number;
-    };
-    for (let i = 0; i < whole; i += 3)
-      put(
-        ((bytes[i] as number) << 16) | ((bytes[i + 1] as number) << 8) | (bytes[i + 2] as number),
-      );
-    if (whole === bytes.length) return;
-    put(((bytes[whole] as number) << 16) | ((bytes[whole + 1] ?? 0) << 8));
-    const characters = new Uint8Array(text.buffer, text.byteOffset, text.byteLength);
-    characters.fill(padding, characters.length - 3 + (bytes.length - whole));
-  },
-};
+export const base64 = base64With('+/', true);
+
+/** RFC 4648 5, without padding. */
+export const base64url = base64With('-_', false);
 
 function hexadecimal(digits: string): Encoding {
   const pairs = pairsOf(digits);
@@ -83,9 +95,11 @@ export function writeAround(
   const start = skipped + beforeSize;
   // An ArrayBuffer is never on V8's heap. A small array would be: the collector moves it and leaves
   // copies behind.
-  const memory = new ArrayBuffer(start + size + Buffer.byteLength(after));
-  encoding.write(bytes, new Uint16Array(memory, start, size / 2));
-  const text = Buffer.from(memory, skipped);
+  const end = start + size + Buffer.byteLength(after);
+  const elements = Math.ceil(size / 2);
+  const memory = new ArrayBuffer(Math.max(end, start + 2 * elements));
+  encoding.write(bytes, new Uint16Array(memory, start, elements));
+  const text = Buffer.from(memory, skipped, end - skipped);
   text.write(before, 0);
   text.write(after, beforeSize + size);
   return text;

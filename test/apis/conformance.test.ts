@@ -126,7 +126,12 @@ t.test('allow takes the operations of the list, and those of a pattern', async (
   ] as const)
     t.equal(isOperation(name, listed), known, name);
   t.ok(isOperation('roll', operations), 'of one list more');
-  t.strictSame(defaultOperations(listed), ['GenerateRandom', 'gen-random', 'vault-random']);
+  t.strictSame(defaultOperations(listed), [
+    'GenerateRandom',
+    'gen-random',
+    'vault-random',
+    'azure-random',
+  ]);
 });
 
 forEach('an open gateway answers its sample, and takes any proof but none', async (t, client) => {
@@ -386,13 +391,15 @@ forEach('whatever is sent, the answer is bytes as asked or an error', async (t, 
         ),
         fc.oneof(fc.constant({}), fc.dictionary(name, value, { noNullPrototype: true })),
         text,
-        async (method, path, changed, body) => {
+        async (method, target, changed, body) => {
+          const [path = '', query] = target.split(/\?(.*)/s, 2);
           const headers = { ...good.headers, ...changed };
           for (const each of Object.keys(headers))
             if (headers[each] === undefined) delete headers[each];
           const request = apiRequest({
             method,
             path,
+            query: query ?? '',
             headers: headers as never,
             body: Buffer.from(body),
           });

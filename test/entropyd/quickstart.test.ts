@@ -22,6 +22,7 @@ t.test('prints answers and the examples of the gateway’s page, then serves', a
   t.match(text, /^aws-kms: \{"Plaintext":"[A-Za-z0-9+/]{43}="\}$/m);
   t.match(text, /^huawei-kms: \{"random_data":"[0-9A-F]{128}"\}$/m);
   t.match(text, /^vault: \{.*"random_bytes":"[A-Za-z0-9+/]{43}="/m);
+  t.match(text, /^azure-managed-hsm: \{"value":"[\w-]{43}"\}$/m);
   t.match(text, /\n\nCall it:\n\n/);
   const [, url] = /--endpoint-url (http:\/\/127\.0\.0\.1:\d+)$/m.exec(text) ?? [];
   t.match(text, `\n  node dist/entropyctl.js random 32 --socket ${socket}\n`);

@@ -90,7 +90,7 @@ export interface FuzzTable {
  * Decodes what encodes bytes without doubt.
  * @throws Error unless encoding the bytes again gives the same text
  */
-export function decoded(text: unknown, encoding: 'base64' | 'hex'): Buffer {
+export function decoded(text: unknown, encoding: 'base64' | 'base64url' | 'hex'): Buffer {
   const bytes = Buffer.from(String(text), encoding);
   if (typeof text !== 'string' || bytes.toString(encoding) !== text)
     throw new Error(`not ${encoding}: ${String(text).slice(0, 100)}`);

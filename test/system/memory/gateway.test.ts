@@ -23,13 +23,18 @@ const rounds = 10;
 interface Answer {
   readonly random_data?: string;
   readonly data?: { readonly random_bytes: string };
+  readonly value?: string;
 }
+
+const tokens = { 'x-auth-token': 'token-default', 'x-vault-token': 'token-default' };
 
 /** Sizes have to differ: small arrays, and large ones, have memory of different kinds. */
 const requests: readonly {
   readonly name: string;
   readonly path: string;
   readonly body: string;
+  /** Default: the tokens. */
+  readonly headers?: Readonly<Record<string, string>>;
   bytesOf(answer: Answer): Buffer;
 }[] = [
   {
@@ -37,6 +42,13 @@ const requests: readonly {
     path: '/v1.0/project/kms/gen-random',
     body: '{"random_data_length":"512"}',
     bytesOf: ({ random_data = '' }) => Buffer.from(random_data, 'hex'),
+  },
+  {
+    name: '128 bytes of Managed HSM',
+    path: '/rng?api-version=7.6',
+    body: '{"count":128}',
+    headers: { authorization: 'Bearer token-default' },
+    bytesOf: ({ value = '' }) => Buffer.from(value, 'base64url'),
   },
   ...[32, 1024, 4096, 131_072].flatMap((bytes) =>
     (['base64', 'hex'] as const).map((format) => ({
@@ -64,6 +76,7 @@ class Pieces {
       for (const [form, text] of [
         ['raw', piece.toString('latin1')],
         ['base64', piece.toString('base64')],
+        ['base64url', piece.toString('base64url')],
         ['hex', hex],
         ['hex', hex.toUpperCase()],
       ] as const) {
@@ -114,9 +127,8 @@ async function ask(pieces: Pieces, to: object, isTls: boolean): Promise<void> {
   const agent = isTls
     ? new TlsAgent({ keepAlive: true, maxSockets: 1 })
     : new Agent({ keepAlive: true, maxSockets: 1 });
-  const headers = { 'x-auth-token': 'token-default', 'x-vault-token': 'token-default' };
   for (let i = 0; i < rounds; i++)
-    for (const { name, path, body, bytesOf } of requests) {
+    for (const { name, path, body, headers = tokens, bytesOf } of requests) {
       const outgoing = (isTls ? secureRequest : request)({
         ...{ ...to, agent, method: 'POST', path, headers },
       });
