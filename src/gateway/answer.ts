@@ -72,8 +72,9 @@ export async function send(
   const { body } = answer;
   if (!(body instanceof Readable))
     return sendWhole(request, response, answer, body, keepAlive, hold);
-  // RFC 9112 6.3: without either length, HTTP/1.0 ends a body by closing, as a cut does.
-  if (request.httpVersion === '1.0' && answer.headers['content-length'] === undefined) {
+  // RFC 9112 6.3: without either length, HTTP/1.0 ends a body by closing, as a cut does. 204 has no body.
+  const isEndless = answer.status !== 204 && answer.headers['content-length'] === undefined;
+  if (request.httpVersion === '1.0' && isEndless) {
     body.destroy();
     const refusal = malformed(505);
     return sendWhole(request, response, refusal, refusal.body, false, hold);

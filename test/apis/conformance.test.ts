@@ -117,6 +117,7 @@ t.test('allow takes the operations of the list, and those of a pattern', async (
     [`upstream:${'a'.repeat(65)}`, false],
     ['huawei-upstream:create-key', true],
     ['huawei-upstream:', false],
+    ['huawei-upstream:gen-random', false],
     ['huawei-upstream:Create-Key', false],
     [`huawei-upstream:${'a'.repeat(65)}`, false],
     ['upstream:create-key', false],

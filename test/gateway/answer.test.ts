@@ -182,10 +182,16 @@ t.test('trailers follow the body, which then goes in chunks', async (t) => {
 });
 
 /** What comes back for `head` where the answer is a stream, and how its sending ended. */
-async function streamed(t: Test, body: Readable, headers: Record<string, string>, head: string) {
+async function streamed(
+  t: Test,
+  body: Readable,
+  headers: Record<string, string>,
+  head: string,
+  status = 200,
+) {
   let ended: unknown;
   const port = await serve(t, (request, response) => {
-    void send(request, response, { status: 200, headers, body }, kept).catch((error) => {
+    void send(request, response, { status, headers, body }, kept).catch((error) => {
       ended = error;
     });
   });
@@ -244,6 +250,8 @@ t.test('HTTP/1.0 gets no stream whose end it could not tell from a cut', async (
   t.ok(body.destroyed);
   const whole = await streamed(t, Readable.from(['ab']), { 'content-length': '2' }, get);
   t.match(whole.received, /^HTTP\/1.1 200 [\s\S]*\r\n\r\nab$/);
+  const none = await streamed(t, Readable.from([]), {}, get, 204);
+  t.match(none.received, /^HTTP\/1.1 204 /, 'no content has no end to tell');
 });
 
 t.test('answers in members that all APIs’ clients read, with a new request id', async (t) => {

@@ -6,6 +6,7 @@
  * has a part of them. The same SDK, huaweicloud-sdk-python-v3 and gophertelekomcloud 0.9.3 for headers and
  * the environment's variables.
  */
+import { isUtf8 } from 'node:buffer';
 import { EntropyError } from '../../common/errors.js';
 import { type Reader, readPrivateFile, self } from '../../common/private-file.js';
 import type { Head } from '../api.js';
@@ -41,11 +42,17 @@ export const huaweiService: UpstreamService = {
 /** Ids of projects, keys and key stores, in the clouds' own characters. */
 const id = '[0-9A-Za-z_-]{1,64}';
 
-/** Any bytes, encoded where they have to be. */
+/** Encoded where it has to be; {@link isOneSegment} says what is left of it. */
 const tagKey = "(?<tag>(?:[\\w.~:@!$&'()+,;-]|%[0-9A-Fa-f]{2}){1,512})";
 
-/** What a server on the way could take for the end of a segment, for a step up, or for something else. */
-const notOneSegment = /[/\\]|[^ -~\x80-\xff]|^\.{1,2}$/;
+/**
+ * Whether no server on the way takes it for more than a segment, for a step up, or for another one: `;` begins
+ * parameters for some (`..;`), some decode twice (`%252f`), and some take overlong UTF-8 (`%c0%af`).
+ * @param bytes decoded, one character a byte
+ */
+function isOneSegment(bytes: string): boolean {
+  return !/[/\\%;?#]|[^ -~\x80-\xff]|^\.{1,2}$/.test(bytes) && isUtf8(Buffer.from(bytes, 'latin1'));
+}
 
 /** Paths that are not operations by themselves, under the kebab-case of the SDKs' methods. */
 const routes: readonly (readonly [method: string, path: string, operation: string])[] = [
@@ -87,7 +94,7 @@ const plainForm = new RegExp(
 );
 
 /** As in {@link plainForm}: what may follow `huawei-upstream:` in `allow`. */
-export const operationForm = /^huawei-upstream:[a-z][a-z0-9-]{0,63}$/;
+export const operationForm = /^huawei-upstream:(?!gen-random$)[a-z][a-z0-9-]{0,63}$/;
 
 /** An operation of KMS that is not served here. */
 export interface HuaweiOperation {
@@ -102,8 +109,9 @@ export function huaweiOperation({
 }: Pick<Head, 'method' | 'path'>): HuaweiOperation | undefined {
   for (const { method: wanted, form, operation } of forms) {
     const groups = method === wanted ? form.exec(path)?.groups : undefined;
-    if (notOneSegment.test(percentDecode(groups?.tag ?? ''))) return undefined;
-    if (groups !== undefined) return { operation, projectId: String(groups.projectId) };
+    if (groups === undefined) continue;
+    if (!isOneSegment(percentDecode(groups.tag ?? ''))) return undefined;
+    return { operation, projectId: String(groups.projectId) };
   }
   const groups = method === 'POST' ? plainForm.exec(path)?.groups : undefined;
   return groups && (groups as unknown as HuaweiOperation);

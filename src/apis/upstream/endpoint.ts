@@ -81,11 +81,13 @@ export function checkUpstreamCallers(
 }
 
 function checkedUrl(text: string, key: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.hostname === '')
-    throw configError(key, text, 'want https://HOST[:PORT] or http://HOST[:PORT]');
-  if (url.username !== '' || url.password !== '')
+  // First, and by the text: what URL cannot read may have a password all the same.
+  if (text.includes('@'))
     throw new EntropyError('ERR_CONFIG', 'upstream: want a URL without user and password', { key });
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isHttp = url !== undefined && ['http:', 'https:'].includes(url.protocol);
+  if (!isHttp || url.hostname === '' || url.port === '0')
+    throw configError(key, text, 'want https://HOST[:PORT] or http://HOST[:PORT]');
   // A request's path is the API's own; emulators differ in what one before it means.
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
     throw configError(key, text, 'want no path, query or fragment');

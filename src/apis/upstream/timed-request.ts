@@ -98,7 +98,8 @@ export function createTimedRequest(
         });
         let interim = 0;
         outgoing.on('information', () => {
-          if (++interim > maxInterim) outgoing.destroy(new Error('too many interim answers'));
+          // Once: what node:http has read already it takes to its end, and an error for each is most of the cost.
+          if (++interim === maxInterim + 1) outgoing.destroy(new Error('too many interim answers'));
         });
         outgoing.once('response', (incoming) => {
           // From here on, destroying the request could drop the rest of the body and still end it.

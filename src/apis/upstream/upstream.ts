@@ -119,7 +119,10 @@ export function createUpstream(kind: UpstreamKind, options: UpstreamOptions): Up
       return () => open({ ...common, path: query === '' ? path : `${path}?${query}`, headers });
     }
     const signed = await sign(request);
-    return () => open({ ...common, path: signed.path, headers: { ...signed.headers, via } });
+    // With those before: a request can come back by way of another gateway that signs again.
+    const { via: before } = request.headers;
+    const all = before === undefined ? via : `${before}, ${via}`;
+    return () => open({ ...common, path: signed.path, headers: { ...signed.headers, via: all } });
   }
 
   async function forward(request: ApiRequest): Promise<UpstreamResponse> {
@@ -143,7 +146,11 @@ export function createUpstream(kind: UpstreamKind, options: UpstreamOptions): Up
       if (fault === undefined)
         return {
           status,
-          headers: responseHeaders(headers, { [kind.requestIdHeader]: request.id }),
+          headers: responseHeaders(
+            // RFC 9110 8.6: no length with 204.
+            status === 204 ? { ...headers, 'content-length': undefined } : headers,
+            { [kind.requestIdHeader]: request.id },
+          ),
           body,
         };
       body.destroy();
@@ -173,12 +180,13 @@ function faultOf({ statusCode = 0, headers }: IncomingMessage): string | undefin
   // RFC 9110 15. node:http reads such statuses, and cannot write them.
   if (statusCode < 200) return `answered with status ${statusCode}`;
   if (statusCode >= 300 && statusCode < 400) return `answered with a redirect, ${statusCode}`;
-  // RFC 9112 6.3: a body without either length ends with the connection, as a broken one does.
-  if (
-    headers['content-length'] === undefined &&
-    headers['transfer-encoding'] === undefined &&
-    statusCode !== 204
-  )
+  if (statusCode === 204) return undefined;
+  const { 'content-length': length, 'transfer-encoding': coding } = headers;
+  // RFC 9112 6.3: a body without length, or whose last coding is not `chunked`, ends with the connection, as a
+  // broken one does. 6.1: no other coding may come, as no TE was sent; nothing here could undo it.
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked')
+    return 'answered in a transfer coding other than chunked';
+  if (coding === undefined && length === undefined)
     return 'answered without the length of its answer';
   return undefined;
 }

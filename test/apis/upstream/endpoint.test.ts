@@ -58,6 +58,7 @@ t.test('refuses anything but a plain endpoint, and http to all but emulators', a
     [{ url: 'https://kms.example/path' }, /no path, query or fragment/],
     [{ url: 'https://kms.example/?x' }, /no path, query or fragment/],
     [{ url: 'https://kms.example/#x' }, /no path, query or fragment/],
+    [{ url: 'https://kms.example:0' }, /want https:\/\/HOST/],
     [{ url: 'http://kms.us-east-1.amazonaws.com' }, /want https/],
     [{ url: 'http://kms.us-east-1.amazonaws.com', resign: false }, /want https/],
     [{ url: 'http://kms.us-east-1.amazonaws.com.', resign: false }, /want https/],
@@ -72,7 +73,14 @@ t.test('refuses anything but a plain endpoint, and http to all but emulators', a
 });
 
 t.test('a password in the URL is not repeated in the error', async (t) => {
-  for (const url of ['https://user:secret@kms.example', 'https://:secret@kms.example'])
+  for (const url of [
+    'https://user:secret@kms.example',
+    'https://:secret@kms.example',
+    'user:secret@kms.example',
+    'htps://user:secret@kms.example',
+    'https://user:secret@kms.example:99999',
+    'https://user:sec/ret@kms.example',
+  ])
     t.throws(
       () => upstreamTarget({ url }),
       { code: 'ERR_CONFIG', message: 'upstream: want a URL without user and password' },

@@ -116,6 +116,18 @@ t.test('a request that closes without a word has failed', async (t) => {
   timed.end(new Error('over'));
 });
 
+t.test('interim answers without end cost one error, however many a read brings', async (t) => {
+  const request = fakeRequest();
+  const errors: Error[] = [];
+  request.on('error', (error) => errors.push(error));
+  const { timed } = start();
+  const sending = timed.send(open(request), body);
+  for (let i = 0; i < 1000; i++) request.emit('information');
+  await t.rejects(sending, { message: /too many interim answers/ });
+  t.equal(errors.length, 1);
+  timed.end(new Error('over'));
+});
+
 t.test('bytes put silence off, and silence ends the body with its reason', async (t) => {
   const timers = fakeTimers(t);
   const request = fakeRequest();
