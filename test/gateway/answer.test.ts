@@ -267,6 +267,7 @@ t.test('answers in members that all APIs’ clients read, with a new request id'
     t.strictSame(headers, {
       'Content-Type': 'application/json',
       'x-amzn-RequestId': requestId,
+      'x-ms-request-id': requestId,
       'x-request-id': requestId,
     });
     t.strictSame(JSON.parse(body), {
