@@ -7,11 +7,9 @@ import { validate, version } from 'uuid';
 import { type Client, connect } from '../../src/client/client.js';
 import { EntropyError } from '../../src/common/errors.js';
 import { UsageError } from '../../src/common/program.js';
+import { type FormatName, formats, type OutputFormat } from '../../src/entropyctl/formats.js';
 import {
   chunkSize,
-  type FormatName,
-  formats,
-  type OutputFormat,
   type RandomCommandOptions,
   random,
   requestChunks,
@@ -38,6 +36,8 @@ t.test('every format writes exactly N bytes', async (t) => {
     ['uuid', mebibyte, (mebibyte / 16) * 37],
     ['aws', 32, 61],
     ['gen-random', 64, 147],
+    ['password', 4, 5],
+    ['password', 4096, 4097],
   ] as const satisfies [FormatName, number, number][]) {
     const output = freeFile();
     await random(size, { socket: path, format, output });
