@@ -34,8 +34,8 @@ const maxRequests = 64;
 /**
  * A random password: every password that has the required types has the same probability. Passwords are
  * drawn from all that the characters allow, and drawn again while a required type is missing. To put
- * one character of each type at a random position first, and to fill up, is no substitute: a password
- * with two digits would come from either of them, and be more frequent than one with a single digit.
+ * one character of each required type at a random position first, and to fill up, is no substitute: the
+ * probability of a password would be proportional to the product of the types' numbers of characters in it.
  *
  * A character is the upper byte of a random byte times their number; those lower bytes that would come
  * once too often are drawn again (Lemire, "Fast random integer generation in an interval", 2019).
