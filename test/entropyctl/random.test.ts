@@ -98,6 +98,7 @@ t.test('a size that the format does not take is refused first', async (t) => {
   for (const [format, size] of [
     ['uuid', 17],
     ['aws', 1025],
+    ['password', 4097],
   ] as const)
     await t.rejects(random(size, { socket: freePath(), format, output }), { message: /^N: / });
   t.throws(() => statSync(output), { code: 'ENOENT' });
@@ -155,6 +156,7 @@ t.test('with --json the bytes are text in an object, or the output file is named
     ['uuid', 32, [/^[0-9a-f-]{36}$/, /^[0-9a-f-]{36}$/]],
     ['aws', 4, { Plaintext: /^[A-Za-z0-9+/]{6}==$/ }],
     ['gen-random', 4, { random_data: /^[0-9A-F]{8}$/ }],
+    ['password', 24, /^(?=.*[A-Z])(?=.*[a-z])(?=.*\d)(?=.*[^A-Za-z0-9])[!-~]{24}$/],
   ] as const)
     t.match(await json(size, format === undefined ? {} : { format }), {
       format: format ?? 'hex',
@@ -170,6 +172,28 @@ t.test('with --json the bytes are text in an object, or the output file is named
   t.equal(statSync(output).size, 2 * mebibyte);
   await t.rejects(json(4, { format: 'raw' }), { code: 'ERR_USAGE' });
   await t.rejects(json(mebibyte + 1, {}), { code: 'ERR_USAGE' });
+});
+
+t.test('a password has what the options say, and no other format takes them', async (t) => {
+  const { path: socket } = await startServer(t);
+  const printed = (size: number, options: RandomCommandOptions) =>
+    printedBy(t, () => random(size, { socket, format: 'password', ...options }));
+  for (const [options, form] of [
+    [{ punctuation: false }, /^[A-Za-z0-9]{200}\n$/],
+    [{ exclude: 'abc/@"' }, /^[^abc/@"]{200}\n$/],
+    [{ punctuation: false, exclude: 'l1IO0' }, /^[A-HJ-NP-Za-km-z2-9]{200}\n$/],
+    [{ predictionResistance: true }, /^[!-~]{200}\n$/],
+  ] as const)
+    t.match(await printed(200, options), form, JSON.stringify(options));
+  await t.rejects(printed(3, {}), {
+    code: 'InvalidParameterException',
+    message: 'Password length is too short based on the required types.',
+  });
+  for (const option of [{ punctuation: false }, { exclude: 'a' }])
+    await t.rejects(random(8, { socket: freePath(), format: 'hex', ...option }), {
+      code: 'ERR_USAGE',
+      message: /--format password/,
+    });
 });
 
 t.test('the default is hex on a terminal, and raw otherwise', async (t) => {
