@@ -79,7 +79,14 @@ t.test('serves GenerateRandom for any kind of body and any case of header names'
 });
 
 t.test('serves GetRandomPassword, whatever handler there is', async (t) => {
-  const { client, asked } = fakeClient();
+  const asked: unknown[] = [];
+  // Far from one another, so that a password of few characters has all types.
+  const client = {
+    async random(size: number, options?: object) {
+      asked.push([size, options]);
+      return Uint8Array.from({ length: size }, (_, i) => i * 101);
+    },
+  };
   const { handler, calls } = fakeHandler();
   const request = (body: string) =>
     sdkRequest(body, { headers: { 'x-amz-target': 'secretsmanager.GetRandomPassword' } });

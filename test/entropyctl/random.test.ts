@@ -278,6 +278,7 @@ t.test('text ends with a newline', async (t) => {
     uuid: '',
     aws: '\n',
     'gen-random': '\n',
+    password: '\n',
   });
 });
 
