@@ -1,5 +1,9 @@
 import t from 'tap';
-import { commonError, encodeError } from '../../../src/apis/aws-json/errors.js';
+import {
+  AwsServiceException,
+  commonError,
+  encodeError,
+} from '../../../src/apis/aws-json/errors.js';
 import { ServiceError } from '../../../src/common/errors.js';
 
 t.test('refuses who cannot be let in with the texts of the service', async (t) => {
@@ -36,4 +40,18 @@ t.test('a type spells its text as its service does, and no text is no member', a
     ['A', '', { __type: 'A' }],
   ] as const)
     t.strictSame(encodeError(new ServiceError(code, 400, text), capitalized), body);
+});
+
+t.test('an exception says whose fault it is, and whether to try again', async (t) => {
+  for (const [code, status, text, $fault, $retryable, message] of [
+    ['ThrottlingException', 400, 'x', 'client', { throttling: true }, 'x'],
+    ['Other', 400, '', 'client', undefined, 'UnknownError'],
+    ['Other', 503, 'x', 'server', {}, 'x'],
+  ] as const) {
+    const cause = new Error('x');
+    const error = new AwsServiceException(new ServiceError(code, status, text, { cause }), 'id');
+    t.match(error, { name: code, code, status, $fault, message, cause });
+    t.strictSame(error.$retryable, $retryable);
+    t.match(error.$metadata, { httpStatusCode: status, requestId: 'id' });
+  }
 });

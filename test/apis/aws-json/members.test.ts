@@ -2,7 +2,11 @@ import t from 'tap';
 import {
   checkConstraints,
   rangeFault,
+  toBlobSize,
   toBoolean,
+  toMembers,
+  toStructure,
+  toText,
   toWhole,
 } from '../../../src/apis/aws-json/members.js';
 
@@ -35,6 +39,24 @@ t.test('a boolean is one, and nothing else is', async (t) => {
     [{}, 'Start of structure or map found where not expected.'],
   ] as const)
     t.throws(() => toBoolean(value), { code: 'SerializationException', message });
+});
+
+t.test('structures, texts and blobs are what they are, or refused', async (t) => {
+  const list = 'Start of list found where not expected';
+  const members = { a: 1 };
+  for (const to of [toMembers, toStructure]) {
+    t.equal(to(members), members);
+    t.throws(() => to([]), { code: 'SerializationException', message: list });
+  }
+  t.throws(() => toMembers(null), { code: 'SerializationException', message: '' });
+  t.throws(() => toStructure('x'), { code: 'SerializationException', message: 'Expected null' });
+  t.equal(toText('x'), 'x');
+  t.throws(() => toText(1), { message: 'NUMBER_VALUE can not be converted to a String' });
+  for (const blob of ['AAE=', new Uint8Array(2)]) t.equal(toBlobSize(blob), 2);
+  for (const blob of ['AAE', '__8=']) t.throws(() => toBlobSize(blob), { message: '' });
+  t.throws(() => toBlobSize(1), { message: 'NUMBER_VALUE can not be converted to a Blob' });
+  for (const to of [toStructure, toText, toBlobSize])
+    for (const absent of [null, undefined]) t.equal(to(absent), undefined);
 });
 
 t.test('all constraints that are not met are named, with their number', async (t) => {
