@@ -165,8 +165,7 @@ export class Client {
    * @param input as for the AWS SDK; all members are optional, and without any the password has 32
    *   characters and at least one of each type
    * @returns `RandomPassword` is a string, which nobody can wipe
-   * @throws SecretsManagerServiceException as the SDK does, like `generateRandom`
-   *   (`InvalidParameterException` ...)
+   * @throws SecretsManagerServiceException (`InvalidParameterException` ...), like `generateRandom`
    */
   async getRandomPassword(
     input: GetRandomPasswordInput = {},
