@@ -1,5 +1,7 @@
 /** The package export `entropyd`: the client library, its types and its errors. */
-export { KMSServiceException, type ResponseMetadata } from './apis/aws-kms/errors.js';
+export type { ResponseMetadata } from './apis/aws-json/errors.js';
+export { KMSServiceException } from './apis/aws-kms/errors.js';
+export { SecretsManagerServiceException } from './apis/aws-secrets-manager/errors.js';
 export type { Dialect, GenRandomError } from './apis/huawei-kms/format.js';
 export {
   type CallOptions,
@@ -7,6 +9,8 @@ export {
   type ClientOptions,
   connect,
   type GenerateRandomOutput,
+  type GetRandomPasswordInput,
+  type GetRandomPasswordOutput,
   type RandomOptions,
   type StreamOptions,
 } from './client/client.js';

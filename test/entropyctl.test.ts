@@ -54,11 +54,12 @@ t.test('a usage error is one line and exit code 64', async (t) => {
     [['random', '32k'], 'N: want 1 byte or more'],
     [
       ['random', '32', '--format', 'xml'],
-      /Allowed choices are raw, hex, base64, uuid, aws, gen-random\./,
+      /Allowed choices are raw, hex, base64, uuid, password, aws, gen-random\./,
     ],
     [['random', '17', '--format', 'uuid'], 'N: uuid takes a multiple of 16 bytes: 17'],
     [['random', '1025', '--format', 'aws'], 'N: this format takes 1 to 1024 bytes: 1025'],
     [['random', '2K', '--format', 'gen-random'], 'N: this format takes 1 to 1024 bytes: 2048'],
+    [['random', '8', '--exclude', 'a'], '--exclude and --no-punctuation are for --format password'],
     [['health', 'x'], 'too many arguments'],
     [['health', '--socket'], "option '--socket <path>' argument missing"],
   ] as const) {
@@ -82,6 +83,8 @@ t.test('random prints exactly N bytes, in every format', async (t) => {
       /^([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\n){2}$/,
     ],
     [['32', '--format', 'aws'], /^\{"Plaintext":"[A-Za-z0-9+/]{43}="\}\n$/],
+    [['20', '--format', 'password', '--no-punctuation'], /^[A-Za-z0-9]{20}\n$/],
+    [['20', '--format', 'password', '--exclude', '/@"'], /^[^/@"]{20}\n$/],
     [['64', '--format', 'gen-random'], /^\{"random_data":"[0-9A-F]{128}"\}\n$/],
   ] as const) {
     const { status, stdout, stderr } = await run(t, 'entropyctl', [

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { KMSServiceException } from '../src/apis/aws-kms/errors.js';
+import { SecretsManagerServiceException } from '../src/apis/aws-secrets-manager/errors.js';
 import { Client, connect } from '../src/client/client.js';
 import { EntropyError, ServiceError } from '../src/common/errors.js';
 import * as entropyd from '../src/index.js';
@@ -11,6 +12,7 @@ t.test('the package exports its client and its errors, and nothing else', async 
       Client,
       EntropyError,
       KMSServiceException,
+      SecretsManagerServiceException,
       ServiceError,
       connect,
     },

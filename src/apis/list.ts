@@ -2,12 +2,14 @@
 import { EntropyError } from '../common/errors.js';
 import type { ApiEntry, Operation } from './api.js';
 import { awsKms } from './aws-kms/api.js';
+import { awsSecretsManager } from './aws-secrets-manager/api.js';
 import { azureManagedHsm } from './azure-managed-hsm/api.js';
 import { huaweiKms } from './huawei-kms/api.js';
 import { vault } from './vault/api.js';
 
 export const apis = [
   awsKms,
+  awsSecretsManager,
   huaweiKms,
   vault,
   azureManagedHsm,

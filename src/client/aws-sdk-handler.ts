@@ -1,16 +1,61 @@
 /**
- * A request handler for the AWS SDK for JavaScript v3: serves GenerateRandom from the daemon's socket
- * and passes everything else to the handler that it wraps.
+ * A request handler for the AWS SDK for JavaScript v3: serves GenerateRandom and GetRandomPassword from the
+ * daemon's socket and passes everything else to the handler that it wraps.
  */
 import { randomUUID } from 'node:crypto';
-import { encodeError, toServiceError } from '../apis/aws-kms/errors.js';
-import { decodeRequest, encodeResponse, needsKms } from '../apis/aws-kms/format.js';
+import * as kmsErrors from '../apis/aws-kms/errors.js';
+import * as kms from '../apis/aws-kms/format.js';
+import * as secretsErrors from '../apis/aws-secrets-manager/errors.js';
+import * as secrets from '../apis/aws-secrets-manager/format.js';
+import { drawPassword } from '../apis/aws-secrets-manager/password.js';
 import { EntropyError } from '../common/errors.js';
 import { type Client, connect } from './client.js';
 
 const awsJson = 'application/x-amz-json-1.1';
 const targetHeader = 'x-amz-target';
-const target = 'TrentService.GenerateRandom';
+
+/** An operation that is served from the socket. */
+interface Operation {
+  readonly errors: typeof kmsErrors | typeof secretsErrors;
+  /** Whether only the cloud's service can answer these members. */
+  needsService(input: unknown): boolean;
+  /** The body of a good response. @param random arrays are the caller's of it */
+  answer(input: unknown, random: (size: number) => Promise<Uint8Array>): Promise<Buffer>;
+}
+
+/** By X-Amz-Target. */
+const operations: ReadonlyMap<string | undefined, Operation> = new Map<string, Operation>([
+  [
+    'TrentService.GenerateRandom',
+    {
+      errors: kmsErrors,
+      needsService: kms.needsKms,
+      async answer(input, random) {
+        const bytes = await random(kms.decodeRequest(input).size);
+        try {
+          return kms.encodeResponse(bytes);
+        } finally {
+          bytes.fill(0);
+        }
+      },
+    },
+  ],
+  [
+    'secretsmanager.GetRandomPassword',
+    {
+      errors: secretsErrors,
+      needsService: () => false,
+      async answer(input, random) {
+        const password = await drawPassword(secrets.decodeRequest(input), random);
+        try {
+          return secrets.encodeResponse(password);
+        } finally {
+          password.fill(0);
+        }
+      },
+    },
+  ],
+]);
 
 /** The fields of an SDK request that are read here; the wrapped handler gets all of it. */
 export interface SdkRequest {
@@ -66,9 +111,10 @@ export interface RequestHandlerOptions {
 }
 
 /**
- * A request handler for any client of the SDK. KMS GenerateRandom is served from the daemon's socket;
- * with `CustomKeyStoreId` or `Recipient` it is passed on like every other operation. The SDK signs
- * every request and needs credentials for that; they are not checked here.
+ * A request handler for any client of the SDK. KMS GenerateRandom and Secrets Manager GetRandomPassword
+ * are served from the daemon's socket; GenerateRandom with `CustomKeyStoreId` or `Recipient` is passed on
+ * like every other operation. The SDK signs every request and needs credentials for that; they are not
+ * checked here.
  * @returns a handler for a client's `requestHandler`. The client calls `destroy()`, which destroys
  *   the wrapped handler and closes the handler's own connection. `handle` throws what the wrapped
  *   handler throws, and an AbortError if the signal is aborted; failures of the daemon are responses
@@ -88,33 +134,30 @@ export function createRequestHandler({
     const operation = headerOf(request, targetHeader) ?? request.method;
     throw new EntropyError(
       'ERR_CONFIG',
-      `${operation}: only GenerateRandom is served here; pass createRequestHandler a handler for other requests`,
+      `${operation}: only GenerateRandom and GetRandomPassword are served here; pass createRequestHandler a handler for other requests`,
     );
   }
 
   async function serve(
+    { answer, errors }: Operation,
     input: unknown,
     { abortSignal, requestTimeout }: SdkHandlerOptions,
   ): Promise<{ response: SdkResponse }> {
     const requestId = randomUUID();
     const signal = toSignal(abortSignal);
-    try {
-      signal?.throwIfAborted();
-      const { size } = decodeRequest(input);
-      const bytes = await source.random(size, {
+    const draw = (size: number) =>
+      source.random(size, {
         ...(signal && { signal }),
         ...(requestTimeout && { timeoutMs: requestTimeout }),
       });
-      try {
-        // The body is the SDK's, which does not say when it has read it.
-        return respond(200, encodeResponse(bytes), requestId);
-      } finally {
-        bytes.fill(0);
-      }
+    try {
+      signal?.throwIfAborted();
+      // The body is the SDK's, which does not say when it has read it.
+      return respond(200, await answer(input, draw), requestId);
     } catch (error) {
       if (signal?.aborted) throw abortError(signal.reason);
-      const failure = toServiceError(error);
-      const body = Buffer.from(JSON.stringify(encodeError(failure)));
+      const failure = errors.toServiceError(error);
+      const body = Buffer.from(JSON.stringify(errors.encodeError(failure)));
       return respond(failure.status, body, requestId);
     }
   }
@@ -122,11 +165,12 @@ export function createRequestHandler({
   return {
     metadata: handler?.metadata ?? { handlerProtocol: 'http/1.1' },
     async handle(request, options = {}) {
-      const text = isGenerateRandom(request) ? textOf(request.body) : undefined;
+      const operation = operationOf(request);
+      const text = operation && textOf(request.body);
       if (text === undefined) return passOn(request, options);
       const input = parseJson(text);
-      if (handler !== undefined && needsKms(input)) return passOn(request, options);
-      return serve(input, options);
+      if (handler !== undefined && operation?.needsService(input)) return passOn(request, options);
+      return serve(operation as Operation, input, options);
     },
     updateHttpClientConfig: (key, value) => handler?.updateHttpClientConfig?.(key, value),
     httpHandlerConfigs: () => handler?.httpHandlerConfigs?.() ?? {},
@@ -137,8 +181,9 @@ export function createRequestHandler({
   };
 }
 
-function isGenerateRandom(request: SdkRequest): boolean {
-  return request.method === 'POST' && headerOf(request, targetHeader) === target;
+/** undefined: not served here. */
+function operationOf(request: SdkRequest): Operation | undefined {
+  return request.method === 'POST' ? operations.get(headerOf(request, targetHeader)) : undefined;
 }
 
 /** Names are in lower case unless a middleware of the user writes them otherwise. */
@@ -147,7 +192,7 @@ function headerOf({ headers }: SdkRequest, name: string): string | undefined {
   return key === undefined ? undefined : headers[key];
 }
 
-/** The SDK passes bytes or text for this operation; undefined: a body that only it can read. */
+/** The SDK passes bytes or text for these operations; undefined: a body that only it can read. */
 function textOf(body: unknown): string | undefined {
   if (body == null) return '';
   if (typeof body === 'string') return body;

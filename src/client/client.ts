@@ -1,18 +1,11 @@
 /**
- * The client library: random bytes from the daemon, also in the formats of two KMS APIs, without
- * HTTP. Longer than most files because it documents every method of one class.
+ * The client library: random bytes from the daemon, also in the formats of cloud APIs, without HTTP.
+ * Longer than most files because it documents every method of one class.
  */
-import { randomUUID as localUuid } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import {
-  KMSServiceException,
-  type ResponseMetadata,
-  responseMetadata,
-  toServiceError,
-} from '../apis/aws-kms/errors.js';
-import { decodeRequest } from '../apis/aws-kms/format.js';
+import type { GetRandomPasswordInput } from '../apis/aws-secrets-manager/format.js';
 import * as genRandom from '../apis/huawei-kms/format.js';
-import { EntropyError, ServiceError } from '../common/errors.js';
+import { EntropyError } from '../common/errors.js';
 import { clientSocket } from '../common/unix-socket.js';
 import type { Health } from '../generator/interface.js';
 import {
@@ -23,6 +16,13 @@ import {
   type SelfTestResult,
   type VersionResult,
 } from '../rpc/protocol.js';
+import {
+  type GenerateRandomOutput,
+  type GetRandomPasswordOutput,
+  generateRandom,
+  getRandomPassword,
+  isOurs,
+} from './aws-calls.js';
 import { Caller, type CallQueue } from './call.js';
 import {
   type CallOptions,
@@ -35,13 +35,15 @@ import {
 import { Pipeline } from './pipeline.js';
 import { fillPieces, RandomStream, randomInt, randomUuid } from './random-values.js';
 
-export type { CallOptions, ClientOptions, RandomOptions, StreamOptions };
-
-/** Output of GenerateRandom, as the AWS SDK for JavaScript returns it. */
-export interface GenerateRandomOutput {
-  Plaintext: Uint8Array;
-  $metadata: ResponseMetadata;
-}
+export type {
+  CallOptions,
+  ClientOptions,
+  GenerateRandomOutput,
+  GetRandomPasswordInput,
+  GetRandomPasswordOutput,
+  RandomOptions,
+  StreamOptions,
+};
 
 /** Largest `random`, bytes: a signed 32-bit size, as many interfaces of Buffer have. */
 const maxSize = 2 ** 31 - 1;
@@ -155,17 +157,21 @@ export class Client {
     input: { NumberOfBytes?: number | undefined },
     options?: RandomOptions,
   ): Promise<GenerateRandomOutput> {
-    const requestId = localUuid();
-    try {
-      const { size } = decodeRequest(input);
-      return {
-        Plaintext: await this.random(size, options),
-        $metadata: responseMetadata(200, requestId),
-      };
-    } catch (error) {
-      if (!isOurs(error)) throw error;
-      throw new KMSServiceException(toServiceError(error), requestId);
-    }
+    return generateRandom(input, (size) => this.random(size, options));
+  }
+
+  /**
+   * AWS Secrets Manager GetRandomPassword. Every password that fits has the same probability.
+   * @param input as for the AWS SDK; all members are optional, and without any the password has 32
+   *   characters and at least one of each type
+   * @returns `RandomPassword` is a string, which nobody can wipe
+   * @throws SecretsManagerServiceException (`InvalidParameterException` ...), like `generateRandom`
+   */
+  async getRandomPassword(
+    input: GetRandomPasswordInput = {},
+    options?: RandomOptions,
+  ): Promise<GetRandomPasswordOutput> {
+    return getRandomPassword(input, (size) => this.random(size, options));
   }
 
   /**
@@ -281,11 +287,6 @@ export class Client {
   async #randomPieces(size: number, options: RandomOptions): Promise<Uint8Array> {
     return this.randomFill(new Uint8Array(checkedSize('size', size, maxSize)), options);
   }
-}
-
-/** False for the reason of a signal, which is the caller's. */
-function isOurs(error: unknown): boolean {
-  return error instanceof EntropyError || error instanceof ServiceError;
 }
 
 /**

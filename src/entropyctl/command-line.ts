@@ -3,9 +3,10 @@ import { Argument, Command, Option } from 'commander';
 import { version } from '../common/package.js';
 import { prepare, UsageError } from '../common/program.js';
 import { metrics, version as printVersions, reseed, selftest } from './commands.js';
+import { formats } from './formats.js';
 import { health } from './health.js';
 import { noise } from './noise.js';
-import { formats, random } from './random.js';
+import { random } from './random.js';
 import { awaitedStates, wait } from './wait.js';
 
 /** @returns a new program, which does nothing until it is parsed */
@@ -42,17 +43,20 @@ health uses those of monitoring plug-ins. entropyctl COMMAND --help shows exampl
   add(program, 'random', 'Prints N random bytes.', [
     ['entropyctl random 32', '32 bytes; hex on a terminal'],
     ['entropyctl random 32 --format base64', 'a secret as text'],
+    ['entropyctl random 24 --format password', 'a password of 24 characters'],
     ['entropyctl random 16 --format uuid', 'a UUID'],
     ['entropyctl random 1G --output seed.bin', 'a file, written completely or not at all'],
     ['entropyctl random 64 --prediction-resistance', 'from fresh entropy'],
   ])
-    .addArgument(size('bytes'))
+    .addArgument(size('bytes, or characters of a password'))
     .addOption(
       new Option('--format <name>', 'default: raw; hex on a terminal and with --json').choices(
         Object.keys(formats),
       ),
     )
     .option('--prediction-resistance', 'reseed from live entropy first')
+    .option('--exclude <characters>', 'characters that a password must not have')
+    .option('--no-punctuation', 'a password of letters and digits only')
     .addOption(output())
     .action(random);
 

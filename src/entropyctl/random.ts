@@ -1,15 +1,19 @@
-/** `entropyctl random`: streams random bytes to standard output or a file, in one of six formats. */
+/** `entropyctl random`: streams random bytes to standard output or a file, in one of seven formats. */
 import { isatty } from 'node:tty';
-import type { Client, RandomOptions } from '../client/client.js';
-import { encodeUuid, uuidSize } from '../client/random-values.js';
+import type { Client, GetRandomPasswordInput, RandomOptions } from '../client/client.js';
 import { UsageError } from '../common/program.js';
 import { maxRandomSize } from '../rpc/protocol.js';
+import { type AnswerOptions, type FormatName, formats, type OutputFormat } from './formats.js';
 import { type Write, withOutput } from './output.js';
 import { printJson, type SessionOptions, withClient } from './session.js';
 
 export interface RandomCommandOptions extends SessionOptions {
   format?: FormatName;
   predictionResistance?: boolean;
+  /** Characters that a password must not have. */
+  exclude?: string;
+  /** Whether a password may have punctuation; default true. */
+  punctuation?: boolean;
   /** A file instead of standard output. */
   output?: string;
 }
@@ -30,7 +34,11 @@ export async function random(size: number, options: RandomCommandOptions): Promi
   const name = options.format ?? (isText ? 'hex' : 'raw');
   const format: OutputFormat = formats[name];
   format.check(size);
-  const request = { predictionResistance };
+  const request: AnswerOptions = { predictionResistance };
+  const password = passwordInput(options);
+  if (name === 'password') request.password = password;
+  else if (Object.keys(password).length > 0)
+    throw new UsageError('--exclude and --no-punctuation are for --format password');
   if (isJsonData) {
     checkJson(name, size);
     const data = await withClient(
@@ -62,14 +70,25 @@ function checkJson(name: FormatName, size: number): void {
     throw new UsageError(`--json: N is at most 1M without --output FILE: ${size}`);
 }
 
+/** What the options say about a password; nothing by default. */
+function passwordInput({
+  exclude,
+  punctuation = true,
+}: RandomCommandOptions): GetRandomPasswordInput {
+  return {
+    ...(exclude !== undefined && { ExcludeCharacters: exclude }),
+    ...(!punctuation && { ExcludePunctuation: true }),
+  };
+}
+
 async function jsonData(
   client: Client,
   format: OutputFormat,
   size: number,
-  options: RandomOptions,
+  { password, ...options }: AnswerOptions,
 ): Promise<unknown> {
   const text =
-    (await format.answer?.(client, size, options)) ??
+    (await format.answer?.(client, size, { password, ...options })) ??
     format.encode(await client.random(size, options)).toString();
   return format.json?.(text) ?? text;
 }
@@ -91,77 +110,6 @@ async function writeChunks(
     progress.stop();
   }
 }
-
-export interface OutputFormat {
-  /** @throws UsageError if the format does not take this size */
-  check(size: number): void;
-  /** Encodes one chunk: a multiple of 48 bytes, unless it is the last. Chunks are printed end to end. */
-  encode(bytes: Uint8Array): string | Uint8Array;
-  /** Printed after the last chunk. */
-  end: string;
-  /** Replaces chunks: the response of a KMS API. */
-  answer?(client: Client, size: number, options: RandomOptions): Promise<string>;
-  /** The text as a JSON value, if it is not a string. */
-  json?(text: string): unknown;
-}
-
-/** Most bytes of a response, in both APIs (gen-random: 8192 bits). */
-const maxAnswerSize = 1024;
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
-function encodeUuids(bytes: Uint8Array): string {
-  let text = '';
-  for (let at = 0; at < bytes.length; at += uuidSize)
-    text += `${encodeUuid(bytes.subarray(at, at + uuidSize))}\n`;
-  return text;
-}
-
-function checkAnswerSize(size: number): void {
-  if (size > maxAnswerSize)
-    throw new UsageError(`N: this format takes 1 to ${maxAnswerSize} bytes: ${size}`);
-}
-
-const anySize = () => {};
-
-/** The formats by the name that `--format` takes. */
-export const formats = {
-  raw: { check: anySize, encode: (bytes) => bytes, end: '' },
-  hex: { check: anySize, encode: (bytes) => asBuffer(bytes).toString('hex'), end: '\n' },
-  base64: { check: anySize, encode: (bytes) => asBuffer(bytes).toString('base64'), end: '\n' },
-  uuid: {
-    check(size) {
-      if (size % uuidSize !== 0)
-        throw new UsageError(`N: uuid takes a multiple of ${uuidSize} bytes: ${size}`);
-    },
-    encode: encodeUuids,
-    end: '',
-    json: (text) => text.trimEnd().split('\n'),
-  },
-  aws: {
-    check: checkAnswerSize,
-    encode: (bytes) => bytes,
-    end: '\n',
-    json: (text) => JSON.parse(text),
-    async answer(client, size, options) {
-      const { Plaintext } = await client.generateRandom({ NumberOfBytes: size }, options);
-      return JSON.stringify({ Plaintext: asBuffer(Plaintext).toString('base64') });
-    },
-  },
-  'gen-random': {
-    check: checkAnswerSize,
-    encode: (bytes) => bytes,
-    end: '\n',
-    json: (text) => JSON.parse(text),
-    async answer(client, size, options) {
-      return JSON.stringify(await client.genRandom({ random_data_length: `${8 * size}` }, options));
-    },
-  },
-} satisfies Record<string, OutputFormat>;
-
-export type FormatName = keyof typeof formats;
 
 /** Bytes of a request: a multiple of 3, for base64, and of 16, for UUIDs. */
 export const chunkSize = 768 * 1024;

@@ -78,6 +78,43 @@ t.test('serves GenerateRandom for any kind of body and any case of header names'
     t.strictSame(await ask({ client }, request), { statusCode: 200, Plaintext: 'AAECAw==' }, name);
 });
 
+t.test('serves GetRandomPassword, whatever handler there is', async (t) => {
+  const asked: unknown[] = [];
+  // Far from one another, so that a password of few characters has all types.
+  const client = {
+    async random(size: number, options?: object) {
+      asked.push([size, options]);
+      return Uint8Array.from({ length: size }, (_, i) => i * 101);
+    },
+  };
+  const { handler, calls } = fakeHandler();
+  const request = (body: string) =>
+    sdkRequest(body, { headers: { 'x-amz-target': 'secretsmanager.GetRandomPassword' } });
+  const letters = '{"PasswordLength":5,"ExcludeNumbers":true,"ExcludePunctuation":true}';
+  for (const options of [{ client }, { client, handler }])
+    t.match(await ask(options, request(letters)), {
+      statusCode: 200,
+      RandomPassword: /^[A-Za-z]{5}$/,
+    });
+  t.strictSame(calls, []);
+  t.strictSame(await ask({ client }, request('{"PasswordLength":3}')), {
+    statusCode: 400,
+    __type: 'InvalidParameterException',
+    Message: 'Password length is too short based on the required types.',
+  });
+  asked.length = 0;
+  await ask({ client }, request('{}'), { requestTimeout: 7 });
+  t.match(asked, [[Number, { timeoutMs: 7 }]]);
+  const failing = {
+    random: async () => Promise.reject(new EntropyError('ERR_CONNECT', 'a secret path')),
+  };
+  t.strictSame(await ask({ client: failing }, request('{}')), {
+    statusCode: 503,
+    __type: 'ServiceUnavailable',
+    message: 'The request has failed due to a temporary failure of the server.',
+  });
+});
+
 t.test('refuses requests as the service does', async (t) => {
   const { client, asked } = fakeClient();
   for (const [body, __type, message] of [

@@ -320,6 +320,33 @@ t.test('generateRandom has the format of AWS KMS', async (t) => {
     });
 });
 
+t.test('getRandomPassword has the format of AWS Secrets Manager', async (t) => {
+  const { path } = await startServer(t);
+  const from = client(t, path);
+  for (const [input, form] of [
+    [undefined, /^(?=.*[A-Z])(?=.*[a-z])(?=.*\d)(?=.*[^A-Za-z0-9])[!-~]{32}$/],
+    [{ PasswordLength: 4096 }, /^[!-~]{4096}$/],
+    [{ PasswordLength: 20, ExcludePunctuation: true }, /^[A-Za-z0-9]{20}$/],
+  ] as const) {
+    const { RandomPassword, $metadata } = await from.getRandomPassword(input);
+    t.match(RandomPassword, form);
+    t.match($metadata, { httpStatusCode: 200, requestId: /^[0-9a-f-]{36}$/, attempts: 1 });
+  }
+  for (const [input, name] of [
+    [{ PasswordLength: 0 }, 'ValidationException'],
+    [{ PasswordLength: 3 }, 'InvalidParameterException'],
+    [{ PasswordLength: '32' }, 'SerializationException'],
+    [null, 'SerializationException'],
+  ] as const)
+    await t.rejects(from.getRandomPassword(input as object), {
+      name,
+      code: name,
+      status: 400,
+      $fault: 'client',
+      $metadata: { httpStatusCode: 400, requestId: /^[0-9a-f-]{36}$/ },
+    });
+});
+
 t.test('genRandom has the format of gen-random, in both dialects', async (t) => {
   const { path } = await startServer(t, fakeGenerator());
   const otc = client(t, path);
@@ -355,6 +382,13 @@ t.test('failures of the daemon are reported in the terms of each API', async (t)
     $fault: 'server',
     $retryable: {},
     $metadata: { httpStatusCode: 503, attempts: 1 },
+    cause: { code: 'ERR_CONNECT' },
+  });
+  await t.rejects(missing.getRandomPassword(), {
+    name: 'ServiceUnavailable',
+    status: 503,
+    $fault: 'server',
+    $retryable: {},
     cause: { code: 'ERR_CONNECT' },
   });
   await t.rejects(missing.genRandom({ random_data_length: 512 }), {
@@ -455,6 +489,7 @@ t.test('a signal ends its calls with its reason, and is released after each', as
     (from, signal) => from.random(1, { signal }),
     (from, signal) => from.health({ signal }),
     (from, signal) => from.generateRandom({ NumberOfBytes: 1 }, { signal }),
+    (from, signal) => from.getRandomPassword({}, { signal }),
     (from, signal) => from.genRandom({ random_data_length: 512 }, { signal }),
   ];
   for (const call of calls) {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { UsageError } from '../../src/common/program.js';
 import { entropyctlProgram, parseInterval, parseSize } from '../../src/entropyctl/command-line.js';
-import { formats } from '../../src/entropyctl/random.js';
+import { formats } from '../../src/entropyctl/formats.js';
 
 const program = entropyctlProgram();
 const names = program.commands.map((command) => command.name());

@@ -1,24 +1,19 @@
-import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { validate, version } from 'uuid';
 import { type Client, connect } from '../../src/client/client.js';
 import { EntropyError } from '../../src/common/errors.js';
-import { UsageError } from '../../src/common/program.js';
+import type { FormatName } from '../../src/entropyctl/formats.js';
 import {
   chunkSize,
-  type FormatName,
-  formats,
-  type OutputFormat,
   type RandomCommandOptions,
   random,
   requestChunks,
 } from '../../src/entropyctl/random.js';
 import { fakeGenerator, startServer } from '../support/daemon.js';
 import { freePath, setSocketVariable, temporaryFolder } from '../support/paths.js';
-import { lines, printedBy } from '../support/program.js';
+import { printedBy } from '../support/program.js';
 import { until } from '../support/until.js';
 
 const mebibyte = 1024 * 1024;
@@ -38,6 +33,8 @@ t.test('every format writes exactly N bytes', async (t) => {
     ['uuid', mebibyte, (mebibyte / 16) * 37],
     ['aws', 32, 61],
     ['gen-random', 64, 147],
+    ['password', 4, 5],
+    ['password', 4096, 4097],
   ] as const satisfies [FormatName, number, number][]) {
     const output = freeFile();
     await random(size, { socket: path, format, output });
@@ -98,6 +95,7 @@ t.test('a size that the format does not take is refused first', async (t) => {
   for (const [format, size] of [
     ['uuid', 17],
     ['aws', 1025],
+    ['password', 4097],
   ] as const)
     await t.rejects(random(size, { socket: freePath(), format, output }), { message: /^N: / });
   t.throws(() => statSync(output), { code: 'ENOENT' });
@@ -155,6 +153,7 @@ t.test('with --json the bytes are text in an object, or the output file is named
     ['uuid', 32, [/^[0-9a-f-]{36}$/, /^[0-9a-f-]{36}$/]],
     ['aws', 4, { Plaintext: /^[A-Za-z0-9+/]{6}==$/ }],
     ['gen-random', 4, { random_data: /^[0-9A-F]{8}$/ }],
+    ['password', 24, /^(?=.*[A-Z])(?=.*[a-z])(?=.*\d)(?=.*[^A-Za-z0-9])[!-~]{24}$/],
   ] as const)
     t.match(await json(size, format === undefined ? {} : { format }), {
       format: format ?? 'hex',
@@ -172,6 +171,28 @@ t.test('with --json the bytes are text in an object, or the output file is named
   await t.rejects(json(mebibyte + 1, {}), { code: 'ERR_USAGE' });
 });
 
+t.test('a password has what the options say, and no other format takes them', async (t) => {
+  const { path: socket } = await startServer(t);
+  const printed = (size: number, options: RandomCommandOptions) =>
+    printedBy(t, () => random(size, { socket, format: 'password', ...options }));
+  for (const [options, form] of [
+    [{ punctuation: false }, /^[A-Za-z0-9]{200}\n$/],
+    [{ exclude: 'abc/@"' }, /^[^abc/@"]{200}\n$/],
+    [{ punctuation: false, exclude: 'l1IO0' }, /^[A-HJ-NP-Za-km-z2-9]{200}\n$/],
+    [{ predictionResistance: true }, /^[!-~]{200}\n$/],
+  ] as const)
+    t.match(await printed(200, options), form, JSON.stringify(options));
+  await t.rejects(printed(3, {}), {
+    code: 'InvalidParameterException',
+    message: 'Password length is too short based on the required types.',
+  });
+  for (const option of [{ punctuation: false }, { exclude: 'a' }])
+    await t.rejects(random(8, { socket: freePath(), format: 'hex', ...option }), {
+      code: 'ERR_USAGE',
+      message: /--format password/,
+    });
+});
+
 t.test('the default is hex on a terminal, and raw otherwise', async (t) => {
   const { path } = await startServer(t, fakeGenerator());
   for (const [isTerminal, length] of [
@@ -185,92 +206,6 @@ t.test('the default is hex on a terminal, and raw otherwise', async (t) => {
     const text = await printedBy(t, () => shown(32, { socket: path }), 'latin1');
     t.equal(text.length, length);
   }
-});
-
-const bytes = Uint8Array.from({ length: 48 }, (_, i) => 5 * i);
-
-t.test('each format encodes bytes', async (t) => {
-  t.equal(formats.raw.encode(bytes), bytes);
-  t.equal(formats.hex.encode(bytes), Buffer.from(bytes).toString('hex'));
-  t.equal(formats.base64.encode(bytes), Buffer.from(bytes).toString('base64'));
-  t.equal(
-    formats.uuid.encode(bytes),
-    [
-      '00050a0f-1419-4e23-a82d-32373c41464b',
-      '50555a5f-6469-4e73-b87d-82878c91969b',
-      'a0a5aaaf-b4b9-4ec3-88cd-d2d7dce1e6eb',
-      '',
-    ].join('\n'),
-  );
-});
-
-t.test('only the given part of a larger array is encoded', async (t) => {
-  const part = bytes.subarray(16, 32);
-  t.equal(formats.hex.encode(part), '50555a5f64696e73787d82878c91969b');
-  t.equal(formats.base64.encode(part), Buffer.from([...part]).toString('base64'));
-});
-
-t.test('pieces of 48 bytes, end to end, are the encoding of the whole', async (t) => {
-  const all = randomBytes(480);
-  for (const name of ['hex', 'base64', 'uuid'] as const) {
-    let pieces = '';
-    for (let at = 0; at < all.length; at += 48)
-      pieces += formats[name].encode(all.subarray(at, at + 48));
-    t.equal(pieces, formats[name].encode(all), name);
-  }
-});
-
-t.test('each UUID is of version 4 (RFC 9562)', async (t) => {
-  const uuids = lines(formats.uuid.encode(randomBytes(16 * 200)) as string);
-  t.equal(uuids.length, 200);
-  t.ok(uuids.every((uuid) => validate(uuid) && version(uuid) === 4));
-});
-
-t.test('a size that a format does not take is a usage error', async (t) => {
-  for (const [name, size, message] of [
-    ['raw', 1, undefined],
-    ['hex', 2 ** 40, undefined],
-    ['base64', 1, undefined],
-    ['uuid', 16, undefined],
-    ['uuid', 32, undefined],
-    ['uuid', 8, 'N: uuid takes a multiple of 16 bytes: 8'],
-    ['uuid', 17, 'N: uuid takes a multiple of 16 bytes: 17'],
-    ['aws', 1024, undefined],
-    ['aws', 1025, 'N: this format takes 1 to 1024 bytes: 1025'],
-    ['gen-random', 1, undefined],
-    ['gen-random', 1025, 'N: this format takes 1 to 1024 bytes: 1025'],
-  ] as const) {
-    const check = () => formats[name].check(size);
-    if (message === undefined) t.doesNotThrow(check, `${name} ${size}`);
-    else t.throws(check, new UsageError(message), `${name} ${size}`);
-  }
-});
-
-t.test('text ends with a newline', async (t) => {
-  t.strictSame(Object.fromEntries(Object.entries(formats).map(([name, { end }]) => [name, end])), {
-    raw: '',
-    hex: '\n',
-    base64: '\n',
-    uuid: '',
-    aws: '\n',
-    'gen-random': '\n',
-  });
-});
-
-t.test('the formats of the APIs are their responses', async (t) => {
-  const { path } = await startServer(t);
-  const client = connect({ socketPath: path, dialect: 'hwc' });
-  t.teardown(() => client.close());
-  for (const size of [1, 64, 1024]) {
-    const aws = JSON.parse(await formats.aws.answer(client, size, {}));
-    t.strictSame(Object.keys(aws), ['Plaintext']);
-    t.equal(Buffer.from(aws.Plaintext, 'base64').length, size);
-    const huawei = JSON.parse(await formats['gen-random'].answer(client, size, {}));
-    t.strictSame(Object.keys(huawei), ['random_data']);
-    t.match(huawei.random_data, new RegExp(`^[0-9A-F]{${2 * size}}$`));
-  }
-  const both: OutputFormat[] = [formats.aws, formats['gen-random']];
-  for (const { encode } of both) t.equal(encode(bytes), bytes, 'not used');
 });
 
 /** A client that fills each array with the number of the request, some turns of the event loop later. */

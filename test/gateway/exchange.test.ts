@@ -514,6 +514,7 @@ t.test(
       ...apis.map((entry) => ({ name: entry.name, api: entry.create(settings) })),
     ];
     const target = { 'x-amz-target': '' };
+    const secrets = { 'x-amz-target': 'secretsmanager.' };
     for (const [method, path, headers, wanted] of [
       ['POST', '/', {}, 'aws-kms'],
       ['PUT', '/', {}, 'aws-kms'],
@@ -522,6 +523,11 @@ t.test(
       ['POST', '/v1.0/p/kms/gen-random', target, 'aws-kms'],
       ['GET', '/metrics', target, 'aws-kms'],
       ['POST', '/v1/transit/random', target, 'aws-kms'],
+      ['POST', '/', secrets, 'aws-secrets-manager'],
+      ['GET', '/v1/transit/random', secrets, 'aws-secrets-manager'],
+      ['POST', '/', { 'x-amz-target': 'secretsmanager' }, 'aws-kms'],
+      ['POST', '/', { 'x-amz-target': 'SecretsManager.GetRandomPassword' }, 'aws-kms'],
+      ['POST', '/', { 'x-amz-target': 'TrentService.Decrypt, secretsmanager.X' }, 'aws-kms'],
       ['POST', '/v1.0/p/kms/gen-random', {}, 'huawei-kms'],
       ['GET', '/v1.0/p/kms/gen-random', {}, 'huawei-kms'],
       ['POST', '/metrics', {}, 'huawei-kms'],

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { formats } from '../../src/entropyctl/random.js';
+import { formats } from '../../src/entropyctl/formats.js';
 import { temporaryFolder } from '../support/paths.js';
 import { built, lines } from '../support/program.js';
 import { helpOf } from './help.js';

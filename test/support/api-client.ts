@@ -48,6 +48,8 @@ export interface ApiClient {
   readonly contentTypes: readonly [good: string, error: string];
   /** The bytes of a good response; throws unless the body has the API's form. */
   bytesOf(body: string): Buffer;
+  /** What a client gets of the source's bytes, which are more than it asks for; default: their beginning. */
+  received?(bytes: Uint8Array): Uint8Array;
   /** What a client reads of an error; throws unless the body has the API's form of errors. */
   errorOf(body: string): string;
   /** What becomes of each failure. */

@@ -1,5 +1,5 @@
 /**
- * AWS Signature Version 4, verified: in the Authorization header or in the query, for KMS.
+ * AWS Signature Version 4, verified: in the Authorization header or in the query.
  *
  * Source: the IAM User Guide, "Create a signed AWS API request". The scheme has no nonce: whoever
  * sees a request in transit can send it again within its five minutes. TLS prevents that.
@@ -28,7 +28,6 @@ import {
 import { readSignatureParts, type SignatureParts, windowMs } from './sigv4-parameters.js';
 
 const algorithm = 'AWS4-HMAC-SHA256';
-const service = 'kms';
 const terminator = 'aws4_request';
 
 /** Regions are labels of host names: RFC 1035 2.3.4. It also bounds what signing keys are kept by. */
@@ -44,6 +43,8 @@ export interface SigV4Errors {
 
 /** What a signature has to be like. */
 export interface SigV4Rules {
+  /** The service that the scope must name. */
+  readonly service: string;
   /** Regions that a scope may name; undefined: any. */
   readonly regions?: readonly string[] | undefined;
   /** Header fields that must be signed if they are there, in lower case. Host always must. */
@@ -61,7 +62,7 @@ export interface SigV4Claim {
   readonly timestamp: string;
   /** How long it is valid: milliseconds, 1000 to 300,000. */
   readonly lifetimeMs: number;
-  /** `yyyymmdd/region/kms/aws4_request`. */
+  /** `yyyymmdd/region/service/aws4_request`. */
   readonly scope: string;
   /** Without the payload's hash. */
   readonly canonicalRequest: string;
@@ -79,13 +80,13 @@ export interface SigV4Claim {
 export function readSigV4(
   request: SignedRequest,
   errors: SigV4Errors,
-  { regions, mustSign = [] }: SigV4Rules = {},
+  { service, regions, mustSign = [] }: SigV4Rules,
 ): SigV4Claim {
   const parsed = parseRequest(request);
   const parts = readSignatureParts(parsed, errors.missing);
   const names = checkedNames(parts.signedHeaders, parsed.fields, mustSign, errors);
   if (parts.algorithm !== algorithm) throw unsupportedAlgorithm(parts.algorithm);
-  const { accessKey, region, scope } = readCredential(parts, regions);
+  const { accessKey, region, scope } = readCredential(parts, service, regions);
   return {
     accessKey,
     sessionToken: parts.sessionToken,
@@ -94,7 +95,7 @@ export function readSigV4(
     timestamp: parts.timestamp,
     lifetimeMs: parts.lifetimeMs,
     scope,
-    // The path is hashed as received. Other services normalize it; that of KMS is always `/`. Runs of
+    // The path is hashed as received. Other services normalize it; that of awsJson1_1 is always `/`. Runs of
     // spaces become one space, and so do tabs, as in the AWS SDKs.
     canonicalRequest: canonicalRequest(parsed, names, { query: parts.query, foldBlanks: true }),
     payloadHash: parsed.fields.get('x-amz-content-sha256')?.[0],
@@ -158,6 +159,7 @@ function checkedNames(
 
 function readCredential(
   { credential, timestamp }: SignatureParts,
+  service: string,
   regions: readonly string[] | undefined,
 ): Pick<SigV4Claim, 'accessKey' | 'region' | 'scope'> {
   const [accessKey = '', day = '', region = '', named, end = '', ...rest] = credential.split('/');

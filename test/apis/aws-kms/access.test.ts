@@ -1,5 +1,4 @@
 import t from 'tap';
-import { authorizeForwarding } from '../../../src/apis/aws-kms/access.js';
 import { createAwsKms } from '../../../src/apis/aws-kms/api.js';
 import { checkClaims, outcomeOf } from '../../support/claims.js';
 import { accessOf, credentials, day, minute, now, signerOf } from '../../support/credentials.js';
@@ -94,22 +93,4 @@ t.test('signing keys of secrets that may be gone are forgotten', async (t) => {
   api.forget?.();
   t.equal(await outcomeOf(api, key(), other), 'InvalidSignatureException');
   t.equal(await outcomeOf(api, key({ secretKey: 'other' }), other), 'ok');
-});
-
-t.test('an operation of the upstream is allowed by its name, or with all of them', async (t) => {
-  const access = accessOf();
-  const credential = access.token('token-limited');
-  if (credential === undefined) return t.fail('no such token');
-  const authorize = (allow: readonly string[]) =>
-    authorizeForwarding({ ...credential, allow: new Set(allow) }, 'Decrypt', access);
-  for (const allow of [['upstream:Encrypt'], ['GenerateRandom', 'gen-random'], []])
-    t.throws(() => authorize(allow), { code: 'AccessDeniedException', message: /kms:Decrypt/ });
-  for (const allow of [['upstream'], ['upstream:Decrypt']])
-    t.doesNotThrow(() => authorize(allow), 'refusals took nothing from the rate');
-  t.throws(() => authorize(['upstream']), { code: 'ThrottlingException' });
-  t.throws(
-    () => authorizeForwarding(undefined, 'Decrypt', access),
-    { code: 'AccessDeniedException', message: /user\/anonymous/ },
-    'nobody unknown',
-  );
 });

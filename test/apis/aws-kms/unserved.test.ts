@@ -1,11 +1,6 @@
 import * as sdk from '@aws-sdk/client-kms';
 import t from 'tap';
-import {
-  encodeOtherError,
-  notServed,
-  unknownMediaType,
-  wrongPath,
-} from '../../../src/apis/aws-kms/unserved.js';
+import { notServed } from '../../../src/apis/aws-kms/unserved.js';
 
 t.test(
   'an operation of the service is named, with what it needs; another gets no text',
@@ -24,24 +19,3 @@ t.test(
       t.match(notServed(name), { code: 'UnknownOperationException', message: '' });
   },
 );
-
-t.test('has the forms of the front end for other media types', async (t) => {
-  for (const [mediaType, contentType, body] of [
-    ['', undefined, '<UnknownOperationException/>\n'],
-    ['application/x-amz-json-1.0', undefined, '<UnknownOperationException/>\n'],
-    [
-      'application/json',
-      'application/json',
-      '{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}',
-    ],
-  ] as const)
-    t.strictSame(encodeOtherError(unknownMediaType(), mediaType), { contentType, body });
-});
-
-t.test('a path is told from an operation', async (t) => {
-  t.match(wrongPath(), {
-    code: 'UnknownOperationException',
-    status: 400,
-    message: /without a path/,
-  });
-});

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { awsError } from '../../../src/apis/aws-kms/errors.js';
+import { commonError } from '../../../src/apis/aws-json/errors.js';
 import { parseRequest, type QueryParameter } from '../../../src/apis/signing/canonical-request.js';
 import { readSignatureParts } from '../../../src/apis/signing/sigv4-parameters.js';
 
@@ -16,7 +16,7 @@ const read = (fields: readonly (readonly [string, string])[], query: readonly Qu
       ...{ method: 'POST', path: '/', body: Buffer.alloc(0), rawHeaders: fields.flat() },
       query: query.map((pair) => pair.map(encodeURIComponent).join('=')).join('&'),
     }),
-    () => awsError('MissingAuthenticationTokenException'),
+    () => commonError('MissingAuthenticationTokenException'),
   );
 
 const inHeader = (fields: Record<string, string | string[] | undefined>) =>

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { awsError } from '../../../src/apis/aws-kms/errors.js';
+import { commonError } from '../../../src/apis/aws-json/errors.js';
 import type { SignedRequest } from '../../../src/apis/signing/canonical-request.js';
 import {
   createSigningKeys,
@@ -44,10 +44,11 @@ const invalid = error('InvalidSignatureException');
 const incomplete = error('IncompleteSignatureException');
 
 const errors = {
-  missing: () => awsError('MissingAuthenticationTokenException'),
-  mismatch: () => awsError('InvalidSignatureException'),
+  missing: () => commonError('MissingAuthenticationTokenException'),
+  mismatch: () => commonError('InvalidSignatureException'),
 };
-const read = (request: SignedRequest, rules?: SigV4Rules) => readSigV4(request, errors, rules);
+const read = (request: SignedRequest, rules: Partial<SigV4Rules> = {}) =>
+  readSigV4(request, errors, { service: 'kms', ...rules });
 
 const keys = createSigningKeys();
 

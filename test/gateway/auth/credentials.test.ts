@@ -48,7 +48,10 @@ t.test('finds keys by access key and tokens by token, exactly', async (t) => {
 
 t.test('without allow the default operations are allowed and nothing else', async (t) => {
   for (const [defaults, wanted] of [
-    [undefined, ['GenerateRandom', 'gen-random', 'vault-random', 'azure-random']],
+    [
+      undefined,
+      ['GenerateRandom', 'GetRandomPassword', 'gen-random', 'vault-random', 'azure-random'],
+    ],
     [['roll'], ['roll']],
     [[], []],
   ] as const) {

@@ -14,6 +14,8 @@ export interface Signer {
   readonly time?: number;
   /** Of SDK-HMAC-SHA256 only: signs with `Credential=` for this region and service. */
   readonly scope?: readonly [region: string, service: string];
+  /** Of SigV4 only: what it signs for; default: `kms`. */
+  readonly service?: string | undefined;
   /** Header fields to leave unsigned; SigV4 only. */
   readonly unsigned?: readonly string[];
 }
@@ -35,7 +37,7 @@ function headersOf({ rawHeaders }: SignedRequest): Record<string, string> {
   return headers;
 }
 
-/** Signature Version 4 for KMS. @returns the headers to send */
+/** Signature Version 4, for KMS unless told otherwise. @returns the headers to send */
 export function signAws(
   { time = Date.now(), unsigned = [], ...signer }: Signer,
   body: string,

@@ -1,4 +1,4 @@
-/** Requests signed for KMS by two clients that know nothing of ours. */
+/** Requests signed by two clients that know nothing of ours. */
 import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
 import aws4 from 'aws4';
@@ -10,6 +10,8 @@ export interface Signing {
   readonly accessKey: string;
   readonly secretKey: string;
   readonly sessionToken?: string | undefined;
+  /** Default: `kms`. */
+  readonly service?: string | undefined;
   readonly region: string;
   /** Milliseconds since the epoch. */
   readonly time: number;
@@ -32,7 +34,7 @@ export function signWithAws4(request: UnsignedRequest, signing: Signing): Signed
   ];
   const signed = aws4.sign(
     {
-      service: 'kms',
+      service: signing.service ?? 'kms',
       region: signing.region,
       method: request.method,
       path: query.length > 0 ? `${request.path}?${queryText(query)}` : request.path,
@@ -74,7 +76,7 @@ export async function signWithSmithy(
       ...(signing.sessionToken === undefined ? {} : { sessionToken: signing.sessionToken }),
     },
     region: signing.region,
-    service: 'kms',
+    service: signing.service ?? 'kms',
     sha256: Sha256,
   });
   const headers = Object.fromEntries(

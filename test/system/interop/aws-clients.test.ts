@@ -1,7 +1,7 @@
 /**
- * Official AWS clients, each in its own process: served by an open gateway and by one that verifies,
- * refused in the words of the service, and sent here by AWS_ENDPOINT_URL_KMS or a profile. Each program
- * of aws-clients/ prints `ok SIZE` or `error CODE TEXT`.
+ * Official AWS clients, each in its own process, with KMS and Secrets Manager: served by an open gateway and
+ * by one that verifies, refused in the words of the service, and sent here by a variable such as
+ * AWS_ENDPOINT_URL_KMS or a profile. Each program of aws-clients/ prints `ok SIZE` or `error CODE TEXT`.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { Access, ApiEntry, ApiResponse } from '../../../src/apis/api.js';
-import { awsKms } from '../../../src/apis/aws-kms/api.js';
 import { apis } from '../../../src/apis/list.js';
 import { type Client, cacheFolder, pypiClient, testWith } from './installed.js';
 import { type ClientKey, goodKey, verdicts, writeKnownKeys } from './known-keys.js';
@@ -22,18 +21,63 @@ const hourMs = 3_600_000;
 
 const source = (name: string) => fileURLToPath(new URL(`aws-clients/${name}`, import.meta.url));
 
+/** What clients ask a service for, in 32 bytes or characters, and how it is named. */
+interface Service {
+  readonly operation: 'GenerateRandom' | 'GetRandomPassword';
+  /** As IAM names it. */
+  readonly action: string;
+  readonly variable: string;
+  /** In the section `services` of a profile. */
+  readonly section: string;
+  /** Of the aws command. */
+  readonly cliArgs: readonly string[];
+  /** What the aws command prints. */
+  readonly cliOutput: RegExp;
+  /** The text of a ThrottlingException. */
+  readonly throttled: string;
+}
+
+const kms: Service = {
+  operation: 'GenerateRandom',
+  action: 'kms:GenerateRandom',
+  variable: 'AWS_ENDPOINT_URL_KMS',
+  section: 'kms',
+  cliArgs: [
+    ...['kms', 'generate-random', '--number-of-bytes', '32', '--query', 'Plaintext'],
+    ...['--output', 'text'],
+  ],
+  cliOutput: /^[A-Za-z0-9+/]{43}=\n$/,
+  throttled:
+    'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.',
+};
+
+const secretsManager: Service = {
+  operation: 'GetRandomPassword',
+  action: 'secretsmanager:GetRandomPassword',
+  variable: 'AWS_ENDPOINT_URL_SECRETS_MANAGER',
+  section: 'secrets_manager',
+  cliArgs: [
+    ...['secretsmanager', 'get-random-password', '--query', 'RandomPassword'],
+    ...['--output', 'text'],
+  ],
+  cliOutput: /^[!-~]{32}\n$/,
+  throttled: 'Rate exceeded',
+};
+
 /**
  * A client that is compiled, or whose libraries are fetched, into the cache: once, or always if CI=true.
  * @param kind its folder in aws-clients/
  * @param made what the build leaves, in the folder
+ * @param program in the folder's name
  */
 function builtClient(
   kind: string,
   name: string,
   made: string,
+  program: string,
   build: readonly (readonly [tool: string, ...args: string[]])[],
 ): Client {
-  const folder = cacheFolder(`kms-client-${kind}`);
+  const folder = cacheFolder(`${program}-${kind}`);
   const command = join(folder, made);
   if (process.env.CI === 'true') {
     cpSync(source(kind), folder, { recursive: true });
@@ -45,14 +89,15 @@ function builtClient(
   return { name, command: existsSync(command) ? command : undefined, optional: true };
 }
 
-const go = builtClient('go', 'AWS SDK for Go v2 (go 1.24 or later)', 'kms-client', [
-  ['go', 'build', '-mod=readonly', '-o', 'kms-client', '.'],
+const go = builtClient('go', 'AWS SDK for Go v2 (go 1.24 or later)', 'aws-client', 'aws-client', [
+  ['go', 'build', '-mod=readonly', '-o', 'aws-client', '.'],
 ]);
 
 const rust = builtClient(
   'rust',
   'AWS SDK for Rust (cargo 1.94 or later; Debian 12 has 0.66)',
   'target/debug/kms-client',
+  'kms-client',
   [['cargo', 'build', '--quiet', '--target-dir', 'target']],
 );
 
@@ -61,10 +106,16 @@ const copyJars = [
   '-DincludeScope=runtime',
   '-DoutputDirectory=jars',
 ];
-const java = builtClient('java', 'AWS SDK for Java v2 (a JDK from 17 on, and maven)', 'jars', [
-  ['javac', '--version'],
-  ['mvn', '--quiet', '--batch-mode', ...copyJars],
-]);
+const java = builtClient(
+  'java',
+  'AWS SDK for Java v2 (a JDK from 17 on, and maven)',
+  'jars',
+  'aws-client',
+  [
+    ['javac', '--version'],
+    ['mvn', '--quiet', '--batch-mode', ...copyJars],
+  ],
+);
 
 /** Runs a shell command that succeeds where the client is there in that version. */
 const client = (name: string, command: string, check: string): Client => ({
@@ -86,8 +137,12 @@ const ruby = client(
 /** How a client is called and what it does by itself. */
 interface Row {
   readonly client: Client;
+  /** What it asks; default: both. */
+  readonly services?: readonly Service[];
+  /** Whether it is the aws command. */
+  readonly isCli?: boolean;
   /** Its arguments, in front of the endpoint if there is one. */
-  readonly args: (command: string) => readonly string[];
+  readonly args: (command: string, service: Service) => readonly string[];
   readonly command?: string;
   /** Whether it reads AWS_ENDPOINT_URL_KMS and the section `services` of profiles. */
   readonly isRedirected: boolean;
@@ -95,22 +150,20 @@ interface Row {
   readonly setsItsClock: boolean;
 }
 
-const cliArgs = [
-  ...['kms', 'generate-random', '--number-of-bytes', '32', '--query', 'Plaintext'],
-  ...['--output', 'text'],
-];
 const python = () => [source('client.py')];
 
 const rows: readonly Row[] = [
   {
     client: pypiClient('awscli', 'awscli==1.46.2'),
-    args: () => ['-m', 'awscli', ...cliArgs],
+    isCli: true,
+    args: (_, { cliArgs }) => ['-m', 'awscli', ...cliArgs],
     isRedirected: true,
     setsItsClock: false,
   },
   {
     client: oldCli,
-    args: () => cliArgs,
+    isCli: true,
+    args: (_, { cliArgs }) => cliArgs,
     isRedirected: false,
     setsItsClock: false,
   },
@@ -136,6 +189,7 @@ const rows: readonly Row[] = [
   { client: go, args: () => [], isRedirected: true, setsItsClock: true },
   {
     client: ruby,
+    services: [kms],
     args: () => [source('client.rb')],
     isRedirected: false,
     setsItsClock: true,
@@ -147,22 +201,22 @@ const rows: readonly Row[] = [
     isRedirected: true,
     setsItsClock: true,
   },
-  { client: rust, args: () => [], isRedirected: true, setsItsClock: true },
+  { client: rust, services: [kms], args: () => [], isRedirected: true, setsItsClock: true },
 ];
 
 const credentials = writeKnownKeys();
 const anyKey = { accessKeyId: 'any', secretAccessKey: 'any' };
 
-/** All APIs, but AWS KMS with other answers to who may ask and when; its responses tell that time. */
+/** All APIs, but with other answers to who may ask and when; their responses tell that time. */
 function changed(change: (access: Access) => Partial<Access>): readonly ApiEntry[] {
   const withDate = (response: ApiResponse, now: number): ApiResponse => ({
     ...response,
     headers: { ...response.headers, Date: new Date(now).toUTCString() },
   });
-  const entry: ApiEntry = {
-    ...awsKms,
-    create(settings) {
-      const api = awsKms.create(settings);
+  return apis.map((entry) => ({
+    ...entry,
+    create(settings, log) {
+      const api = (entry as ApiEntry).create(settings, log);
       let now = Date.now;
       return {
         ...api,
@@ -174,8 +228,7 @@ function changed(change: (access: Access) => Partial<Access>): readonly ApiEntry
         refuse: (failure, head) => withDate(api.refuse(failure, head), now()),
       };
     },
-  };
-  return [entry, ...apis.filter((each) => each !== awsKms)];
+  }));
 }
 
 const exhausted = changed(() => ({ take: () => false }));
@@ -187,102 +240,104 @@ const verifying = urlOf(await startRealPath(t, { credentials }));
 const throttling = urlOf(await startRealPath(t, { credentials }, exhausted));
 const hourAhead = urlOf(await startRealPath(t, { credentials }, ahead));
 
-/** What every client prints of an error: its code and text. */
-const refused = ['a key that is denied', 'another secret'].map((title) => {
-  const [, key = goodKey, refusal = []] = verdicts.find((each) => each[0] === title) ?? [];
-  return [title, verifying, key, `error ${refusal.join(' ')}`] as const;
-});
-
 const expired =
   /^error InvalidSignatureException Signature expired: \d{8}T\d{6}Z is now earlier than /;
 
-const cases: readonly (readonly [
+/** What becomes of calls: what every client prints, an error with its code and text. */
+function casesOf({
+  action,
+  throttled,
+}: Service): readonly (readonly [
   title: string,
   url: string,
   key: ClientKey,
   prints: string | RegExp,
-])[] = [
-  ['open', open, anyKey, 'ok 32'],
-  ['verified', verifying, goodKey, 'ok 32'],
-  ...refused,
-  [
-    'throttled',
-    throttling,
-    goodKey,
-    'error ThrottlingException You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.',
-  ],
-  ['a clock that is an hour late', hourAhead, goodKey, expired],
-];
+])[] {
+  const refused = ['a key that is denied', 'another secret'].map((title) => {
+    const [, key = goodKey, refusal = []] = verdicts.find((each) => each[0] === title) ?? [];
+    const text = refusal.join(' ').replaceAll(kms.action, action);
+    return [title, verifying, key, `error ${text}`] as const;
+  });
+  return [
+    ['open', open, anyKey, 'ok 32'],
+    ['verified', verifying, goodKey, 'ok 32'],
+    ...refused,
+    ['throttled', throttling, goodKey, `error ThrottlingException ${throttled}`],
+    ['a clock that is an hour late', hourAhead, goodKey, expired],
+  ];
+}
 
 /** The aws command says it in its own words. */
-function printed({ stdout, stderr }: Outcome): string {
-  if (/^[A-Za-z0-9+/]{43}=\n$/.test(stdout)) return 'ok 32';
-  const [, code, text] =
-    /\((\w+)\) when calling the GenerateRandom operation(?: \(.*?\))?: (.*)/.exec(stderr) ?? [];
-  if (code !== undefined) return `error ${code} ${text}`;
+function printed({ stdout, stderr }: Outcome, { operation, cliOutput }: Service): string {
+  if (cliOutput.test(stdout)) return 'ok 32';
+  const [, code, name, text] =
+    /\((\w+)\) when calling the (\w+) operation(?: \(.*?\))?: (.*)/.exec(stderr) ?? [];
+  if (name === operation) return `error ${code} ${text}`;
   return stdout.trim() || stderr.trim();
 }
 
 /** One call: one attempt, no proxy but to this host. */
 async function call(
-  { command = '', args }: Row,
+  { command = '', args, isCli = false }: Row,
+  service: Service,
   found: string,
   endpoint: string | undefined,
   { accessKeyId, secretAccessKey }: ClientKey,
   variables: Readonly<Record<string, string>> = {},
 ): Promise<string> {
-  const before = args(found);
-  const isCli = before.includes('generate-random');
+  const before = args(found, service);
   const name = isCli ? ['--endpoint-url'] : [];
   const after = endpoint === undefined ? [] : [...name, endpoint];
-  return printed(
-    await run(command || found, [...before, ...after], {
-      AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
-      AWS_REGION: 'us-east-1',
-      AWS_MAX_ATTEMPTS: '1',
-      // A client that ignores the variable must not reach the real service.
-      HTTPS_PROXY: 'http://127.0.0.1:9',
-      NO_PROXY: '127.0.0.1',
-      ...variables,
-    }),
-  );
-}
-
-for (const row of rows) {
-  const { client, isRedirected, setsItsClock } = row;
-  testWith(client, `${client.name}: gets bytes, and reads why not`, async (t, found) => {
-    for (const [title, url, key, prints] of cases) {
-      const got = await call(row, found, url, key);
-      if (typeof prints === 'string') t.equal(got, prints, title);
-      else t.match(got, prints, title);
-    }
-    const again = await call(row, found, hourAhead, goodKey, { AWS_MAX_ATTEMPTS: '3' });
-    t.match(again, setsItsClock ? /^ok 32$/ : expired, 'its clock, with retries');
+  const outcome = await run(command || found, [...before, ...after], {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_REGION: 'us-east-1',
+    AWS_MAX_ATTEMPTS: '1',
+    // A client that ignores the variable must not reach the real service.
+    HTTPS_PROXY: 'http://127.0.0.1:9',
+    NO_PROXY: '127.0.0.1',
+    OPERATION: service.operation,
+    ...variables,
   });
-
-  const rule = isRedirected ? 'reads' : 'ignores';
-  testWith(
-    client,
-    `${client.name}: ${rule} AWS_ENDPOINT_URL_KMS and the services of a profile`,
-    async (t, found) => {
-      const file = join(t.testdir(), 'config');
-      // The SDK for JavaScript takes the keys of a profile that is named, and of nothing else.
-      const keys = ['aws_access_key_id = any', 'aws_secret_access_key = any'];
-      const profile = ['[profile local]', ...keys, 'services = local'];
-      const services = ['[services local]', 'kms =', `  endpoint_url = ${open}`];
-      writeFileSync(file, [...profile, ...services, ''].join('\n'));
-      for (const [title, variables] of [
-        ['the variable', { AWS_ENDPOINT_URL_KMS: open }],
-        ['the profile', { AWS_CONFIG_FILE: file, AWS_PROFILE: 'local' }],
-      ] as const) {
-        const got = await call(row, found, undefined, anyKey, variables);
-        if (isRedirected) t.equal(got, 'ok 32', title);
-        else t.not(got, 'ok 32', title);
-      }
-    },
-  );
+  return printed(outcome, service);
 }
+
+for (const row of rows)
+  for (const service of row.services ?? [kms, secretsManager]) {
+    const { client, isRedirected, setsItsClock } = row;
+    const { operation, variable, section } = service;
+    testWith(client, `${client.name}: ${operation}, and reads why not`, async (t, found) => {
+      for (const [title, url, key, prints] of casesOf(service)) {
+        const got = await call(row, service, found, url, key);
+        if (typeof prints === 'string') t.equal(got, prints, title);
+        else t.match(got, prints, title);
+      }
+      const again = await call(row, service, found, hourAhead, goodKey, { AWS_MAX_ATTEMPTS: '3' });
+      t.match(again, setsItsClock ? /^ok 32$/ : expired, 'its clock, with retries');
+    });
+
+    const rule = isRedirected ? 'reads' : 'ignores';
+    testWith(
+      client,
+      `${client.name}: ${rule} ${variable} and the services of a profile`,
+      async (t, found) => {
+        const file = join(t.testdir(), 'config');
+        // The SDK for JavaScript takes the keys of a profile that is named, and of nothing else.
+        const keys = ['aws_access_key_id = any', 'aws_secret_access_key = any'];
+        const profile = ['[profile local]', ...keys, 'services = local'];
+        const services = ['[services local]', `${section} =`, `  endpoint_url = ${open}`];
+        writeFileSync(file, [...profile, ...services, ''].join('\n'));
+        for (const [title, variables] of [
+          ['the variable', { [variable]: open }],
+          ['the profile', { AWS_CONFIG_FILE: file, AWS_PROFILE: 'local' }],
+        ] as const) {
+          const got = await call(row, service, found, undefined, anyKey, variables);
+          if (isRedirected) t.equal(got, 'ok 32', title);
+          else t.not(got, 'ok 32', title);
+        }
+      },
+    );
+  }
 
 t.test('the versions in docs/support.md are those that are run', async (t) => {
   const support = readFileSync(new URL('../../../docs/support.md', import.meta.url), 'utf8');

@@ -113,7 +113,7 @@ t.test('without a handler to wrap, another operation says so at once', async (t)
   const kms = kmsClient(t, { requestHandler: createRequestHandler({ socketPath: '/nowhere' }) });
   await t.rejects(kms.send(new ListKeysCommand({})), {
     code: 'ERR_CONFIG',
-    message: /^TrentService\.ListKeys: only GenerateRandom is served here/,
+    message: /^TrentService\.ListKeys: only GenerateRandom and GetRandomPassword are served here/,
     $metadata: { attempts: 1 },
   });
 });

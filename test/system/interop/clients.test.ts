@@ -42,6 +42,22 @@ for (const [nth, over] of ['TCP', 'the Unix socket'].entries()) {
   });
 }
 
+const password = /^[!-~]{24}\n$/;
+const secrets = 'AWS Secrets Manager';
+
+testWith(boto3, `${secrets} with boto3`, async (t, python) => {
+  const code = `${exampleOf(examples, { heading: secrets, language: 'python' })}print(password)\n`;
+  const outcome = await run(python, ['-c', here(code, await startRealPath(t))]);
+  t.match(outcome, { status: 0, stdout: password });
+});
+
+testWith(node, `${secrets} with the AWS SDK for JavaScript v3`, async (t, command) => {
+  const example = exampleOf(examples, { heading: secrets, language: 'js' });
+  const code = `${example}console.log(RandomPassword);\n`;
+  const outcome = await runModule(t, command, here(code, await startRealPath(t)));
+  t.match(outcome, { status: 0, stdout: password });
+});
+
 testWith(node, 'node-vault', async (t, command) => {
   const wanted = { heading: 'Vault and OpenBao', language: 'js' };
   const code = exampleOf(examples, wanted) + print.vault;
@@ -75,7 +91,7 @@ testWith(pypiClient('awscli', 'awscli==1.46.2'), 'every aws command', async (t, 
   const [variables = '', ...rest] = commands.filter((line) => line.startsWith('export AWS_'));
   t.strictSame(rest, []);
   const calls = commandsWith('aws');
-  t.equal(calls.length, 3);
+  t.equal(calls.length, 5);
   for (const call of calls) {
     const line = here(call, path).replace(/(^| )aws /, `$1${python} -m awscli `);
     const script = `unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_DEFAULT_REGION
@@ -83,18 +99,19 @@ ${call.includes('--profile') ? '' : variables}
 ${line}`;
     const { status, stdout, stderr } = await run('sh', ['-c', script], { AWS_CONFIG_FILE: config });
     t.equal(status, 0, stderr);
-    t.match(stdout, /"Plaintext": "[A-Za-z0-9+/]{43}="/, call);
+    t.match(stdout, /"Plaintext": "[A-Za-z0-9+/]{43}="|"RandomPassword": "[!-~]{24,}"/, call);
   }
 });
 
-const answer = /"?(Plaintext|random_data|random_bytes|value)"?:?\s*"?[A-Za-z0-9+/=_-]+"?/;
+const answer =
+  /"?(Plaintext|random_data|random_bytes|value)"?:?\s*"?[A-Za-z0-9+/=_-]+"?|"RandomPassword":"[!-~]{24,}"/;
 const command = (name: string, text: string): Client => ({
   ...commandClient(name, text),
   optional: true,
 });
 
 for (const [client, program, least] of [
-  [commandClient('curl', 'curl (Debian package curl)'), 'curl', 8],
+  [commandClient('curl', 'curl (Debian package curl)'), 'curl', 9],
   [command('vault', "Vault's command"), 'vault', 2],
   [command('bao', "OpenBao's command"), 'bao', 1],
 ] as const)
@@ -135,8 +152,8 @@ t.test(
     t.ok(examples.every(({ language }) => known.has(language)));
     for (const [language, count] of [
       ['ini', 1],
-      ['python', 4],
-      ['js', 4],
+      ['python', 5],
+      ['js', 5],
       ['go', 2],
       ['lua', 1],
     ] as const)

@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { formats } from '../../../src/entropyctl/random.js';
+import { formats } from '../../../src/entropyctl/formats.js';
 import { awaitedStates } from '../../../src/entropyctl/wait.js';
 import { helpOf } from '../../man/help.js';
 import { built, lines } from '../../support/program.js';

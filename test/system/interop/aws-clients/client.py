@@ -1,5 +1,7 @@
-"""Asks KMS for 32 bytes with boto3, and prints `ok SIZE` or `error CODE TEXT`. Argument: the endpoint, if any."""
+"""Asks KMS for 32 bytes with boto3, or with OPERATION=GetRandomPassword Secrets Manager for a password, and
+prints `ok SIZE` or `error CODE TEXT`. Argument: the endpoint, if any."""
 
+import os
 import sys
 
 import boto3
@@ -7,8 +9,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 options = {"endpoint_url": sys.argv[1]} if len(sys.argv) > 1 else {}
 try:
-    answer = boto3.client("kms", **options).generate_random(NumberOfBytes=32)
-    print("ok", len(answer["Plaintext"]))
+    if os.environ.get("OPERATION") == "GetRandomPassword":
+        client = boto3.client("secretsmanager", **options)
+        print("ok", len(client.get_random_password()["RandomPassword"]))
+    else:
+        client = boto3.client("kms", **options)
+        print("ok", len(client.generate_random(NumberOfBytes=32)["Plaintext"]))
 except ClientError as failure:
     error = failure.response["Error"]
     print("error", error["Code"], error["Message"])

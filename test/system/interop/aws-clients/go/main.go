@@ -1,4 +1,5 @@
-// Asks KMS for 32 bytes, and prints `ok SIZE` or `error CODE TEXT`. Argument: the endpoint, if any.
+// Asks KMS for 32 bytes, or with OPERATION=GetRandomPassword Secrets Manager for a password, and prints
+// `ok SIZE` or `error CODE TEXT`. Argument: the endpoint, if any.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 )
 
@@ -19,19 +21,48 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	client := kms.NewFromConfig(cfg, func(options *kms.Options) {
-		if len(os.Args) > 1 {
-			options.BaseEndpoint = aws.String(os.Args[1])
-		}
-	})
-	answer, err := client.GenerateRandom(ctx, &kms.GenerateRandomInput{NumberOfBytes: aws.Int32(32)})
+	var endpoint *string
+	if len(os.Args) > 1 {
+		endpoint = aws.String(os.Args[1])
+	}
+	ask := generateRandom
+	if os.Getenv("OPERATION") == "GetRandomPassword" {
+		ask = getRandomPassword
+	}
+	size, err := ask(ctx, cfg, endpoint)
 	var failure smithy.APIError
 	switch {
 	case err == nil:
-		fmt.Println("ok", len(answer.Plaintext))
+		fmt.Println("ok", size)
 	case errors.As(err, &failure):
 		fmt.Println("error", failure.ErrorCode(), failure.ErrorMessage())
 	default:
 		fmt.Println("error", "other", err)
 	}
+}
+
+func generateRandom(ctx context.Context, cfg aws.Config, endpoint *string) (int, error) {
+	client := kms.NewFromConfig(cfg, func(options *kms.Options) {
+		if endpoint != nil {
+			options.BaseEndpoint = endpoint
+		}
+	})
+	answer, err := client.GenerateRandom(ctx, &kms.GenerateRandomInput{NumberOfBytes: aws.Int32(32)})
+	if err != nil {
+		return 0, err
+	}
+	return len(answer.Plaintext), nil
+}
+
+func getRandomPassword(ctx context.Context, cfg aws.Config, endpoint *string) (int, error) {
+	client := secretsmanager.NewFromConfig(cfg, func(options *secretsmanager.Options) {
+		if endpoint != nil {
+			options.BaseEndpoint = endpoint
+		}
+	})
+	answer, err := client.GetRandomPassword(ctx, &secretsmanager.GetRandomPasswordInput{})
+	if err != nil {
+		return 0, err
+	}
+	return len(*answer.RandomPassword), nil
 }
