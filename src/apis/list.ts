@@ -1,10 +1,11 @@
 /** Every API, in the order of their error members and examples. No other file names them all. */
 import type { ApiEntry, Operation } from './api.js';
 import { awsKms } from './aws-kms/api.js';
+import { googleKms } from './google-kms/api.js';
 import { huaweiKms } from './huawei-kms/api.js';
 import { vault } from './vault/api.js';
 
-export const apis = [awsKms, huaweiKms, vault] as const satisfies readonly ApiEntry[];
+export const apis = [awsKms, huaweiKms, googleKms, vault] as const satisfies readonly ApiEntry[];
 
 /** All of a union's members at once. */
 type Intersection<Union> = (Union extends unknown ? (each: Union) => void : never) extends (

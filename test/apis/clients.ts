@@ -1,7 +1,13 @@
 /** A client of every API in the list, in its order: one line for each, as in src/apis/list.ts. */
 import type { ApiClient } from '../support/api-client.js';
 import { awsKmsClient } from './aws-kms/client.js';
+import { googleKmsClient } from './google-kms/client.js';
 import { huaweiKmsClient } from './huawei-kms/client.js';
 import { vaultClient } from './vault/client.js';
 
-export const clients: readonly ApiClient[] = [awsKmsClient, huaweiKmsClient, vaultClient];
+export const clients: readonly ApiClient[] = [
+  awsKmsClient,
+  huaweiKmsClient,
+  googleKmsClient,
+  vaultClient,
+];

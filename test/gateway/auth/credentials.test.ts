@@ -48,7 +48,7 @@ t.test('finds keys by access key and tokens by token, exactly', async (t) => {
 
 t.test('without allow the default operations are allowed and nothing else', async (t) => {
   for (const [defaults, wanted] of [
-    [undefined, ['GenerateRandom', 'gen-random', 'vault-random']],
+    [undefined, ['GenerateRandom', 'gen-random', 'GenerateRandomBytes', 'vault-random']],
     [['roll'], ['roll']],
     [[], []],
   ] as const) {
