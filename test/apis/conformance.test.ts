@@ -35,9 +35,17 @@ const clients: readonly ApiClient[] = [...listed, inventedClient];
 const entries: readonly ApiEntry[] = [...apis, invented];
 const operations = operationsOf(entries);
 
-/** One test for each API. */
+/** How requests are sent in the test that runs. */
+let http2 = false;
+
+/** Two tests for each API: over HTTP/1.1, and over HTTP/2. */
 function forEach(title: string, run: (t: Test, client: ApiClient) => Promise<void>): void {
-  for (const client of clients) t.test(`${client.entry.name}: ${title}`, (t) => run(t, client));
+  for (const isHttp2 of [false, true])
+    for (const client of clients)
+      t.test(`${client.entry.name}${isHttp2 ? ' over HTTP/2' : ''}: ${title}`, (t) => {
+        http2 = isHttp2;
+        return run(t, client);
+      });
 }
 
 const access = () => accessOf(credentials, { operations });
@@ -53,7 +61,7 @@ async function start(
   return {
     ...served,
     access: known,
-    ask: (request: ClientRequest) => call({ port: served.port, ...request }),
+    ask: (request: ClientRequest) => call({ port: served.port, http2, ...request }),
   };
 }
 
@@ -189,7 +197,7 @@ forEach('a credential may do what allow grants', async (t, client) => {
     const toml = credentials.replaceAll('allow = []', `allow = ["${grant}"]`);
     const granted = accessOf(toml, { operations });
     const { port } = await serveApis(t, entries, { access: granted });
-    t.equal((await call({ port, ...request('denied') })).status === 200, allowed, grant);
+    t.equal((await call({ port, http2, ...request('denied') })).status === 200, allowed, grant);
   }
 });
 
