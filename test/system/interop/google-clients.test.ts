@@ -34,8 +34,6 @@ function prepared(name: string, command: string, preparation: readonly string[])
   return { name, command: status === 0 ? command : undefined, optional: true };
 }
 
-const jars = join(folder, 'jars');
-
 // A store of certificates as Java has them.
 const authority = makeCertificate(folder, 'authority');
 const trustStore = join(folder, 'authority.p12');
@@ -48,14 +46,20 @@ const trustOptions = [
   '-Djavax.net.ssl.trustStoreType=PKCS12',
 ];
 
+type Codes = Readonly<Record<string, string>>;
+
 /** A client: its own command, the arguments before the gateway's address, and how it names an error. */
 interface Library {
   readonly client: Client;
   readonly args: readonly string[];
-  /** Over REST Google's client for Python has exceptions of HTTP, and the one for Node.js its status. */
-  readonly restCodes?: Readonly<Record<string, string>>;
-  /** Over REST this client does not read details. */
+  /** Its names for codes that it does not name as gRPC does. */
+  readonly codes?: Codes;
+  /** The same over REST: HTTP's, in two clients. */
+  readonly restCodes?: Codes;
+  /** Over REST this client reads no details. */
   readonly restReason?: false;
+  /** Over REST this client has messages of its own, or HTTP's reason phrase. */
+  readonly restMessage?: RegExp;
 }
 
 const libraries: readonly Library[] = [
@@ -76,9 +80,11 @@ const libraries: readonly Library[] = [
   {
     client: pypiClient('google.cloud.kms', 'google-cloud-kms==3.18.0'),
     args: [join(folder, 'client.py')],
+    codes: { UNAVAILABLE: 'ServiceUnavailable' },
     restCodes: {
       INVALID_ARGUMENT: 'BadRequest',
-      UNAUTHENTICATED: 'Unauthorized',
+      // It wants another token, and has nothing to get one with.
+      UNAUTHENTICATED: 'RefreshError',
       PERMISSION_DENIED: 'Forbidden',
       RESOURCE_EXHAUSTED: 'TooManyRequests',
       UNAVAILABLE: 'ServiceUnavailable',
@@ -92,10 +98,15 @@ const libraries: readonly Library[] = [
   },
   {
     client: prepared('a JDK 17, Maven, and google-cloud-kms 2.80.0', 'java', [
-      ...['mvn', '-q', '-B', 'dependency:copy-dependencies', '-DincludeScope=runtime'],
-      `-DoutputDirectory=${jars}`,
+      ...['sh', '-c'],
+      `mvn -q -B dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=jars && javac -cp 'jars/*' Client.java`,
     ]),
-    args: [...trustOptions, '-cp', join(jars, '*'), join(folder, 'Client.java')],
+    args: [...trustOptions, '-cp', `${join(folder, 'jars', '*')}:${folder}`, 'Client'],
+    // As the client for Python.
+    restCodes: { UNAUTHENTICATED: 'UNKNOWN' },
+    restReason: false,
+    restMessage:
+      /^(Bad Request|Forbidden|Too Many Requests|Service Unavailable)$|does not support refreshing/,
   },
 ];
 
@@ -138,7 +149,7 @@ function checkBytes(t: Test, outcome: Outcome | undefined, size: number): void {
   t.equal(outcome?.checksum, String(crc32c(bytes)), 'the checksum');
 }
 
-for (const { client, args, restCodes = {}, restReason } of libraries)
+for (const { client, args, codes = {}, restCodes = {}, restReason, restMessage } of libraries)
   for (const transport of ['grpc', 'rest'] as const) {
     /** Asks a gateway of its own for each of the sizes. */
     const ask = async (
@@ -147,7 +158,8 @@ for (const { client, args, restCodes = {}, restReason } of libraries)
       sizes: readonly number[],
       { token = '', ...options }: Partial<GatewayOptions> & { token?: string } = {},
     ): Promise<Outcome[]> => {
-      const tls = token === '' ? {} : { tlsCert: authority.certificate, tlsKey: authority.key };
+      const { certificate, key } = authority;
+      const tls = token === '' ? {} : { tls: { certificate, key } };
       const { port } = await startRealPath(t, { ...tls, ...options });
       const address = [token === '' ? '127.0.0.1' : 'localhost', String(port)];
       const all = [...args, ...address, transport, token, ...sizes.map(String)];
@@ -165,11 +177,12 @@ for (const { client, args, restCodes = {}, restReason } of libraries)
       message: RegExp,
       reason?: string,
     ) => {
-      const expected = transport === 'rest' ? (restCodes[code] ?? code) : code;
+      const isRest = transport === 'rest';
+      const expected = (isRest ? restCodes[code] : codes[code]) ?? code;
       t.equal(plain(outcome?.code), plain(expected), JSON.stringify(outcome));
-      t.match(outcome?.message, message);
-      if (reason !== undefined && (transport === 'grpc' || restReason !== false))
-        t.equal(outcome?.reason, reason);
+      t.match(outcome?.message, (isRest && restMessage) || message);
+      const hasReason = !isRest || (restReason !== false && plain(expected) !== 'REFRESHERROR');
+      if (reason !== undefined && hasReason) t.equal(outcome?.reason, reason);
     };
 
     testWith(
@@ -207,14 +220,14 @@ for (const { client, args, restCodes = {}, restReason } of libraries)
           [
             'ya29.wrong',
             'UNAUTHENTICATED',
-            /invalid authentication credentials|Unauthorized/,
+            /invalid authentication credentials|refresh/,
             'ACCESS_TOKEN_TYPE_UNSUPPORTED',
           ],
           ['ya29.expired', 'UNAUTHENTICATED', /./, 'ACCESS_TOKEN_TYPE_UNSUPPORTED'],
           [
             'ya29.denied',
             'PERMISSION_DENIED',
-            /cloudkms\.locations\.generateRandomBytes|Forbidden/,
+            /cloudkms\.locations\.generateRandomBytes/,
             'IAM_PERMISSION_DENIED',
           ],
           ['ya29.other', 'PERMISSION_DENIED', /./, 'IAM_PERMISSION_DENIED'],

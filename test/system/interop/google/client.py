@@ -8,6 +8,7 @@ import sys
 import grpc
 from google.api_core.exceptions import GoogleAPICallError
 from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import RefreshError
 from google.cloud import kms
 from google.cloud.kms_v1.services.key_management_service import transports
 from google.oauth2.credentials import Credentials
@@ -43,4 +44,6 @@ for size in sizes:
         told = {"data": answer.data.hex(), "checksum": str(answer.data_crc32c)}
     except GoogleAPICallError as error:
         told = {"code": type(error).__name__, "message": error.message, "reason": error.reason}
+    except RefreshError as error:
+        told = {"code": type(error).__name__, "message": str(error), "reason": None}
     print(json.dumps(told))
