@@ -5,7 +5,16 @@ import t from 'tap';
 import { freePath } from '../../support/paths.js';
 import { built, Program } from '../../support/program.js';
 import { boto3 } from './boto3.js';
-import { commandsOf, exampleOf, examplesOf, goWith, here, node, runModule } from './examples.js';
+import {
+  commandsOf,
+  exampleOf,
+  examplesOf,
+  goWith,
+  here,
+  node,
+  nodeWith,
+  runModule,
+} from './examples.js';
 import { type Client, commandClient, pypiClient, testWith } from './installed.js';
 import { startRealPath, writeKeys } from './real-path.js';
 import { run } from './run.js';
@@ -56,8 +65,28 @@ testWith(pypiClient('hvac', 'hvac==2.4.0'), 'hvac', async (t, python) => {
   t.match(outcome, { status: 0, stdout: /^[A-Za-z0-9+/]{43}=\n$/ });
 });
 
+const googleHeading = 'Google Cloud KMS';
+const nodeGoogle = nodeWith('google');
+
+testWith(nodeGoogle, '@google-cloud/kms', async (t, command) => {
+  const code = `${exampleOf(examples, { heading: googleHeading, language: 'js' })}console.log(Buffer.from(data).toString('hex'));\n`;
+  const outcome = await nodeGoogle.run(t, command, here(code, await startRealPath(t)));
+  t.match(outcome, { status: 0, stdout: bytes32 });
+});
+
+testWith(
+  pypiClient('google.cloud.kms', 'google-cloud-kms==3.18.0'),
+  'google-cloud-kms',
+  async (t, python) => {
+    const code = `${exampleOf(examples, { heading: googleHeading, language: 'python' })}print(answer.data.hex())\n`;
+    const outcome = await run(python, ['-c', here(code, await startRealPath(t))]);
+    t.match(outcome, { status: 0, stdout: bytes32 });
+  },
+);
+
 for (const [folder, heading] of [
   ['quickstart', 'Other SDKs'],
+  ['google', googleHeading],
   ['vault', 'Vault and OpenBao'],
 ] as const) {
   const go = goWith(folder);
@@ -87,14 +116,14 @@ ${line}`;
   }
 });
 
-const answer = /"?(Plaintext|random_data|random_bytes)"?:?\s*"?[A-Za-z0-9+/=]+"?/;
+const answer = /"?(Plaintext|data|random_data|random_bytes)"?:?\s*"?[A-Za-z0-9+/=]+"?/;
 const command = (name: string, text: string): Client => ({
   ...commandClient(name, text),
   optional: true,
 });
 
 for (const [client, program, least] of [
-  [commandClient('curl', 'curl (Debian package curl)'), 'curl', 6],
+  [commandClient('curl', 'curl (Debian package curl)'), 'curl', 8],
   [command('vault', "Vault's command"), 'vault', 2],
   [command('bao', "OpenBao's command"), 'bao', 1],
 ] as const)
@@ -133,9 +162,9 @@ t.test('every block is run by a test above, or by neovim.test.ts', async (t) => 
   t.ok(examples.every(({ language }) => known.has(language)));
   for (const [language, count] of [
     ['ini', 1],
-    ['python', 3],
-    ['js', 3],
-    ['go', 2],
+    ['python', 4],
+    ['js', 4],
+    ['go', 3],
     ['lua', 1],
   ] as const)
     t.equal(examples.filter((each) => each.language === language).length, count, language);

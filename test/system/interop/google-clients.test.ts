@@ -14,6 +14,7 @@ import { makeCertificate } from '../../support/certificates.js';
 import { writePrivate } from '../../support/credentials.js';
 import { failingSource } from '../../support/gateway.js';
 import { temporaryFolder } from '../../support/paths.js';
+import { nodeWith } from './examples.js';
 import { type Client, pypiClient, testWith } from './installed.js';
 import { startRealPath } from './real-path.js';
 import { run } from './run.js';
@@ -62,12 +63,13 @@ interface Library {
   readonly restMessage?: RegExp;
 }
 
+const node = nodeWith('google');
+cpSync(join(programs, 'client.mjs'), join(node.folder, 'client.mjs'));
+
 const libraries: readonly Library[] = [
   {
-    client: prepared('@google-cloud/kms 5.6.0', process.execPath, [
-      ...['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund'],
-    ]),
-    args: [join(folder, 'client.mjs')],
+    client: { ...node, name: '@google-cloud/kms 5.6.0' },
+    args: [join(node.folder, 'client.mjs')],
     restCodes: {
       INVALID_ARGUMENT: '400',
       UNAUTHENTICATED: '401',

@@ -4,7 +4,7 @@
  */
 import { KeyManagementServiceClient } from '@google-cloud/kms';
 import { OAuth2Client, PassThroughClient } from 'google-auth-library';
-import { GoogleAuth, grpc, Status } from 'google-gax';
+import { grpc, Status } from 'google-gax';
 
 const [host, port, transport, token, ...sizes] = process.argv.slice(2);
 
@@ -13,8 +13,7 @@ if (token !== '') authClient.setCredentials({ access_token: token });
 const client = new KeyManagementServiceClient({
   apiEndpoint: host,
   port: Number(port),
-  auth: new GoogleAuth({ authClient }),
-  projectId: 'project',
+  authClient,
   fallback: transport === 'rest',
   ...(token === '' ? { protocol: 'http', sslCreds: grpc.credentials.createInsecure() } : {}),
 });
