@@ -46,6 +46,7 @@ class Request extends Http2ServerRequest {
   override readonly rawHeaders: string[] = [];
   /** Whether it is there to its end, read or not; node:http2 counts one that was reset as complete. */
   override complete: boolean;
+  headBytes = 0;
 
   constructor(
     stream: ServerHttp2Stream,
@@ -61,6 +62,7 @@ class Request extends Http2ServerRequest {
     for (const name in headers) if (!name.startsWith(':')) this.headers[name] = headers[name];
     for (let i = 0; i < rawHeaders.length; i += 2) {
       const [name, value] = rawHeaders.slice(i, i + 2) as [string, string];
+      this.headBytes += name.length + value.length;
       if (!name.startsWith(':')) this.rawHeaders.push(name, value);
       // One that differs stays beside it, and two are a fault.
       else if (name === ':authority' && headers.host !== value) {
@@ -205,12 +207,12 @@ export type ServeHttp2 = (socket: Socket) => void;
  * HTTP/2 beside an HTTP server.
  * @param server whose connections they are
  * @param handle answers requests; `Expect` is left to it
- * @param expired a request has taken too long to arrive: to be answered, if nothing was sent
+ * @param refuse answers a request that no handler gets, or that did not arrive in time, if nothing was sent
  */
 export function createHttp2(
   server: Server,
   handle: RequestListener,
-  expired: (response: ServerResponse) => void,
+  refuse: (response: ServerResponse, status: 408 | 431) => void,
   limits: Http2Limits,
 ): ServeHttp2 {
   const own = new Set<ServerHttp2Session>();
@@ -224,12 +226,14 @@ export function createHttp2(
     ];
     const { stream } = request;
     if (!request.complete) {
-      const timer = setTimeout(() => expired(like[1]), limits.requestMs);
+      const timer = setTimeout(() => refuse(like[1], 408), limits.requestMs);
       const clear = () => clearTimeout(timer);
       request.once('end', clear);
       stream.once('close', clear);
     }
-    handle(...(like as Parameters<RequestListener>));
+    // node:http2 resets such a stream, but only once the client has acknowledged the setting.
+    if (request.headBytes > limits.headerBytes) refuse(like[1], 431);
+    else handle(...(like as Parameters<RequestListener>));
   }
 
   const http2: Http2Server = createServer({

@@ -691,11 +691,20 @@ t.test('a head above the limit is refused, in one frame or several', async (t) =
     get(3),
   );
   await session.until(1, 3);
-  t.strictSame(session.codes('reset', 1), [11], 'ENHANCE_YOUR_CALM');
+  t.match(session.body(1), 'Request Header Fields Too Large');
+  session.write(frame('settings', flags.end));
+  const long = Array.from({ length: 3 }, (): [string, string] => ['x', 'y'.repeat(5_400)]);
+  session.write(headers(9, long));
+  await session.until(9);
+  t.strictSame(
+    session.codes('reset', 9),
+    [11],
+    'ENHANCE_YOUR_CALM, once the setting is acknowledged',
+  );
   const tiny = Array.from({ length: 600 }, (): [string, string] => ['x', '']);
-  session.write(headers(5, tiny), get(7));
-  await session.until(5, 7);
-  t.strictSame(session.codes('reset', 5), [11], 'many tiny fields');
+  session.write(headers(11, tiny), get(13));
+  await session.until(11, 13);
+  t.strictSame(session.codes('reset', 11), [11], 'many tiny fields');
   t.equal(started.seen.length, 2);
   session.socket.destroy();
   await isClean(t, started);
@@ -703,20 +712,18 @@ t.test('a head above the limit is refused, in one frame or several', async (t) =
 
 t.test('curl speaks it, with prior knowledge and by ALPN', async (t) => {
   const log = memoryLog();
-  const { certificate: tlsCert, key: tlsKey, ca } = certificate;
+  const { certificate: tlsCert } = certificate;
   const socketPath = join(dir, 's');
   const common = { client: fakeSource(), dialect: 'otc', log } as const;
   const plain = await startGateway({ ...common, listen: ['127.0.0.1:0', `unix:${socketPath}`] });
   const secure = await startGateway({
     ...common,
     listen: ['127.0.0.1:0'],
-    tlsCert,
-    tlsKey,
-  } as never);
+    tls: certificate,
+  });
   t.teardown(() => Promise.all([plain.close(), secure.close()]));
   const vault = ['-X', 'POST', '-H', 'X-Vault-Token: any'];
   const path = '/v1/sys/tools/random/32';
-  t.ok(ca);
   for (const [args, version] of [
     [['--http2-prior-knowledge', `http://${plain.addresses[0]}${path}`], '2'],
     [['--http2-prior-knowledge', '--unix-socket', socketPath, `http://localhost${path}`], '2'],
