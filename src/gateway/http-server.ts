@@ -142,14 +142,14 @@ function bounded<S extends Server | TlsServer>(
   const serveHttp2 = createHttp2(
     server,
     handle,
-    (response) => expire(response, malformed(408)),
+    (response, status) => refuseStream(response, malformed(status)),
     limits,
   );
   return server;
 }
 
-/** Ends a request over HTTP/2 that has not arrived in time. */
-function expire(response: ServerResponse, answer: TextResponse): void {
+/** The same for a request over HTTP/2: it costs no other. */
+function refuseStream(response: ServerResponse, answer: TextResponse): void {
   const { status, headers, body } = answer;
   if (!response.headersSent) {
     replaced.add(response);

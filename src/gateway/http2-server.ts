@@ -17,10 +17,13 @@ import {
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { lingerMs } from './answer.js';
-import { takeTurnsOn } from './parser-input.js';
+import { Frames } from './http2-frames.js';
+import { preface, takeTurnsOn } from './parser-input.js';
 
 /** What HTTP/2 needs of `HttpLimits`. */
 export interface Http2Limits {
+  /** For a head, or any other frame but a body's, from its first byte. */
+  readonly headersMs: number;
   readonly requestMs: number;
   readonly keepAliveMs: number;
   readonly silenceMs: number;
@@ -43,6 +46,7 @@ class Request extends Http2ServerRequest {
   override readonly rawHeaders: string[] = [];
   /** Whether it is there to its end, read or not; node:http2 counts one that was reset as complete. */
   override complete: boolean;
+  headBytes = 0;
 
   constructor(
     stream: ServerHttp2Stream,
@@ -54,9 +58,11 @@ class Request extends Http2ServerRequest {
     this.socket = sockets.get(stream.session as ServerHttp2Session) as Socket;
     this.complete = stream.endAfterHeaders;
     this.headers = {};
+    this.on('error', () => {});
     for (const name in headers) if (!name.startsWith(':')) this.headers[name] = headers[name];
     for (let i = 0; i < rawHeaders.length; i += 2) {
       const [name, value] = rawHeaders.slice(i, i + 2) as [string, string];
+      this.headBytes += name.length + value.length;
       if (!name.startsWith(':')) this.rawHeaders.push(name, value);
       // One that differs stays beside it, and two are a fault.
       else if (name === ':authority' && headers.host !== value) {
@@ -69,15 +75,17 @@ class Request extends Http2ServerRequest {
   /** node:http2 ends the body of a stream that was reset as if it were whole. */
   override push(chunk: unknown, encoding?: BufferEncoding): boolean {
     if (chunk === null && !this.complete) {
-      if (this.stream.closed) {
-        if (this.listenerCount('error') > 0) this.emit('error', new Error('the stream was reset'));
-        return false;
-      }
-      this.complete = true;
+      if (this.stream.closed) this.emit('error', new Error('the stream was reset'));
+      else this.complete = true;
     }
     return super.push(chunk, encoding);
   }
 }
+
+/** RFC 9113 8.2.2: node:http2 throws at some of them. */
+const connectionFields = [
+  ...['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade'],
+];
 
 /** Its response. */
 class Response extends Http2ServerResponse<Request> {
@@ -88,9 +96,10 @@ class Response extends Http2ServerResponse<Request> {
     if (fields === undefined) return super.writeHead(status);
     const list = fields as string[];
     this.statusCode = status;
-    // Fields of the connection (RFC 9113 8.2.2) are left out by node:http2.
-    for (let i = 0; i < list.length; i += 2)
-      this.setHeader(list[i] as string, list[i + 1] as string);
+    for (let i = 0; i < list.length; i += 2) {
+      const [name, value] = list.slice(i, i + 2) as [string, string];
+      if (!connectionFields.includes(name.toLowerCase())) this.setHeader(name, value);
+    }
     return this;
   }
 
@@ -107,6 +116,12 @@ class Response extends Http2ServerResponse<Request> {
     if (!this.req.complete) this.stream.close(constants.NGHTTP2_NO_ERROR);
     return this;
   }
+
+  /** Never without an error: the client must not take what it has for the whole. */
+  override destroy(error = new Error('the response was cut off')): this {
+    super.destroy(error);
+    return this;
+  }
 }
 
 /**
@@ -115,30 +130,53 @@ class Response extends Http2ServerResponse<Request> {
  */
 class Wire extends Duplex {
   readonly #socket: Socket;
-  isFull = false;
+  readonly #received = new Frames();
+  /** By each stream, what ends it unless something of its body is sent. */
+  readonly silent = new Map<number, NodeJS.Timeout>();
+  readonly #sent = new Frames((stream) => this.silent.get(stream)?.refresh());
+  readonly #slow: NodeJS.Timeout;
+  #isFull = false;
 
-  constructor(socket: Socket) {
+  /** @param headersMs for a head */
+  constructor(socket: Socket, headersMs: number) {
     super({ allowHalfOpen: true });
     this.#socket = socket;
+    this.#slow = setTimeout(() => {
+      if (this.#received.isOpen) socket.destroy();
+    }, headersMs);
     socket.on('end', () => this.push(null)).once('close', () => this.destroy());
+    // What comes after the last response is dropped.
+    let bytes = preface.length;
     takeTurnsOn(
       socket,
       (input) => {
-        this.isFull = !this.push(input);
+        this.#follow(input.subarray(Math.min(bytes, input.length)));
+        bytes -= Math.min(bytes, input.length);
+        this.#isFull = !this.push(input) && !this.writableEnded && !this.destroyed;
       },
-      () => this.isFull,
+      () => this.#isFull,
     );
   }
 
+  #follow(input: Buffer): void {
+    const { isOpen, whole } = this.#received;
+    this.#received.read(input);
+    // The time of what has begun now.
+    if (!isOpen || whole !== this.#received.whole) this.#slow.refresh();
+  }
+
   override _read(): void {
-    this.isFull = false;
+    this.#isFull = false;
     this.#socket.resume();
   }
 
   override _write(chunk: Buffer, _: string, done: (error?: Error | null) => void): void {
+    this.#sent.read(chunk);
     this.#socket.write(chunk, (error) => {
       chunk.fill(0);
       done(error);
+      // node:http2 reports some of the errors for which it sends this, and waits for the client.
+      if (this.#sent.goAway !== 0) this.emit('failed');
     });
   }
 
@@ -156,6 +194,7 @@ class Wire extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    clearTimeout(this.#slow);
     if (!this.writableFinished) this.#socket.destroy();
     done(error);
   }
@@ -168,12 +207,12 @@ export type ServeHttp2 = (socket: Socket) => void;
  * HTTP/2 beside an HTTP server.
  * @param server whose connections they are
  * @param handle answers requests; `Expect` is left to it
- * @param expired a request has taken too long to arrive: to be answered, if nothing was sent
+ * @param refuse answers a request that no handler gets, or that did not arrive in time, if nothing was sent
  */
 export function createHttp2(
   server: Server,
   handle: RequestListener,
-  expired: (response: ServerResponse) => void,
+  refuse: (response: ServerResponse, status: 408 | 431) => void,
   limits: Http2Limits,
 ): ServeHttp2 {
   const own = new Set<ServerHttp2Session>();
@@ -186,15 +225,15 @@ export function createHttp2(
       ServerResponse,
     ];
     const { stream } = request;
-    // Its own time: whatever other streams do, this one's client reads nothing.
-    stream.setTimeout(limits.silenceMs, () => stream.close(constants.NGHTTP2_CANCEL));
     if (!request.complete) {
-      const timer = setTimeout(() => expired(like[1]), limits.requestMs);
+      const timer = setTimeout(() => refuse(like[1], 408), limits.requestMs);
       const clear = () => clearTimeout(timer);
       request.once('end', clear);
       stream.once('close', clear);
     }
-    handle(...(like as Parameters<RequestListener>));
+    // node:http2 resets such a stream, but only once the client has acknowledged the setting.
+    if (request.headBytes > limits.headerBytes) refuse(like[1], 431);
+    else handle(...(like as Parameters<RequestListener>));
   }
 
   const http2: Http2Server = createServer({
@@ -216,18 +255,22 @@ export function createHttp2(
   return (socket) => {
     socket.on('error', () => socket.destroy());
     socket.setTimeout(limits.silenceMs, () => socket.destroy());
-    const wire = new Wire(socket);
+    const wire = new Wire(socket, limits.headersMs);
     http2.once('session', (session) => {
       own.add(session);
       sockets.set(session, socket);
-      let open = 0;
       const timer = setTimeout(() => {
-        if (open === 0) session.close();
+        if (wire.silent.size === 0) session.close();
       }, limits.keepAliveMs);
+      wire.once('failed', () => setImmediate(() => session.destroy()));
       session.on('stream', (stream) => {
-        open++;
+        const id = stream.id as number;
+        // Whatever other frames come and go. The timeouts of node:http2 count those.
+        const cancel = () => stream.close(constants.NGHTTP2_CANCEL);
+        wire.silent.set(id, setTimeout(cancel, limits.silenceMs));
         stream.once('close', () => {
-          open--;
+          clearTimeout(wire.silent.get(id));
+          wire.silent.delete(id);
           timer.refresh();
         });
       });

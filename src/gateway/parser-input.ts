@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
 /** What a client that speaks HTTP/2 sends first (RFC 9113 3.4). */
-const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+export const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
 /** node:http lets go of a connection for CONNECT alone, and wherever its parser is at its beginning. */
 const letGo = Buffer.from('CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n');

@@ -1,4 +1,6 @@
-import { request as httpRequest } from 'node:http';
+import { once } from 'node:events';
+import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
+import { connect } from 'node:http2';
 import { buffer } from 'node:stream/consumers';
 import t from 'tap';
 import { googleKms } from '../../../src/apis/google-kms/api.js';
@@ -151,58 +153,95 @@ t.test('checks route, proof, form, rights, rate and range, in this order', async
     t.equal(await outcome(request), expected, `${request.path} ${request.body}`);
 });
 
-/** A call over HTTP/1.1, which gRPC's clients do not speak: trailers and all. */
-async function called(port: number, { path, headers, body }: ReturnType<typeof callRequest>) {
-  const outgoing = httpRequest({ port, path, method: 'POST', headers: headers as never });
-  outgoing.end(body);
-  const incoming = await new Promise<import('node:http').IncomingMessage>((resolve, reject) =>
-    outgoing.once('response', resolve).once('error', reject),
-  );
-  const whole = await buffer(incoming);
-  return {
-    ...{ status: incoming.statusCode, headers: incoming.headers, body: whole },
-    trailers: incoming.trailers as Record<string, string>,
-  };
+/** How a call ends on the wire: trailers and all. */
+interface Called {
+  readonly status: number | undefined;
+  readonly headers: Record<string, unknown>;
+  readonly body: Buffer;
+  readonly trailers: Record<string, string>;
 }
 
-t.test('a call is answered, recorded and counted by its own status', async (t) => {
-  const known = bearerOf(tokenOf('default'));
-  const { port, audit, counters } = await serveApis(t, apis, { access: accessOf() });
-  const answer = await called(port, callRequest(known));
-  t.match(answer, { status: 200, headers: { 'content-type': 'application/grpc' } });
-  t.equal(randomResponse(answer.body).data.length, 16);
-  t.match(answer.trailers, { 'grpc-status': '0' });
-  const refused = await called(port, callRequest(known, randomRequest({ lengthBytes: 7 })));
-  t.match(refused, { status: 200, headers: { 'content-type': 'application/grpc' } });
-  t.equal(refused.body.length, 0);
-  t.match(statusOf(refused), { code: 3, message: /^length_bytes must be 8 to 1024/ });
-  const unknown = await called(port, callRequest());
-  t.match(statusOf(unknown), { code: 16, details: [[/ErrorInfo$/, 'CREDENTIALS_MISSING']] });
-  const page = await called(port, callRequest({ ...known, origin: 'http://localhost' }));
-  t.match(statusOf(page), { code: 7, message: /web pages/ });
-  const large = await called(port, grpcRequest(Buffer.alloc(70_000), known));
-  t.match(statusOf(large), { code: 8, message: /too large/ });
-  const operation = 'GenerateRandomBytes';
-  t.match(audit, [
-    { api: 'google-kms', key: 'default-token', operation, size: 16, outcome: 'ok', status: 200 },
-    { key: 'default-token', operation, size: null, outcome: 'INVALID_ARGUMENT', status: 400 },
-    { key: null, operation, outcome: 'UNAUTHENTICATED', status: 401 },
-    { key: null, operation: null, outcome: 'PERMISSION_DENIED', status: 403 },
-    { key: null, operation: null, outcome: 'RESOURCE_EXHAUSTED', status: 413 },
-  ]);
-  t.match(counters.of('google-kms'), {
-    responses: { '2xx': 1, '4xx': 4, '5xx': 0 },
-    errors: { authentication: 1, forbidden: 1, request: 2 },
-    randomBytes: 16,
-  });
-});
+/** A call over HTTP/2, as gRPC's clients make it. */
+async function calledOverHttp2(
+  port: number,
+  { path, headers, body }: ReturnType<typeof callRequest>,
+): Promise<Called> {
+  const session = connect(`http://127.0.0.1:${port}`);
+  const stream = session.request({ ':method': 'POST', ':path': path, ...headers });
+  const trailers: Record<string, string> = {};
+  stream.on('trailers', (fields) => Object.assign(trailers, fields));
+  stream.end(body);
+  const [answered] = await once(stream, 'response');
+  const whole = await buffer(stream);
+  session.close();
+  return { status: answered[':status'], headers: answered, body: whole, trailers };
+}
+
+/** The same over HTTP/1.1, which has trailers too. */
+async function calledOverHttp1(
+  port: number,
+  { path, headers, body }: ReturnType<typeof callRequest>,
+): Promise<Called> {
+  const outgoing = request({ port, path, method: 'POST', headers: headers as OutgoingHttpHeaders });
+  outgoing.end(body);
+  const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
+  const whole = await buffer(incoming);
+  const trailers = incoming.trailers as Record<string, string>;
+  return { status: incoming.statusCode, headers: incoming.headers, body: whole, trailers };
+}
+
+for (const [version, called] of [
+  ['HTTP/2', calledOverHttp2],
+  ['HTTP/1.1', calledOverHttp1],
+] as const)
+  t.test(
+    `over ${version} a call is answered, recorded and counted by its own status`,
+    async (t) => {
+      const known = bearerOf(tokenOf('default'));
+      const { port, audit, counters } = await serveApis(t, apis, { access: accessOf() });
+      const answer = await called(port, callRequest(known));
+      t.match(answer, { status: 200, headers: { 'content-type': 'application/grpc' } });
+      t.equal(randomResponse(answer.body).data.length, 16);
+      t.match(answer.trailers, { 'grpc-status': '0' });
+      const refused = await called(port, callRequest(known, randomRequest({ lengthBytes: 7 })));
+      t.match(refused, { status: 200, headers: { 'content-type': 'application/grpc' } });
+      t.equal(refused.body.length, 0);
+      t.match(statusOf(refused), { code: 3, message: /^length_bytes must be 8 to 1024/ });
+      const unknown = await called(port, callRequest());
+      t.match(statusOf(unknown), { code: 16, details: [[/ErrorInfo$/, 'CREDENTIALS_MISSING']] });
+      const page = await called(port, callRequest({ ...known, origin: 'http://localhost' }));
+      t.match(statusOf(page), { code: 7, message: /web pages/ });
+      const large = await called(port, grpcRequest(Buffer.alloc(70_000), known));
+      t.match(statusOf(large), { code: 8, message: /too large/ });
+      const operation = 'GenerateRandomBytes';
+      t.match(audit, [
+        {
+          api: 'google-kms',
+          key: 'default-token',
+          operation,
+          size: 16,
+          outcome: 'ok',
+          status: 200,
+        },
+        { key: 'default-token', operation, size: null, outcome: 'INVALID_ARGUMENT', status: 400 },
+        { key: null, operation, outcome: 'UNAUTHENTICATED', status: 401 },
+        { key: null, operation: null, outcome: 'PERMISSION_DENIED', status: 403 },
+        { key: null, operation: null, outcome: 'RESOURCE_EXHAUSTED', status: 413 },
+      ]);
+      t.match(counters.of('google-kms'), {
+        responses: { '2xx': 1, '4xx': 4, '5xx': 0 },
+        errors: { authentication: 1, forbidden: 1, request: 2 },
+        randomBytes: 16,
+      });
+    },
+  );
 
 t.test(
   'a call without a daemon fails as in every other API: logged, counted, no bytes',
   async (t) => {
     const source = failingSource(new EntropyError('ERR_CONNECT', 'a secret path'));
     const { port, audit, counters, log } = await serveApis(t, apis, { source });
-    const answer = await called(port, callRequest());
+    const answer = await calledOverHttp2(port, callRequest());
     t.match(statusOf(answer), { code: 14, message: 'The service is currently unavailable.' });
     t.match(audit, [{ size: 16, outcome: 'UNAVAILABLE', status: 503 }]);
     t.match(counters.of('google-kms'), {
@@ -217,7 +256,7 @@ t.test(
 t.test('where a call must be recorded and cannot be, it gets no bytes', async (t) => {
   const audit = memoryAudit(async () => false);
   const { port } = await serveApis(t, apis, { audit });
-  const answer = await called(port, callRequest());
+  const answer = await calledOverHttp2(port, callRequest());
   t.equal(statusOf(answer).code, 14);
   t.equal(answer.body.length, 0);
 });
@@ -242,7 +281,7 @@ t.test('bytes and frame of a call are zero once they are sent', async (t) => {
     }),
   };
   const { port } = await serveApis(t, [kept], { source: fakeSource({ random }) });
-  const { data } = randomResponse((await called(port, callRequest())).body);
+  const { data } = randomResponse((await calledOverHttp2(port, callRequest())).body);
   t.ok(data.every((byte) => byte === 7));
   for (const [what, memory] of [
     ['bytes', given[0]],
