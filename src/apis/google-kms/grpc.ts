@@ -1,5 +1,5 @@
 /**
- * GenerateRandomBytes over gRPC: a frame to a request, bytes to a frame, errors to trailers.
+ * GenerateRandomBytes over gRPC: a frame to a request, bytes to a frame, errors to header fields.
  *
  * [N] gRPC's documents: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, compression.md and statuscodes.md
  * beside it; [P] https://protobuf.dev/programming-guides/encoding/.
@@ -142,7 +142,7 @@ export function encodeResponse(bytes: Uint8Array, id: string): ApiResponse {
   body[at++] = valueSize;
   body[at++] = valueTag;
   writeVarint(body, checksum, at);
-  return respond(body, { 'grpc-status': '0' }, id);
+  return { ...respond(body, id), trailers: { 'grpc-status': '0' } };
 }
 
 /** The size of a number as [P] varint. */
@@ -161,25 +161,26 @@ function writeVarint(into: Buffer, value: number, start: number): number {
 }
 
 /**
- * The answer with an error: no message, and its status where that of every answer is. Over HTTP it is 200.
+ * The answer with an error. It has no message, so its status is in its only head [N] ("Trailers-Only"):
+ * nothing of it is lost if the call's body is still on its way. Over HTTP the status is 200.
  */
 export function encodeError(error: GoogleError, id: string): ApiResponse {
-  const trailers = {
+  const fields = {
     'grpc-status': String(error.number),
     'grpc-message': percentEncoded(error.message),
     ...(error.details.length === 0 ? {} : { 'grpc-status-details-bin': statusOf(error) }),
     ...(error instanceof UnknownEncoding ? { 'grpc-accept-encoding': 'identity' } : {}),
   };
-  return respond('', trailers, id);
+  return respond('', id, fields);
 }
 
 function respond(
   body: string | Uint8Array,
-  trailers: Readonly<Record<string, string>>,
   id: string,
+  fields: Readonly<Record<string, string>> = {},
 ): ApiResponse {
-  const headers = { 'Content-Type': contentType, 'x-request-id': id };
-  return { status: 200, headers, body, trailers };
+  const headers = { 'Content-Type': contentType, 'x-request-id': id, ...fields };
+  return { status: 200, headers, body };
 }
 
 /** [N] Bytes of UTF-8 but printable ASCII without the percent sign. */

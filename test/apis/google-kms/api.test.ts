@@ -156,7 +156,7 @@ t.test('checks route, proof, form, rights, rate and range, in this order', async
 /** How a call ends on the wire: trailers and all. */
 interface Called {
   readonly status: number | undefined;
-  readonly headers: Record<string, unknown>;
+  readonly headers: Record<string, string>;
   readonly body: Buffer;
   readonly trailers: Record<string, string>;
 }
@@ -187,7 +187,12 @@ async function calledOverHttp1(
   const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
   const whole = await buffer(incoming);
   const trailers = incoming.trailers as Record<string, string>;
-  return { status: incoming.statusCode, headers: incoming.headers, body: whole, trailers };
+  return {
+    status: incoming.statusCode,
+    headers: incoming.headers as Record<string, string>,
+    body: whole,
+    trailers,
+  };
 }
 
 for (const [version, called] of [

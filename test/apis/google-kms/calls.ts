@@ -54,12 +54,13 @@ export function randomResponse(body: Uint8Array): { data: Uint8Array; checksum: 
   return { data, checksum };
 }
 
-/** How a call ended, as clients read it from the trailers. */
-export function statusOf({ trailers = {} }: Pick<ApiResponse, 'trailers'>) {
-  const details = trailers['grpc-status-details-bin'];
+/** How a call ended, as clients read it: from the trailers, or from the head of an answer without a body. */
+export function statusOf({ headers, trailers }: Pick<ApiResponse, 'headers' | 'trailers'>) {
+  const fields = trailers?.['grpc-status'] === undefined ? headers : trailers;
+  const details = fields['grpc-status-details-bin'];
   return {
-    code: Number(trailers['grpc-status']),
-    message: decodeURIComponent(trailers['grpc-message'] ?? ''),
+    code: Number(fields['grpc-status']),
+    message: decodeURIComponent(fields['grpc-message'] ?? ''),
     details: details === undefined ? [] : detailsOf(Buffer.from(details, 'base64')),
   };
 }

@@ -159,7 +159,7 @@ t.test('a compressed message is UNIMPLEMENTED, and the answer names what is know
     try {
       return decodeRequest(grpcRequest(frame(randomRequest(), 1), headers));
     } catch (error) {
-      return encodeError(error as GoogleError, 'id-1').trailers;
+      return encodeError(error as GoogleError, 'id-1').headers;
     }
   };
   t.match(refusal(encoded), { 'grpc-status': '12', 'grpc-accept-encoding': 'identity' });
@@ -236,7 +236,7 @@ t.test('bytes are one frame with their checksum, in memory of its own', async (t
   }
 });
 
-t.test('an error is in the trailers, with what programs read of it', async (t) => {
+t.test('an error is in the head, with what programs read of it', async (t) => {
   const answer = encodeError(denied('projects/p/locations/l'), 'id-1');
   t.match(answer, { status: 200, body: '', headers: { 'Content-Type': 'application/grpc' } });
   t.strictSame(statusOf(answer), {
@@ -260,21 +260,30 @@ t.test('an error is in the trailers, with what programs read of it', async (t) =
     details: [['type.googleapis.com/google.rpc.BadRequest', 'length_bytes', 'no']],
   });
   t.match(statusOf(encodeError(invalidArgument('no'), '')).details, [[/BadRequest$/, 'no']]);
-  const padded = encodeError(missingCredential(), '').trailers?.['grpc-status-details-bin'];
+  const padded = encodeError(missingCredential(), '').headers['grpc-status-details-bin'];
   t.match(padded, /^[\w+/]+$/, 'base64 without padding');
-  const bare = encodeError(new GoogleError('INTERNAL', 'x'), '').trailers;
-  t.strictSame(bare, { 'grpc-status': '13', 'grpc-message': 'x' });
+  const bare = encodeError(new GoogleError('INTERNAL', 'x'), 'id-1');
+  t.strictSame(bare, {
+    status: 200,
+    headers: {
+      'Content-Type': 'application/grpc',
+      'x-request-id': 'id-1',
+      'grpc-status': '13',
+      'grpc-message': 'x',
+    },
+    body: '',
+  });
 });
 
-t.test('a message in a trailer is printable ASCII, percent-encoded', async (t) => {
+t.test('the message of a status is printable ASCII, percent-encoded', async (t) => {
   for (const [text, encoded] of [
     ['plain ~ text!', 'plain ~ text!'],
     ['100 %', '100 %25'],
     ['ü\n€', '%c3%bc%0a%e2%82%ac'],
     ['\u{10ffff}\x7f\0', '%f4%8f%bf%bf%7f%00'],
   ] as const) {
-    const { trailers = {} } = encodeError(new GoogleError('INTERNAL', text), '');
-    t.equal(trailers['grpc-message'], encoded);
-    t.equal(statusOf({ trailers }).message, text);
+    const answer = encodeError(new GoogleError('INTERNAL', text), '');
+    t.equal(answer.headers['grpc-message'], encoded);
+    t.equal(statusOf(answer).message, text);
   }
 });
