@@ -1,8 +1,8 @@
 /**
  * GenerateRandomBytes over gRPC: a frame to a request, bytes to a frame, errors to header fields.
  *
- * [N] gRPC's documents: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, compression.md and statuscodes.md
- * beside it; [P] https://protobuf.dev/programming-guides/encoding/.
+ * [N] gRPC's documents: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, and compression.md
+ * and statuscodes.md beside it; [P] https://protobuf.dev/programming-guides/encoding/.
  */
 import { isUtf8 } from 'node:buffer';
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';

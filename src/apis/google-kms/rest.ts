@@ -21,8 +21,8 @@ export function randomPathOf(project: string, location: string): string {
 }
 
 /**
- * Parameters that every method of Google's has; those of the first row decide what an answer looks like.
- * The others change nothing here.
+ * Parameters that every method of Google's takes. Those of the first list choose the form of an answer; the
+ * others change nothing here.
  */
 const formParameters: readonly string[] = ['alt', '$alt'];
 const ignoredParameters: readonly string[] = [
