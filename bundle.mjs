@@ -31,20 +31,35 @@ function packageFolder(file) {
   return /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0];
 }
 
+/** The comments that the bundled files of a package begin with, each of them once. */
+function headings(from, files) {
+  const found = files
+    .filter((file) => file.startsWith(`${from}/`))
+    .map((file) => /^(?:\/\/.*\n)+/.exec(readFileSync(file, 'utf8'))?.[0]);
+  return [...new Set(found)].filter((text) => text !== undefined).join('\n');
+}
+
 /** The licenses of the bundled packages, which must be distributed with their code. */
-function notices(folders) {
+function notices(folders, files) {
   const packages = folders.map((from) => {
     const { name, version, license } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'));
     const file = readdirSync(from).find((entry) => /^licen[cs]e/i.test(entry));
     const text = file === undefined ? undefined : readFileSync(join(from, file), 'utf8').trim();
-    return { name, version, license, text };
+    return { from, name, version, license, text };
   });
-  return packages.map(({ name, version, license, text }) => {
-    // Some packages of the AWS SDK have no license file. They share the terms of the others.
-    const like = packages.find((other) => other.license === license && other.text !== undefined);
-    if (text === undefined && like === undefined)
+  return packages.map(({ from, name, version, license, text }) => {
+    if (text !== undefined) return `${name} ${version}\n\n${text}\n`;
+    // Some packages of the AWS SDK have no license file. They share the terms of the others. Buf's has
+    // two licenses: those of its files begin with theirs.
+    const terms = license.replace(/[()]/g, '').split(' AND ');
+    const like = packages.find(
+      (other) => terms.includes(other.license) && other.text !== undefined,
+    );
+    const own = terms.length > 1 ? headings(from, files) : '';
+    if (like === undefined || (terms.length > 1 && own === ''))
       throw new Error(`${name} is bundled, and has no license file`);
-    return `${name} ${version}\n\n${text ?? `License ${license}: its text is that of ${like.name}.`}\n`;
+    const [first] = terms;
+    return `${name} ${version}\n\nLicense ${first}: its text is that of ${like.name}.\n${own && `\n${own}`}`;
   });
 }
 
@@ -128,5 +143,5 @@ for (const [prefix, options] of Object.entries(bundles))
 writeDeclarations();
 writeModules();
 const packages = [...new Set(files.map(packageFolder))].filter((from) => from !== undefined);
-const texts = notices(packages.sort());
+const texts = notices(packages.sort(), files);
 writeFileSync(join(folder, 'third-party-licenses.txt'), texts.join(`\n${'-'.repeat(80)}\n\n`));

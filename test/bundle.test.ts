@@ -85,7 +85,10 @@ t.test(
 
 t.test('packages that later requests need are in parts', async (t) => {
   for (const [program, wanted] of [
-    ['entropyd', ['msgpackr', 'pino', 'prom-client', 'toml-eslint-parser', 'valibot']],
+    [
+      'entropyd',
+      ['@bufbuild/protobuf', 'msgpackr', 'pino', 'prom-client', 'toml-eslint-parser', 'valibot'],
+    ],
     ['entropyctl', ['cli-progress', 'msgpackr']],
   ] as const)
     t.strictSame(
@@ -109,6 +112,8 @@ t.test('the license of every bundled package is included', async (t) => {
   t.strictSame(notices.map((text) => text.replace(/ \d.*/s, '')).sort(), bundled);
   for (const text of notices)
     t.match(text, /^\S+ \d+\.\d+\.\d+\n\n.*(?:copyright|licen[cs]e)/is, text.slice(0, 40));
+  const buf = notices.find((text) => text.startsWith('@bufbuild/protobuf '));
+  t.match(buf, /Apache-2\.0.*Copyright 2008 Google Inc\..*Redistributions in binary form/s, 'both');
 });
 
 /**

@@ -91,6 +91,11 @@ export interface ApiResponse {
     readonly code: string;
     /** Absent: an error that somebody else answered and the API passed on; it is not counted. */
     readonly reason?: ErrorReason;
+    /**
+     * The status that the error would have if the response's told of errors, as that of gRPC, which is
+     * always 200, does not: for log, audit log and metrics. Absent: the response's.
+     */
+    readonly status?: number;
   };
 }
 

@@ -4,6 +4,7 @@ import type { ApiEntry, Operation } from './api.js';
 import { awsKms } from './aws-kms/api.js';
 import { awsSecretsManager } from './aws-secrets-manager/api.js';
 import { azureManagedHsm } from './azure-managed-hsm/api.js';
+import { googleKms } from './google-kms/api.js';
 import { huaweiKms } from './huawei-kms/api.js';
 import { vault } from './vault/api.js';
 
@@ -11,6 +12,7 @@ export const apis = [
   awsKms,
   awsSecretsManager,
   huaweiKms,
+  googleKms,
   vault,
   azureManagedHsm,
 ] as const satisfies readonly ApiEntry[];

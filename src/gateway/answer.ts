@@ -116,8 +116,10 @@ function sendWhole(
     headers.push('Content-Length', String(size));
   response.writeHead(answer.status, headers);
   if (answer.trailers !== undefined) response.addTrailers(answer.trailers);
-  if (request.complete) {
-    if (typeof body === 'string' || !('encrypted' in request.socket)) response.end(body);
+  // A stream of HTTP/2 ends on its own, and what is written on it is wiped.
+  const isHttp2 = request.httpVersionMajor === 2;
+  if (request.complete || isHttp2) {
+    if (typeof body === 'string' || isHttp2 || !('encrypted' in request.socket)) response.end(body);
     else endOverTls(response, body);
     return;
   }

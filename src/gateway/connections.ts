@@ -16,6 +16,9 @@ import { parseByTurns } from './parser-input.js';
 /** Pipelined requests begun in one turn of the event loop: others get in between. Ours; a turn takes 2 ms. */
 const begunPerTurn = 16;
 
+/** When a response counts as unread that waits on a stream; written at once, it leaves within 1 ms. Ours. */
+const unreadMs = 100;
+
 /** A request's place among those under way, until its response has left and its API has done its work. */
 export class Slot {
   /** Whether there was no place left: the request is to be refused. */
@@ -24,7 +27,9 @@ export class Slot {
   readonly #hold: (connection: Connection, bytes: number) => void;
   readonly #receive: (slot: Slot, bytes: number) => void;
   readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
   #listeners: (() => void)[] | undefined = [];
+  #heldAt = 0;
   /** Bytes of its response, until they have left. */
   bytes = 0;
   /** Bytes that are kept of its request's body. */
@@ -34,12 +39,14 @@ export class Slot {
     isBusy: boolean,
     connection: Connection,
     request: IncomingMessage,
+    response: ServerResponse,
     hold: (connection: Connection, bytes: number) => void,
     receive: (slot: Slot, bytes: number) => void,
   ) {
     this.isBusy = isBusy;
     this.#connection = connection;
     this.#request = request;
+    this.#response = response;
     this.#hold = hold;
     this.#receive = receive;
   }
@@ -47,6 +54,11 @@ export class Slot {
   /** Whether the request is there, to the end of its body. */
   get isWhole(): boolean {
     return this.#request.complete;
+  }
+
+  /** Whether its client has left the response unread: over HTTP/2 each stream has a window of its own. */
+  get isUnread(): boolean {
+    return this.#response.writableLength > 0 && performance.now() - this.#heldAt > unreadMs;
   }
 
   /** Counts memory for the request's body, before it is taken. */
@@ -58,6 +70,7 @@ export class Slot {
   hold(bytes: number): void {
     if (this.#listeners === undefined) return;
     this.bytes = bytes;
+    this.#heldAt = performance.now();
     this.#hold(this.#connection, bytes);
   }
 
@@ -86,8 +99,10 @@ interface Connection {
   /** Requests under way. */
   readonly slots: Set<Slot>;
   /** Begin the requests that are parsed and not under way: one, while input is cut as it should be. */
-  readonly waiting: (() => void)[];
+  readonly waiting: Set<() => void>;
   unsentBytes: number;
+  /** Its requests are streams, which wait for nothing but their own turn and their own window. */
+  isHttp2: boolean;
 }
 
 /** Answers one request; resolves when the API has done its work and the response is handed over. */
@@ -170,6 +185,11 @@ export class Connections {
     this.#warnings.warn('cannot accept a connection', code, { address, code, reason: message });
   }
 
+  /** Requests that one connection may have under way. */
+  get requestsEach(): number {
+    return this.#limits.requestsPerConnection;
+  }
+
   /** Open now. */
   get size(): number {
     return this.#open.size;
@@ -189,12 +209,20 @@ export class Connections {
     // It was ended while its input was parsed.
     if (connection === undefined || !this.#open.has(connection)) return;
     connection.lastHead = ++this.#heads;
-    if (connection.slots.size + connection.waiting.length === 0) {
+    connection.isHttp2 = request.httpVersionMajor === 2;
+    if (connection.slots.size + connection.waiting.size === 0) {
       this.#begin(connection, request, response, serve);
       return;
     }
-    connection.waiting.push(() => this.#begin(connection, request, response, serve));
+    const begin = () => this.#begin(connection, request, response, serve);
+    connection.waiting.add(begin);
     this.#counters.requestsWaiting++;
+    // A stream that its client has reset.
+    if (connection.isHttp2)
+      response.once('close', () => {
+        if (connection.waiting.delete(begin)) this.#counters.requestsWaiting--;
+        this.#checkIdle();
+      });
     this.#queue(connection);
   }
 
@@ -240,8 +268,9 @@ export class Connections {
       client,
       lastHead: ++this.#heads,
       slots: new Set(),
-      waiting: [],
+      waiting: new Set(),
       unsentBytes: 0,
+      isHttp2: false,
     };
     this.#open.add(connection);
     this.#bySocket.set(socket, connection);
@@ -252,7 +281,7 @@ export class Connections {
   }
 
   #parse({ socket, waiting }: Connection): void {
-    parseByTurns(socket, () => waiting.length > 0);
+    parseByTurns(socket, () => waiting.size > 0);
   }
 
   #hasRoom({ slots, unsentBytes }: Connection): boolean {
@@ -268,7 +297,7 @@ export class Connections {
   ): void {
     const isFull =
       this.#counters.inFlight >= this.#limits.requests && !this.#endUnread() && !this.#endPartial();
-    const slot = new Slot(isFull, connection, request, this.#hold, this.#receive);
+    const slot = new Slot(isFull, connection, request, response, this.#hold, this.#receive);
     connection.slots.add(slot);
     this.#counters.inFlight++;
     // The API may still be at work when the connection is gone, and the response on its way after that.
@@ -277,6 +306,8 @@ export class Connections {
       if (--left > 0) return;
       this.#release(slot);
       this.#counters.inFlight--;
+      // Only now: whoever resets streams makes no room for others by it.
+      if (connection.slots.delete(slot)) this.#queue(connection);
       this.#checkIdle();
       this.#schedule();
     };
@@ -305,16 +336,16 @@ export class Connections {
     slot.bodyBytes = 0;
   }
 
-  /** A response has left: its connection has room for the next. */
+  /** A response has left. */
   #leave(connection: Connection, slot: Slot): void {
-    if (!connection.slots.delete(slot)) return;
+    if (!this.#open.has(connection)) return;
     connection.unsentBytes -= slot.bytes;
     this.#counters.unsentBytes -= slot.bytes;
     this.#queue(connection);
   }
 
   #queue(connection: Connection): void {
-    if (connection.waiting.length === 0 || !this.#hasRoom(connection)) return;
+    if (connection.waiting.size === 0 || !this.#hasRoom(connection)) return;
     this.#ready.add(connection);
     this.#schedule();
   }
@@ -337,36 +368,35 @@ export class Connections {
       if (left-- === 0) break;
       if (!this.#mayPipeline) return; // until a request has ended
       this.#ready.delete(connection);
-      const begin = this.#hasRoom(connection) ? connection.waiting.shift() : undefined;
+      const [begin] = this.#hasRoom(connection) ? connection.waiting : [];
       if (begin === undefined) continue;
+      connection.waiting.delete(begin);
       this.#counters.requestsWaiting--;
       begin();
       // Its next request goes behind all the others.
-      if (connection.waiting.length > 0) this.#queue(connection);
-      else connection.socket.resume();
+      if (connection.waiting.size > 0) this.#queue(connection);
+      else if (!connection.isHttp2) connection.socket.resume();
     }
     this.#schedule();
   };
 
   /** Ends the connection whose client has left the most unread of what the kernel would not take. */
   #endUnread(): boolean {
-    return this.#end('unread', ({ socket, unsentBytes }) =>
-      socket.writableLength > 0 ? unsentBytes : 0,
+    return this.#end('unread', (connection) =>
+      connection.unsentBytes > 0 && isUnread(connection) ? connection.unsentBytes : 0,
     );
   }
 
   /** Ends the connection whose request has taken longest to arrive. */
   #endPartial(): boolean {
-    return this.#end('silent', (connection) =>
-      connection.slots.size === 0 || hasWhole(connection) ? 0 : age(connection),
-    );
+    return this.#end('silent', (connection) => (hasPartial(connection) ? age(connection) : 0));
   }
 
   /** Ends the connection that has sent the most of a request that is not whole. */
   #endLargest(): boolean {
     return this.#end('body', (connection) => {
       let bytes = 0;
-      if (!hasWhole(connection)) for (const slot of connection.slots) bytes += slot.bodyBytes;
+      if (hasPartial(connection)) for (const slot of connection.slots) bytes += slot.bodyBytes;
       return bytes;
     });
   }
@@ -399,8 +429,8 @@ export class Connections {
       if (others > 0) this.#byClient.set(client, others);
       else this.#byClient.delete(client);
     }
-    this.#counters.requestsWaiting -= connection.waiting.length;
-    connection.waiting.length = 0;
+    this.#counters.requestsWaiting -= connection.waiting.size;
+    connection.waiting.clear();
     this.#counters.unsentBytes -= unsentBytes;
     this.#ready.delete(connection);
     const left = [...slots];
@@ -415,8 +445,25 @@ export class Connections {
 
 /** Whether one of its requests waits for the gateway, not for its client. */
 function hasWhole({ slots, waiting }: Connection): boolean {
-  if (waiting.length > 0) return true;
+  if (waiting.size > 0) return true;
   for (const slot of slots) if (slot.isWhole) return true;
+  return false;
+}
+
+/**
+ * Whether one waits for its client, and no other for the gateway: over HTTP/2 a client could otherwise keep
+ * any number behind one that is whole.
+ */
+function hasPartial(connection: Connection): boolean {
+  if (!connection.isHttp2) return connection.slots.size > 0 && !hasWhole(connection);
+  for (const slot of connection.slots) if (!slot.isWhole) return true;
+  return false;
+}
+
+/** Whether its client reads nothing. */
+function isUnread({ socket, slots, isHttp2 }: Connection): boolean {
+  if (socket.writableLength > 0) return true;
+  if (isHttp2) for (const slot of slots) if (slot.isUnread) return true;
   return false;
 }
 

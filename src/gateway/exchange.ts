@@ -95,14 +95,15 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     /** When the whole request was there. */
     let wholeAt = 0;
 
-    function record({ status, error, isProbe }: ApiResponse): Promise<boolean> | undefined {
+    function record(answer: ApiResponse): Promise<boolean> | undefined {
+      const { error, isProbe } = answer;
       if (name === undefined || isProbe) return undefined;
       return audit?.write({
         requestId: head.id,
         api: name,
         ...auditFields,
         outcome: error?.code ?? 'ok',
-        status,
+        status: statusOf(answer),
         client: head.remote,
       });
     }
@@ -128,8 +129,8 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
 
     /** Counts what is sent, and wipes it once it has left. */
     function noted(answer: ApiResponse): ApiResponse {
-      const { status, error } = answer;
-      counted.responded(status, auditFields.size, (performance.now() - wholeAt) / 1000);
+      const { error } = answer;
+      counted.responded(statusOf(answer), auditFields.size, (performance.now() - wholeAt) / 1000);
       if (error?.reason !== undefined) counted.failed(error.reason);
       const { body } = answer;
       if (typeof body === 'string') services.wipe();
@@ -143,8 +144,8 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
 
     async function refused(failure: Failure, error?: unknown): Promise<ApiResponse> {
       const answer = await recorded(api.refuse(failure, head));
-      if (answer.status >= 500 && !request.socket.destroyed)
-        warn('request failed', error, { requestId: head.id });
+      const isGone = request.socket.destroyed || request.aborted || isReplaced(response);
+      if (statusOf(answer) >= 500 && !isGone) warn('request failed', error, { requestId: head.id });
       return answer;
     }
 
@@ -234,6 +235,11 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
 function invite(response: ServerResponse): void {
   if (response.socket !== null) response.writeContinue();
   else response.once('socket', () => response.headersSent || response.writeContinue());
+}
+
+/** The status that tells how a request ended. */
+function statusOf({ status, error }: ApiResponse): number {
+  return error?.status ?? status;
 }
 
 const strengths = { no: 0, leftover: 1, path: 2, header: 3 } as const;

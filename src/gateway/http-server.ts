@@ -9,13 +9,16 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { EntropyError } from '../common/errors.js';
 import { lingerMs, type MalformedResponse, serverName, type TextResponse } from './answer.js';
+import { createHttp2, type Http2Limits } from './http2-server.js';
+import { speaksHttp2 } from './parser-input.js';
 import type { TlsContext } from './tls-files.js';
 
 /** What one client, or all of them together, may use. */
-export interface HttpLimits {
+export interface HttpLimits extends Http2Limits {
   /** For a TLS handshake. */
   readonly handshakeMs: number;
   /**
@@ -43,6 +46,7 @@ export const httpLimits: HttpLimits = {
   silenceMs: 60_000,
   checkMs: 5_000,
   headerBytes: 16 * 1024,
+  streams: 16,
 };
 
 /** Statuses by node's codes for what it could not read as a request; any other is 400. */
@@ -89,7 +93,12 @@ export function createHttpsServer(
   tls: TlsContext,
   limits = httpLimits,
 ): TlsServer {
-  const options = { ...serverOptions(limits), ...tls, handshakeTimeout: limits.handshakeMs };
+  const options = {
+    ...serverOptions(limits),
+    ...tls,
+    handshakeTimeout: limits.handshakeMs,
+    ALPNProtocols: ['h2', 'http/1.1'],
+  };
   const server = createTlsServer(options);
   // node:https hands a failed handshake to `clientError`; nobody there could read an answer.
   server.removeAllListeners('tlsClientError');
@@ -126,10 +135,27 @@ function bounded<S extends Server | TlsServer>(
   // Without a listener node:http closes silently; with one, the socket's errors are the listener's.
   server.on('connect', (_, socket) => {
     socket.removeAllListeners('data'); // the parser is gone
+    if (speaksHttp2(socket)) return serveHttp2(socket as Socket);
     socket.on('error', () => socket.destroy());
     refuse(malformed(405), socket);
   });
+  const serveHttp2 = createHttp2(
+    server,
+    handle,
+    (response, status) => refuseStream(response, malformed(status)),
+    limits,
+  );
   return server;
+}
+
+/** The same for a request over HTTP/2: it costs no other. */
+function refuseStream(response: ServerResponse, answer: TextResponse): void {
+  const { status, headers, body } = answer;
+  if (!response.headersSent) {
+    replaced.add(response);
+    response.writeHead(status, Object.entries({ ...headers, Server: serverName }).flat());
+  }
+  response.end(body);
 }
 
 /** The last two responses of a connection; earlier ones have been sent before them. */

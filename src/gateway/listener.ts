@@ -10,7 +10,8 @@ import { bindUnixSocket, listenBacklog, type PassedSocket } from '../common/unix
 import type { MalformedResponse } from './answer.js';
 import type { Connections } from './connections.js';
 import type { RequestHandler } from './exchange.js';
-import { createHttpServer, createHttpsServer } from './http-server.js';
+import { createHttpServer, createHttpsServer, httpLimits } from './http-server.js';
+import { finishSessions } from './http2-server.js';
 import type { TlsContext } from './tls-files.js';
 
 /** For the gateway's user and group; put a web server that forwards to it into the group. */
@@ -37,7 +38,7 @@ export interface Listener {
 export interface ListenerOptions {
   readonly handler: Pick<RequestHandler, 'listener'>;
   readonly malformed: MalformedResponse;
-  readonly connections: Pick<Connections, 'accept' | 'secured' | 'acceptFailed'>;
+  readonly connections: Pick<Connections, 'accept' | 'secured' | 'acceptFailed' | 'requestsEach'>;
   /** For TCP; a Unix socket has the kernel's protection. */
   readonly tls: TlsContext | undefined;
   /** What other hosts' access would take; none: they may. */
@@ -54,9 +55,10 @@ export async function openListener(
 ): Promise<Listener> {
   const isUnix = 'path' in where && where.path !== undefined;
   const handle = handler.listener(isUnix ? 'unix' : 'tcp');
+  const limits = { ...httpLimits, streams: connections.requestsEach };
   const secure =
-    isUnix || tls === undefined ? undefined : createHttpsServer(handle, malformed, tls);
-  const server = secure ?? createHttpServer(handle, malformed);
+    isUnix || tls === undefined ? undefined : createHttpsServer(handle, malformed, tls, limits);
+  const server = secure ?? createHttpServer(handle, malformed, limits);
   server.on('connection', (socket: Socket) => {
     // node:net remembers these once read: later they may be gone.
     void [socket.remoteAddress, socket.localAddress];
@@ -78,6 +80,7 @@ export async function closeListeners(
   grace?: Promise<unknown>,
 ): Promise<void> {
   const closed = listeners.map(({ server }) => new Promise((resolve) => server.close(resolve)));
+  for (const { server } of listeners) finishSessions(server);
   await grace;
   await setImmediate(); // by then the kernel has what was sent last
   for (const { server } of listeners) server.closeAllConnections();

@@ -1,5 +1,20 @@
 /** What a connection's parser is given, and when: one request at a time, whatever a read brought. */
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+
+/** What a client that speaks HTTP/2 sends first (RFC 9113 3.4). */
+export const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+
+/** node:http lets go of a connection for CONNECT alone, and wherever its parser is at its beginning. */
+const letGo = Buffer.from('CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n');
+
+/** Connections that began with the preface: CONNECT on them is {@link letGo}. */
+const prefaced = new WeakSet<object>();
+
+/** Whether the CONNECT that node:http has just reported is no client's: HTTP/2 takes the connection over. */
+export function speaksHttp2(socket: object): boolean {
+  return prefaced.has(socket);
+}
 
 /**
  * The empty line that ends a head (RFC 9112 2.1). node:http's parser takes no other, so input that is cut
@@ -29,6 +44,55 @@ const turns = new Set<Socket>();
 export function parseByTurns(socket: Socket, mustWait: () => boolean): void {
   const parsers = socket.listeners('data');
   socket.removeAllListeners('data');
+  const parse = (input: Buffer) => {
+    for (const each of parsers) each.call(socket, input);
+  };
+  const { alpnProtocol } = socket as Partial<TLSSocket>;
+  // Over TLS, ALPN says it (RFC 9113 3.2): what follows `h2` is not HTTP/1.1 if it is no preface either.
+  if (alpnProtocol === undefined || alpnProtocol === 'h2')
+    awaitPreface(socket, parse, mustWait, alpnProtocol === 'h2');
+  else takeTurnsOn(socket, parse, mustWait, headEnd);
+}
+
+/** Holds input back while it may be HTTP/2's preface; node:http's limits on time hold meanwhile. */
+function awaitPreface(
+  socket: Socket,
+  parse: (input: Buffer) => void,
+  mustWait: () => boolean,
+  isSure: boolean,
+): void {
+  let held: Buffer = Buffer.alloc(0);
+  const give = () => {
+    socket.off('data', take).off('end', give);
+    takeTurnsOn(socket, parse, mustWait, headEnd);
+    if (held.length > 0) socket.emit('data', held);
+  };
+  const take = (input: Buffer) => {
+    held = held.length === 0 ? input : Buffer.concat([held, input]);
+    const size = Math.min(held.length, preface.length);
+    const isAlike = held.compare(preface, 0, size, 0, size) === 0;
+    if (isAlike && size < preface.length) return;
+    if (!isAlike && !isSure) return give();
+    socket.off('data', take).off('end', give);
+    prefaced.add(socket);
+    parse(letGo);
+    socket.emit('data', held);
+  };
+  socket.on('data', take).prependListener('end', give);
+}
+
+/**
+ * Gives a socket's input to a parser by turns.
+ * @param mustWait whether the parser takes nothing now: then the socket is paused, and who changes that
+ *   resumes it
+ * @param end what the parser is given no more behind; undefined: it is cut anywhere
+ */
+export function takeTurnsOn(
+  socket: Socket,
+  parse: (input: Buffer) => void,
+  mustWait: () => boolean,
+  end?: string,
+): void {
   socket.on('data', (input: Buffer) => {
     let begin = 0;
     let left = turnBytes;
@@ -42,11 +106,11 @@ export function parseByTurns(socket: Socket, mustWait: () => boolean): void {
         socket.unshift(input.subarray(begin));
         return;
       }
-      const at = input.indexOf(headEnd, begin, 'latin1');
-      const end = Math.min(at < 0 ? input.length : at + headEnd.length, begin + left);
-      left -= end - begin;
-      for (const parse of parsers) parse.call(socket, input.subarray(begin, end));
-      begin = end;
+      const at = end === undefined ? -1 : input.indexOf(end, begin, 'latin1');
+      const next = Math.min(at < 0 ? input.length : at + headEnd.length, begin + left);
+      left -= next - begin;
+      parse(input.subarray(begin, next));
+      begin = next;
     }
     if (mustWait()) socket.pause();
   });

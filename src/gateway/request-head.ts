@@ -1,6 +1,6 @@
 /** A request's head: what APIs see of it, and whether HTTP allows it. */
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, METHODS } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Head } from '../apis/api.js';
 import { unmapped } from '../common/address.js';
@@ -42,7 +42,12 @@ export function headOf(request: IncomingMessage, transport: Transport): Head {
  * The status for a head that is at fault; undefined: none is. It must have one Host (RFC 9112 3.2;
  * node:http's own check would answer without a body), and no transfer coding but `chunked` (6.1).
  */
-export function headFault(httpVersion: string, { headers, rawHeaders }: Head): number | undefined {
+export function headFault(httpVersion: string, head: Head): number | undefined {
+  const { headers, rawHeaders } = head;
+  if (httpVersion === '2.0') {
+    const fault = http2Fault(head);
+    if (fault !== undefined) return fault;
+  }
   const codings = headers['transfer-encoding'];
   if (codings !== undefined && codings.toLowerCase() !== 'chunked') return 501;
   let hosts = 0;
@@ -50,5 +55,14 @@ export function headFault(httpVersion: string, { headers, rawHeaders }: Head): n
     const name = rawHeaders[i] as string;
     if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
   }
-  return hosts > 1 || (hosts === 0 && httpVersion === '1.1') ? 400 : undefined;
+  return hosts > 1 || (hosts === 0 && httpVersion !== '1.0') ? 400 : undefined;
+}
+
+const methods = new Set(METHODS);
+
+/** What node:http's parser refuses before anybody sees it, and node:http2 does not. */
+function http2Fault({ method, path }: Head): number | undefined {
+  if (method === 'CONNECT') return 405;
+  if (!methods.has(method)) return 400;
+  return path.startsWith('/') || (path === '*' && method === 'OPTIONS') ? undefined : 400;
 }

@@ -3,6 +3,7 @@ import type { ApiClient } from '../support/api-client.js';
 import { awsKmsClient } from './aws-kms/client.js';
 import { awsSecretsManagerClient } from './aws-secrets-manager/client.js';
 import { azureManagedHsmClient } from './azure-managed-hsm/client.js';
+import { googleKmsClient } from './google-kms/client.js';
 import { huaweiKmsClient } from './huawei-kms/client.js';
 import { vaultClient } from './vault/client.js';
 
@@ -10,6 +11,7 @@ export const clients: readonly ApiClient[] = [
   awsKmsClient,
   awsSecretsManagerClient,
   huaweiKmsClient,
+  googleKmsClient,
   vaultClient,
   azureManagedHsmClient,
 ];

@@ -21,6 +21,7 @@ t.test('prints answers and the examples of the gateway’s page, then serves', a
   const text = String(call?.args[0]);
   t.match(text, /^aws-kms: \{"Plaintext":"[A-Za-z0-9+/]{43}="\}$/m);
   t.match(text, /^huawei-kms: \{"random_data":"[0-9A-F]{128}"\}$/m);
+  t.match(text, /^google-kms: \{"data":"[A-Za-z0-9+/]{43}=","dataCrc32c":"\d+"\}$/m);
   t.match(text, /^vault: \{.*"random_bytes":"[A-Za-z0-9+/]{43}="/m);
   t.match(text, /^azure-managed-hsm: \{"value":"[\w-]{43}"\}$/m);
   t.match(text, /\n\nCall it:\n\n/);

@@ -110,7 +110,7 @@ function goodRequest(client: ApiClient, prng: Prng): KnownRequest {
 
 /** A request that an API refuses, or that an open gateway serves although it is nobody's. */
 function refusedRequest(client: ApiClient, verifies: boolean, prng: Prng): KnownRequest {
-  const { entry, outcomes, stranger, anonymous, request, size, bytesOf } = client;
+  const { entry, outcomes, stranger, anonymous, needsNoProof, request, size, bytesOf } = client;
   const responders = [entry.name];
   const refusal = (each: ClientRequest, status: number) => () =>
     known(prng, each, { responders, statuses: [status] });
@@ -122,7 +122,9 @@ function refusedRequest(client: ApiClient, verifies: boolean, prng: Prng): Known
   return prng.pick([
     nobody(stranger, outcomes.stranger),
     nobody(request('denied', { time }), outcomes.denied),
-    refusal(anonymous, outcomes.anonymous[1]),
+    needsNoProof
+      ? nobody(anonymous, outcomes.anonymous)
+      : refusal(anonymous, outcomes.anonymous[1]),
     refusal(withField(request('default', { time }), 'origin', 'null'), outcomes.webPage[1]),
     ...(client.fuzz?.refused?.(time) ?? []).map(([each, status]) => refusal(each, status)),
   ])();

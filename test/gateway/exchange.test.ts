@@ -291,6 +291,27 @@ t.test('counts every request, by what it was and what became of it', async (t) =
   t.equal(counters.inFlight, 0);
 });
 
+t.test('an error under status 200 is recorded, counted and logged by its own status', async (t) => {
+  const api: Api = {
+    ...echoApi(async ({ audit }) => {
+      audit.size = 16;
+      throw new EntropyError('ERR_CONNECT', 'no daemon');
+    }),
+    refuse: () => ({
+      status: 200,
+      headers: {},
+      body: '',
+      trailers: { ended: 'badly' },
+      error: { code: 'AWAY', reason: 'unavailable', status: 503 },
+    }),
+  };
+  const { port, audit, counters, log } = await listening(t, api);
+  t.equal((await call({ port })).status, 200);
+  t.match(audit, [{ outcome: 'AWAY', status: 503, size: 16 }]);
+  t.match(counters.of('echo'), { responses: { '2xx': 0, '5xx': 1 }, randomBytes: 0 });
+  t.match(log.records, [{ message: 'request failed', code: 'ERR_CONNECT' }]);
+});
+
 t.test('answers what nobody claims with 404, and HTTP/1.1 without Host with 400', async (t) => {
   const { port } = await listening(t, {
     ...echoApi(),
@@ -534,6 +555,10 @@ t.test(
       ['GET', '/nothing', {}, 'huawei-kms'],
       ['OPTIONS', '*', {}, 'huawei-kms'],
       ['GET', '/v1', {}, 'huawei-kms'],
+      ['POST', '/v1/projects/p/locations/l:generateRandomBytes', {}, 'google-kms'],
+      ['GET', '/v1/projects/p/locations', {}, 'google-kms'],
+      ['POST', '/v1/projects/p/locations', target, 'aws-kms'],
+      ['POST', '/x.Y/Z', { 'content-type': 'application/grpc' }, 'google-kms'],
       ['GET', '/v1/sys/health', {}, 'vault'],
       ['POST', '/v1/sys/tools/random', {}, 'vault'],
       ['GET', '/', {}, undefined],

@@ -40,6 +40,8 @@ export interface ApiClient {
   readonly stranger: ClientRequest;
   /** The same without any proof. */
   readonly anonymous: ClientRequest;
+  /** An open gateway serves a request without any proof, which another API refuses there too. */
+  readonly needsNoProof?: true;
   /** Asks, without any proof, whether bytes are served: 200, else 503; undefined: the API has no such thing. */
   readonly probe?: ClientRequest;
   /** Whether this is a good response that has no bytes, because none were asked for; throws as `bytesOf`. */

@@ -8,6 +8,7 @@ import {
   request,
   type Server,
 } from 'node:http';
+import { connect as connectHttp2, type IncomingHttpHeaders as Http2Headers } from 'node:http2';
 import { request as secureRequest } from 'node:https';
 import { type AddressInfo, connect, type NetConnectOpts } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -88,13 +89,41 @@ export async function call(options: {
   body?: string | Buffer;
   /** Whose certificates to trust; with it the request goes over TLS. */
   ca?: Buffer;
+  /** Over HTTP/2: with prior knowledge, or over TLS by ALPN. */
+  http2?: boolean;
 }): Promise<{ status: number; headers: IncomingHttpHeaders; body: string }> {
-  const { body, ...rest } = options;
+  if (options.http2) return callHttp2(options);
+  const { body, http2, ...rest } = options;
   const ask = options.ca === undefined ? request : secureRequest;
   const outgoing = ask({ host: '127.0.0.1', agent: false, ...rest });
   outgoing.end(body);
   const [incoming] = await once(outgoing, 'response');
   return { status: incoming.statusCode, headers: incoming.headers, body: await text(incoming) };
+}
+
+/** Header fields are those of HTTP/1.1: what HTTP/2 says otherwise is left out. */
+async function callHttp2(options: Parameters<typeof call>[0]): ReturnType<typeof call> {
+  const { port, host = '127.0.0.1', servername, socketPath, method = 'GET', path = '/' } = options;
+  const { headers = {}, body, ca } = options;
+  const { host: authority, connection, 'transfer-encoding': _, ...fields } = headers;
+  const session = connectHttp2(`${ca === undefined ? 'http' : 'https'}://${host}:${port ?? 80}`, {
+    ...(ca === undefined ? {} : { ca, servername: servername ?? host }),
+    ...(socketPath === undefined ? {} : { createConnection: () => connect({ path: socketPath }) }),
+  });
+  try {
+    const pseudo = {
+      ':method': method,
+      ':path': path,
+      ...(authority && { ':authority': authority }),
+    };
+    const stream = session.request({ ...pseudo, ...fields }, { endStream: body === undefined });
+    stream.end(body);
+    const [answered] = (await once(stream, 'response')) as [Http2Headers];
+    const { ':status': status, ...rest } = answered;
+    return { status: Number(status), headers: rest, body: await text(stream) };
+  } finally {
+    session.close();
+  }
 }
 
 /** Sends bytes as they are and returns all that comes back until the other side closes. */

@@ -5,7 +5,16 @@ import t from 'tap';
 import { freePath } from '../../support/paths.js';
 import { built, Program } from '../../support/program.js';
 import { boto3 } from './boto3.js';
-import { commandsOf, exampleOf, examplesOf, goWith, here, node, runModule } from './examples.js';
+import {
+  commandsOf,
+  exampleOf,
+  examplesOf,
+  goWith,
+  here,
+  node,
+  nodeWith,
+  runModule,
+} from './examples.js';
 import { type Client, commandClient, pypiClient, testWith } from './installed.js';
 import { startRealPath, writeKeys } from './real-path.js';
 import { run } from './run.js';
@@ -72,8 +81,28 @@ testWith(pypiClient('hvac', 'hvac==2.4.0'), 'hvac', async (t, python) => {
   t.match(outcome, { status: 0, stdout: /^[A-Za-z0-9+/]{43}=\n$/ });
 });
 
+const googleHeading = 'Google Cloud KMS';
+const nodeGoogle = nodeWith('google');
+
+testWith(nodeGoogle, '@google-cloud/kms', async (t, command) => {
+  const code = `${exampleOf(examples, { heading: googleHeading, language: 'js' })}console.log(Buffer.from(data).toString('hex'));\n`;
+  const outcome = await nodeGoogle.run(t, command, here(code, await startRealPath(t)));
+  t.match(outcome, { status: 0, stdout: bytes32 });
+});
+
+testWith(
+  pypiClient('google.cloud.kms', 'google-cloud-kms==3.18.0'),
+  'google-cloud-kms',
+  async (t, python) => {
+    const code = `${exampleOf(examples, { heading: googleHeading, language: 'python' })}print(answer.data.hex())\n`;
+    const outcome = await run(python, ['-c', here(code, await startRealPath(t))]);
+    t.match(outcome, { status: 0, stdout: bytes32 });
+  },
+);
+
 for (const [folder, heading] of [
   ['quickstart', 'Other SDKs'],
+  ['google', googleHeading],
   ['vault', 'Vault and OpenBao'],
 ] as const) {
   const go = goWith(folder);
@@ -104,14 +133,14 @@ ${line}`;
 });
 
 const answer =
-  /"?(Plaintext|random_data|random_bytes|value)"?:?\s*"?[A-Za-z0-9+/=_-]+"?|"RandomPassword":"[!-~]{24,}"/;
+  /"?(Plaintext|data|random_data|random_bytes|value)"?:?\s*"?[A-Za-z0-9+/=_-]+"?|"RandomPassword":"[!-~]{24,}"/;
 const command = (name: string, text: string): Client => ({
   ...commandClient(name, text),
   optional: true,
 });
 
 for (const [client, program, least] of [
-  [commandClient('curl', 'curl (Debian package curl)'), 'curl', 9],
+  [commandClient('curl', 'curl (Debian package curl)'), 'curl', 11],
   [command('vault', "Vault's command"), 'vault', 2],
   [command('bao', "OpenBao's command"), 'bao', 1],
 ] as const)
@@ -152,9 +181,9 @@ t.test(
     t.ok(examples.every(({ language }) => known.has(language)));
     for (const [language, count] of [
       ['ini', 1],
-      ['python', 5],
-      ['js', 5],
-      ['go', 2],
+      ['python', 6],
+      ['js', 6],
+      ['go', 3],
       ['lua', 1],
     ] as const)
       t.equal(examples.filter((each) => each.language === language).length, count, language);

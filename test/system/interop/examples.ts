@@ -1,10 +1,11 @@
 /** The blocks of code of a page of docs/, to be run as their readers copy them. */
 import { execFile, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
+import { temporaryFolder } from '../../support/paths.js';
 import type { Client } from './installed.js';
 import type { RealPath } from './real-path.js';
 import { type Outcome, run } from './run.js';
@@ -57,6 +58,7 @@ export function here(
 ): string {
   return code
     .replaceAll('127.0.0.1:8478', `127.0.0.1:${port}`)
+    .replaceAll('port: 8478', `port: ${port}`)
     .replaceAll('/run/entropyd/entropyd.sock', socketPath)
     .replaceAll('/run/entropyd/gateway.sock', gatewaySocketPath ?? '/nonexistent');
 }
@@ -79,6 +81,34 @@ export function runModule(
   variables: Readonly<Record<string, string>> = {},
 ): Promise<Outcome> {
   return run(command, [join(t.testdir({ 'example.mjs': code }), 'example.mjs')], variables);
+}
+
+/** npm takes half a minute where nothing is cached. */
+const npmMs = 300_000;
+
+/**
+ * node with the packages of a folder, fetched in the versions of its package-lock.json.
+ * @param folder beside this file
+ */
+export function nodeWith(folder: string): Client & { folder: string; run: typeof runModule } {
+  const packages = temporaryFolder();
+  for (const name of ['package.json', 'package-lock.json'])
+    cpSync(new URL(`${folder}/${name}`, import.meta.url), join(packages, name));
+  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const { status } = spawnSync('npm', args, { cwd: packages, timeout: npmMs });
+  return {
+    name: `the packages of test/system/interop/${folder}/package-lock.json`,
+    command: status === 0 ? process.execPath : undefined,
+    // Not every CI machine reaches the registry.
+    optional: true,
+    /** Where modules find the packages. */
+    folder: packages,
+    run(_t, command, code, variables = {}) {
+      const module = join(packages, 'example.mjs');
+      writeFileSync(module, code);
+      return run(command, [module], variables);
+    },
+  };
 }
 
 /** Compiling an SDK takes half a minute where no build has been cached. */

@@ -1,0 +1,70 @@
+/** Where frames of HTTP/2 begin and end (RFC 9113 4.1): node:http2 tells nobody of those that it does not finish. */
+
+/** Length, type, flags and stream. */
+const headBytes = 9;
+
+const dataType = 0;
+const headersType = 1;
+const goAwayType = 7;
+const continuationType = 9;
+const endHeaders = 4;
+
+/** Follows one direction of a connection. */
+export class Frames {
+  readonly #head = Buffer.alloc(headBytes);
+  /** Of the head, read so far. */
+  #had = 0;
+  /** Of the payload, to be read. */
+  #left = 0;
+  /** Whether a field block goes on in CONTINUATION. */
+  #isBlockOpen = false;
+  /** Whole ones so far; a field block with its CONTINUATION counts as one. */
+  whole = 0;
+  readonly #onData: (stream: number) => void;
+  /** The error code of the last GOAWAY. */
+  goAway = 0;
+
+  /** @param onData a stream has, or gets, some of a body */
+  constructor(onData: (stream: number) => void = () => {}) {
+    this.#onData = onData;
+  }
+
+  /** Whether something has begun and not ended. Not a body's DATA: bodies have a time of their own. */
+  get isOpen(): boolean {
+    return this.#isBlockOpen || (this.#had > 0 && !this.#isData);
+  }
+
+  get #isData(): boolean {
+    return this.#had === headBytes && this.#head[3] === dataType;
+  }
+
+  read(bytes: Buffer): void {
+    let at = 0;
+    while (at < bytes.length || (this.#had === headBytes && this.#left === 0)) {
+      if (this.#had < headBytes) {
+        const size = bytes.copy(this.#head, this.#had, at, at + headBytes - this.#had);
+        this.#had += size;
+        at += size;
+        if (this.#had < headBytes) return;
+        this.#left = this.#head.readUIntBE(0, 3);
+        // Ours leaves node:http2 in one piece.
+        if (this.#head[3] === goAwayType && at + 8 <= bytes.length)
+          this.goAway = bytes.readUInt32BE(at + 4);
+      }
+      const size = Math.min(this.#left, bytes.length - at);
+      if (size > 0 && this.#isData) this.#onData(this.#head.readUInt32BE(5));
+      at += size;
+      this.#left -= size;
+      if (this.#left > 0) return;
+      this.#ended();
+    }
+  }
+
+  #ended(): void {
+    this.#had = 0;
+    const [type, flags] = this.#head.subarray(3) as unknown as [number, number];
+    if (type === headersType || type === continuationType)
+      this.#isBlockOpen = (flags & endHeaders) === 0;
+    if (!this.#isBlockOpen) this.whole++;
+  }
+}
