@@ -74,6 +74,7 @@ export function entropydProgram(): Command {
     )
     .option('--require-signatures', 'refuse to start without --credentials')
     .addOption(noOpen)
+    .addOption(new ListOption('--api <name>', 'serve this API, and no other', 'apis'))
     .addOption(new ListOption('--region <name>', 'accept signatures for this region', 'regions'))
     .addOption(dialect())
     .option('--node-sdk-errors', "write gen-random errors that Huawei's SDK for Node.js can read")

@@ -579,7 +579,7 @@ async function script(t: Test, path: string, body: string): Promise<string> {
   const source = `import { connect } from ${JSON.stringify(built('index'))};
     const client = connect({ socketPath: ${JSON.stringify(path)} });
     ${body}`;
-  const program = new Program(t, ['--input-type=module', '-e', source], { timeout: programMs });
+  const program = new Program(t, ['--input-type=module', '-e', source]);
   const { status, signal, stdout, stderr } = await program.ended;
   return `${status ?? signal}: ${stdout.trim()}${stderr}`;
 }

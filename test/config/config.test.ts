@@ -20,6 +20,7 @@ t.test('these are the defaults', async (t) => {
     generator: { reseedRequests: 4_096, reseedSeconds: 300 },
     source: { testedBitsPerByte: 7, creditedBitsPerByte: 0 },
     gateway: {
+      apis: undefined,
       listen: ['127.0.0.1:8478'],
       access: undefined,
       credentials: undefined,

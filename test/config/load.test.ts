@@ -219,6 +219,7 @@ t.test('an option overrides the file', async (t) => {
     [{ listen: ['unix:/a'] }, { listen: ['unix:/b'] }, 'listen', ['unix:/a'], ['unix:/b']],
     [{ credentials: 'a' }, { credentials: 'b' }, 'credentials', 'a', 'b'],
     [{ require_signatures: false }, { requireSignatures: true }, 'requireSignatures', false, true],
+    [{ apis: ['a'] }, { apis: ['b'] }, 'apis', ['a'], ['b']],
     [{ regions: ['a'] }, { regions: ['b'] }, 'regions', ['a'], ['b']],
     [{ dialect: 'hwc' }, { dialect: 'otc' }, 'dialect', 'hwc', 'otc'],
     [{ node_sdk_errors: false }, { nodeSdkErrors: true }, 'nodeSdkErrors', false, true],

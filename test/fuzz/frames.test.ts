@@ -66,7 +66,7 @@ t.test('a seed repeats its plan, and seeds reach every answer and every end', as
 t.test(
   'whatever is sent, answers follow docs/protocol.md and descriptors are closed',
   async (t) => {
-    const { path, child } = await startDaemonProgram(t, [], { timeout: testMs });
+    const { path, child } = await startDaemonProgram(t);
     const descriptors = () => readdirSync(`/proc/${child.pid}/fd`).length;
     const client = connect({ socketPath: path, timeoutMs: testMs });
     t.teardown(() => client.close());
@@ -165,7 +165,7 @@ const tampers: [name: string, tamper: Tamper, reported: RegExp][] = [
 ];
 
 t.test('each fault of a daemon is reported with the seed that shows it', async (t) => {
-  const { path } = await startDaemonProgram(t, [], { timeout: testMs });
+  const { path } = await startDaemonProgram(t);
   const options = { frames: 500, seed: 1 };
   const honest = await startProxy(t, path, (answers) => answers);
   t.ok((await fuzzFrames({ path: honest, ...options })).frames >= options.frames);

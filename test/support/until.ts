@@ -2,7 +2,7 @@
 import { setTimeout } from 'node:timers/promises';
 
 /** Longest that a program may take to start or to end on a slow and busy machine. */
-export const programMs = 30_000;
+export const programMs = 120_000;
 
 export interface Patience {
   /** Longest wait, ms. */

@@ -26,17 +26,13 @@ function startDaemon(t: Test, socketPath: string, device: string): Program {
   const config = join(temporaryFolder(), 'daemon.toml');
   writeFileSync(config, `[[source]]\nname = "hwrng"\npath = "${device}"\n`);
   const args = ['--config', config, '--socket', socketPath];
-  return new Program(t, [built('entropyd'), ...args], { timeout: 0 });
+  return new Program(t, [built('entropyd'), ...args]);
 }
 
 /** The gateway as a program of its own; the port that the kernel chose for 0. */
 async function startGatewayProgram(t: Test, socketPath: string, port = 0) {
   const listen = ['--listen', `127.0.0.1:${port}`, '--listen', `unix:${freePath()}`];
-  const program = new Program(
-    t,
-    [built('entropyd'), 'gateway', '--socket', socketPath, ...listen],
-    { timeout: 0 },
-  );
+  const program = new Program(t, [built('entropyd'), 'gateway', '--socket', socketPath, ...listen]);
   const log = await program.says('gateway listening');
   return { program, port: Number(/127\.0\.0\.1:(\d+)/.exec(log)?.[1]) };
 }

@@ -28,9 +28,8 @@ import { commandClient, testWith } from './installed.js';
 const prometheus = commandClient('prometheus', 'Prometheus, of the package prometheus');
 const promtool = commandClient('promtool', 'promtool, of the package prometheus');
 
-/** Longest that Prometheus may take for anything on a slow machine; the programs live longer. */
+/** Longest that Prometheus may take for anything on a slow machine. */
 const patience = { limitMs: 60_000, pollMs: 200 };
-const programsMs = 180_000;
 
 /** The first answer that `wanted` accepts; errors are not answers. */
 async function eventually<Value>(
@@ -51,11 +50,9 @@ async function eventually<Value>(
   return value;
 }
 
-const programs = { timeout: programsMs };
-
 /** Starts the built program. @returns its gateway's address */
 async function startGateway(t: Test, args: readonly string[]): Promise<string> {
-  const program = new Program(t, [built('entropyd'), ...args], programs);
+  const program = new Program(t, [built('entropyd'), ...args]);
   const listening = /"addresses":\["([^"]+)"\]/;
   return listening.exec(await program.says(listening))?.[1] ?? '';
 }
@@ -112,7 +109,7 @@ async function startPrometheus(t: Test, command: string, scrapes: object[]): Pro
     ...['--config.file', config, '--storage.tsdb.path', join(dir, 'data')],
     ...['--web.listen-address', address, '--log.level', 'warn'],
   ];
-  const program = new Program(t, args, { script: 'exec "$0" "$@"', ...programs });
+  const program = new Program(t, args, { script: 'exec "$0" "$@"' });
   const died = program.ended.then(({ stderr }) => Promise.reject(new Error(stderr)));
   const ready = eventually(
     () => fetch(`http://${address}/-/ready`),
@@ -133,7 +130,7 @@ testWith(
   async (t, command) => {
     const certificate = makeCertificate(dir, 'gateway');
     const [inOne, apart] = [freePath(), freePath()];
-    const daemon = new Program(t, [built('entropyd'), '--socket', apart], programs);
+    const daemon = new Program(t, [built('entropyd'), '--socket', apart]);
     await untilAnswers(apart);
     const one = await startGateway(t, ['--socket', inOne, '--http', '127.0.0.1:0']);
     const other = await startGateway(t, [
@@ -217,7 +214,7 @@ async function lint(command: string, page: string): Promise<string> {
 
 testWith(promtool, 'promtool finds nothing wrong with any page', async (t, command) => {
   const socketPath = freePath();
-  new Program(t, [built('entropyd'), '--socket', socketPath], programs);
+  new Program(t, [built('entropyd'), '--socket', socketPath]);
   await untilAnswers(socketPath);
   const client = connect({ socketPath });
   t.teardown(() => client.close());

@@ -29,7 +29,7 @@ export async function startRealPath(
   gatewayOptions: Partial<GatewayOptions> = {},
   apis?: readonly ApiEntry[],
 ): Promise<RealPath> {
-  const { path: socketPath } = await startDaemonProgram(t, [], { timeout: 0 });
+  const { path: socketPath } = await startDaemonProgram(t);
   const gatewaySocketPath = freePath();
   const client = connect({ socketPath });
   t.teardown(() => client.close());
