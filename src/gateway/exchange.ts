@@ -143,7 +143,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
 
     async function refused(failure: Failure, error?: unknown): Promise<ApiResponse> {
       const answer = await recorded(api.refuse(failure, head));
-      const isGone = request.socket.destroyed || request.aborted || isReplaced(response);
+      const isGone = request.socket.destroyed || request.aborted;
       if (answer.status >= 500 && !isGone) warn('request failed', error, { requestId: head.id });
       return answer;
     }

@@ -42,11 +42,16 @@ function saidBy({ bytes }: KnownRequest): Said {
   });
   const value = (name: string) => all.find(([each]) => each === name)?.[1];
   const [, authority = value('host') ?? 'localhost', path = target] =
-    /^https?:\/\/([^/]*)(.*)$/i.exec(target) ?? [];
+    /^https?:\/\/([^/?]*)(.*)$/i.exec(target) ?? [];
   let body = bytes.subarray(at + 4);
   if (value('transfer-encoding') !== undefined) body = unchunked(body);
   return {
-    pseudo: { ':method': method, ':scheme': 'http', ':authority': authority, ':path': path },
+    pseudo: {
+      ':method': method,
+      ':scheme': 'http',
+      ':authority': authority,
+      ':path': path.startsWith('/') || path === '*' ? path : `/${path}`,
+    },
     fields: all.filter(([name]) => !left.test(name)),
     body,
   };
@@ -87,7 +92,12 @@ async function behave({ to, verifies }: Target, oracle: Oracle, prng: Prng): Pro
       stream.close(prng.pick([0, 2, 8]));
       return 0;
     }
-    const [answered] = await once(stream, 'response', { signal: AbortSignal.timeout(programMs) });
+    const shown = `  sent ${JSON.stringify(known.bytes.toString('latin1').slice(0, 2000))}`;
+    const [answered] = await once(stream, 'response', {
+      signal: AbortSignal.timeout(programMs),
+    }).catch((error) => {
+      throw new Error(`${error.message}\n${shown}`);
+    });
     const content = await text(stream.setEncoding('latin1'));
     const { ':status': status, ...rest } = answered;
     const answer: Answer = {
@@ -96,10 +106,7 @@ async function behave({ to, verifies }: Target, oracle: Oracle, prng: Prng): Pro
       body: known.bodiless ? undefined : content,
     };
     const fault = oracle.faultOf(answer, known.expected);
-    if (fault !== undefined)
-      throw new Error(
-        `${fault}\n  sent ${JSON.stringify(known.bytes.toString('latin1').slice(0, 2000))}`,
-      );
+    if (fault !== undefined) throw new Error(`${fault}\n${shown}`);
     return 1;
   };
   let judged = 0;
