@@ -146,7 +146,14 @@ class Wire extends Duplex {
     this.#slow = setTimeout(() => {
       if (this.#received.isOpen) socket.destroy();
     }, headersMs);
-    socket.on('end', () => this.push(null)).once('close', () => this.destroy());
+    socket
+      .once('close', () => this.destroy())
+      .once('end', () => {
+        this.push(null);
+        // node:http2 may leave a session open whose client has ended its side.
+        const timer = setTimeout(() => socket.destroy(), lingerMs);
+        socket.once('close', () => clearTimeout(timer));
+      });
     // What comes after the last response is dropped.
     let bytes = preface.length;
     takeTurnsOn(
