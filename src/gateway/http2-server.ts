@@ -46,6 +46,7 @@ class Request extends Http2ServerRequest {
   override readonly rawHeaders: string[] = [];
   /** Whether it is there to its end, read or not; node:http2 counts one that was reset as complete. */
   override complete: boolean;
+  override aborted = false;
   headBytes = 0;
 
   constructor(
@@ -75,8 +76,9 @@ class Request extends Http2ServerRequest {
   /** node:http2 ends the body of a stream that was reset as if it were whole. */
   override push(chunk: unknown, encoding?: BufferEncoding): boolean {
     if (chunk === null && !this.complete) {
-      if (this.stream.closed) this.emit('error', new Error('the stream was reset'));
-      else this.complete = true;
+      this.aborted = this.stream.closed;
+      this.complete = !this.aborted;
+      if (this.aborted) this.emit('error', new Error('the stream was reset'));
     }
     return super.push(chunk, encoding);
   }
@@ -144,7 +146,14 @@ class Wire extends Duplex {
     this.#slow = setTimeout(() => {
       if (this.#received.isOpen) socket.destroy();
     }, headersMs);
-    socket.on('end', () => this.push(null)).once('close', () => this.destroy());
+    socket
+      .once('close', () => this.destroy())
+      .once('end', () => {
+        this.push(null);
+        // node:http2 may leave a session open whose client has ended its side.
+        const timer = setTimeout(() => socket.destroy(), lingerMs);
+        socket.once('close', () => clearTimeout(timer));
+      });
     // What comes after the last response is dropped.
     let bytes = preface.length;
     takeTurnsOn(

@@ -17,10 +17,10 @@ import { until } from '../support/until.js';
 import { fuzzHttp, type Target } from './http.js';
 import { createOracle } from './http-oracle.js';
 import { bytesOf, planOf } from './http-plan.js';
+import { fuzzHttp2 } from './http2.js';
 
 /** Takes a few seconds; `npm run fuzz:http` runs more. */
 const requests = 2500;
-/** Ends a daemon that hangs. */
 
 const seed = randomInt(2 ** 31);
 const credentials = writePrivate(temporaryFolder(), 'credentials.toml');
@@ -72,6 +72,19 @@ t.test('whatever is sent, the right API answers, in order', async (t) => {
   for (const end of ['half', 'answered', 'leave', 'reset']) t.ok(report.ends[end], end);
   await idle();
   await until(() => descriptors() <= before, `at most ${before} descriptors, as before`);
+  t.strictSame(log.records.slice(records), [], 'no failure is logged');
+});
+
+t.test('the same over HTTP/2, beside frames that are broken', async (t) => {
+  t.comment(`seed ${seed}`);
+  const { targets, log } = await startTargets(t, entries);
+  await fuzzHttp2({ targets, requests: 100, seed: 1, clients });
+  const records = log.records.length;
+  t.ok((await fuzzHttp2({ targets, requests: 1000, seed, clients })) >= 1000);
+  await until(
+    () => !process.getActiveResourcesInfo().includes('TCPSocketWrap'),
+    'every connection is closed',
+  );
   t.strictSame(log.records.slice(records), [], 'no failure is logged');
 });
 
