@@ -61,6 +61,11 @@ export class Slot {
     return this.#response.writableLength > 0 && performance.now() - this.#heldAt > unreadMs;
   }
 
+  /** Whether the response has left, or nobody is there to read it. */
+  get isGone(): boolean {
+    return this.#listeners === undefined;
+  }
+
   /** Counts memory for the request's body, before it is taken. */
   readonly receive = (bytes: number): void => {
     if (this.#listeners !== undefined) this.#receive(this, bytes);

@@ -144,7 +144,8 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
 
     async function refused(failure: Failure, error?: unknown): Promise<ApiResponse> {
       const answer = await recorded(api.refuse(failure, head));
-      const isGone = request.socket.destroyed || request.aborted || isReplaced(response);
+      const isGone =
+        slot.isGone || request.socket.destroyed || request.aborted || isReplaced(response);
       if (statusOf(answer) >= 500 && !isGone) warn('request failed', error, { requestId: head.id });
       return answer;
     }

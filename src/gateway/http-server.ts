@@ -251,9 +251,11 @@ export function readBody(
       request.off('data', keep).resume();
       reject(new EntropyError('ERR_TOO_LARGE', `the body is over ${limitBytes} bytes`));
     };
-    request.once('error', (cause) =>
-      reject(new EntropyError('ERR_CLOSED', 'the client went away', { cause })),
-    );
+    const gone = (cause?: Error) =>
+      reject(new EntropyError('ERR_CLOSED', 'the client went away', { cause }));
+    request.once('error', gone).once('close', gone);
+    // node:http2 reads a request to its end for which nobody has asked when its stream is closed.
+    if (request.readableEnded) return gone();
     if (Number(request.headers['content-length']) > limitBytes) return refuse();
     request.on('data', keep);
     request.once('end', () => resolve(buffer.subarray(0, size)));

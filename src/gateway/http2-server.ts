@@ -234,6 +234,9 @@ export function createHttp2(
       ServerResponse,
     ];
     const { stream } = request;
+    // node:http2 itself tells nobody when a HEAD's stream closes before the response has begun.
+    if (request.method === 'HEAD')
+      stream.once('close', () => response.headersSent || response.emit('close'));
     if (!request.complete) {
       const timer = setTimeout(() => refuse(like[1], 408), limits.requestMs);
       const clear = () => clearTimeout(timer);

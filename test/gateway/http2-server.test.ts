@@ -464,6 +464,40 @@ t.test('a request that is reset in its body is nobody’s', async (t) => {
   await isClean(t, started);
 });
 
+t.test('a request that is reset gives its place back, also a HEAD', async (t) => {
+  const answers = gate();
+  const started = await start(t, {
+    answer: async () => {
+      await answers.opened;
+      return ok();
+    },
+  });
+  const { port, counters } = started;
+  const session = await openSession(t, { port });
+  session.write(get(1));
+  await until(() => counters.inFlight === 1, 'one is under way');
+  // Others wait for their turn; node:http2 tells nobody of a HEAD that is reset meanwhile.
+  for (const [id, method] of [
+    [3, 'HEAD'],
+    [5, 'GET'],
+  ] as const) {
+    const whole = flags.end | flags.endHeaders;
+    session.write(
+      Buffer.concat([
+        frame('headers', whole, id, block(fieldsOf('/', [], method))),
+        frame('reset', 0, id, uint32(8)),
+      ]),
+    );
+  }
+  session.write(get(7));
+  await until(() => started.seen.length === 2, 'the next is under way');
+  answers.open();
+  await until(() => counters.inFlight === 0, 'while the session stays');
+  t.strictSame(started.log.records, []);
+  session.socket.destroy();
+  await isClean(t, started);
+});
+
 t.test('times: for bodies, for who reads nothing, for a session without streams', async (t) => {
   const http = { headersMs: 60, requestMs: 60, keepAliveMs: 60, silenceMs: 60 };
   const slow = await start(t, { http: { ...http, silenceMs: 10_000 } });
