@@ -186,15 +186,27 @@ async function misbehave(target: Target, oracle: Oracle, prng: Prng): Promise<vo
   else socket.destroy();
 }
 
+export interface Http2FuzzReport {
+  /** Requests whose answers are known. */
+  requests: number;
+  /** Sessions of good clients, and of frames that may be broken. */
+  good: number;
+  broken: number;
+}
+
+export interface Http2FuzzOptions extends Omit<HttpFuzzOptions, 'onSession'> {
+  /** Called with the report so far after each session. */
+  onSession?: ((report: Http2FuzzReport) => void) | undefined;
+}
+
 /**
  * Runs sessions with the seeds `seed`, `seed + 1` and so on until there were enough requests.
- * @returns requests whose answers are known
- * @throws Error of the first session that failed, with its seed
+ * @throws Error of the first session that failed: its seed, and how to repeat it
  */
-export async function fuzzHttp2(options: HttpFuzzOptions): Promise<number> {
-  const { targets, requests: wanted, seed, clients = listed } = options;
-  let requests = 0;
-  const goesOn = typeof wanted === 'function' ? wanted : () => requests < wanted;
+export async function fuzzHttp2(options: Http2FuzzOptions): Promise<Http2FuzzReport> {
+  const { targets, requests: wanted, seed, clients = listed, onSession = () => {} } = options;
+  const report: Http2FuzzReport = { requests: 0, good: 0, broken: 0 };
+  const goesOn = typeof wanted === 'function' ? wanted : () => report.requests < wanted;
   const oracle = createOracle(clients);
   let next = seed;
   let failed = false;
@@ -204,14 +216,23 @@ export async function fuzzHttp2(options: HttpFuzzOptions): Promise<number> {
       const prng = new Prng(own);
       const target = targets[own % targets.length] as Target;
       try {
-        if (prng.chance(0.4)) await misbehave(target, oracle, prng);
-        else requests += await behave(target, oracle, prng);
+        if (prng.chance(0.4)) {
+          await misbehave(target, oracle, prng);
+          report.broken++;
+        } else {
+          report.requests += await behave(target, oracle, prng);
+          report.good++;
+        }
       } catch (error) {
         failed = true;
-        throw new Error(`HTTP/2, seed ${own}: ${(error as Error).message}`, { cause: error });
+        const { message } = error as Error;
+        throw new Error(`seed ${own}: ${message}\nrepeat it: npm run fuzz:http2 -- 1 ${own}`, {
+          cause: error,
+        });
       }
+      onSession(report);
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
-  return requests;
+  return report;
 }

@@ -1,5 +1,5 @@
 /**
- * `run.ts frames|http [COUNT|SECONDSs] [SEED]`: fuzzes daemons in processes of their own, for as long as
+ * `run.ts frames|http|http2 [COUNT|SECONDSs] [SEED]`: fuzzes daemons in processes of their own, for as long as
  * wanted. Exits with 1 at the first answer that contradicts the documentation, and if descriptors are
  * not closed or memory grows.
  */
@@ -12,13 +12,14 @@ import { credentials } from '../support/credentials.js';
 import { call } from '../support/gateway.js';
 import { until } from '../support/until.js';
 import { fuzzFrames } from './frames.js';
-import { fuzzHttp } from './http.js';
+import { fuzzHttp, type HttpFuzzOptions } from './http.js';
+import { fuzzHttp2 } from './http2.js';
 
 const sampleMs = 250;
 const lineMs = 10_000;
 
 /** In a shorter run the first half is only the daemon's warm-up; HTTP takes five minutes to settle. */
-const minJudgedMs = { frames: 60_000, http: 300_000 };
+const minJudgedMs = { frames: 60_000, http: 300_000, http2: 300_000 };
 
 /** How long to fuzz: so many units, or as long as this is true. */
 type Amount = number | (() => boolean);
@@ -47,8 +48,17 @@ async function startFrames(): Promise<Subject> {
   };
 }
 
-/** The gateway in the daemon's process: open in one, with credentials in the other. */
-async function startHttp(): Promise<Subject> {
+/**
+ * The gateway in the daemon's process: open in one, with credentials in the other.
+ * @param run fuzzes them
+ */
+async function startHttp(
+  run: (
+    options: Omit<HttpFuzzOptions, 'onSession'> & {
+      onSession: (report: { requests: number }) => void;
+    },
+  ) => Promise<object>,
+): Promise<Subject> {
   const folder = mkdtempSync(join(tmpdir(), 'entropyd-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const file = (name: string, text: string) => {
@@ -73,7 +83,7 @@ async function startHttp(): Promise<Subject> {
       return texts.every((text) => /^entropyd_gateway_connections_open 1$/m.test(text));
     },
     fuzz: (requests, seed, onProgress) =>
-      fuzzHttp({
+      run({
         targets: gateways.map(({ to }, i) => ({ to, verifies: i === 1 })),
         requests,
         seed,
@@ -85,7 +95,8 @@ async function startHttp(): Promise<Subject> {
 /** What can be fuzzed, how many by default, and how many before descriptors are counted. */
 const kinds = {
   frames: { unit: 'frames', standard: 10_000_000, warmUp: 500, start: startFrames },
-  http: { unit: 'requests', standard: 500_000, warmUp: 50, start: startHttp },
+  http: { unit: 'requests', standard: 500_000, warmUp: 50, start: () => startHttp(fuzzHttp) },
+  http2: { unit: 'requests', standard: 100_000, warmUp: 50, start: () => startHttp(fuzzHttp2) },
 };
 
 function isKind(name: string): name is keyof typeof kinds {
@@ -93,7 +104,7 @@ function isKind(name: string): name is keyof typeof kinds {
 }
 
 function usage(): never {
-  console.error('usage: npm run fuzz:frames|fuzz:http -- [COUNT|SECONDSs] [SEED]');
+  console.error('usage: npm run fuzz:frames|fuzz:http|fuzz:http2 -- [COUNT|SECONDSs] [SEED]');
   process.exit(64);
 }
 

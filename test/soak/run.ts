@@ -9,6 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { connect } from '../../src/index.js';
 import { fuzzHttp } from '../fuzz/http.js';
+import { fuzzHttp2 } from '../fuzz/http2.js';
 import { until } from '../support/until.js';
 import { isFlat, mebibytes, type Process, startDaemon, startGateway } from './daemon.js';
 import { startLoad } from './load.js';
@@ -51,6 +52,7 @@ const note = (error: Error) => void faults.push(error.message);
 
 const targets = [{ to: { path: gateway.path }, verifies: true }];
 await fuzzHttp({ targets, requests: warmUp, seed: 1 });
+await fuzzHttp2({ targets, requests: warmUp, seed: 1 });
 const client = connect({ socketPath: daemon.path });
 await client.status();
 
@@ -82,16 +84,23 @@ const probe = new Worker(new URL('./probe.ts', import.meta.url), {
 const probed = once(probe, 'exit');
 
 let isStopping = false;
-let httpRequests = 0;
-const seed = randomInt(2 ** 32);
-const http = fuzzHttp({
-  targets,
-  requests: () => !isStopping,
-  seed,
-  onSession: ({ requests }) => {
-    httpRequests = requests;
-  },
-}).catch(note);
+const httpRequests = { 1: 0, 2: 0 };
+const seed = randomInt(2 ** 31);
+const fuzz = { targets, requests: () => !isStopping, seed };
+const http = Promise.all([
+  fuzzHttp({
+    ...fuzz,
+    onSession: ({ requests }) => {
+      httpRequests[1] = requests;
+    },
+  }).catch(note),
+  fuzzHttp2({
+    ...fuzz,
+    onSession: ({ requests }) => {
+      httpRequests[2] = requests;
+    },
+  }).catch(note),
+]);
 
 async function stopLoad(): Promise<void> {
   isStopping = true;
@@ -114,7 +123,10 @@ async function printLines(stop = false): Promise<Record<string, number>> {
         .join(' '),
       `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`,
     ],
-    gateway: [`${httpRequests.toLocaleString('en')} requests`],
+    gateway: [1, 2].map((version) => {
+      const requests = httpRequests[version as 1 | 2].toLocaleString('en');
+      return `${requests} requests over HTTP/${version}`;
+    }),
   };
   const minute = ((performance.now() - start) / minuteMs).toFixed(1).padStart(6);
   for (const { name, program } of watched)
