@@ -68,6 +68,14 @@ export function jsonResponse(
   };
 }
 
+/**
+ * The token of an Authorization field (RFC 6750 2.1).
+ * @returns undefined: there is none, or the field is of another scheme
+ */
+export function bearerToken(authorization: string | undefined): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+}
+
 /** Quotes any text as one word of a POSIX shell (2.2.2). */
 export function shellWord(text: string): string {
   return /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import t from 'tap';
 import {
+  bearerToken,
   errorReason,
   jsonResponse,
   parseJson,
@@ -61,6 +62,20 @@ t.test('a refusal of the gateway is an error too, and a thrown one stays what it
     ['busy', 'ERR_BUSY'],
   ] as const)
     t.match(thrownBy({ kind }), { code });
+});
+
+t.test('a Bearer token is one word behind its scheme', async (t) => {
+  for (const [field, token] of [
+    ['Bearer a.b~c+/=', 'a.b~c+/='],
+    ['bearer  x', 'x'],
+    ['Bearer', undefined],
+    ['Bearer ', undefined],
+    ['Bearer x y', undefined],
+    ['Basic x', undefined],
+    ['', undefined],
+    [undefined, undefined],
+  ] as const)
+    t.equal(bearerToken(field), token, String(field));
 });
 
 t.test('any text is one word of the shell', async (t) => {

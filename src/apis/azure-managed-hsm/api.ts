@@ -15,7 +15,14 @@ import type {
   Head,
   Place,
 } from '../api.js';
-import { errorReason, jsonResponse, parseJson, thrownBy, webPageText } from '../toolkit.js';
+import {
+  bearerToken,
+  errorReason,
+  jsonResponse,
+  parseJson,
+  thrownBy,
+  webPageText,
+} from '../toolkit.js';
 import {
   badParameter,
   challengeFor,
@@ -45,9 +52,6 @@ const sampleBody = '{"count":32}';
 const json = 'application/json; charset=utf-8';
 
 const jsonType = /^application\/json *(?:;|$)/i;
-
-/** RFC 6750 2.1. */
-const bearer = /^Bearer +(\S+)$/i;
 
 /** Rates are per second. Without the header clients wait as they think right [S]. */
 const retryAfterSeconds = '1';
@@ -146,7 +150,7 @@ const notJson = (options: ErrorOptions) => badParameter('The body is not JSON.',
  * @throws ServiceError `Unauthorized`, also if the gateway is open and there is no token
  */
 function callerOf(authorization: string | undefined, access: Access): Credential | undefined {
-  const token = bearer.exec(authorization ?? '')?.[1];
+  const token = bearerToken(authorization);
   if (token === undefined) throw hsmError('Unauthorized');
   if (!access.verifies) return undefined;
   const credential = access.token(token);

@@ -12,7 +12,7 @@ import type {
   Head,
   Place,
 } from '../api.js';
-import { errorReason, thrownBy, webPageText } from '../toolkit.js';
+import { bearerToken, errorReason, thrownBy, webPageText } from '../toolkit.js';
 import {
   denied,
   GoogleError,
@@ -34,9 +34,6 @@ const generateRandomBytes = 'GenerateRandomBytes';
 /** Any project and location will do where none is required. */
 const samplePath = rest.randomPathOf('any', 'global');
 const sampleBody = '{"lengthBytes":32,"protectionLevel":"HSM"}';
-
-/** RFC 6750 2.1. */
-const bearer = /^Bearer +(\S+)$/i;
 
 /** Codes that are not a fault of the request's form. */
 const reasons: ReadonlyMap<string, ErrorReason> = new Map([
@@ -113,7 +110,7 @@ function callerOf({ authorization }: IncomingHttpHeaders, access: Access): Crede
     if (!access.verifies) return undefined;
     throw missingCredential();
   }
-  const [, token] = bearer.exec(authorization) ?? [];
+  const token = bearerToken(authorization);
   if (token === undefined) throw invalidCredential();
   if (!access.verifies) return undefined;
   const credential = access.token(token);

@@ -18,7 +18,14 @@ import type {
   Place,
   Services,
 } from '../api.js';
-import { errorReason, jsonResponse, parseJson, thrownBy, webPageText } from '../toolkit.js';
+import {
+  bearerToken,
+  errorReason,
+  jsonResponse,
+  parseJson,
+  thrownBy,
+  webPageText,
+} from '../toolkit.js';
 import {
   decodeRequest,
   encodeError,
@@ -63,9 +70,6 @@ const [readMethods, writeMethods, lookupMethods] = [
 
 /** Anybody may ask whether the daemon serves: it is asked a few times a second. Ours. */
 const servingLastsMs = 250;
-
-/** RFC 6750 2.1. */
-const bearer = /^Bearer +(\S+)$/i;
 
 /** Codes that are not a fault of the request's form. */
 const reasons: ReadonlyMap<string, ErrorReason> = new Map([
@@ -254,6 +258,6 @@ function authorize(caller: Credential | undefined, access: Access): void {
 
 /** X-Vault-Token wins if both are there. node:http joins a repeated one by a comma: not a token. */
 function tokenOf(headers: IncomingHttpHeaders): string | undefined {
-  const { 'x-vault-token': token, authorization = '' } = headers;
-  return token ? String(token) : bearer.exec(authorization)?.[1];
+  const { 'x-vault-token': token, authorization } = headers;
+  return token ? String(token) : bearerToken(authorization);
 }

@@ -43,11 +43,15 @@ for (const client of [
   testWith(client, `Shell, with ${client.name}: every command gets bytes`, async (t, name) => {
     const { code, variables } = await exampleHere(t, 'Shell', 'sh');
     const lines = commandsOf(code).filter((line) => new RegExp(`^(\\w+=any )*${name} `).test(line));
-    t.equal(lines.length, name === 'aws' ? 1 : 2);
+    t.equal(lines.length, name === 'aws' ? 1 : 4);
     for (const line of lines) {
       const { status, stdout, stderr } = await run('sh', ['-c', line], variables);
       t.equal(status, 0, stderr);
-      t.match(stdout, /"(Plaintext|random_data|random_bytes)": ?"[A-Za-z0-9+/=]+"/, line);
+      t.match(
+        stdout,
+        /"(Plaintext|random_data|random_bytes|data|value)": ?"[A-Za-z0-9+/=_-]+"/,
+        line,
+      );
     }
   });
 
