@@ -2,8 +2,10 @@
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { request as secureRequest, Agent as TlsAgent } from 'node:https';
-import { text } from 'node:stream/consumers';
+import { connect, type NetConnectOpts } from 'node:net';
+import { buffer, text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { makeCertificate } from '../../support/certificates.js';
 import { writePrivate } from '../../support/credentials.js';
@@ -22,7 +24,8 @@ const rounds = 10;
 /** The members of all APIs' answers. */
 interface Answer {
   readonly random_data?: string;
-  readonly data?: { readonly random_bytes: string };
+  /** Vault's, or Google's. */
+  readonly data?: { readonly random_bytes: string } | string;
   readonly value?: string;
 }
 
@@ -50,12 +53,20 @@ const requests: readonly {
     headers: { authorization: 'Bearer token-default' },
     bytesOf: ({ value = '' }) => Buffer.from(value, 'base64url'),
   },
+  {
+    name: '1024 bytes of Google Cloud KMS',
+    path: '/v1/projects/p/locations/l:generateRandomBytes',
+    body: '{"lengthBytes":1024,"protectionLevel":"HSM"}',
+    headers: { authorization: 'Bearer token-default' },
+    bytesOf: ({ data }) => Buffer.from(typeof data === 'string' ? data : '', 'base64'),
+  },
   ...[32, 1024, 4096, 131_072].flatMap((bytes) =>
     (['base64', 'hex'] as const).map((format) => ({
       name: `${bytes} bytes of Vault in ${format}`,
       path: '/v1/sys/tools/random',
       body: JSON.stringify({ bytes, format }),
-      bytesOf: ({ data }: Answer) => Buffer.from(data?.random_bytes ?? '', format),
+      bytesOf: ({ data }: Answer) =>
+        Buffer.from(typeof data === 'object' ? data.random_bytes : '', format),
     })),
   ),
 ];
@@ -139,6 +150,36 @@ async function ask(pieces: Pieces, to: object, isTls: boolean): Promise<void> {
   agent.destroy();
 }
 
+/** GenerateRandomBytes of 1024 bytes over gRPC: a frame of service.proto's three fields. */
+const grpcName = '1024 bytes of Google Cloud KMS over gRPC';
+const location = 'projects/p/locations/l';
+const grpcMessage = Buffer.from([
+  ...[0x0a, location.length, ...Buffer.from(location)],
+  ...[0x10, 0x80, 0x08, 0x18, 0x02],
+]);
+const grpcBody = Buffer.concat([Buffer.from([0, 0, 0, 0, grpcMessage.length]), grpcMessage]);
+/** Of the bytes in the answer: behind the frame's head, the field's tag and its size. */
+const grpcAt = 5 + 1 + 2;
+
+/** The same over one session of HTTP/2, and gRPC. */
+async function askHttp2(pieces: Pieces, session: ClientHttp2Session): Promise<void> {
+  const post = (path: string, headers: object, body: string | Buffer) => {
+    const stream = session.request({ ':method': 'POST', ':path': path, ...headers });
+    stream.end(body);
+    return stream;
+  };
+  const grpc = { 'content-type': 'application/grpc', authorization: 'Bearer token-default' };
+  const grpcPath = '/google.cloud.kms.v1.KeyManagementService/GenerateRandomBytes';
+  for (let i = 0; i < rounds; i++) {
+    for (const { name, path, body, headers = tokens, bytesOf } of requests)
+      pieces.add(name, bytesOf(JSON.parse(await text(post(path, headers, body)))));
+    const answer = await buffer(post(grpcPath, grpc, grpcBody));
+    pieces.add(grpcName, answer.subarray(grpcAt, grpcAt + 1024));
+  }
+  session.close();
+  await once(session, 'close');
+}
+
 async function start(t: Test, args: readonly string[]) {
   const daemon = await startDaemonProgram(t);
   const gateway = new Program(t, [built('entropyd'), 'gateway', '--socket', daemon.path, ...args]);
@@ -151,6 +192,8 @@ t.test('no piece of an answer is left in gateway or daemon', { skip }, async (t)
   const { daemon, gateway } = await start(t, ['--listen', `unix:${socketPath}`]);
   const pieces = new Pieces();
   await ask(pieces, { socketPath }, false);
+  const createConnection = () => connect({ path: socketPath } satisfies NetConnectOpts);
+  await askHttp2(pieces, connectHttp2('http://localhost', { createConnection }));
   t.strictSame(pieces.countIn(gateway.child.pid as number), {});
   t.strictSame(pieces.countIn(daemon.child.pid as number), {});
   t.not(
@@ -170,5 +213,6 @@ t.test('nor with TLS', { skip }, async (t) => {
   ]);
   const pieces = new Pieces();
   await ask(pieces, { host: '127.0.0.1', port, ca }, true);
+  await askHttp2(pieces, connectHttp2(`https://127.0.0.1:${port}`, { ca }));
   t.strictSame(pieces.countIn(gateway.child.pid as number), {});
 });
