@@ -129,13 +129,14 @@ function authorize(caller: Credential | undefined, request: RandomRequest, acces
 
 function examples({ url, verifies }: Place): readonly Example[] {
   const token = verifies ? '-H "Authorization: Bearer $TOKEN" ' : '';
+  const project = verifies ? '"$PROJECT_ID"' : 'any';
   return [
     {
       title: 'Random bytes as Google Cloud KMS gives them',
       note: verifies
-        ? 'A token of the credentials file, in TOKEN.'
+        ? 'A token of the credentials file in TOKEN, and its project in PROJECT_ID.'
         : 'Any project and location, and no token.',
-      command: `curl ${token}-H 'Content-Type: application/json' -d '${sampleBody}' ${url}${samplePath}`,
+      command: `curl ${token}-H 'Content-Type: application/json' -d '${sampleBody}' ${url}${rest.randomPathOf(project, 'global')}`,
       hasUrl: true,
     },
   ];

@@ -31,7 +31,7 @@ testWith(chromiumClient, 'the commands of the page can be copied', async (t, com
     if (way === 'without it')
       await page.evaluate(`Clipboard.prototype.writeText = () => Promise.reject(new Error('no'))`);
     const calls = await page.locator('.call').all();
-    t.equal(calls.length, 5);
+    t.equal(calls.length, 9);
     for (const call of calls) {
       const code = (await call.locator('code').textContent()) ?? '';
       t.match(code, /127\.0\.0\.1:\d+|--unix-socket/);
