@@ -1,4 +1,4 @@
-/** Where frames of HTTP/2 begin and end (RFC 9113 4.1): node:http2 tells nobody of those that it does not finish. */
+/** Where frames of HTTP/2 begin and end (RFC 9113 4.1): node:http2 does not report a frame that is not whole. */
 
 /** Length, type, flags and stream. */
 const headBytes = 9;
@@ -12,13 +12,13 @@ const endHeaders = 4;
 /** Follows one direction of a connection. */
 export class Frames {
   readonly #head = Buffer.alloc(headBytes);
-  /** Of the head, read so far. */
+  /** Bytes of this frame's head so far. */
   #had = 0;
-  /** Of the payload, to be read. */
+  /** Bytes of its payload that have not come yet. */
   #left = 0;
   /** Whether a field block goes on in CONTINUATION. */
   #isBlockOpen = false;
-  /** Whole ones so far; a field block with its CONTINUATION counts as one. */
+  /** Whole frames so far; a field block with its CONTINUATION counts as one. */
   whole = 0;
   readonly #onData: (stream: number) => void;
   /** The error code of the last GOAWAY. */

@@ -1,7 +1,7 @@
 /**
  * HTTP/2 (RFC 9113) on a connection of an HTTP server, whose handler gets each stream as a request of
  * node:http. Between socket and node:http2 is a {@link Wire}: input goes in by turns, and no byte of a
- * response stays behind in memory.
+ * response stays behind in memory. Long because node:http2 differs from node:http in what it tells, and when.
  */
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import {

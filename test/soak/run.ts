@@ -61,17 +61,18 @@ const watched = Object.entries({ daemon, gateway }).map(([name, program]) => ({
   name,
   program: program as Process,
   resident: [] as number[],
-  /** Connections that are not of the load. */
-  own: 0,
+  /** Connections that are not of the load; -1: not looked at yet. */
+  own: -1,
   descriptors: 0,
 }));
 for (const each of watched) {
   const { name, program } = each;
-  await until(async () => {
-    const before = await program.connections();
-    each.own = await setTimeout(sampleMs).then(() => program.connections());
+  const isSettled = async () => {
+    const before = each.own;
+    each.own = await program.connections();
     return before === each.own;
-  }, `the first connections to the ${name} are closed`);
+  };
+  await until(isSettled, `the first connections to the ${name} are closed`, { pollMs: sampleMs });
   each.descriptors = program.descriptors();
 }
 

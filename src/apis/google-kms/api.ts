@@ -31,7 +31,7 @@ const bodyLimitBytes = 64 * 1024;
 /** As `allow` and the audit log name it. */
 const generateRandomBytes = 'GenerateRandomBytes';
 
-/** Any project and location will do where none is required. */
+/** An open gateway takes any project and location. */
 const samplePath = rest.randomPathOf('any', 'global');
 const sampleBody = '{"lengthBytes":32,"protectionLevel":"HSM"}';
 
