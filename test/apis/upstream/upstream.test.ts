@@ -399,7 +399,7 @@ t.test(
           client.write(listKeysBytes());
           await arrived;
           if (name === 'in the answer') await once(client, 'data');
-          client.destroy();
+          client.resetAndDestroy();
         });
       });
       await arrived;
