@@ -36,7 +36,7 @@ const expectedCodes = [
   'ERR_ENTROPY',
 ];
 
-/** How many failures are printed; the first ones are the most telling. */
+/** How many failures are printed. */
 const maxShown = 20;
 
 const minutes = Number(process.argv[2] ?? defaultMinutes);
@@ -48,7 +48,14 @@ if (!(minutes > 0)) {
 const daemon = await startDaemon();
 const gateway = await startGateway(daemon.path);
 const faults: string[] = [];
-const note = (error: Error) => void faults.push(error.message);
+/** Counts a fault, and prints the first ones at once: they are the most telling. */
+function note(...errors: (Error | string)[]): void {
+  for (const error of errors) {
+    if (faults.length < maxShown)
+      console.error(`FAILED: ${error instanceof Error ? error.stack : error}`);
+    faults.push(String(error));
+  }
+}
 
 const targets = [{ to: { path: gateway.path }, verifies: true }];
 await fuzzHttp({ targets, requests: warmUp, seed: 1 });
@@ -106,7 +113,7 @@ const http = Promise.all([
 async function stopLoad(): Promise<void> {
   isStopping = true;
   await Promise.all([load.stop(), http]);
-  faults.push(...load.failures);
+  note(...load.failures);
 }
 
 const start = performance.now();
@@ -114,7 +121,7 @@ async function printLines(stop = false): Promise<Record<string, number>> {
   const { connections, requests, errors } = await client.status();
   probe.postMessage({ stop } satisfies ProbeQuestion);
   const [{ p50, p99, failures }] = (await once(probe, 'message')) as [ProbeAnswer];
-  faults.push(...failures);
+  note(...failures);
   const own = {
     daemon: [
       `${connections} connections`,
@@ -152,17 +159,17 @@ const timers = [
 ];
 const minute = (number: number) => setTimeout(start + number * minuteMs - performance.now());
 try {
-  for (let passed = 1; passed < minutes; passed++) {
+  for (let passed = 1; passed < minutes && faults.length === 0; passed++) {
     await minute(passed);
     await printLines();
   }
-  await minute(minutes);
+  if (faults.length === 0) await minute(minutes);
   for (const timer of timers) clearInterval(timer);
   await stopLoad();
   const errors = await printLines(true);
   await probed;
   for (const [code, count] of Object.entries(errors))
-    if (!expectedCodes.includes(code)) faults.push(`${count} times ${code}`);
+    if (!expectedCodes.includes(code)) note(`${count} times ${code}`);
   for (const { name, program, own, descriptors } of watched) {
     await until(
       async () => (await program.connections()) <= own,
@@ -181,11 +188,10 @@ try {
 await client.close();
 for (const { name, program, resident } of watched.reverse()) {
   const { status, log } = await program.stop();
-  if (status !== 0) faults.push(`the ${name} ended with ${status}: ${log}`);
+  if (status !== 0) note(`the ${name} ended with ${status}: ${log}`);
   if (minutes < minJudgedMinutes) continue;
   console.log(name);
-  if (!isFlat(resident)) faults.push(`the ${name}'s memory grows`);
+  if (!isFlat(resident)) note(`the ${name}'s memory grows`);
 }
-for (const fault of faults.slice(0, maxShown)) console.error(`FAILED: ${fault}`);
 console.log(faults.length === 0 ? 'passed' : `failed: ${faults.length} faults`);
 process.exitCode = faults.length === 0 ? 0 : 1;
