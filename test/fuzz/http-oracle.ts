@@ -121,11 +121,11 @@ export function createOracle(clients: readonly ApiClient[]): Oracle {
 
   /** Whether this has come before: an id, or random bytes. */
   function isRepeated(what: string): boolean {
-    const before = remembered.size;
+    if (remembered.has(what)) return true;
     remembered.add(what);
     if (remembered.size > maxRemembered)
       remembered.delete(remembered.values().next().value as string);
-    return remembered.size === before;
+    return false;
   }
 
   /** The responder by the contract: the strongest claim wins, the earlier in the list if two are equal. */
