@@ -180,8 +180,7 @@ async function misbehave(target: Target, oracle: Oracle, prng: Prng): Promise<vo
   // Whatever it is, it does not take the gateway's time for long.
   if (prng.chance(0.5))
     await until(
-      () =>
-        session.closed || session.frames.length > 0 || socket.bytesRead > 0 || socket.writableEnded,
+      () => session.closed || socket.readableEnded || socket.bytesRead > 0 || socket.writableEnded,
       'anything',
     );
   // libuv never closes a socket that is reset while its end is on the way.

@@ -29,6 +29,7 @@ compile() {
     g++ -std=c++20 -O1 -g -fPIC -fno-omit-frame-pointer -Wall -Wextra -Werror \
     "-fsanitize=$sanitizers" -fno-sanitize-recover=all \
     -DNAPI_VERSION=8 -DNODE_ADDON_API_DISABLE_DEPRECATED -DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS \
+    -DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS \
     -Inative -isystem "$headers" -isystem "$addon_api"
 }
 # link NAME SANITIZERS OUTPUT FLAG...
