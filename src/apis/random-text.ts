@@ -9,7 +9,7 @@ export interface Encoding {
   length(size: number): number;
   /**
    * Writes the text of all bytes; `text` has half as many elements as that has characters, rounded up.
-   * If the text is odd, the second half of the last element is left over: anything but a trace of the bytes.
+   * If the text has an odd length, the last element's second half is unused, and holds no trace of the bytes.
    */
   write(bytes: Uint8Array, text: Uint16Array): void;
 }

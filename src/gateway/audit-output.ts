@@ -153,8 +153,8 @@ async function openFile(path: string): Promise<AuditOutput> {
   let { size } = stats;
 
   /**
-   * A full disk takes lines in part. The part is removed, so that the file never ends within a line:
-   * not if this process dies, nor if the rest goes to the next file. Not if somebody else writes to the
+   * A full disk takes lines in part. The part is removed at once, so that the file does not stay with it if
+   * this process dies later, or the rest goes to the next file. Not if somebody else writes to the
    * file as well, or if it may only be appended to (chattr +a): then the line is continued later.
    */
   async function remove(bytes: number, written: number): Promise<boolean> {

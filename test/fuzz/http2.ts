@@ -82,7 +82,7 @@ async function behave({ to, verifies }: Target, oracle: Oracle, prng: Prng): Pro
     const [cut, leaves] = [prng.below(body.length + 1), prng.chance(0.1)];
     const stream = session.request(headers, { endStream: body.length === 0 });
     stream.on('error', () => {});
-    // It may come before the body has gone.
+    // The response may come before the body has gone.
     const ended = new AbortController();
     stream.once('close', () => ended.abort(`closed with ${stream.rstCode}`));
     const response = once(stream, 'response', { signal: ended.signal });

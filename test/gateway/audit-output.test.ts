@@ -141,7 +141,7 @@ const mountable = {
 };
 
 t.test(
-  'a full disk never has a part of a line, and loses none over a rotation',
+  'a full disk keeps no part of a line, and loses none over a rotation',
   mountable,
   async (t) => {
     const folder = smallDisk(t, 'full');

@@ -313,7 +313,6 @@ async function all(machine: Machine): Promise<void> {
       t.match(random(), /^[0-9a-f]{32}$/);
       // Each of them reads the source again.
       for (let i = 0; i < 3; i++) machine.ok(['entropyctl', 'reseed']);
-      // A busy RDSEED may join the reason, or leave it: a line each, and none of them a repetition.
       const changes = machine
         .journal('entropyd.service')
         .filter(({ text }) => /"state":"/.test(text))
@@ -327,10 +326,9 @@ async function all(machine: Machine): Promise<void> {
       );
       t.match(reports, [{ priority: 4 }]);
       t.equal(reports.length, 1);
-      const repeated = changes.filter(
-        ({ reason }, i) => failing(reason) && reason === changes[i - 1]?.reason,
-      );
-      t.same(repeated, []);
+      // A busy RDSEED may join the reason, or leave it, with a line each; otherwise there is one line.
+      const told = changes.map(({ reason }) => reason).filter(failing);
+      if (new Set(told).size === 1) t.equal(told.length, 1);
       machine.sh('rm /dev/hwrng');
       restart();
     },
