@@ -13,7 +13,7 @@ export const entropyd = (_, path) => [
   path,
 ];
 
-/** The daemon's server alone. @param way `both` shortcuts, the static `read` buffer, or `none` */
+/** The daemon's server alone. @param way `polled`, or `plain`: by node:net alone */
 export const server = (way) => (_, path) => [
   process.execPath,
   file('programs/server.mjs'),

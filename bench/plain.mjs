@@ -1,4 +1,4 @@
-/** The gain of the shortcuts past node:net: the static read buffer, and responses sent by send(2). */
+/** The gain of the poller and of the addon's `respond` over what node:net documents. */
 import { interleave, load } from './measure.mjs';
 import { random, server } from './peers.mjs';
 import { withServers } from './servers.mjs';
@@ -11,30 +11,27 @@ const shapes = [
 ];
 
 export default async function benchPlain(bench) {
-  const programs = { both: server('both'), read: server('read'), none: server('none') };
+  const programs = { polled: server('polled'), plain: server('plain') };
   const rows = await withServers(bench, programs, async (servers) => {
     const all = [];
     for (const shape of shapes) {
       const rate = (name) => async () => (await load(bench, servers[name], random(32), shape)).rate;
       const median = await interleave(bench.rounds, {
-        both: rate('both'),
-        read: rate('read'),
-        none: rate('none'),
+        polled: rate('polled'),
+        plain: rate('plain'),
       });
       all.push([
         `${shape.connections}x${shape.inFlight}`,
-        median(({ none }) => none),
-        median(({ read }) => read),
-        median(({ both }) => both),
-        median(({ read, none }) => read / none),
-        median(({ both, read }) => both / read),
+        median(({ plain }) => plain),
+        median(({ polled }) => polled),
+        median(({ polled, plain }) => polled / plain),
       ]);
     }
     return all;
   });
   printTable(
-    '32-byte random, requests/s: plain node:net; with the static read buffer; with send(2) as well',
-    ['conn x in flight', 'plain', 'static read', 'and send', 'read buys', 'send buys'],
+    '32-byte random, requests/s: by node:net alone, and by the poller',
+    ['conn x in flight', 'node:net', 'poller', 'gain'],
     rows,
   );
 }

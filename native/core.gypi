@@ -5,7 +5,9 @@
     "addon_sources": [
       "<(native)/addon/addon.cc",
       "<(native)/addon/generator_wrap.cc",
-      "<(native)/addon/linux.cc"
+      "<(native)/addon/linux.cc",
+      "<(native)/addon/poller.cc",
+      "<(native)/addon/responses.cc"
     ],
     "core_sources": [
       "<(native)/memory/secure_memory.cc",

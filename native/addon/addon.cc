@@ -9,6 +9,8 @@
 #include "addon/arguments.h"
 #include "addon/generator_wrap.h"
 #include "addon/linux.h"
+#include "addon/poller.h"
+#include "addon/responses.h"
 #include "memory/secure_memory.h"
 
 namespace {
@@ -37,14 +39,14 @@ Napi::Value Wipe(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (bytes, offset, length, fd) -> the number of bytes sent
-Napi::Value SendAndWipe(const Napi::CallbackInfo& info) {
+// (bytes, offset, length, fd) -> the number of bytes sent, or -1
+Napi::Value Send(const Napi::CallbackInfo& info) {
   std::span<uint8_t> range;
   int32_t fd = -1;
   if (!entropyd::GetRange(info, range)) return info.Env().Undefined();
   if (napi_get_value_int32(info.Env(), info[3], &fd) != napi_ok) fd = -1;
-  // Fits in 32 bits: a buffer has at most 16 MiB.
-  return entropyd::Integer(info.Env(), static_cast<int32_t>(entropyd::SendAndWipe(fd, range)));
+  // Fits in 32 bits: the kernel sends less than 2 GiB at a time.
+  return entropyd::Integer(info.Env(), static_cast<int32_t>(entropyd::Send(fd, range)));
 }
 
 // (fd) -> {pid, uid, gids}, or null
@@ -98,9 +100,10 @@ Napi::Value Harden(const Napi::CallbackInfo& info) {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["Generator"] = entropyd::GeneratorClass(env);
+  exports["Poller"] = entropyd::PollerClass(env);
   exports["allocate"] = Napi::Function::New<Allocate>(env);
   exports["wipe"] = Napi::Function::New<Wipe>(env);
-  exports["sendAndWipe"] = Napi::Function::New<SendAndWipe>(env);
+  exports["send"] = Napi::Function::New<Send>(env);
   exports["peerCredentials"] = Napi::Function::New<PeerCredentials>(env);
   exports["groupId"] = Napi::Function::New<GroupId>(env);
   exports["socketPath"] = Napi::Function::New<SocketPath>(env);

@@ -35,6 +35,21 @@ inline bool GetRange(const Napi::CallbackInfo& info, std::span<uint8_t>& range) 
   return false;
 }
 
+// Reads a typed array as elements of `T`, a rest that is no whole one left out. False if it is
+// another kind of array, or none. As above, it must not be detached meanwhile.
+template <typename T>
+bool GetArray(napi_env env, napi_value value, napi_typedarray_type type, std::span<T>& elements) {
+  napi_typedarray_type found{};
+  size_t length = 0;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(env, value, &found, &length, &data, nullptr, nullptr) != napi_ok ||
+      found != type)
+    return false;
+  const size_t width = type == napi_uint8_array ? 1 : sizeof(uint32_t);
+  elements = {static_cast<T*>(data), length * width / sizeof(T)};
+  return true;
+}
+
 // False, with an exception pending: this TypeError, unless there is one already.
 inline bool RefuseType(napi_env env, const char* message) {
   bool pending = false;

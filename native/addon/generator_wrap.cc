@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -15,6 +16,7 @@
 
 #include "addon/arguments.h"
 #include "addon/detached.h"
+#include "addon/responses.h"
 #include "generator/generator.h"
 #include "health/raw_samples.h"
 #include "memory/clock.h"
@@ -140,6 +142,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   static Napi::Function Class(Napi::Env env) {
     return DefineClass(env, "Generator",
                        {InstanceMethod<&GeneratorWrap::Generate>("generate"),
+                        InstanceMethod<&GeneratorWrap::Respond>("respond"),
                         InstanceMethod<&GeneratorWrap::Arrive>("arrive"),
                         InstanceMethod<&GeneratorWrap::GenerateResistant>("generateResistant"),
                         InstanceMethod<&GeneratorWrap::Reseed>("reseed"),
@@ -229,6 +232,37 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     std::span<uint8_t> out;
     if (!Open(info.Env()) || !GetRange(info, out)) return info.Env().Undefined();
     const Result result = generator_->Generate(out);
+    ReportTransitions();
+    return Number(info.Env(), result);
+  }
+  // (target: Uint8Array, requests: Uint32Array, their number, recipients: Int32Array, their number)
+  Napi::Value Respond(const Napi::CallbackInfo& info) {
+    napi_env env = info.Env();
+    std::span<uint8_t> target;
+    std::span<Request> requests;
+    std::span<Recipient> recipients;
+    std::array<uint32_t, 2> counts{};
+    size_t total = 0;
+    if (!Open(info.Env())) return info.Env().Undefined();
+    if (info.Length() < 5 || !GetArray(env, info[0], napi_uint8_array, target) ||
+        !GetArray(env, info[1], napi_uint32_array, requests) ||
+        !GetArray(env, info[3], napi_int32_array, recipients) ||
+        napi_get_value_uint32(env, info[2], &counts[0]) != napi_ok ||
+        napi_get_value_uint32(env, info[4], &counts[1]) != napi_ok || counts[0] > requests.size() ||
+        counts[1] > recipients.size() ||
+        !LayOut(requests.first(counts[0]), recipients.first(counts[1]), total) ||
+        total > target.size()) {
+      Napi::TypeError::New(env,
+                           "expected (Uint8Array, Uint32Array of (id, size), their number, "
+                           "Int32Array of (fd, size, requests, sent), their number), all of which "
+                           "fit together")
+          .ThrowAsJavaScriptException();
+      return info.Env().Undefined();
+    }
+    const std::span<uint8_t> out = target.first(total);
+    const Result result = generator_->Generate(out);
+    if (result == Result::kOk)
+      entropyd::Respond(out, requests.first(counts[0]), recipients.first(counts[1]));
     ReportTransitions();
     return Number(info.Env(), result);
   }

@@ -14,8 +14,6 @@
 #include <cstddef>
 #include <cstring>
 
-#include "memory/secure_memory.h"
-
 #ifndef SO_PEERGROUPS
 #define SO_PEERGROUPS 59
 #endif
@@ -50,13 +48,6 @@ std::optional<gid_t> GetGroupId(const std::string& name) {
       found == nullptr)
     return std::nullopt;
   return found->gr_gid;
-}
-
-size_t SendAndWipe(int fd, std::span<uint8_t> bytes) noexcept {
-  const ssize_t sent = send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (sent <= 0) return 0;
-  Wipe(bytes.first(static_cast<size_t>(sent)));
-  return static_cast<size_t>(sent);
 }
 
 std::optional<std::string> GetSocketPath(int fd) {

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,10 +25,6 @@ std::optional<PeerCredentials> GetPeerCredentials(int fd);
 
 // The id of a group by its name, through NSS (getgrnam_r(3)). Empty if there is no such group.
 std::optional<gid_t> GetGroupId(const std::string& name);
-
-// Sends what the socket accepts without waiting, and wipes the bytes that were sent. Returns their
-// number; 0 also if the socket has failed, which its owner learns from its next write.
-size_t SendAndWipe(int fd, std::span<uint8_t> bytes) noexcept;
 
 // The path to which a Unix socket is bound (getsockname(2)). Empty if `fd` is not a Unix socket, or
 // has no name or an abstract one.

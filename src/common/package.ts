@@ -97,6 +97,22 @@ export interface NativeGenerator {
    * @returns a `NativeResult`
    */
   generate(target: Uint8Array, offset: number, length: number): number;
+  /**
+   * Generates responses to `random`, writes their headers, sends them and wipes what was sent; all
+   * bytes of `target` up to the sum of the recipients' sizes are written.
+   * @param requests pairs of id and size
+   * @param requestCount those of all recipients
+   * @param recipients four numbers each: descriptor (negative: send nothing), bytes with headers, of
+   *   how many requests, and as a result how many were sent, 0 also if the socket has failed
+   * @returns a `NativeResult`; other than `ok`, zeros are left and nothing was sent
+   */
+  respond(
+    target: Uint8Array,
+    requests: Uint32Array,
+    requestCount: number,
+    recipients: Int32Array,
+    recipientCount: number,
+  ): number;
   /** @returns the number of a request for prediction resistance that arrives now */
   arrive(): number;
   /**
@@ -124,6 +140,27 @@ export interface NativeGenerator {
   close(): void;
 }
 
+/** What a `NativePoller` waits for; to be added. */
+export const PollEvent = { readable: 1, writable: 2 } as const;
+
+/** Second number of an event: where its bytes begin, or one of these. The third is their size. */
+export const PollerEvent = { writable: -1, end: -2, failed: -3 } as const;
+
+/** Sockets that are read and watched together. */
+export interface NativePoller {
+  /**
+   * Takes a duplicate of a socket's descriptor; the caller may close its own.
+   * @returns the duplicate, which names the socket from now on; a negative errno if there is none
+   */
+  open(fd: number): number;
+  /** Waits for `PollEvent`s from now on; 0: for nothing. Waiting for bytes ends with `end` and `failed`. */
+  poll(fd: number, events: number): void;
+  /** Closes the duplicate. Nothing more is heard of it. */
+  close(fd: number): void;
+  /** Closes everything. Without it, the poller lives as long as its thread. */
+  end(): void;
+}
+
 /** The process at the other end of a Unix socket. */
 export interface PeerCredentials {
   pid: number;
@@ -140,6 +177,18 @@ export interface Addon {
     onSourceChange: () => void,
   ) => NativeGenerator;
   /**
+   * @param input 64 KiB or more, into which all sockets are read; must not be detached
+   * @param events three numbers each: descriptor (negative: closed meanwhile), and as `PollerEvent`
+   *   says; must not be detached
+   * @param onEvents called once in a turn of the event loop, or more often if there is no more room;
+   *   the arrays hold `count` events until it returns
+   */
+  Poller: new (
+    input: Uint8Array,
+    events: Int32Array,
+    onEvents: (count: number) => void,
+  ) => NativePoller;
+  /**
    * Allocates zeroed memory in pages of its own: locked, excluded from core dumps, wiped when
    * collected.
    * @param size 1 byte to 16 MiB
@@ -147,11 +196,11 @@ export interface Addon {
   allocate(size: number): Uint8Array<ArrayBuffer>;
   wipe(target: Uint8Array, offset: number, length: number): void;
   /**
-   * Sends as much of a range as a socket takes without waiting, and wipes what was sent.
+   * Sends as much of a range as a socket takes without waiting.
    * @param fd an open socket of the caller's
-   * @returns bytes sent; 0 also if the socket has failed, which its next write reports
+   * @returns bytes sent, 0 if the socket is full; -1 if it has failed
    */
-  sendAndWipe(source: Uint8Array, offset: number, length: number, fd: number): number;
+  send(source: Uint8Array, offset: number, length: number, fd: number): number;
   /** @returns null if `fd` is not a connected Unix socket */
   peerCredentials(fd: number): PeerCredentials | null;
   /** @returns the id of a group by its name; null if there is no such group */

@@ -16,6 +16,7 @@ import {
   hwrngPath,
   noSource,
   type OnTransition,
+  type Responses,
 } from './interface.js';
 
 /** Bytes of one DRBG generate. With prediction resistance each has a reseed of its own. */
@@ -109,6 +110,12 @@ export class NativeBackedGenerator implements Generator {
 
   fill(target: Uint8Array, offset: number, length: number): void {
     const result = this.#native.generate(target, offset, length);
+    if (result !== NativeResult.ok) throw this.#failure(result);
+  }
+
+  respond(target: Uint8Array, responses: Responses): void {
+    const { requests, count, recipients, recipientCount } = responses;
+    const result = this.#native.respond(target, requests, count, recipients, recipientCount);
     if (result !== NativeResult.ok) throw this.#failure(result);
   }
 

@@ -86,12 +86,32 @@ export const generatorDefaults = {
   devices: [hwrng] as readonly DeviceOptions[],
 };
 
+/** Responses to `random` requests of one client or several, in their order. */
+export interface Responses {
+  /** Pairs of id and size. */
+  readonly requests: Uint32Array;
+  /** Requests, of all recipients. */
+  readonly count: number;
+  /**
+   * Four numbers each: the socket's descriptor (negative: send nothing), bytes with headers, of how many
+   * requests, and as a result how many were sent; 0 also if the socket has failed.
+   */
+  readonly recipients: Int32Array;
+  readonly recipientCount: number;
+}
+
 export interface Generator {
   /**
    * Fills [offset, offset + length) of `target`, or leaves zeros there.
    * @throws EntropyError `ERR_NOT_SEEDED`, `ERR_HEALTH`
    */
   fill(target: Uint8Array, offset: number, length: number): void;
+  /**
+   * Generates responses in `target`, which is large enough, sends them and wipes what was sent.
+   * Only the addon's generator can.
+   * @throws EntropyError as `fill`; nothing has been sent then
+   */
+  respond?(target: Uint8Array, responses: Responses): void;
   /**
    * Like `fill`, with prediction resistance (SP 800-90A 9.3.1): before every 64 KiB the DRBG is
    * reseeded from noise that is read after this call. Waits at most 4 s for each.

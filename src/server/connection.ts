@@ -3,7 +3,6 @@
  * order, and lets other connections have their turns. One generate and one write per read; requests
  * stay encoded until they are answered.
  */
-import type { Socket } from 'node:net';
 import { EntropyError } from '../common/errors.js';
 import { chunkSize } from '../common/unix-socket.js';
 import { MessageScanner, maxRequestElements } from '../rpc/message-scanner.js';
@@ -12,16 +11,16 @@ import { loadMethods, type Methods } from './methods-loader.js';
 import { smallSize } from './output-chunks.js';
 import type { BatchMember } from './random-batch.js';
 import type { RandomRun } from './random-run.js';
-import { busyError, ResponseWriter, type ResponseWriterOptions } from './response-writer.js';
-import { PendingInput, type ReceiveBuffer } from './socket-input.js';
+import { busyError, ResponseWriter } from './response-writer.js';
+import { type ClientSocket, PendingInput, type ReceiveBuffer } from './socket-input.js';
 import type { Peer, User } from './users.js';
 
 export interface ConnectionOptions {
-  socket: Socket;
+  socket: ClientSocket;
   peer: Peer;
   user: User;
-  /** Default: every write goes through the socket. */
-  sendNow?: ResponseWriterOptions['sendNow'];
+  /** Of the socket, to generate and send in one call; default: every write goes through the socket. */
+  descriptor?: number;
 }
 
 /**
@@ -35,14 +34,14 @@ const largeSize = chunkSize / 4;
 type Outcome = Awaited<ReturnType<Methods['handle']>>;
 
 export class Connection implements BatchMember {
-  readonly #socket: Socket;
+  readonly #socket: ClientSocket;
   readonly #context: ConnectionContext;
   readonly #peer: Peer;
   readonly #user: User;
   readonly #scanner: MessageScanner;
   readonly #writer: ResponseWriter;
-  /** Whether requests may wait for those of others: without `sendNow` that saves nothing. */
-  readonly #batches: boolean;
+  /** Undefined: requests do not wait for those of others, because that saves nothing. */
+  readonly #descriptor: number | undefined;
 
   readonly #input = new PendingInput();
   /** Since when a message is incomplete; 0: none is. */
@@ -61,18 +60,18 @@ export class Connection implements BatchMember {
   /** The client has ended its side. */
   #ended = false;
 
-  constructor({ socket, peer, user, sendNow }: ConnectionOptions, context: ConnectionContext) {
+  constructor({ socket, peer, user, descriptor }: ConnectionOptions, context: ConnectionContext) {
     this.#socket = socket;
     this.#context = context;
     this.#peer = peer;
     this.#user = user;
     const size = context.limits.messageBytes;
     this.#scanner = new MessageScanner({ size, elements: maxRequestElements });
-    this.#batches = sendNow !== undefined;
+    this.#descriptor = descriptor;
     this.#writer = new ResponseWriter({
       ...context,
       socket,
-      sendNow,
+      descriptor,
       user,
       admin: peer.admin,
       onReady: (yielded) => {
@@ -106,17 +105,17 @@ export class Connection implements BatchMember {
       this.#reject(invalid(`incomplete after ${messageSeconds} s`));
   }
 
-  /** Takes the bytes of a read: [0, size) of `read`, which the caller may overwrite afterwards. */
-  receive(read: ReceiveBuffer, size: number): void {
+  /** Takes the bytes of a read: [at, end) of `read`, which the caller may overwrite afterwards. */
+  receive(read: ReceiveBuffer, at: number, end: number): void {
     if (this.#ending) return;
-    const { batch, counters, now } = this.#context;
-    const start = now();
-    batch.observeRead(this, start);
-    this.#input.append(read, size);
+    this.#input.append(read, at, end);
     this.#beginTurn(false);
     this.#serve();
     this.#input.keep(read);
-    if (!this.#batched) counters.served((now() - start) / 1000);
+  }
+
+  get descriptor(): number {
+    return this.#socket.destroyed ? -1 : (this.#descriptor ?? -1);
   }
 
   /** Answers as much as it can now. */
@@ -212,7 +211,7 @@ export class Connection implements BatchMember {
     const { batch, counters } = this.#context;
     this.#messageTaken();
     counters.requests += run.count;
-    if (!this.#batches || run.left > 0 || !batch.take(this, run)) {
+    if (this.#descriptor === undefined || run.left > 0 || !batch.take(this, run)) {
       this.#sendRun(run);
       return;
     }
@@ -257,13 +256,13 @@ export class Connection implements BatchMember {
     return this.#writer.sendRun(run);
   }
 
-  sendBatched(bytes: Uint8Array, at: number, size: number): void {
+  batchSent(bytes: Uint8Array, at: number, size: number, sent: number): void {
     this.#batchEnded();
-    this.#writer.sendBatched(bytes, at, size);
+    if (sent < size) this.#writer.keepBatched(bytes, at + sent, size - sent);
     this.#serve();
   }
 
-  failBatched(ids: readonly number[], error: unknown): void {
+  batchFailed(ids: readonly number[], error: unknown): void {
     this.#batchEnded();
     this.#settle((methods) => methods.refuseAll(ids, error, this.#context));
   }

@@ -55,7 +55,6 @@ export function createContext(options: ContextOptions): ConnectionContext {
   const { generator, limits, now = () => performance.now() } = options;
   const { descriptorLimit = () => Number.POSITIVE_INFINITY, warn = () => {} } = options;
   const counters = new Counters();
-  const batch = new RandomBatch(generator, counters, now);
   return {
     ...options,
     now,
@@ -66,8 +65,8 @@ export function createContext(options: ContextOptions): ConnectionContext {
     metricsPage: new Cached(metricsMs, now),
     chunks: new OutputChunks(generator, limits),
     users: new Users(limits, now),
-    batch,
-    turnQueue: new TurnQueue(batch),
+    batch: new RandomBatch(generator, counters),
+    turnQueue: new TurnQueue(),
     run: new RandomRun(),
   };
 }

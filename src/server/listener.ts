@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { lastDescriptors, reservedConnections } from '../common/descriptors.js';
 import { EntropyError } from '../common/errors.js';
 import type { Addon } from '../common/package.js';
@@ -15,13 +14,8 @@ import {
 import { Connection } from './connection.js';
 import type { ConnectionContext } from './context.js';
 import { loadMethods } from './methods-loader.js';
-import {
-  descriptor,
-  type Receive,
-  readByDataEvents,
-  readIntoSharedBuffer,
-  sharedBufferWorks,
-} from './socket-input.js';
+import type { Poller } from './poller.js';
+import { type ClientSocket, descriptor, readByDataEvents } from './socket-input.js';
 import { type AdminRule, identify } from './users.js';
 
 /** How long `close` waits for clients to read their responses. */
@@ -29,21 +23,18 @@ const defaultCloseGraceMs = 5_000;
 
 const sweepIntervalMs = 1_000;
 
-/** The self-test of the shared buffer waits until the start is over. */
-const selfTestDelayMs = 10;
-
 export interface ListenOptions {
   path: string;
   /** Mode of the socket file. */
   mode: number;
   /** A socket on `path` that is open already: it is served, and its file is left alone. */
   fd?: number | undefined;
-  /** Tells users apart, and sends past node:net; without it all clients are one user. */
-  addon?: Pick<Addon, 'peerCredentials' | 'sendAndWipe'> | undefined;
+  /** Tells users apart; without it all clients are one user. */
+  addon?: Pick<Addon, 'peerCredentials'> | undefined;
+  /** Of the same context; default: connections use what node:net documents. */
+  poller?: Poller | undefined;
   /** Who is an administrator here, asked for each connection; default: nobody. */
   adminRule?: () => AdminRule | undefined;
-  /** Whether connections may be read into one buffer; default: what the self-test finds. */
-  sharedBuffer?: Promise<boolean>;
   /** Default: 5,000. */
   closeGraceMs?: number;
   /** Repeats the sweep; default: real time. */
@@ -70,10 +61,10 @@ export async function listen(
   options: ListenOptions,
   context: ConnectionContext,
 ): Promise<SocketServer> {
-  const { path, mode, fd: passed, addon, adminRule } = options;
+  const { path, mode, fd: passed, addon, poller, adminRule } = options;
   const { counters, limits, users } = context;
-  const connections = new Map<Socket, Connection>();
-  let sharedBuffer = false;
+  const connections = new Map<ClientSocket, Connection>();
+  let onEmpty: (() => void) | undefined;
   // Half-open: a client may end its side and still gets its responses.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (accepted) => {
     accepted.on('error', () => {});
@@ -90,27 +81,26 @@ export async function listen(
     }
     counters.connections++;
     counters.connectionsOpen++;
-    const receive: Receive = (input, size) => connection.receive(input, size);
-    const socket = sharedBuffer
-      ? readIntoSharedBuffer(accepted, server, receive)
-      : readByDataEvents(accepted, receive);
-    const fd = descriptor(socket);
+    const polled = poller?.adopt(accepted);
+    const socket = polled ?? accepted;
     const connection = new Connection(
-      addon === undefined || fd === undefined
-        ? { socket, peer, user }
-        : {
-            socket,
-            peer,
-            user,
-            sendNow: (bytes, offset, size) => addon.sendAndWipe(bytes, offset, size, fd),
-          },
+      polled === undefined ? { socket, peer, user } : { socket, peer, user, descriptor: polled.fd },
       context,
     );
+    if (polled !== undefined)
+      polled.receive = (input, at, end) => connection.receive(input, at, end);
+    else
+      readByDataEvents(accepted, (input, at, end) => {
+        const start = context.now();
+        connection.receive(input, at, end);
+        counters.served((context.now() - start) / 1000);
+      });
     connections.set(socket, connection);
     socket.on('close', () => {
       counters.connectionsOpen--;
       users.leave(user);
       connections.delete(socket);
+      if (connections.size === 0) onEmpty?.();
     });
     socket.resume();
   });
@@ -127,12 +117,6 @@ export async function listen(
     counters.acceptErrors++;
     context.warn(`cannot accept a connection: ${message}`, code, { code });
   });
-  // The first connections are served without it rather than wait for the self-test.
-  void (options.sharedBuffer ?? sleep(selfTestDelayMs).then(() => sharedBufferWorks())).then(
-    (works) => {
-      sharedBuffer = works;
-    },
-  );
   const stopSweep = (options.timer ?? every)(() => {
     const now = context.now();
     for (const connection of connections.values()) connection.sweep(now);
@@ -152,6 +136,7 @@ export async function listen(
         for (const socket of connections.keys()) socket.destroy();
       }, options.closeGraceMs ?? defaultCloseGraceMs);
       await closed;
+      if (connections.size > 0) await new Promise<void>((resolve) => (onEmpty = resolve));
       clearTimeout(deadline);
       stopSweep();
     },

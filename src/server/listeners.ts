@@ -7,6 +7,7 @@ import type { PassedSocket } from '../common/unix-socket.js';
 import type { ListenConfig } from '../config/config.js';
 import type { ConnectionContext } from './context.js';
 import { listen, type SocketServer } from './listener.js';
+import { Poller } from './poller.js';
 import type { AdminRule } from './users.js';
 
 type Entries = ReadonlyMap<string, ListenConfig>;
@@ -22,6 +23,7 @@ export interface ListenersOptions {
 
 export class Listeners {
   readonly #options: ListenersOptions;
+  readonly #poller: Poller | undefined;
   readonly #servers = new Map<string, SocketServer>();
   /** Descriptors by path, or by a name if the path is unknown. */
   readonly #passed: ReadonlyMap<string, number>;
@@ -31,6 +33,10 @@ export class Listeners {
 
   constructor(options: ListenersOptions) {
     this.#options = options;
+    const { addon, context } = options;
+    // Without the addon's generator there is nothing to send in one call.
+    if (addon !== undefined && context.generator.respond !== undefined)
+      this.#poller = new Poller(addon, context);
     this.#passed = new Map(
       (options.passed ?? []).map(({ fd, path }) => [path ?? `descriptor ${fd}`, fd]),
     );
@@ -90,13 +96,14 @@ export class Listeners {
       const entries = this.#servers.has(path) ? this.#entries : next;
       return (entries.get(path)?.admin ?? entries.size === 0) ? adminRule() : undefined;
     };
-    return listen({ path, mode, fd, addon, adminRule: rule }, context);
+    return listen({ path, mode, fd, addon, poller: this.#poller, adminRule: rule }, context);
   }
 
   /** Answers what was read (for at most 5 s), then ends all connections. */
   async close(): Promise<void> {
     const servers = [...this.#servers.values(), ...this.#stopped];
     await Promise.all(servers.map((server) => server.close()));
+    this.#poller?.close();
   }
 }
 

@@ -3,7 +3,7 @@
  * and large responses take turns.
  */
 import type { Generator } from '../generator/interface.js';
-import type { Clock, Counters } from './activity.js';
+import type { Counters } from './activity.js';
 import { type Chunk, newChunk, smallSize } from './output-chunks.js';
 import { RandomRun } from './random-run.js';
 import type { User } from './users.js';
@@ -11,120 +11,88 @@ import type { User } from './users.js';
 /** Bytes of all responses in a batch: the most that one generate may return (SP 800-90A 10.2.1). */
 const batchSize = 64 * 1024;
 
-/**
- * Reads of two connections this close belong to one turn of the event loop, or to a daemon so busy
- * that another read is about to come; milliseconds.
- */
-const closeMs = 0.02;
+/** Connections in a batch, at most: as many as one call of the poller tells of. */
+export const maxMembers = 1024;
 
-/** After so many turns in a row with a single read, reads are answered at once again. */
-const maxSingleReads = 8;
-
-/** A connection whose requests may join a batch. Neither method may throw. */
+/** A connection whose requests may join a batch. No method may throw. */
 export interface BatchMember {
-  /** Sends [at, at + size) and leaves nothing random there. */
-  sendBatched(bytes: Uint8Array, at: number, size: number): void;
+  /** Its socket's, to send past node:net; negative once the connection is lost. */
+  readonly descriptor: number;
+  /** Of its responses, [at, at + size), `sent` bytes have gone. It leaves nothing random there. */
+  batchSent(bytes: Uint8Array, at: number, size: number, sent: number): void;
   /** No bytes could be generated for these requests. */
-  failBatched(ids: readonly number[], error: unknown): void;
+  batchFailed(ids: readonly number[], error: unknown): void;
 }
 
 /**
- * One generate for several connections. If more than one connection is read in a turn of the event
- * loop, small responses wait for the end of the turn, are generated together and then sent: fewer
- * generates, and fewer switches to the clients in between. No random bytes are kept for it: the
- * generate comes after all the reads.
+ * One generate for several connections. What the small requests of a turn of the event loop are to get
+ * is generated together after all the reads, and sent: fewer generates, and fewer switches to the
+ * clients in between. No random bytes are kept for it.
  */
 export class RandomBatch {
   readonly #generator: Generator;
   readonly #counters: Counters;
-  readonly #now: Clock;
-  readonly #requests = new RandomRun();
+  readonly #requests = new RandomRun(maxMembers);
   readonly #members: BatchMember[] = [];
-  /** For each member, the end of its requests among all. */
-  readonly #ends: number[] = [];
   #chunk: Chunk | undefined;
-  #startedAt = 0;
-  /** Members continue with what they have; none of that may join the batch that is being sent. */
-  #answering = false;
-  #lastReader: BatchMember | undefined;
-  #lastReadAt = 0;
-  #singleReads = maxSingleReads;
-  readonly #answerAll = () => this.answerNow();
+  #open = false;
 
-  constructor(generator: Generator, counters: Counters, now: Clock) {
+  constructor(generator: Generator, counters: Counters) {
     this.#generator = generator;
     this.#counters = counters;
-    this.#now = now;
+  }
+
+  /** Reads of several connections follow, whose requests may join until `end`. */
+  begin(): void {
+    this.#open = true;
   }
 
   /**
-   * Observes a read, to decide whether waiting for others is worthwhile.
-   * @param now time of the read
-   */
-  observeRead(reader: BatchMember, now: number): void {
-    if (reader !== this.#lastReader && now - this.#lastReadAt < closeMs) this.#singleReads = 0;
-    this.#lastReader = reader;
-    this.#lastReadAt = now;
-  }
-
-  /**
-   * Takes over a run of requests of a connection whose read was just observed.
-   * @returns false if the run is to be answered at once; otherwise one method of the member is
-   *   called later
+   * Takes over a run of requests.
+   * @returns false if the run is to be answered at once; otherwise one method of the member is called
+   *   by `end`
    */
   take(member: BatchMember, run: RandomRun): boolean {
     // A larger run must be admitted before it is generated, and gains little from company.
-    if (run.size > smallSize) return false;
-    if (this.#answering || this.#singleReads >= maxSingleReads) return false;
+    if (!this.#open || run.size > smallSize || this.#members.length === maxMembers) return false;
     if (!this.#requests.append(run, batchSize)) return false;
     this.#members.push(member);
-    this.#ends.push(this.#requests.count);
-    if (this.#members.length === 1) {
-      this.#startedAt = this.#lastReadAt;
-      setImmediate(this.#answerAll);
-    }
     return true;
   }
 
-  /** Answers what has been taken, without waiting for the end of the turn. */
-  answerNow(): void {
-    if (this.#members.length > 0 && !this.#answering) this.#answer();
+  /** Answers what has been taken. Members continue with what they have; none of that joins. */
+  end(): void {
+    this.#open = false;
+    if (this.#members.length > 0) this.#answer();
   }
 
   #answer(): void {
     const requests = this.#requests;
-    this.#singleReads = this.#members.length === 1 ? this.#singleReads + 1 : 0;
-    this.#answering = true;
+    const members = this.#members;
     this.#chunk ??= newChunk(this.#generator, batchSize);
-    const { bytes, view } = this.#chunk;
+    const { bytes } = this.#chunk;
+    for (let i = 0; i < members.length; i++)
+      requests.setDescriptor(i, (members[i] as BatchMember).descriptor);
+    let failure: unknown;
     try {
-      this.#generator.fill(bytes, 0, requests.size);
+      this.#generator.respond?.(bytes, requests);
       this.#counters.randomBytes += requests.payload;
-      let at = 0;
-      this.#forEach((member, from, to) => {
-        const next = requests.writeHeaders(view, at, from, to);
-        member.sendBatched(bytes, at, next - at);
-        at = next;
-      });
     } catch (error) {
-      this.#forEach((member, from, to) => member.failBatched(requests.ids(from, to), error));
+      failure = error;
     }
-    const seconds = (this.#now() - this.#startedAt) / 1000;
-    for (const _ of this.#members) this.#counters.served(seconds);
-    this.#members.length = 0;
-    this.#ends.length = 0;
+    let at = 0;
+    let request = 0;
+    for (let i = 0; i < members.length; i++) {
+      const member = members[i] as BatchMember;
+      const size = requests.sizeFor(i);
+      const nextRequest = request + requests.countFor(i);
+      if (failure === undefined) member.batchSent(bytes, at, size, requests.sentTo(i));
+      else member.batchFailed(requests.ids(request, nextRequest), failure);
+      at += size;
+      request = nextRequest;
+    }
+    members.length = 0;
     requests.clear();
-    this.#answering = false;
-  }
-
-  /** Calls `visit` for each member and its requests, [from, to) of all. */
-  #forEach(visit: (member: BatchMember, from: number, to: number) => void): void {
-    let from = 0;
-    for (let i = 0; i < this.#members.length; i++) {
-      const to = this.#ends[i] as number;
-      visit(this.#members[i] as BatchMember, from, to);
-      from = to;
-    }
   }
 }
 
@@ -141,7 +109,6 @@ const admittedPerPass = 8;
  * much to send. Users take turns, and so do the connections of each.
  */
 export class TurnQueue {
-  readonly #batch: Pick<RandomBatch, 'answerNow'>;
   /** By user, the next one first; no list is empty. */
   readonly #waiting = new Map<User, (() => void)[]>();
   #admitted = 0;
@@ -149,11 +116,6 @@ export class TurnQueue {
     this.#admitted = 0;
   };
   readonly #next = () => this.#runNext();
-
-  /** @param batch goes first in each turn: its responses are small */
-  constructor(batch: Pick<RandomBatch, 'answerNow'>) {
-    this.#batch = batch;
-  }
 
   /** Whether a connection may take a turn at once; otherwise it waits for one. */
   admit(): boolean {
@@ -171,7 +133,6 @@ export class TurnQueue {
   }
 
   #runNext(): void {
-    this.#batch.answerNow();
     const [user, turns] = this.#waiting.entries().next().value as [User, (() => void)[]];
     const turn = turns.shift();
     this.#waiting.delete(user);

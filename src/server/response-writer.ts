@@ -4,7 +4,6 @@
  * response is a number. Plain, prediction-resistant and batched responses share one state, hence the
  * length.
  */
-import type { Socket } from 'node:net';
 import { EntropyError } from '../common/errors.js';
 import { chunkSize } from '../common/unix-socket.js';
 import type { Generator } from '../generator/interface.js';
@@ -12,20 +11,20 @@ import { responseHeaderSize, writeResponseHeader } from '../rpc/protocol.js';
 import type { Clock, Counters } from './activity.js';
 import type { Chunk, ChunkOwner, OutputChunks } from './output-chunks.js';
 import type { RandomRun } from './random-run.js';
+import type { ClientSocket } from './socket-input.js';
 import type { User } from './users.js';
 
 export interface ResponseWriterOptions {
-  socket: Socket;
-  /**
-   * Sends as much of [offset, offset + size) as the kernel takes at once, wipes that and returns its
-   * size, 0 or more. Not called after the socket is destroyed: its descriptor may be another's by then.
-   */
-  sendNow: ((bytes: Uint8Array, offset: number, size: number) => number) | undefined;
+  socket: ClientSocket;
+  /** Of the socket, for `Generator.respond`; undefined: everything is written to the socket. */
+  descriptor: number | undefined;
   user: User;
   /** Whether the reserve for administrators is open to this client. */
   admin: boolean;
   chunks: Pick<OutputChunks, 'acquire' | 'release'>;
-  generator: Pick<Generator, 'fill' | 'fillPredictionResistant' | 'wipe'>;
+  generator: Pick<Generator, 'fill' | 'respond' | 'fillPredictionResistant' | 'wipe'>;
+  /** For the pieces of large responses; used at once. */
+  run: RandomRun;
   counters: Pick<Counters, 'randomBytes'>;
   now: Clock;
   /**
@@ -48,8 +47,7 @@ type PredictionResistant = { id: number; size: number; left: number };
 /** One response at a time: nothing may be sent while `busy`, and nothing new while `unfinished`. */
 export class ResponseWriter {
   readonly #options: ResponseWriterOptions;
-  readonly #socket: Socket;
-  readonly #sendNow: ResponseWriterOptions['sendNow'];
+  readonly #socket: ClientSocket;
   readonly #user: ResponseWriterOptions['user'];
   readonly #owner: ChunkOwner;
   readonly #chunks: ResponseWriterOptions['chunks'];
@@ -65,7 +63,6 @@ export class ResponseWriter {
   constructor(options: ResponseWriterOptions) {
     this.#options = options;
     this.#socket = options.socket;
-    this.#sendNow = options.sendNow;
     this.#user = options.user;
     this.#owner = { user: options.user, admin: options.admin };
     this.#chunks = options.chunks;
@@ -89,18 +86,14 @@ export class ResponseWriter {
   }
 
   /**
-   * Sends a run's responses, or their beginning: one generate, then the headers, then one write.
+   * Generates and sends a run's responses, or their beginning.
    * @returns false if there is no room for a run above `smallSize`; nothing has been sent then
    * @throws EntropyError `ERR_NOT_SEEDED`, `ERR_HEALTH`; nothing has been sent then
    */
   sendRun(run: RandomRun): boolean {
     const chunk = this.#chunks.acquire(run.size, this.#owner);
     if (chunk === undefined) return false;
-    this.#fill(chunk, run.size);
-    run.writeHeaders(chunk.view);
-    this.#left = run.left;
-    this.#counters.randomBytes += run.payload;
-    this.#sendChunk(chunk, run.size);
+    this.#left = this.#respond(chunk, run);
     return true;
   }
 
@@ -118,22 +111,19 @@ export class ResponseWriter {
   }
 
   /**
-   * Sends [at, at + size) of a batch and leaves nothing random there. Does not throw.
-   * @param size at most `smallSize`, so there is always a chunk for what the kernel does not take
+   * Sends [at, at + size) of a batch when the kernel takes it, and leaves nothing random there. Does not
+   * throw.
+   * @param size at most `smallSize`, so there is always a chunk for it
    */
-  sendBatched(batch: Uint8Array, at: number, size: number): void {
-    const sent = this.#sendAtOnce(batch, at, size);
-    if (sent === size) return;
-    // The batch goes on to its next member: the rest is sent from a chunk of this connection.
-    const chunk = this.#socket.destroyed
-      ? undefined
-      : this.#chunks.acquire(size - sent, this.#owner);
+  keepBatched(batch: Uint8Array, at: number, size: number): void {
+    // The batch goes on to its next member: this is sent from a chunk of this connection.
+    const chunk = this.#socket.destroyed ? undefined : this.#chunks.acquire(size, this.#owner);
     if (chunk === undefined) this.#abandon();
     else {
-      chunk.bytes.set(batch.subarray(at + sent, at + size));
-      this.#sendChunk(chunk, size - sent);
+      chunk.bytes.set(batch.subarray(at, at + size));
+      this.#sendRest(chunk, 0, size);
     }
-    this.#generator.wipe(batch, at + sent, size - sent);
+    this.#generator.wipe(batch, at, size);
   }
 
   /**
@@ -153,15 +143,14 @@ export class ResponseWriter {
       this.#wait();
       return size;
     }
+    const { run } = this.#options;
+    run.piece(size);
     try {
-      this.#fill(chunk, size);
+      this.#respond(chunk, run);
+      this.#left -= size;
     } catch {
       this.#abandon();
-      return size;
     }
-    this.#left -= size;
-    this.#counters.randomBytes += size;
-    this.#sendChunk(chunk, size);
     return size;
   }
 
@@ -185,7 +174,7 @@ export class ResponseWriter {
         if (response.left === 0) this.#predictionResistant = undefined;
         this.#counters.randomBytes += size;
         this.#busy = false;
-        this.#sendChunk(chunk, header + size);
+        this.#sendRest(chunk, 0, header + size);
         if (!this.#busy) this.#options.onReady(false);
       },
       (error: unknown) => {
@@ -204,14 +193,30 @@ export class ResponseWriter {
     this.#options.onRefused(id, error);
   }
 
-  /** Fills [0, size), or releases the chunk and throws. */
-  #fill(chunk: Chunk, size: number): void {
+  /**
+   * Fills a chunk with a run's output and sends it, or releases the chunk and throws.
+   * @returns what is left of the last response
+   */
+  #respond(chunk: Chunk, run: RandomRun): number {
+    const { size, payload, left } = run;
+    const generator = this.#generator;
+    let sent = 0;
     try {
-      this.#generator.fill(chunk.bytes, 0, size);
+      if (this.#options.descriptor === undefined || this.#socket.destroyed) {
+        generator.fill(chunk.bytes, 0, size);
+        run.writeHeaders(chunk.view);
+      } else {
+        run.addressTo(this.#options.descriptor);
+        generator.respond?.(chunk.bytes, run);
+        sent = run.sentTo(0);
+      }
     } catch (error) {
       this.#chunks.release(chunk, this.#owner);
       throw error;
     }
+    this.#counters.randomBytes += payload;
+    this.#sendRest(chunk, sent, size);
+    return left;
   }
 
   /** Waits for a chunk to be released. */
@@ -226,21 +231,16 @@ export class ResponseWriter {
     this.#socket.destroy();
   }
 
-  /** Sends [0, size) of a chunk and releases it when the kernel has taken everything. */
-  #sendChunk(chunk: Chunk, size: number): void {
-    const sent = this.#sendAtOnce(chunk.bytes, 0, size);
-    if (sent === size) {
+  /** Sends [at, size) of a chunk and releases it when the kernel has taken everything. */
+  #sendRest(chunk: Chunk, at: number, size: number): void {
+    if (at === size) {
       this.#chunks.release(chunk, this.#owner);
       return;
     }
-    this.#write([chunk.bytes.subarray(sent, size)], () => {
-      this.#generator.wipe(chunk.bytes, sent, size - sent);
+    this.#write([chunk.bytes.subarray(at, size)], () => {
+      this.#generator.wipe(chunk.bytes, at, size - at);
       this.#chunks.release(chunk, this.#owner);
     });
-  }
-
-  #sendAtOnce(bytes: Uint8Array, at: number, size: number): number {
-    return this.#socket.destroyed ? 0 : (this.#sendNow?.(bytes, at, size) ?? 0);
   }
 
   /**

@@ -1,20 +1,27 @@
-/**
- * Reads all connections into one shared buffer instead of a new buffer per read: less work per
- * request, and fewer copies of what clients sent. Everything here that node:net does not document is
- * used only after `sharedBufferWorks` has seen it work in this process; otherwise the documented
- * 'data' event serves.
- */
-import { once } from 'node:events';
-import {
-  connect,
-  createServer,
-  type OnReadOpts,
-  type Server,
-  Socket,
-  type SocketConstructorOpts,
-} from 'node:net';
-import { setTimeout } from 'node:timers/promises';
+/** What clients sent, until it is taken; and the sockets that it comes from. */
+import type { Socket } from 'node:net';
 import { requestSlack } from '../rpc/protocol.js';
+
+/** What a connection uses of its socket: node:net's, or the poller's. */
+export interface ClientSocket {
+  readonly destroyed: boolean;
+  /** Bytes written that the kernel has not taken. */
+  readonly writableLength: number;
+  isPaused(): boolean;
+  /** Reads no more; what has been read already still comes. */
+  pause(): unknown;
+  resume(): unknown;
+  /**
+   * Writes at once what the kernel takes, and keeps the rest, which nobody may change until then.
+   * @param taken called, never at once, when the kernel has taken everything or the connection is lost
+   */
+  write(bytes: Uint8Array, taken?: () => void): unknown;
+  destroy(): unknown;
+  /** Destroys it when everything is written. */
+  destroySoon(): void;
+  /** `end`: the client has ended its side; `close`, once, after the connection is destroyed. */
+  on(event: 'end' | 'error' | 'close', listener: () => void): unknown;
+}
 
 /** Received bytes, followed by the slack that the decoder of `random` may read. */
 export class ReceiveBuffer {
@@ -51,16 +58,17 @@ export class PendingInput {
     return this.at === this.end;
   }
 
-  /** Appends [0, size) of `read`, which is borrowed until `keep`. */
-  append(read: ReceiveBuffer, size: number): void {
+  /** Appends [at, end) of `read`, which is borrowed until `keep`. */
+  append(read: ReceiveBuffer, at: number, end: number): void {
     if (this.empty) {
       this.buffer = read;
-      this.end = size;
-    } else {
-      const before = this.buffer.bytes.subarray(this.at, this.end);
-      this.buffer = ReceiveBuffer.of(before, read.bytes.subarray(0, size));
-      this.end += size - this.at;
+      this.at = at;
+      this.end = end;
+      return;
     }
+    const before = this.buffer.bytes.subarray(this.at, this.end);
+    this.buffer = ReceiveBuffer.of(before, read.bytes.subarray(at, end));
+    this.end = before.length + end - at;
     this.at = 0;
   }
 
@@ -80,8 +88,8 @@ export class PendingInput {
   }
 }
 
-/** Takes the bytes of a read: [0, size) of `input`, which the next read overwrites. */
-export type Receive = (input: ReceiveBuffer, size: number) => void;
+/** Takes the bytes of a read: [at, end) of `input`, which later reads overwrite. */
+export type Receive = (input: ReceiveBuffer, at: number, end: number) => void;
 
 /** Most bytes that libuv reads at a time. */
 const maxReadSize = 64 * 1024;
@@ -89,50 +97,15 @@ const maxReadSize = 64 * 1024;
 const shared = new ReceiveBuffer(maxReadSize);
 
 /**
- * Reads a connection as documented, through the same buffer.
+ * Reads a connection as node:net documents it.
  * @param receive called for every read
  */
 export function readByDataEvents(socket: Socket, receive: Receive): Socket {
   return socket.on('data', (data) => {
     const input = data.length <= maxReadSize ? shared : new ReceiveBuffer(data.length);
     input.bytes.set(data);
-    receive(input, data.length);
+    receive(input, 0, data.length);
   });
-}
-
-/** Undocumented fields of node:net: the connection's handle, and the server that counts it. */
-interface Internals {
-  _handle: { fd?: unknown } | null;
-  _server: Server | null;
-}
-
-/**
- * Takes over a connection that a server accepted with `pauseOnConnect`.
- * @param receive called for every read
- * @returns the half-open socket to use instead of `accepted`; it reads from the next turn of the
- *   event loop on, and emits 'end' after `resume()`
- */
-export function readIntoSharedBuffer(accepted: Socket, server: Server, receive: Receive): Socket {
-  const from = accepted as unknown as Internals;
-  const options: SocketConstructorOpts & { handle: unknown; onread: OnReadOpts } = {
-    handle: from._handle,
-    readable: true,
-    writable: true,
-    allowHalfOpen: true,
-    onread: {
-      buffer: shared.bytes.subarray(0, maxReadSize),
-      callback(size) {
-        receive(shared, size);
-        return true;
-      },
-    },
-  };
-  from._handle = null;
-  from._server = null;
-  const socket = new Socket(options);
-  // close() and getConnections() of the server rely on this.
-  (socket as unknown as Internals)._server = server;
-  return socket;
 }
 
 /**
@@ -140,62 +113,6 @@ export function readIntoSharedBuffer(accepted: Socket, server: Server, receive: 
  * @returns undefined if there is none; after the socket is destroyed the number may be another's
  */
 export function descriptor(socket: Socket): number | undefined {
-  const { _handle: handle } = socket as unknown as Partial<Internals>;
+  const { _handle: handle } = socket as unknown as { _handle?: { fd?: unknown } | null };
   return typeof handle?.fd === 'number' && handle.fd >= 0 ? handle.fd : undefined;
-}
-
-const selfTestTimeoutMs = 1_000;
-const ping = Buffer.from('ping');
-
-/**
- * Whether `readIntoSharedBuffer` works on this Node: bytes arrive and leave, both ends see the
- * other's end, and the server counts the connection in and out. Takes a few milliseconds, at most
- * twice `timeoutMs`.
- */
-export async function sharedBufferWorks(timeoutMs = selfTestTimeoutMs): Promise<boolean> {
-  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
-  const signal = AbortSignal.timeout(timeoutMs);
-  try {
-    await serveOneConnection(server, signal);
-    const closed = new Promise((resolve) => server.close(resolve));
-    return await Promise.race([
-      closed.then(() => true),
-      setTimeout(timeoutMs, false, { ref: false }),
-    ]);
-  } catch {
-    server.close();
-    return false;
-  }
-}
-
-/** The life of one connection, seen from both ends; throws if anything is out of the ordinary. */
-async function serveOneConnection(server: Server, signal: AbortSignal): Promise<void> {
-  // An abstract name leaves no file behind. Anyone else who connects meanwhile is sent four bytes.
-  server.listen(`\0entropyd-self-test-${process.pid}-${Math.random()}`);
-  await once(server, 'listening', { signal });
-  const client = connect(server.address() as string);
-  client.on('error', () => {});
-  let socket: Socket | undefined;
-  try {
-    const [accepted] = (await once(server, 'connection', { signal })) as [Socket];
-    let received = '';
-    const taken = readIntoSharedBuffer(accepted, server, ({ bytes }, size) => {
-      received += bytes.toString('latin1', 0, size);
-      taken.write(ping);
-    });
-    socket = taken;
-    socket.resume();
-    client.write(ping);
-    const [response] = (await once(client, 'data', { signal })) as [Buffer];
-    const open = await new Promise((resolve) => server.getConnections((_, n) => resolve(n)));
-    if (received !== 'ping' || response.toString() !== 'ping' || open !== 1)
-      throw new Error('not as node:net behaves without it');
-    client.end();
-    await once(socket, 'end', { signal });
-    socket.end();
-    await once(socket, 'close', { signal });
-  } finally {
-    client.destroy();
-    socket?.destroy();
-  }
 }

@@ -191,8 +191,51 @@ function planMethod(): Planned {
     const [target, args] = ranged(() => prng.below(9));
     return [name, call, args, target];
   }
+  if (name === 'respond') return [name, call, responses()];
   if (name === 'readNoise') return [name, call, near(anyName, () => prng.between(1, 2000))];
   return [name, call, near()];
+}
+
+/** Arguments of `respond`: mostly such that all fits. */
+function responses(): unknown[] {
+  const requests: number[] = [];
+  const recipients: number[] = [];
+  let total = 0;
+  for (let left = prng.below(4); left > 0; left--) {
+    const count = prng.below(4);
+    let size = prng.below(20);
+    for (let i = 0; i < count; i++) {
+      const length = prng.pick([0, 1, 255, 256, 65_535, 65_536, 2 ** 32 - 1]);
+      requests.push(prng.pick([0, 7, 2 ** 32 - 1]), length);
+      size += 13 + (prng.chance(0.9) ? Math.min(length, 70_000) : prng.below(100));
+    }
+    total += size;
+    recipients.push(prng.pick([fd, -1, 2 ** 31 - 1]), prng.chance(0.95) ? size : -size, count, 0);
+  }
+  return near(
+    () => new Uint8Array(prng.chance(0.9) ? total : prng.below(total + 1)),
+    () => Uint32Array.from(requests),
+    () => requests.length / 2 + (prng.chance(0.95) ? 0 : 1),
+    () => Int32Array.from(recipients),
+    () => recipients.length / 4 + (prng.chance(0.95) ? 0 : 1),
+  );
+}
+
+// As the generator. Nothing is read: this program does not return to the event loop but for promises.
+const newPoller = () => new addon.Poller(new Uint8Array(65_536), new Int32Array(6), () => {});
+let poller = newPoller();
+let opened = -1;
+
+function planPoller(): Planned {
+  const name = prng.pick(['open', 'poll', 'close', 'end'] as const);
+  const socket = () => (prng.chance(0.5) ? opened : descriptor());
+  const call: Call = (...args) => {
+    const result = Reflect.apply(poller[name] as Call, prng.chance(0.95) ? poller : {}, args);
+    if (name === 'open') opened = result as number;
+    return result;
+  };
+  if (name === 'end' && prng.chance(0.5)) poller = newPoller();
+  return [`Poller.${name}`, call, near(socket, () => prng.below(9))];
 }
 
 const functions: Readonly<Record<string, () => Planned>> = {
@@ -201,10 +244,10 @@ const functions: Readonly<Record<string, () => Planned>> = {
     const [target, args] = ranged();
     return ['wipe', addon.wipe as Call, args, target];
   },
-  sendAndWipe() {
+  send() {
     const [target, args] = ranged(descriptor);
     if (typeof args[3] === 'number' || args.length < 4) args[3] = descriptor();
-    return ['sendAndWipe', addon.sendAndWipe as Call, args, target];
+    return ['send', addon.send as Call, args, target];
   },
   peerCredentials: () => ['peerCredentials', addon.peerCredentials as Call, near(descriptor)],
   groupId: () => ['groupId', addon.groupId as Call, near(anyName)],
@@ -219,6 +262,19 @@ const functions: Readonly<Record<string, () => Planned>> = {
       generator = made;
     },
     near(options, callback, callback),
+  ],
+  Poller: () => [
+    'new Poller',
+    (...args) => {
+      const made = Reflect.construct(addon.Poller, args);
+      poller.end();
+      poller = made;
+    },
+    near(
+      () => new Uint8Array(prng.pick([65_535, 65_536, 70_000])),
+      () => new Int32Array(prng.pick([5, 6, 100])),
+      callback,
+    ),
   ],
 };
 
@@ -246,7 +302,7 @@ for (let left = Number(calls); left > 0; left--) {
     isClosed = false;
   }
   const [name, call, args, target] = prng.chance(0.5)
-    ? planMethod()
+    ? prng.pick([planMethod, planMethod, planPoller])()
     : (functions[prng.pick(Object.keys(functions))] as () => Planned)();
   const shown = `${name}(${args.map(show).join(', ')})\n`;
   writeSync(trace, shown.padEnd(4000), 0);

@@ -1,28 +1,19 @@
 /** Connections whose requests wait for those of other connections in the same turn. */
-import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { EntropyError } from '../../src/common/errors.js';
-import { loadAddon } from '../../src/common/package.js';
 import type { Generator } from '../../src/generator/interface.js';
 import { Connection } from '../../src/server/connection.js';
-import type { ConnectionContext } from '../../src/server/context.js';
-import { listen } from '../../src/server/listener.js';
 import { ReceiveBuffer } from '../../src/server/socket-input.js';
 import { nobody, type User } from '../../src/server/users.js';
-import { fakeGenerator, serverContext, startFake } from '../support/daemon.js';
-import { freePath } from '../support/paths.js';
-import { collect, exchange, message, open, unpackAll } from '../support/raw.js';
+import { fakeGenerator, serverContext, startServer } from '../support/daemon.js';
+import { FakeSocket } from '../support/fake-socket.js';
+import { exchange, message, unpackAll } from '../support/raw.js';
 import { until } from '../support/until.js';
 
 const fresh = { predictionResistance: true };
 const answer = (id: number, size: number, byte = 0xaa) => [1, id, null, Buffer.alloc(size, byte)];
-
-/** A context whose time stands still, so any two reads of different connections are in one turn. */
-function stoppedContext(generator: Partial<Generator> = {}): ConnectionContext {
-  return { ...serverContext(fakeGenerator(generator)), now: () => 1 };
-}
 
 /** Length and distinct values of bytes: comparing long arrays directly is slow. */
 function summary(bytes: unknown): string {
@@ -31,73 +22,65 @@ function summary(bytes: unknown): string {
 }
 
 /**
- * Two connections, of which the first is under test.
- * @param room bytes that the kernel takes at once
+ * Two connections, of which one is under test.
+ * @param room bytes that its kernel takes at once
  */
-async function pair(t: Test, room: number, generator: Partial<Generator> = {}) {
+function pair(room: number, generator: Partial<Generator> = {}) {
   const memory: Uint8Array[] = [];
-  const context = stoppedContext({
-    allocate(size) {
-      const bytes = new Uint8Array(size);
-      memory.push(bytes);
-      return bytes;
-    },
-    ...generator,
-  });
-  const accepted: Socket[] = [];
-  const { path } = await startFake(t, (socket) => accepted.push(socket));
-  const client = await open(t, path);
-  const received = collect(client);
-  await open(t, path);
-  await until(() => accepted.length === 2, 'two connections');
-  const [connection, other] = accepted.map(
-    (socket) =>
-      new Connection(
-        {
-          socket,
-          peer: nobody,
-          user: context.users.enter(0) as User,
-          sendNow(bytes, at, size) {
-            const taken = Math.min(size, room);
-            socket.write(bytes.slice(at, at + taken));
-            bytes.fill(0, at, at + taken);
-            return taken;
-          },
-        },
-        context,
-      ),
-  ) as [Connection, Connection];
-  const receive = (to: Connection, ...messages: Buffer[]) => {
-    const bytes = Buffer.concat(messages);
-    to.receive(ReceiveBuffer.of(bytes), bytes.length);
+  const context = serverContext(
+    fakeGenerator({
+      allocate(size) {
+        const bytes = new Uint8Array(size);
+        memory.push(bytes);
+        return bytes;
+      },
+      ...generator,
+    }),
+  );
+  const connect = () => {
+    const socket = new FakeSocket();
+    const { descriptor } = socket;
+    const user = context.users.enter(0) as User;
+    const connection = new Connection({ socket, peer: nobody, user, descriptor }, context);
+    const receive = (...messages: Buffer[]) => {
+      const bytes = Buffer.concat(messages);
+      connection.receive(ReceiveBuffer.of(bytes), 0, bytes.length);
+    };
+    return { socket, connection, receive };
   };
+  const [other, { socket, connection, receive }] = [connect(), connect()];
+  socket.room = room;
   return {
     context,
-    client,
-    socket: accepted[0] as Socket,
+    socket,
     connection,
-    receive: (...messages: Buffer[]) => {
-      receive(other, message(77, 'random', [7]));
-      receive(connection, ...messages);
+    receive,
+    /** A turn in which the other connection is read as well, up to its end. */
+    turn(...messages: Buffer[]) {
+      context.batch.begin();
+      other.receive(message(77, 'random', [7]));
+      receive(...messages);
     },
+    endTurn: () => context.batch.end(),
     /** Ends the connection and returns all its answers. */
     async answers(): Promise<unknown[][]> {
       connection.finish();
-      return unpackAll(await received);
+      await until(() => {
+        socket.drain();
+        return socket.destroyed;
+      }, 'the end');
+      return unpackAll(socket.received);
     },
-    wiped: () => memory.every((bytes) => bytes.every((byte) => byte === 0)),
+    wiped: () => memory.every((bytes) => !bytes.includes(0xaa) && !bytes.includes(0xbb)),
   };
 }
 
 t.test('answers that the kernel does not take at once are sent later', async (t) => {
   for (const room of [0, 1, 13, 14, 100, 1e6]) {
-    const { context, receive, answers, wiped } = await pair(t, room);
-    receive(message(1, 'random', [3]), message(2, 'random', [300]));
-    t.equal(
-      context.counters.randomBytes,
-      7,
-      'only the other connection’s bytes are generated at once',
-    );
+    const { context, turn, endTurn, answers, wiped } = pair(room);
+    turn(message(1, 'random', [3]), message(2, 'random', [300]));
+    t.equal(context.counters.randomBytes, 0, 'nothing is generated before the turn ends');
+    endTurn();
     t.strictSame(await answers(), [answer(1, 3), answer(2, 300)], `${room} at once`);
     t.ok(wiped(), 'no random byte is left');
     t.equal(context.chunks.acquiredBytes, 0);
@@ -106,57 +89,51 @@ t.test('answers that the kernel does not take at once are sent later', async (t)
 });
 
 t.test('requests that arrive meanwhile are answered in order', async (t) => {
-  const { receive, connection, answers } = await pair(t, 1e6);
-  receive(message(1, 'random', [3]), message(2, 'random', [4, fresh]));
-  const more = message(3, 'random', [5]);
-  connection.receive(ReceiveBuffer.of(more), more.length);
+  const { turn, endTurn, receive, answers } = pair(1e6);
+  turn(message(1, 'random', [3]), message(2, 'random', [4, fresh]));
+  receive(message(3, 'random', [5]));
+  endTurn();
   await setImmediate();
   t.strictSame(await answers(), [answer(1, 3), answer(2, 4, 0xbb), answer(3, 5)]);
 });
 
 t.test('each request gets the reason of a failure, and later ones are answered', async (t) => {
-  let failures = 2;
-  const { receive, connection, answers } = await pair(t, 1e6, {
+  let failures = 1;
+  const { turn, endTurn, receive, answers } = pair(1e6, {
     fill(target, offset, length) {
       if (failures-- > 0) throw new EntropyError('ERR_HEALTH', 'broken');
       target.fill(0xaa, offset, offset + length);
     },
   });
-  // The other connection's request before them is answered at once, and is the first to fail.
-  receive(message(1, 'random', [3]), message(2, 'random', [3]));
-  const more = message(3, 'random', [5]);
-  connection.receive(ReceiveBuffer.of(more), more.length);
+  turn(message(1, 'random', [3]), message(2, 'random', [3]));
+  endTurn();
+  receive(message(3, 'random', [5]));
   await setImmediate();
   const broken = ['ERR_HEALTH', 'broken'];
   t.strictSame(await answers(), [[1, 1, broken, null], [1, 2, broken, null], answer(3, 5)]);
 });
 
 t.test('a connection that is lost meanwhile leaves no random byte and no chunk', async (t) => {
-  const { context, receive, socket, wiped } = await pair(t, 1e6);
-  receive(message(1, 'random', [3]));
+  const { context, turn, endTurn, socket, wiped } = pair(1e6);
+  turn(message(1, 'random', [3]));
   socket.destroy();
-  await setImmediate();
+  endTurn();
   t.ok(wiped());
+  t.equal(socket.received.length, 0, 'its descriptor may be another’s');
   t.equal(context.chunks.acquiredBytes, 0);
 });
 
 t.test('a slow client keeps its connection, and its answers, whatever others keep', async (t) => {
-  const { context, receive, answers, wiped } = await pair(t, 5);
+  const { context, turn, endTurn, answers, wiped } = pair(5);
   Object.assign(context.limits, { unsentBytes: 0, unsentBytesPerUser: 0 });
-  receive(message(1, 'random', [3]), message(2, 'random', [300]));
+  turn(message(1, 'random', [3]), message(2, 'random', [300]));
+  endTurn();
   t.strictSame(await answers(), [answer(1, 3), answer(2, 300)]);
   t.ok(wiped());
 });
 
 t.test('of many clients at once, each gets its own answers, in order', async (t) => {
-  const path = freePath();
-  const context = stoppedContext();
-  const sharedBuffer = Promise.resolve(true);
-  const server = await listen(
-    { path, mode: 0o600, sharedBuffer, addon: loadAddon().addon },
-    context,
-  );
-  t.teardown(() => server.close());
+  const { path, context } = await startServer(t, fakeGenerator());
   const size = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 70_000 }));
   const request = fc.oneof(
     { weight: 9, arbitrary: fc.tuple(size) },

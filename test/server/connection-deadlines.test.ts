@@ -54,7 +54,7 @@ function connected(generator: Partial<Generator> = {}) {
     socket,
     connection,
     receive(bytes: Uint8Array) {
-      connection.receive(ReceiveBuffer.of(bytes), bytes.length);
+      connection.receive(ReceiveBuffer.of(bytes), 0, bytes.length);
     },
     /** Moves the clock, then sweeps. */
     sweepAfter(ms: number) {

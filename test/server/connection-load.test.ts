@@ -118,14 +118,11 @@ t.test('hundreds of connections that pipeline hold up nobody else', async (t) =>
   const client = (uid: number) => {
     const socket = new FakeSocket();
     const user = context.users.enter(uid) as User;
-    const { sendNow } = socket;
-    const connection = new Connection(
-      { socket: socket as unknown as Socket, peer: nobody, user, sendNow },
-      context,
-    );
+    const { descriptor } = socket;
+    const connection = new Connection({ socket, peer: nobody, user, descriptor }, context);
     const send = (...messages: Buffer[]) => {
       const bytes = Buffer.concat(messages);
-      connection.receive(ReceiveBuffer.of(bytes), bytes.length);
+      connection.receive(ReceiveBuffer.of(bytes), 0, bytes.length);
     };
     return { socket, send };
   };

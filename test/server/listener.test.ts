@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { loadAddon } from '../../src/common/package.js';
 import type { ConnectionContext } from '../../src/server/context.js';
 import { listen } from '../../src/server/listener.js';
-import { fakeGenerator, serverContext, startServer } from '../support/daemon.js';
+import { fakeGenerator, serverContext, startPoller, startServer } from '../support/daemon.js';
 import { fakeTimers } from '../support/fake-timers.js';
 import { leaveStaleSocket } from '../support/gateway.js';
 import { freePath, temporaryFolder } from '../support/paths.js';
@@ -149,14 +149,12 @@ t.test('close waits at most 5 s for a client that does not read', async (t) => {
   await untilOpen(context, 0);
 });
 
-t.test('connections are served alike with and without the shared buffer', async (t) => {
+t.test('connections are served alike with and without the poller', async (t) => {
   for (const works of [true, false]) {
     const path = freePath();
-    const sharedBuffer = Promise.resolve(works);
-    const server = await listen(
-      { path, mode: 0o600, sharedBuffer },
-      serverContext(fakeGenerator()),
-    );
+    const context = serverContext(fakeGenerator());
+    const poller = works ? startPoller(t, context) : undefined;
+    const server = await listen({ path, mode: 0o600, poller }, context);
     const [answer] = unpackAll(await exchange(t, path, message(1, 'random', [3])));
     t.match(answer, [1, 1, null, Buffer.alloc(3, 0xaa)], `${works}`);
     await server.close();

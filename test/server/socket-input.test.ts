@@ -2,43 +2,8 @@ import { once } from 'node:events';
 import * as net from 'node:net';
 import t, { type Test } from 'tap';
 import { requestSlack } from '../../src/rpc/protocol.js';
-import {
-  descriptor,
-  PendingInput,
-  ReceiveBuffer,
-  readIntoSharedBuffer,
-  sharedBufferWorks,
-} from '../../src/server/socket-input.js';
+import { descriptor, PendingInput, ReceiveBuffer } from '../../src/server/socket-input.js';
 import { freePath } from '../support/paths.js';
-import { programMs, until } from '../support/until.js';
-
-t.test('the self-test succeeds on this Node', async (t) => {
-  t.equal(await sharedBufferWorks(programMs), true);
-});
-
-t.test('the self-test fails if node:net behaves differently', async (t) => {
-  class WithoutOnread extends net.Socket {
-    constructor(options: net.SocketConstructorOpts & { onread?: unknown }) {
-      const { onread: _, ...rest } = options;
-      super(rest);
-    }
-  }
-  class Refusing extends net.Socket {
-    constructor() {
-      super();
-      throw new Error('no such option');
-    }
-  }
-  for (const [Socket, why] of [
-    [WithoutOnread, 'the option is ignored: no bytes arrive'],
-    [Refusing, 'the constructor throws'],
-  ] as const) {
-    const { sharedBufferWorks } = (await t.mockImport('../../src/server/socket-input.js', {
-      'node:net': { ...net, Socket },
-    })) as typeof import('../../src/server/socket-input.js');
-    t.equal(await sharedBufferWorks(50), false, why);
-  }
-});
 
 /** Listens until the test ends. */
 async function listening(t: Test, server: net.Server): Promise<string> {
@@ -48,47 +13,6 @@ async function listening(t: Test, server: net.Server): Promise<string> {
   t.teardown(() => server.close());
   return path;
 }
-
-t.test('all connections share one buffer, and pause() and resume() work', async (t) => {
-  const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true });
-  const path = await listening(t, server);
-  const buffers = new Set<ReceiveBuffer>();
-  const texts: string[] = [];
-  const open = async () => {
-    const client = net.connect(path);
-    const [accepted] = (await once(server, 'connection')) as [net.Socket];
-    const socket = readIntoSharedBuffer(accepted, server, (input, size) => {
-      buffers.add(input);
-      texts.push(input.bytes.toString('latin1', 0, size));
-    });
-    return { client, socket };
-  };
-  const [one, two] = [await open(), await open()];
-  one.client.write('one');
-  one.socket.resume();
-  two.socket.resume();
-  two.client.write('two');
-  await until(() => texts.length === 2, 'a read of each');
-  t.strictSame(texts.splice(0).sort(), ['one', 'two']);
-  t.equal(buffers.size, 1);
-
-  one.socket.pause();
-  one.client.write('later');
-  two.client.write('now');
-  await until(() => texts.includes('now'), 'a read of the other, sent later');
-  t.strictSame(texts.splice(0), ['now'], 'nothing is read while paused');
-  one.socket.resume();
-  await until(() => texts.includes('later'), 'a read after resume()');
-
-  for (const { client, socket } of [one, two]) {
-    client.end();
-    await once(socket, 'end');
-    socket.end();
-    await once(socket, 'close');
-  }
-  await new Promise((resolve) => server.close(resolve));
-  t.pass('the server counted both out');
-});
 
 t.test('a receive buffer has slack for the decoder, and its view covers all of it', async (t) => {
   const buffer = new ReceiveBuffer(10);
@@ -112,7 +36,7 @@ t.test('pending input is what was read but not taken, in order', async (t) => {
   const read = new ReceiveBuffer(8);
   const receive = (text: string) => {
     read.bytes.write(text, 'latin1');
-    input.append(read, text.length);
+    input.append(read, 0, text.length);
   };
   t.ok(input.empty);
   receive('abc');

@@ -4,13 +4,16 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Test } from 'tap';
 import { Call, type CallRequest } from '../../src/client/call.js';
 import { connect } from '../../src/client/client.js';
-import { loadAddon } from '../../src/common/package.js';
+import { type Addon, loadAddon } from '../../src/common/package.js';
 import { defaultLimits, type Limits } from '../../src/config/config.js';
 import { createGenerator } from '../../src/generator/create.js';
-import type { Generator } from '../../src/generator/interface.js';
+import type { Generator, Responses } from '../../src/generator/interface.js';
+import { writeResponseHeader } from '../../src/rpc/protocol.js';
 import { type Clock, Transitions } from '../../src/server/activity.js';
 import { type ConnectionContext, createContext } from '../../src/server/context.js';
 import { type ListenOptions, listen } from '../../src/server/listener.js';
+import { Poller } from '../../src/server/poller.js';
+import { sendToFake } from './fake-socket.js';
 import { freePath } from './paths.js';
 import { programMs, until } from './until.js';
 
@@ -31,8 +34,9 @@ export function fakeGenerator(overrides: Partial<Generator> = {}): Generator {
     secondsSinceReseed: 0,
     memoryLocked: false,
   } as const;
-  return {
+  const generator: Generator = {
     fill: (target, offset, length) => void target.fill(0xaa, offset, offset + length),
+    respond: (target, responses) => respond(generator, target, responses),
     fillPredictionResistant: async (target, offset, length) =>
       void target.fill(0xbb, offset, offset + length),
     allocate: (size) => new Uint8Array(size),
@@ -45,6 +49,46 @@ export function fakeGenerator(overrides: Partial<Generator> = {}): Generator {
     close() {},
     ...overrides,
   };
+  return generator;
+}
+
+/** What the addon does in one call, with the bytes of `fill`. */
+function respond({ fill }: Generator, target: Uint8Array, responses: Responses): void {
+  const view = new DataView(target.buffer, target.byteOffset);
+  const { requests, recipients, recipientCount } = responses;
+  const all = Array.from({ length: recipientCount }, (_, i) =>
+    recipients.subarray(4 * i, 4 * i + 4),
+  );
+  fill(
+    target,
+    0,
+    all.reduce((total, [, size = 0]) => total + size, 0),
+  );
+  let start = 0;
+  let request = 0;
+  for (const recipient of all) {
+    const [fd = -1, size = 0, count = 0] = recipient;
+    const own = target.subarray(start, start + size);
+    for (let at = start, i = 0; i < count; i++, request++) {
+      const length = requests[2 * request + 1] as number;
+      at = writeResponseHeader(view, at, requests[2 * request] as number, length) + length;
+    }
+    const sent = fd < 0 ? 0 : (sendToFake(fd, own) ?? addonSend(own, fd));
+    own.fill(0, 0, sent);
+    recipient[3] = sent;
+    start += size;
+  }
+}
+
+function addonSend(bytes: Uint8Array, fd: number): number {
+  return Math.max(0, loadAddon().addon?.send(bytes, 0, bytes.length, fd) ?? 0);
+}
+
+/** The poller of a context, until the test ends. */
+export function startPoller(t: Test, context: ConnectionContext): Poller {
+  const poller = new Poller(loadAddon().addon as Addon, context);
+  t.teardown(() => poller.close());
+  return poller;
 }
 
 /** What the connections of a server share; `changed` replaces default limits. */
@@ -62,7 +106,7 @@ export function serverContext(
   });
 }
 
-/** Whether connections use only what node:net documents, instead of the shared buffer. */
+/** Whether connections use only what node:net documents, instead of the poller. */
 const plain = process.env.ENTROPYD_TEST_PLAIN_READ !== undefined;
 
 /** Starts a server in this process until the test ends, by default with the real generator. */
@@ -77,9 +121,8 @@ export async function startServer(
 ): Promise<{ path: string; context: ConnectionContext; close(): Promise<void> }> {
   const path = freePath();
   const context = serverContext(generator, limits, now);
-  const fast = plain ? {} : { addon: loadAddon().addon };
-  const sharedBuffer = Promise.resolve(!plain);
-  const server = await listen({ path, mode: 0o666, sharedBuffer, ...fast, ...options }, context);
+  const fast = plain ? {} : { addon: loadAddon().addon, poller: startPoller(t, context) };
+  const server = await listen({ path, mode: 0o666, ...fast, ...options }, context);
   t.teardown(async () => {
     await server.close();
     generator.close();

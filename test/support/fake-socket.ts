@@ -1,8 +1,18 @@
 /** A socket without a kernel: it takes what a test lets it take. */
 import { EventEmitter } from 'node:events';
 
+/** By descriptor; the numbers are none of the kernel's. */
+const fakes: FakeSocket[] = [];
+const firstDescriptor = 1_000_000;
+
+/** As `Addon.send`, to a fake socket; undefined if the descriptor is not one's. */
+export function sendToFake(fd: number, bytes: Uint8Array): number | undefined {
+  return fakes[fd - firstDescriptor]?.send(bytes);
+}
+
 export class FakeSocket extends EventEmitter {
-  /** Bytes that are taken at once, by `sendNow` and by writes together. */
+  readonly descriptor = firstDescriptor + fakes.push(this) - 1;
+  /** Bytes that are taken at once, by `send` and by writes together. */
   room = Number.POSITIVE_INFINITY;
   destroyed = false;
   /** Bytes written and not taken yet. */
@@ -16,23 +26,21 @@ export class FakeSocket extends EventEmitter {
     return Buffer.concat(this.#received);
   }
 
-  /** As `ConnectionOptions.sendNow`: takes what there is room for, and wipes it. */
-  readonly sendNow = (bytes: Uint8Array, at: number, size: number): number => {
-    const taken = Math.min(size, this.room);
-    this.#take(bytes.subarray(at, at + taken));
-    bytes.fill(0, at, at + taken);
+  /** Takes what there is room for. */
+  send(bytes: Uint8Array): number {
+    const taken = Math.min(bytes.length, this.room);
+    this.#take(bytes.subarray(0, taken));
     return taken;
-  };
+  }
 
   write(bytes: Uint8Array, callback?: () => void): boolean {
     if (!this.destroyed) {
-      const isWhole = this.writableLength === 0 && bytes.length <= this.room;
-      if (isWhole) this.#take(bytes);
-      else {
-        this.writableLength += bytes.length;
+      const rest = bytes.subarray(this.writableLength > 0 ? 0 : this.send(bytes));
+      if (rest.length > 0) {
+        this.writableLength += rest.length;
         this.#waiting.push(() => {
-          this.writableLength -= bytes.length;
-          if (!this.destroyed) this.#received.push(Buffer.from(bytes));
+          this.writableLength -= rest.length;
+          if (!this.destroyed) this.#received.push(Buffer.from(rest));
         });
       }
     }
