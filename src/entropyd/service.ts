@@ -63,8 +63,12 @@ export async function runService(
   { load, env = process.env }: ServiceSurroundings = {},
 ): Promise<void> {
   const ended = terminationSignal();
-  // Registered first: without a listener the signal would end the process.
-  let reload = () => {};
+  // Registered first: without a listener the signal would end the process. One that comes during the
+  // start waits for its end; after READY=1 a service manager may send it at any time.
+  let isHungUp = false;
+  let reload = () => {
+    isHungUp = true;
+  };
   const onHangup = () => reload();
   process.on('SIGHUP', onHangup);
   try {
@@ -101,6 +105,7 @@ export async function runService(
         manager.ready();
       });
     };
+    if (isHungUp) reload();
     await ended;
     stopping();
     await reloads;

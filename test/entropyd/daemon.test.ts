@@ -32,7 +32,7 @@ import {
 } from '../../src/entropyd/daemon.js';
 import type { Probe } from '../../src/entropyd/service.js';
 import { isResponsive } from '../../src/entropyd/systemd.js';
-import { untilAnswers } from '../support/daemon.js';
+import { respond, untilAnswers } from '../support/daemon.js';
 import { call, leaveStaleSocket } from '../support/gateway.js';
 import { freePath, temporaryFolder } from '../support/paths.js';
 import { startActivated } from '../support/program.js';
@@ -73,6 +73,17 @@ class FakeGenerator {
   }
   generate(target: Uint8Array, offset: number, length: number): number {
     target.fill(0xaa, offset, offset + length);
+    return NativeResult.ok;
+  }
+  respond(
+    target: Uint8Array,
+    requests: Uint32Array,
+    _count: number,
+    recipients: Int32Array,
+    recipientCount: number,
+  ): number {
+    const fill = this.generate.bind(this);
+    respond(fill, target, { requests, recipients, recipientCount });
     return NativeResult.ok;
   }
   reseed(): number {

@@ -36,7 +36,7 @@ export function fakeGenerator(overrides: Partial<Generator> = {}): Generator {
   } as const;
   const generator: Generator = {
     fill: (target, offset, length) => void target.fill(0xaa, offset, offset + length),
-    respond: (target, responses) => respond(generator, target, responses),
+    respond: (target, responses) => respond(generator.fill, target, responses),
     fillPredictionResistant: async (target, offset, length) =>
       void target.fill(0xbb, offset, offset + length),
     allocate: (size) => new Uint8Array(size),
@@ -53,9 +53,12 @@ export function fakeGenerator(overrides: Partial<Generator> = {}): Generator {
 }
 
 /** What the addon does in one call, with the bytes of `fill`. */
-function respond({ fill }: Generator, target: Uint8Array, responses: Responses): void {
+export function respond(
+  fill: Generator['fill'],
+  target: Uint8Array,
+  { requests, recipients, recipientCount }: Omit<Responses, 'count'>,
+): void {
   const view = new DataView(target.buffer, target.byteOffset);
-  const { requests, recipients, recipientCount } = responses;
   const all = Array.from({ length: recipientCount }, (_, i) =>
     recipients.subarray(4 * i, 4 * i + 4),
   );
