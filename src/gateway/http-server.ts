@@ -251,14 +251,20 @@ export function readBody(
       request.off('data', keep).resume();
       reject(new EntropyError('ERR_TOO_LARGE', `the body is over ${limitBytes} bytes`));
     };
-    const gone = (cause?: Error) =>
-      reject(new EntropyError('ERR_CLOSED', 'the client went away', { cause }));
+    let isWhole = false;
+    const gone = (cause?: Error) => {
+      // Every request closes; an error is made for one that has not ended only, because its stack costs.
+      if (!isWhole) reject(new EntropyError('ERR_CLOSED', 'the client went away', { cause }));
+    };
     request.once('error', gone).once('close', gone);
     // node:http2 reads a request to its end for which nobody has asked when its stream is closed.
     if (request.readableEnded) return gone();
     if (Number(request.headers['content-length']) > limitBytes) return refuse();
     request.on('data', keep);
-    request.once('end', () => resolve(buffer.subarray(0, size)));
+    request.once('end', () => {
+      isWhole = true;
+      resolve(buffer.subarray(0, size));
+    });
     invite?.();
   });
 }
