@@ -18,8 +18,8 @@ import {
   sourceStates,
   version,
 } from '../../src/common/package.js';
+import { socketPair } from '../support/daemon.js';
 import { freePath, temporaryFolder } from '../support/paths.js';
-import { socketPair } from '../support/raw.js';
 
 t.test('version and directory are those of package.json', async (t) => {
   const url = new URL('../../package.json', import.meta.url);

@@ -2,7 +2,8 @@
 import t from 'tap';
 import { loadAddon, NativeResult } from '../../src/common/package.js';
 import { responseHeaderSize, writeResponseHeader } from '../../src/rpc/protocol.js';
-import { socketPair, takeAnswers, unpackAll } from '../support/raw.js';
+import { socketPair } from '../support/daemon.js';
+import { takeAnswers, unpackAll } from '../support/raw.js';
 import { until } from '../support/until.js';
 
 const { addon } = loadAddon();

@@ -5,9 +5,9 @@ import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { type Addon, loadAddon } from '../../src/common/package.js';
 import { type PolledSocket, Poller } from '../../src/server/poller.js';
-import { fakeGenerator, serverContext } from '../support/daemon.js';
+import { fakeGenerator, serverContext, socketPair } from '../support/daemon.js';
 import { freePath } from '../support/paths.js';
-import { collect, socketPair } from '../support/raw.js';
+import { collect } from '../support/raw.js';
 import { until } from '../support/until.js';
 
 const addon = loadAddon().addon as Addon;

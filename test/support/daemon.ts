@@ -13,8 +13,10 @@ import { type Clock, Transitions } from '../../src/server/activity.js';
 import { type ConnectionContext, createContext } from '../../src/server/context.js';
 import { type ListenOptions, listen } from '../../src/server/listener.js';
 import { Poller } from '../../src/server/poller.js';
+import { descriptor } from '../../src/server/socket-input.js';
 import { sendToFake } from './fake-socket.js';
 import { freePath } from './paths.js';
+import { open } from './raw.js';
 import { programMs, until } from './until.js';
 
 /**
@@ -166,6 +168,22 @@ export async function startFake(
   };
   t.teardown(close);
   return { path, server, sockets, close };
+}
+
+/** Both ends of a connection, until the test ends; nothing reads `accepted`, whose descriptor is `fd`. */
+export async function socketPair(
+  t: Test,
+): Promise<{ accepted: Socket; client: Socket; fd: number }> {
+  const path = freePath();
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }).listen(path);
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  const connected = once(server, 'connection');
+  const client = await open(t, path);
+  const [accepted] = (await connected) as [Socket];
+  accepted.on('error', () => {});
+  t.teardown(() => accepted.destroy());
+  return { accepted, client, fd: descriptor(accepted) as number };
 }
 
 /** A call, by default a plain `random`, with the promise that it settles. */

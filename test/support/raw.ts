@@ -1,10 +1,8 @@
 /** Raw MessagePack-RPC on a Unix socket: sends messages packed by msgpackr and reads the answers. */
 import { once } from 'node:events';
-import { createServer, connect as netConnect, type Socket } from 'node:net';
+import { connect as netConnect, type Socket } from 'node:net';
 import { Packr } from 'msgpackr';
 import type { Test } from 'tap';
-import { descriptor } from '../../src/server/socket-input.js';
-import { freePath } from './paths.js';
 
 /** Longest message that the daemon accepts, bytes: the default of `limits.message_bytes`. */
 export const maxMessageSize = 65_536;
@@ -35,22 +33,6 @@ export async function open(t: Test, path: string): Promise<Socket> {
   await once(socket, 'connect');
   socket.on('error', () => {});
   return socket;
-}
-
-/** Both ends of a connection, until the test ends; nothing reads `accepted`, whose descriptor is `fd`. */
-export async function socketPair(
-  t: Test,
-): Promise<{ accepted: Socket; client: Socket; fd: number }> {
-  const path = freePath();
-  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }).listen(path);
-  t.teardown(() => server.close());
-  await once(server, 'listening');
-  const connected = once(server, 'connection');
-  const client = await open(t, path);
-  const [accepted] = (await connected) as [Socket];
-  accepted.on('error', () => {});
-  t.teardown(() => accepted.destroy());
-  return { accepted, client, fd: descriptor(accepted) as number };
 }
 
 /** Sends bytes, half-closes the connection and returns everything received until the peer ends. */
