@@ -187,7 +187,8 @@ try {
 await client.close();
 for (const { name, program, resident } of watched.reverse()) {
   const { status, log } = await program.stop();
-  if (status !== 0) note(`the ${name} ended with ${status}: ${log}`);
+  if (status !== 0) note(`the ${name} ended with ${status}`);
+  if (faults > 0) console.log(`the end of the ${name}'s log:\n${log}`);
   // A run that a fault has cut short is a warm-up as well.
   if (faults > 0 || minutes < minJudgedMinutes) continue;
   console.log(name);
