@@ -189,11 +189,11 @@ int connection_renew(struct connection* connection, int64_t deadline_ns) {
   for (int pause_ms = FIRST_PAUSE_MS;; pause_ms *= 2) {
     const int error = open_new(connection, deadline_ns);
     if (error != ENOENT && error != ECONNREFUSED) return error;
-    const int64_t now_ns = monotonic_ns();
-    if (now_ns >= deadline_ns) return error;
     if (pause_ms > MAX_PAUSE_MS) pause_ms = MAX_PAUSE_MS;
     // The clock's last digits are as good as chance here.
-    pause_until(deadline_ns, pause_ms - (int)(now_ns / 1000 % (pause_ms / 2)));
+    const int less_ms = (int)(monotonic_ns() / 1000 % (pause_ms / 2));
+    pause_until(deadline_ns, pause_ms - less_ms);
+    if (monotonic_ns() >= deadline_ns) return error;
   }
 }
 
