@@ -1,6 +1,6 @@
-// Answers to libentropyd: whole, in pieces of every size, cut at every byte, with every bit turned, and
-// mutated at random; without a socket. fuzz_answers.c, which it is linked with, checks what holds for all
-// of them. Longer than most files because of the table.
+// Answers to libentropyd: whole, in pieces of every size, cut at every byte, with every bit turned,
+// and mutated at random; without a socket. fuzz_answers.c, which it is linked with, checks what
+// holds for all of them. Longer than most files because of the table.
 //   answers SEED MUTATIONS
 #include <errno.h>
 #include <stdbool.h>

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -157,6 +158,7 @@ static int compare(const void* one, const void* other) { return memcmp(one, othe
 
 static void print_draws(void) {
   unsigned equal = 0;
+  if (draws.count > MAX_DRAWS) draws.count = MAX_DRAWS;
   qsort(draws.bytes, draws.count, DRAW_SIZE, compare);
   for (unsigned i = 1; i < draws.count; i++)
     if (compare(draws.bytes[i - 1], draws.bytes[i]) == 0) equal++;
@@ -314,7 +316,8 @@ static void unload(const char* path) {
   if (library != NULL) *(void**)&loaded = dlsym(library, "entropyd_get");
   if (loaded == NULL) abort();
   unsigned char bytes[DRAW_SIZE];
-  printf("%s, %d more", outcome(loaded(bytes, sizeof bytes, 0)), count_sockets() - before);
+  const int got = loaded(bytes, sizeof bytes, 0);
+  printf("%s, %d more", outcome(got), count_sockets() - before);
   (void)dlclose(library);
   printf(", %d more", count_sockets() - before);
   (void)fflush(stdout);
@@ -373,6 +376,8 @@ static void obey(char* line) {
     own_byte = (int)first;
   else if (strcmp(word, "own-error") == 0)
     own_error = (int)first;
+  else if (strcmp(word, "descriptors") == 0)
+    (void)setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)first, (rlim_t)first});
   else if (strcmp(word, "hurry") == 0)
     hurry_ns = first * 1000000;
   else if (strcmp(word, "environment") == 0)

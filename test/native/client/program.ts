@@ -56,21 +56,15 @@ export class ClientProgram {
   /**
    * Starts it; sanitizers.sh passes an instrumented one.
    * @param socketPath of the daemon; undefined: it is to be found
-   * @param script for sh, that runs "$0"
    */
-  constructor(
-    t: Test,
-    socketPath: string | undefined,
-    env: NodeJS.ProcessEnv = {},
-    script = 'exec "$0"',
-  ) {
+  constructor(t: Test, socketPath: string | undefined, env: NodeJS.ProcessEnv = {}) {
     clientProgram ??= compiled(
       'client_program',
       ['client_program.c'],
       [`-I${host}`, builtLibrary(), `-Wl,-rpath,${host}`],
     );
     this.#program = new Program(t, [clientProgram], {
-      script,
+      script: 'exec "$0"',
       env: {
         ...environment,
         ...(socketPath === undefined ? {} : { ENTROPYD_SOCKET: socketPath }),
