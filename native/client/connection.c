@@ -146,8 +146,7 @@ static int connect_within(int fd, const struct sockaddr_un* address, int64_t dea
     const struct timeval time = {.tv_sec = left / 1000000, .tv_usec = left % 1000000};
     if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time) != 0) return errno;
     if (connect(fd, (const struct sockaddr*)address, sizeof *address) == 0) return 0;
-    if (errno == EAGAIN) return ETIMEDOUT;
-    if (errno != EINTR) return errno;
+    if (errno != EAGAIN && errno != EINTR) return errno;
   }
 }
 

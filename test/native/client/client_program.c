@@ -48,17 +48,17 @@ ssize_t getrandom(void* target, size_t size, unsigned flags) {
   return (ssize_t)part;
 }
 
-// Nanoseconds by which the monotonic clock advances at each look, besides time itself.
+// The monotonic clock stands still, so that nothing is late on a busy host, but advances at each
+// look by so many nanoseconds.
 static atomic_llong hurry_ns;
 
 int clock_gettime(clockid_t clock, struct timespec* now) {
-  static atomic_llong ahead_ns;
-  const int status = (int)syscall(SYS_clock_gettime, clock, now);
-  if (clock != CLOCK_MONOTONIC) return status;
-  const long long ns = now->tv_nsec + atomic_fetch_add(&ahead_ns, hurry_ns);
-  now->tv_sec += ns / 1000000000;
+  static atomic_llong now_ns = 1000000000;
+  if (clock != CLOCK_MONOTONIC) return (int)syscall(SYS_clock_gettime, clock, now);
+  const long long ns = atomic_fetch_add(&now_ns, hurry_ns);
+  now->tv_sec = ns / 1000000000;
   now->tv_nsec = ns % 1000000000;
-  return status;
+  return 0;
 }
 
 static void print_hex(const unsigned char* bytes, size_t size) {
@@ -343,6 +343,28 @@ static void backlog(const char* path) {
   get(DRAW_SIZE, 0);
 }
 
+static int unguarded;
+
+static void* race(void* unused) {
+  unguarded++;
+  return unused;
+}
+
+// control FAULT: what a sanitizer must detect.
+static void control(const char* fault) {
+  if (strcmp(fault, "race") == 0) {
+    pthread_t both[2];
+    start_threads(both, 2, race, NULL);
+    join_threads(both, 2);
+  } else if (strcmp(fault, "overflow") == 0) {
+    static volatile size_t behind = DRAW_SIZE;
+    volatile unsigned char bytes[DRAW_SIZE] = {0};
+    printf("%d", bytes[behind]);
+  } else if (strcmp(fault, "leak") == 0) {
+    printf("%p", malloc(1));
+  }
+}
+
 static void obey(char* line) {
   char word[256] = "";
   long long first = 0;
@@ -372,6 +394,8 @@ static void obey(char* line) {
     unload(line + strlen("unload "));
   else if (strcmp(word, "backlog") == 0)
     backlog(line + strlen("backlog "));
+  else if (strcmp(word, "control") == 0)
+    control(line + strlen("control "));
   else if (strcmp(word, "own") == 0)
     own_byte = (int)first;
   else if (strcmp(word, "own-error") == 0)

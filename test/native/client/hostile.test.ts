@@ -253,7 +253,7 @@ t.test('but not beyond its time', async (t) => {
   });
   const client = new ClientProgram(t, path);
   await client.say('hurry 1000');
-  t.equal(await client.say('get 32 0'), 'ENOENT wiped');
+  t.match(await client.say('get 32 0'), /^E(NOENT|TIMEDOUT) wiped$/);
 });
 
 t.test('a connection that ended while it was idle is not used again', async (t) => {
@@ -268,7 +268,7 @@ t.test('a connection that ended while it was idle is not used again', async (t) 
   t.strictSame(perConnection, [1, 1, 1]);
 });
 
-// The program's clock advances whenever the library looks at it: nothing here takes seconds.
+// The program's clock advances only when the library looks at it: nothing here takes seconds.
 t.test('every wait ends at the deadline', async (t) => {
   let isSilent = false;
   const { path, perConnection } = await startAnswering(t, ({ id }) =>
