@@ -358,8 +358,8 @@ static void control(const char* fault) {
     join_threads(both, 2);
   } else if (strcmp(fault, "overflow") == 0) {
     static volatile size_t behind = DRAW_SIZE;
-    volatile unsigned char bytes[DRAW_SIZE] = {0};
-    printf("%d", bytes[behind]);
+    const unsigned char* bytes = calloc(DRAW_SIZE, 1);
+    if (bytes != NULL) printf("%d", bytes[behind]);
   } else if (strcmp(fault, "leak") == 0) {
     printf("%p", malloc(1));
   }
