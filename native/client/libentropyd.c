@@ -71,33 +71,38 @@ static int make_call(struct call* call) {
 }
 
 // A thread that was canceled in the middle would leave its connection open and its buffer half
-// filled. No call takes long.
-static int call_uncanceled(struct call* call) {
-  int state = 0;
-  (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-  const int error = make_call(call);
-  (void)pthread_setcancelstate(state, &state);
-  return error;
+// filled.
+static int without_cancellation(void) {
+  int before = PTHREAD_CANCEL_ENABLE;
+  (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+  return before;
+}
+
+// Ends what without_cancellation began. Returns what the function of the library returns.
+static int leave(int cancel_state, int errno_before, int error, int result) {
+  (void)pthread_setcancelstate(cancel_state, &cancel_state);
+  errno = error != 0 ? error : errno_before;
+  return error != 0 ? -1 : result;
 }
 
 EXPORT int entropyd_get(void* buf, size_t len, unsigned flags) {
   const int before = errno;
   const bool resist = (flags & ENTROPYD_PREDICTION_RESISTANCE) != 0;
   const size_t most = resist ? RESISTANT_RANDOM_SIZE : MAX_RANDOM_SIZE;
-  int error = (flags & ~ENTROPYD_PREDICTION_RESISTANCE) != 0 ? EINVAL : 0;
   if (len > PTRDIFF_MAX || (buf == NULL && len > 0)) {
     errno = EINVAL;
     return -1;
   }
+  const int cancel_state = without_cancellation();
+  int error = (flags & ~ENTROPYD_PREDICTION_RESISTANCE) != 0 ? EINVAL : 0;
   for (size_t done = 0; error == 0 && done < len;) {
     const size_t size = len - done < most ? len - done : most;
     struct call call = {.target = (unsigned char*)buf + done, .size = size, .resist = resist};
-    error = call_uncanceled(&call);
+    error = make_call(&call);
     done += size;
   }
   if (error != 0 && len > 0) explicit_bzero(buf, len);
-  errno = error != 0 ? error : before;
-  return error != 0 ? -1 : 0;
+  return leave(cancel_state, before, error, 0);
 }
 
 EXPORT int entropyd_health(char* reason, size_t size) {
@@ -108,8 +113,8 @@ EXPORT int entropyd_health(char* reason, size_t size) {
   }
   if (reason != NULL) reason[0] = '\0';
   struct call call = {.reason = reason, .reason_size = size};
-  const int error = call_uncanceled(&call);
+  const int cancel_state = without_cancellation();
+  const int error = make_call(&call);
   if (error != 0 && reason != NULL) reason[0] = '\0';
-  errno = error != 0 ? error : before;
-  return error != 0 ? -1 : call.state;
+  return leave(cancel_state, before, error, call.state);
 }

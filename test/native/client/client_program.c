@@ -359,7 +359,7 @@ static void control(const char* fault) {
   } else if (strcmp(fault, "overflow") == 0) {
     static volatile size_t behind = DRAW_SIZE;
     const unsigned char* bytes = calloc(DRAW_SIZE, 1);
-    if (bytes != NULL) printf("%d", bytes[behind]);
+    if (bytes != NULL) printf("%p", memchr(bytes, 1, behind + 1));
   } else if (strcmp(fault, "leak") == 0) {
     printf("%p", malloc(1));
   }
