@@ -12,8 +12,8 @@
 static unsigned char* put_name(unsigned char* at, const char* name) {
   const size_t size = strlen(name);
   *at++ = (unsigned char)(FIXSTR | size);
-  memcpy(at, name, size);
-  return at + size;
+  for (size_t i = 0; i < size; i++) *at++ = (unsigned char)name[i];
+  return at;
 }
 
 static unsigned char* put_uint_32(unsigned char* at, uint32_t value) {

@@ -58,10 +58,10 @@ int take_head(struct reader* reader, struct head* head) {
   if (first == FLOAT_32 || first == FLOAT_64)
     return take_big_endian(reader, first == FLOAT_32 ? 4 : 8, &ignored);
   if (first >= INT_8 && first <= INT_64) {
-    const size_t size = (size_t)1 << (first - INT_8);
-    const int cut = take_big_endian(reader, size, &head->count);
-    // The sign is the first bit.
-    if (head->count >> (8 * size - 1) == 0) head->kind = KIND_UINT;
+    const unsigned bits = 8U << (unsigned)(first - INT_8);
+    const int cut = take_big_endian(reader, bits / 8, &head->count);
+    const uint64_t sign = (uint64_t)1 << (bits - 1);
+    if ((head->count & sign) == 0) head->kind = KIND_UINT;
     return cut;
   }
   size_t size = 0;

@@ -4,8 +4,8 @@
 // threads or processes of C.
 #include <dlfcn.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -25,26 +25,27 @@
 
 #include "entropyd.h"
 
-enum { GUARD = 64, MAX_THREADS = 32, DRAW_SIZE = 32, MAX_DRAWS = 65536 };
+static const size_t guard = 64;
+enum { MAX_THREADS = 32, DRAW_SIZE = 32, MAX_DRAWS = 65536 };
 static const unsigned char untouched = 0xa5;
 
 // -1: the kernel's bytes; otherwise this byte, in pieces, after a signal.
 static atomic_int own_byte = -1;
 static atomic_int own_error;
 
-ssize_t getrandom(void* target, size_t size, unsigned flags) {
+ssize_t getrandom(void* buffer, size_t length, unsigned flags) {
   static atomic_uint calls;
   if (own_error != 0) {
     errno = own_error;
     return -1;
   }
-  if (own_byte < 0) return syscall(SYS_getrandom, target, size, flags);
+  if (own_byte < 0) return syscall(SYS_getrandom, buffer, length, flags);
   if (atomic_fetch_add(&calls, 1) % 2 == 0) {
     errno = EINTR;
     return -1;
   }
-  const size_t part = size < 256 ? size : 256;
-  memset(target, own_byte, part);
+  const size_t part = length < 256 ? length : 256;
+  memset(buffer, own_byte, part);
   return (ssize_t)part;
 }
 
@@ -52,12 +53,12 @@ ssize_t getrandom(void* target, size_t size, unsigned flags) {
 // look by so many nanoseconds.
 static atomic_llong hurry_ns;
 
-int clock_gettime(clockid_t clock, struct timespec* now) {
+int clock_gettime(clockid_t clock_id, struct timespec* tp) {
   static atomic_llong now_ns = 1000000000;
-  if (clock != CLOCK_MONOTONIC) return (int)syscall(SYS_clock_gettime, clock, now);
+  if (clock_id != CLOCK_MONOTONIC) return (int)syscall(SYS_clock_gettime, clock_id, tp);
   const long long ns = atomic_fetch_add(&now_ns, hurry_ns);
-  now->tv_sec = ns / 1000000000;
-  now->tv_nsec = ns % 1000000000;
+  tp->tv_sec = ns / 1000000000;
+  tp->tv_nsec = ns % 1000000000;
   return 0;
 }
 
@@ -75,15 +76,15 @@ static const char* outcome(int status) { return status < 0 ? strerrorname_np(err
 
 // get SIZE FLAGS: the outcome, what became of the memory, and up to 64 bytes.
 static void get(size_t size, unsigned flags) {
-  unsigned char* memory = malloc(size + 2 * GUARD);
+  unsigned char* memory = malloc(size + 2 * guard);
   if (memory == NULL) abort();
-  unsigned char* target = memory + GUARD;
-  memset(memory, untouched, size + 2 * GUARD);
+  unsigned char* target = memory + guard;
+  memset(memory, untouched, size + 2 * guard);
   errno = EDOM;
   const int status = entropyd_get(target, size, flags);
   printf("%s", outcome(status));
   if (status == 0 && errno != EDOM) printf(" errno-changed");
-  if (!all_are(memory, GUARD, untouched) || !all_are(target + size, GUARD, untouched))
+  if (!all_are(memory, guard, untouched) || !all_are(target + size, guard, untouched))
     printf(" overrun");
   if (status != 0) printf(all_are(target, size, 0) ? " wiped" : " dirty");
   // In so many bytes, more zeros in a row than these are no chance: 2^-160.
@@ -99,14 +100,14 @@ static void get(size_t size, unsigned flags) {
 
 // health SIZE: the outcome and state, and the reason.
 static void health(size_t size) {
-  char* memory = malloc(size + 2 * GUARD);
+  char* memory = malloc(size + 2 * guard);
   if (memory == NULL) abort();
-  memset(memory, untouched, size + 2 * GUARD);
-  char* reason = memory + GUARD;
+  memset(memory, untouched, size + 2 * guard);
+  char* reason = memory + guard;
   const int status = entropyd_health(size == 0 ? NULL : reason, size);
   printf("%s %d", outcome(status), status);
-  if (!all_are((unsigned char*)memory, GUARD, untouched) ||
-      !all_are((unsigned char*)reason + size, GUARD, untouched))
+  if (!all_are((unsigned char*)memory, guard, untouched) ||
+      !all_are((unsigned char*)reason + size, guard, untouched))
     printf(" overrun");
   if (size > 0) printf(" %zu %s", strnlen(reason, size), reason);
   free(memory);
@@ -302,7 +303,7 @@ static void interrupted(size_t size) {
   if (sigaction(SIGALRM, &action, &before) != 0) abort();
   if (timer_create(CLOCK_REALTIME, NULL, &timer) != 0) abort();
   if (timer_settime(timer, 0, &often, NULL) != 0) abort();
-  while (signals == 0) (void)sched_yield();
+  while (signals == 0) (void)poll(NULL, 0, -1);
   get(size, 0);
   (void)timer_delete(timer);
   (void)sigaction(SIGALRM, &before, NULL);
@@ -339,7 +340,6 @@ static void backlog(const char* path) {
   while (connect(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), to, sizeof address) == 0)
     continue;
   printf("%s ", outcome(-1));
-  (void)setenv("ENTROPYD_SOCKET", path, 1);
   get(DRAW_SIZE, 0);
 }
 
@@ -351,6 +351,7 @@ static void* race(void* unused) {
 }
 
 // control FAULT: what a sanitizer must detect.
+// NOLINTBEGIN(clang-analyzer-unix.Malloc)
 static void control(const char* fault) {
   if (strcmp(fault, "race") == 0) {
     pthread_t both[2];
@@ -358,18 +359,22 @@ static void control(const char* fault) {
     join_threads(both, 2);
   } else if (strcmp(fault, "overflow") == 0) {
     static volatile size_t behind = DRAW_SIZE;
-    const unsigned char* bytes = calloc(DRAW_SIZE, 1);
+    static unsigned char* bytes;
+    bytes = calloc(DRAW_SIZE, 1);
     if (bytes != NULL) printf("%p", memchr(bytes, 1, behind + 1));
   } else if (strcmp(fault, "leak") == 0) {
     printf("%p", malloc(1));
   }
 }
+// NOLINTEND(clang-analyzer-unix.Malloc)
 
 static void obey(char* line) {
-  char word[256] = "";
-  long long first = 0;
-  long long second = 0;
-  (void)sscanf(line, "%255s %lli %lli", word, &first, &second);
+  char* rest = line + strcspn(line, " ");
+  if (*rest == ' ') *rest++ = '\0';
+  const char* word = line;
+  char* numbers = rest;
+  const long long first = strtoll(numbers, &numbers, 10);
+  const long long second = strtoll(numbers, &numbers, 10);
   if (strcmp(word, "get") == 0)
     get((size_t)first, (unsigned)second);
   else if (strcmp(word, "health") == 0)
@@ -391,11 +396,11 @@ static void obey(char* line) {
   else if (strcmp(word, "signals") == 0)
     interrupted((size_t)first);
   else if (strcmp(word, "unload") == 0)
-    unload(line + strlen("unload "));
+    unload(rest);
   else if (strcmp(word, "backlog") == 0)
-    backlog(line + strlen("backlog "));
+    backlog(rest);
   else if (strcmp(word, "control") == 0)
-    control(line + strlen("control "));
+    control(rest);
   else if (strcmp(word, "own") == 0)
     own_byte = (int)first;
   else if (strcmp(word, "own-error") == 0)
@@ -404,8 +409,6 @@ static void obey(char* line) {
     (void)setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)first, (rlim_t)first});
   else if (strcmp(word, "hurry") == 0)
     hurry_ns = first * 1000000;
-  else if (strcmp(word, "environment") == 0)
-    (void)putenv(strdup(line + strlen("environment ")));
   else
     printf("no command");
 }

@@ -295,9 +295,10 @@ t.test('every wait ends at the deadline', async (t) => {
   await dripped.say('hurry 50');
   t.equal(await dripped.say('get 32 0'), 'ETIMEDOUT wiped', 'of a server that sends and sends');
 
-  const hung = new ClientProgram(t, undefined);
+  const full = freePath();
+  const hung = new ClientProgram(t, full);
   await hung.say('hurry 4980');
-  const said = await hung.say(`backlog ${freePath()}`);
+  const said = await hung.say(`backlog ${full}`);
   t.equal(said, 'EAGAIN ETIMEDOUT wiped', 'of one that accepts nobody');
 });
 
