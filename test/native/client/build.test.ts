@@ -189,7 +189,7 @@ t.test(
       [...source.matchAll(/^\.It Bq Er (\w+)/gm)].map(([, name]) => name),
       errors,
     );
-    for (const [, name] of header.matchAll(/^#define (ENTROPYD_\w+) \d/gm))
+    for (const [, name = ''] of header.matchAll(/^#define (ENTROPYD_\w+) \d/gm))
       t.match(source, new RegExp(`Dv ${name}\\b`), name);
   },
 );
