@@ -203,7 +203,12 @@ t.test('an answer may come in single bytes', async (t) => {
 t.test('a lost request is sent once more, unless its answer had begun', async (t) => {
   let lost = 0;
   let losses = 1;
+  let isCut = false;
   const { path, perConnection } = await startAnswering(t, ({ id }, socket) => {
+    if (isCut) {
+      socket.end(head(id));
+      return undefined;
+    }
     if (lost++ >= losses) return random(id, body);
     socket.destroy();
     return undefined;
@@ -215,6 +220,9 @@ t.test('a lost request is sent once more, unless its answer had begun', async (t
   t.equal(await client.say('get 32 0'), 'ECONNRESET wiped', 'and not a third time');
   t.strictSame(perConnection, [1, 2, 1]);
   t.match(await client.say('get 32 0'), /^ok /);
+  isCut = true;
+  t.equal(await client.say('get 32 0'), 'ECONNRESET wiped', 'nor if its answer had begun');
+  t.strictSame(perConnection, [1, 2, 1, 2]);
 });
 
 t.test('a server that ends every connection at once raises no signal', async (t) => {
