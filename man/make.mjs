@@ -1,6 +1,7 @@
 /**
  * Writes the manual pages and the shell completions of both programs. If one fails, none is written.
  *   node man/make.mjs [TEMPLATES [OUTPUT]]     default: this directory, dist/
+ * entropyd_get.3 is the C library's: native/client/Makefile has it.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +14,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const [templates = here('.'), output = here('../dist')] = process.argv.slice(2);
 
 const files = new Map();
-for (const name of readdirSync(templates).filter((each) => /\.\d$/.test(each)))
+for (const name of readdirSync(templates).filter((each) => /\.[158]$/.test(each)))
   try {
     files.set(join('man', name), page(readFileSync(join(templates, name), 'utf8')));
   } catch (error) {

@@ -1,6 +1,7 @@
 /** The examples of docs/clients.md, run as they are printed, against the real daemon and gateway. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { freePath } from '../../support/paths.js';
 import { built, Program } from '../../support/program.js';
@@ -18,6 +19,8 @@ import {
 import { type Client, commandClient, pypiClient, testWith } from './installed.js';
 import { startRealPath, writeKeys } from './real-path.js';
 import { run } from './run.js';
+
+const buildHost = fileURLToPath(new URL('../../../build-host', import.meta.url));
 
 const examples = examplesOf('clients.md');
 const commands = examples
@@ -72,6 +75,16 @@ testWith(node, 'node-vault', async (t, command) => {
   const code = exampleOf(examples, wanted) + print.vault;
   const outcome = await runModule(t, command, here(code, await startRealPath(t)));
   t.match(outcome, { status: 0, stdout: bytes32 });
+});
+
+testWith(commandClient('pkg-config', 'pkg-config'), 'libentropyd', async (t) => {
+  const { socketPath } = await startRealPath(t);
+  const folder = t.testdir({ 'key.c': exampleOf(examples, { language: 'c' }) });
+  const [compile = '', ...rest] = commandsWith('cc');
+  t.strictSame(rest, []);
+  const script = `cd ${folder} && ${compile.replaceAll('build-host', buildHost)} && ./key`;
+  const variables = { LD_LIBRARY_PATH: buildHost, ENTROPYD_SOCKET: socketPath };
+  t.match(await run('sh', ['-c', script], variables), { status: 0, stdout: bytes32 });
 });
 
 testWith(pypiClient('hvac', 'hvac==2.4.0'), 'hvac', async (t, python) => {
@@ -177,17 +190,18 @@ t.test('every command that starts the programs: they listen', async (t) => {
 t.test(
   'every block is run by a test above, by azure-clients.test.ts or by neovim.test.ts',
   async (t) => {
-    const known = new Set(['sh', 'ini', 'python', 'js', 'go', 'lua']);
+    const known = new Set(['sh', 'ini', 'python', 'js', 'go', 'c', 'lua']);
     t.ok(examples.every(({ language }) => known.has(language)));
     for (const [language, count] of [
       ['ini', 1],
       ['python', 6],
       ['js', 6],
       ['go', 3],
+      ['c', 1],
       ['lua', 1],
     ] as const)
       t.equal(examples.filter((each) => each.language === language).length, count, language);
-    const run = ['aws', 'curl', 'node', 'vault', 'bao'].flatMap(commandsWith);
+    const run = ['aws', 'curl', 'node', 'vault', 'bao', 'cc'].flatMap(commandsWith);
     t.strictSame(
       commands.filter((line) => !line.startsWith('export ') && !run.includes(line)),
       [],
