@@ -82,7 +82,7 @@ constexpr size_t kBlockBits = 6;
 constexpr size_t kBlockValues = size_t{1} << kBlockBits;
 constexpr size_t kDictionaryBlocks = 1000;
 constexpr double kDeviationFactor = 0.5907;
-static_assert(kMinSymbols >= kBlockBits * (kDictionaryBlocks + 1));
+static_assert(kMinSymbols >= kBlockBits * (kDictionaryBlocks + 2));
 
 // Binary logarithms of integers, most of them from a table.
 class Logarithms {
