@@ -18,7 +18,7 @@ struct Symbols {
 // All estimators run on this many: Compression (6.3.4) needs 1002 blocks of 6 bits for a deviation,
 // MultiMCW (6.3.7) 4096 symbols. The standard itself asks for 1,000,000 (3.1.1).
 inline constexpr size_t kMinSymbols = 6012;
-// Keeps every index within 32 bits, and the memory of the suffix array within 3.5 GB.
+// Memory: 10 bytes for each, and at worst, in long repetitions, 26.
 inline constexpr size_t kMaxSymbols = size_t{1} << 27;
 
 // Each returns bits of min-entropy per symbol. 6.3.2 to 6.3.4 are for an alphabet of two.
