@@ -63,8 +63,7 @@ Napi::Value AssessSamples(const Napi::CallbackInfo& info) {
   auto samples = std::make_shared<const std::vector<uint8_t>>(bytes, bytes + size);
   auto result = std::make_shared<Assessment>();
   const bool started = RunDetached(
-      env,
-      [samples, bits, result] { *result = Assess(*samples, static_cast<unsigned>(bits)); },
+      env, [samples, bits, result] { *result = Assess(*samples, static_cast<unsigned>(bits)); },
       [promise, result](Napi::Env done_env) {
         if (result->error.empty())
           promise.Resolve(ToObject(done_env, *result));

@@ -10,10 +10,10 @@
 namespace entropyd {
 namespace {
 
-constexpr std::array kNames{
-    "Most Common Value", "Collision",           "Markov",         "Compression",
-    "t-Tuple",           "LRS",                 "MultiMCW Prediction",
-    "Lag Prediction",    "MultiMMC Prediction", "LZ78Y Prediction"};
+constexpr std::array kNames{"Most Common Value",   "Collision",      "Markov",
+                            "Compression",         "t-Tuple",        "LRS",
+                            "MultiMCW Prediction", "Lag Prediction", "MultiMMC Prediction",
+                            "LZ78Y Prediction"};
 
 using Values = std::array<std::optional<double>, kNames.size()>;
 
@@ -84,8 +84,9 @@ Assessment Assess(std::span<const uint8_t> samples, unsigned bits_per_symbol) {
   }
   const unsigned width = bits_per_symbol == 0 ? needed : bits_per_symbol;
   if (samples.size() > kMaxSymbols / width) {
-    result.error = "want at most " + std::to_string(kMaxSymbols) + " bits: " +
-                   std::to_string(samples.size()) + " samples of " + std::to_string(width);
+    result.error = "want at most " + std::to_string(kMaxSymbols) +
+                   " bits: " + std::to_string(samples.size()) + " samples of " +
+                   std::to_string(width);
     return result;
   }
   result.bits_per_symbol = width;

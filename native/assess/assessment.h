@@ -15,7 +15,8 @@ struct Estimate {
   // Bits per sample. Missing if the estimator is for bits and the samples are not, or if it found
   // nothing to count.
   std::optional<double> literal;
-  // Bits per bit of the samples, most significant bit first. Missing also for samples of two values.
+  // Bits per bit of the samples, most significant bit first. Missing also for samples of two
+  // values.
   std::optional<double> bitstring;
 };
 

@@ -1,5 +1,5 @@
-// The MultiMMC and LZ78Y prediction estimators, SP 800-90B 6.3.9 and 6.3.10. Both keep, for contexts
-// of 1 to 16 symbols, which symbols followed and how often.
+// The MultiMMC and LZ78Y prediction estimators, SP 800-90B 6.3.9 and 6.3.10. Both keep, for
+// contexts of 1 to 16 symbols, which symbols followed and how often.
 #include <algorithm>
 #include <array>
 #include <vector>

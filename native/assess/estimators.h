@@ -1,5 +1,6 @@
-// The ten min-entropy estimators of SP 800-90B 6.3. Where the standard leaves a choice, or NIST's own
-// tool (usnistgov/SP800-90B_EntropyAssessment, ea_non_iid) departs from it, they follow the tool.
+// The ten min-entropy estimators of SP 800-90B 6.3. Where the standard leaves a choice, or NIST's
+// own tool (usnistgov/SP800-90B_EntropyAssessment, ea_non_iid) departs from it, they follow the
+// tool.
 #pragma once
 
 #include <cstdint>
@@ -46,6 +47,17 @@ double Lz78y(const Symbols& symbols);
 double UpperBound(double proportion, double count);
 // -log2(p), and 0 rather than -0.
 double MinEntropy(double probability);
+
+// Halves the interval, at whose end `low` a condition holds and at whose other end it does not,
+// until its ends are neighbors. Returns the end where it does not.
+template <typename Condition>
+double Bisect(double low, double high, const Condition& holds) {
+  for (;;) {
+    const double middle = (low + high) / 2;
+    if (middle <= low || middle >= high) return high;
+    (holds(middle) ? low : high) = middle;
+  }
+}
 
 // How often a predictor was right, for 6.3.7 to 6.3.10.
 struct Predictions {

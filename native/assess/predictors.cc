@@ -36,11 +36,10 @@ double PredictionEstimate(const Predictions& predictions, double count, unsigned
   double p = std::max(global, 1.0 / alphabet);
   // The local bound matters if it is above the others.
   const double run = static_cast<double>(predictions.longest_run) + 1;
-  if (p < 1 && LogOfNoRun(p, run, count) > kLogOfConfidence) {
-    double high = 1;
-    for (double middle = (p + high) / 2; p < middle && middle < high; middle = (p + high) / 2)
-      (LogOfNoRun(middle, run, count) > kLogOfConfidence ? p : high) = middle;
-  }
+  const auto is_likely = [&](double each) {
+    return LogOfNoRun(each, run, count) > kLogOfConfidence;
+  };
+  if (p < 1 && is_likely(p)) p = Bisect(p, 1, is_likely);
   return MinEntropy(p);
 }
 

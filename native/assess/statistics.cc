@@ -67,10 +67,10 @@ double Markov(const Symbols& symbols) {
   double least = kLength;
   for (const unsigned bit : {0U, 1U}) {
     const unsigned other = 1 - bit;
-    least = std::min({least, first[bit] + (kLength - 1) * next[bit][bit],
-                      first[bit] + next[bit][other] + (kLength - 2) * next[other][other],
-                      first[bit] + kLength / 2 * next[bit][other] +
-                          (kLength / 2 - 1) * next[other][bit]});
+    least = std::min(
+        {least, first[bit] + (kLength - 1) * next[bit][bit],
+         first[bit] + next[bit][other] + (kLength - 2) * next[other][other],
+         first[bit] + kLength / 2 * next[bit][other] + (kLength / 2 - 1) * next[other][bit]});
   }
   return std::max(0.0, std::min(1.0, least / kLength));
 }
@@ -107,14 +107,18 @@ double ExpectedLogarithm(double z, size_t blocks, const Logarithms& logarithm) {
   const auto tests = static_cast<double>(blocks - kDictionaryBlocks);
   double power = 1 - z;
   double head = 0;
-  for (size_t u = 2; u <= kDictionaryBlocks; ++u, power *= 1 - z) head += logarithm(u) * power;
+  for (size_t u = 2; u <= kDictionaryBlocks; ++u) {
+    head += logarithm(u) * power;
+    power *= 1 - z;
+  }
   double tail = 0;
   double weighted = tests * head;
-  for (size_t u = kDictionaryBlocks + 1; u <= blocks; ++u, power *= 1 - z) {
+  for (size_t u = kDictionaryBlocks + 1; u <= blocks; ++u) {
     const double term = logarithm(u) * power;
     const double weighted_term = static_cast<double>(blocks - u) * term;
     tail += term;
     weighted += weighted_term;
+    power *= 1 - z;
     if (weighted_term < kNegligible * weighted && term < kNegligible * tail) break;
   }
   return z * (z * weighted + tail) / tests;
@@ -145,18 +149,16 @@ double Compression(const Symbols& symbols) {
   const double mean = sum / tests;
   const double variance = std::max(0.0, squares / (tests - 1) - mean * mean);
   const double bound = mean - kZ * kDeviationFactor * std::sqrt(variance) / std::sqrt(tests);
-  const auto expected = [&](double p) {
+  const auto is_above = [&](double p) {
     const double q = (1 - p) / (kBlockValues - 1);
     return ExpectedLogarithm(p, blocks, logarithm) +
-           (kBlockValues - 1) * ExpectedLogarithm(q, blocks, logarithm);
+               (kBlockValues - 1) * ExpectedLogarithm(q, blocks, logarithm) >
+           bound;
   };
   // It falls as p rises from that of uniform blocks.
-  double low = 1.0 / kBlockValues;
-  double high = 1;
-  if (!(expected(low) > bound)) return 1;
-  for (double p = (low + high) / 2; low < p && p < high; p = (low + high) / 2)
-    (expected(p) > bound ? low : high) = p;
-  return MinEntropy(high) / kBlockBits;
+  constexpr double kUniform = 1.0 / kBlockValues;
+  if (!is_above(kUniform)) return 1;
+  return MinEntropy(Bisect(kUniform, 1, is_above)) / kBlockBits;
 }
 
 }  // namespace entropyd

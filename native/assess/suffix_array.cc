@@ -66,7 +66,7 @@ class Sorter {
 
    private:
     Symbol At(int32_t i) const { return text_[static_cast<size_t>(i)]; }
-    bool IsS(int32_t i) const { return is_s_[static_cast<size_t>(i) / 64] >> (i % 64) & 1; }
+    bool IsS(int32_t i) const { return (is_s_[static_cast<size_t>(i) / 64] >> (i % 64) & 1) != 0; }
     bool IsLms(int32_t i) const { return i > 0 && IsS(i) && !IsS(i - 1); }
     void Place(int32_t suffix, int32_t at) { place_[static_cast<size_t>(at)] = suffix; }
     // The cursor of the bucket of the symbol at `i`.
@@ -81,8 +81,7 @@ class Sorter {
       Place(size_ - 1, Next(next, size_ - 1)++);
       // Of equal neighbors both have the same type, and there is no S here but LMS.
       for (const int32_t& suffix : place_)
-        if (suffix > 0 && At(suffix - 1) >= At(suffix))
-          Place(suffix - 1, Next(next, suffix - 1)++);
+        if (suffix > 0 && At(suffix - 1) >= At(suffix)) Place(suffix - 1, Next(next, suffix - 1)++);
       next = ends_;
       // In its bucket, S begins where the last one was placed.
       for (int32_t i = size_ - 1; i >= 0; --i) {

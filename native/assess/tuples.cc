@@ -19,9 +19,9 @@ struct Counts {
   std::vector<uint32_t> most;   // occurrences of the most common tuple
 };
 
-// Suffixes that begin alike are neighbors in lexical order: an interval of `count` of them that share
-// `shared` symbols, of which the surrounding interval shares `outside`, means a tuple of each length
-// from outside + 1 to shared that occurs `count` times.
+// Suffixes that begin alike are neighbors in lexical order: an interval of `count` of them that
+// share `shared` symbols, of which the surrounding interval shares `outside`, means a tuple of each
+// length from outside + 1 to shared that occurs `count` times.
 Counts CountTuples(const Symbols& symbols) {
   const std::vector<int32_t> shared =
       CommonPrefixes(symbols.values, SuffixArray(symbols.values, symbols.alphabet));

@@ -58,9 +58,10 @@ t.test('independent biased samples are estimated a little below their min-entrop
     const samples = sequence(100_000, (_, random) => (random() < share ? 1 : 0));
     const entropy = -Math.log2(share);
     for (const [name, [literal]] of Object.entries(await estimatesOf(samples))) {
-      // 6.3.6 estimates the collision entropy, which can be twice the min-entropy.
-      const most = name === 'LRS' ? 2 * entropy : name === 'Lag Prediction' ? 2 * entropy : entropy;
-      t.ok((literal as number) <= most * 1.02, `${share} ${name}: ${literal} of ${entropy}`);
+      // LRS and lags see how often two samples are equal, which is as much as twice the min-entropy.
+      const most = ['LRS', 'Lag Prediction'].includes(name) ? 2 * entropy : entropy;
+      // Markov has no confidence interval.
+      t.ok((literal as number) <= most * 1.05, `${share} ${name}: ${literal} of ${entropy}`);
     }
     const [common] = (await estimatesOf(samples))['Most Common Value'] ?? [];
     t.ok((common as number) > entropy * 0.9 - 0.001, `${share}: ${common}`);
