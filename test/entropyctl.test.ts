@@ -87,10 +87,22 @@ t.test('assess needs no daemon, and reports what is wrong', async (t) => {
   t.ok(JSON.parse(stdout).minEntropy < 0.01, 'what repeats has no entropy');
   for (const [options, wanted] of [
     [[], [64, /^entropyctl: required option '--input <file>' not specified/]],
-    [['--input', wide, '--bits-per-symbol', '9'], [64, /: want 1 to 8: 9$/]],
-    [['--input', short], [1, /^entropyctl: cannot assess .*: want at least 6012 samples/]],
-    [['--input', wide, '--bits-per-symbol', '6'], [1, /byte 0 is 115, which takes more than 6 bits$/]],
-    [['--input', '/nonexistent'], [1, /^entropyctl: cannot read \/nonexistent: ENOENT/]],
+    [
+      ['--input', wide, '--bits-per-symbol', '9'],
+      [64, /: want 1 to 8: 9$/],
+    ],
+    [
+      ['--input', short],
+      [1, /^entropyctl: cannot assess .*: want at least 6012 samples/],
+    ],
+    [
+      ['--input', wide, '--bits-per-symbol', '6'],
+      [1, /byte 0 is 115, which takes more than 6 bits$/],
+    ],
+    [
+      ['--input', '/nonexistent'],
+      [1, /^entropyctl: cannot read \/nonexistent: ENOENT/],
+    ],
   ] as const) {
     const ended = await run(t, 'entropyctl', ['assess', ...options]);
     t.strictSame([ended.status, ended.stdout], [wanted[0], ''], options.join(' '));

@@ -103,15 +103,21 @@ health uses those of monitoring plug-ins. entropyctl COMMAND --help shows exampl
   add(
     program,
     'assess',
-    'Prints min-entropy estimates of a file of samples, by SP 800-90B. Needs no daemon.',
+    'Estimates the min-entropy of a file of samples, by SP 800-90B; needs no daemon.',
     [
-      ['entropyctl assess --input rdseed.bin', 'one sample per byte, as noise writes them'],
-      ['entropyctl assess --input bits.bin --bits-per-symbol 1', 'refuses other bytes than 0 and 1'],
+      ['entropyctl assess --input rdseed.bin', 'one sample per byte'],
+      [
+        'entropyctl assess --input bits.bin --bits-per-symbol 1',
+        'refuses other bytes than 0 and 1',
+      ],
       ['entropyctl assess --input rdseed.bin --json | jq .minEntropy', 'bits per sample'],
     ],
     { asksDaemon: false },
   )
-    .requiredOption('--input <file>', 'a regular file, one sample per byte, at most 128 Mbit in all')
+    .requiredOption(
+      '--input <file>',
+      'a regular file, one sample per byte, at most 128 Mbit in all',
+    )
     .addOption(
       new Option(
         '--bits-per-symbol <n>',

@@ -50,12 +50,14 @@ function addonOf(result: Assessment | Error): LoadResult & { calls: [Uint8Array,
   return { addon: addon as unknown as Addon, calls };
 }
 
-t.test('the table has a line for each estimator, the result, and what it does not prove', async (t) => {
-  const addon = addonOf(wide);
-  const printed = await printedBy(t, () => assess({ input }, addon));
-  t.equal(
-    printed,
-    `Estimator              per sample     per bit
+t.test(
+  'the table has a line for each estimator, the result, and what it does not prove',
+  async (t) => {
+    const addon = addonOf(wide);
+    const printed = await printedBy(t, () => assess({ input }, addon));
+    t.equal(
+      printed,
+      `Estimator              per sample     per bit
 Most Common Value        1.250000    0.500000
 Collision                       -    0.123457
 Least                    1.250000    0.123457
@@ -65,11 +67,12 @@ Samples      10000, of 5 values
              fewer than the 1000000 consecutive ones that SP 800-90B wants
 These are no proof of entropy: AES-CTR under a known key, which has none, gets 7.1 of 8 bits.
 `,
-  );
-  const [[samples, width] = []] = addon.calls;
-  t.equal(width, 0, 'the width is that of the largest');
-  t.ok(readFileSync(input).equals(samples as Uint8Array));
-});
+    );
+    const [[samples, width] = []] = addon.calls;
+    t.equal(width, 0, 'the width is that of the largest');
+    t.ok(readFileSync(input).equals(samples as Uint8Array));
+  },
+);
 
 t.test('samples of two values have one column', async (t) => {
   const printed = await printedBy(t, () => assess({ input }, addonOf(bits)));
@@ -87,7 +90,9 @@ t.test('a million samples are enough', async (t) => {
 t.test('JSON has all figures in full, and null for what does not apply', async (t) => {
   for (const result of [wide, bits]) {
     const addon = addonOf(result);
-    const printed = await printedBy(t, () => assess({ input, bitsPerSymbol: 8, json: true }, addon));
+    const printed = await printedBy(t, () =>
+      assess({ input, bitsPerSymbol: 8, json: true }, addon),
+    );
     t.strictSame(JSON.parse(printed), { input, samples: 10_000, ...result });
     t.equal(addon.calls[0]?.[1], 8);
   }

@@ -2,7 +2,12 @@ import type { Command } from 'commander';
 import fc from 'fast-check';
 import t from 'tap';
 import { UsageError } from '../../src/common/program.js';
-import { entropyctlProgram, parseBits, parseInterval, parseSize } from '../../src/entropyctl/command-line.js';
+import {
+  entropyctlProgram,
+  parseBits,
+  parseInterval,
+  parseSize,
+} from '../../src/entropyctl/command-line.js';
 import { formats } from '../../src/entropyctl/formats.js';
 
 const program = entropyctlProgram();

@@ -142,7 +142,13 @@ t.test('samples that cannot be assessed are refused with the reason', async (t) 
     [new Uint8Array(2 ** 26 + 1), 2, /^want at most 134217728 bits: 67108865 samples of 2$/],
   ] as const)
     await t.rejects(addon.assess(samples, bits), { message }, String(message));
-  t.match(await addon.assess(sequence(6012, (i) => (i * i) >> 3), 0), { bitsPerSymbol: 8 });
+  t.match(
+    await addon.assess(
+      sequence(6012, (i) => (i * i) >> 3),
+      0,
+    ),
+    { bitsPerSymbol: 8 },
+  );
 });
 
 t.test('arguments of other types and ranges are refused', async (t) => {

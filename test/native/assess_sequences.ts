@@ -23,7 +23,8 @@ export function sequence(
   return samples;
 }
 
-const uniform = (below: number) => (_: number, random: () => number) => Math.floor(random() * below);
+const uniform = (below: number) => (_: number, random: () => number) =>
+  Math.floor(random() * below);
 
 /** Every pair of neighbors occurs once: the Lyndon words of one and two symbols, one after the other. */
 function deBruijn(alphabet: number): Uint8Array {

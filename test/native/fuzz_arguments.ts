@@ -235,7 +235,9 @@ function isRefusal(error: unknown): boolean {
   if (error instanceof TypeError || error instanceof RangeError) return true;
   return (
     error instanceof Error &&
-    /generator is closed|cannot be credited|locked memory|refused a thread|^want |^the sample /.test(error.message)
+    /generator is closed|cannot be credited|locked memory|refused a thread|^want |^the sample /.test(
+      error.message,
+    )
   );
 }
 
