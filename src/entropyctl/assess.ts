@@ -76,7 +76,7 @@ const figureWidth = 12;
 
 /** Conditioned and deterministic data score alike: docs/assessment.md. */
 const caveat =
-  'These are no proof of entropy: AES-CTR under a known key, which has none, gets 7.1 of 8 bits.';
+  'These are no proof of entropy: AES-256-CTR under a zero key, which has none, gets 7.1 of 8 bits.';
 
 /** The table, the result, and what to think of it. */
 function report(assessment: Assessment, samples: number): string[] {

@@ -65,7 +65,7 @@ Least                    1.250000    0.123457
 Min-entropy  0.987654 bits per sample of 8 bits: the least of 1.250000 and 8 × 0.123457
 Samples      10000, of 5 values
              fewer than the 1000000 consecutive ones that SP 800-90B wants
-These are no proof of entropy: AES-CTR under a known key, which has none, gets 7.1 of 8 bits.
+These are no proof of entropy: AES-256-CTR under a zero key, which has none, gets 7.1 of 8 bits.
 `,
     );
     const [[samples, width] = []] = addon.calls;
