@@ -42,7 +42,8 @@ export function describe(command, path = [command.name()]) {
       if (found === null) throw new Error(`${path.join(' ')}: cannot read ${option.flags}`);
       const { short, long, value } = found.groups;
       const description = help.optionDescription(option);
-      return { short, long, value, choices: option.argChoices ?? [], description };
+      const { mandatory, argChoices: choices = [] } = option;
+      return { short, long, value, mandatory, choices, description };
     }),
     commands: help
       .visibleCommands(command)

@@ -55,7 +55,7 @@ export function synopsis(command) {
   const own = [
     `.Nm ${command.path[0]}`,
     ...command.path.slice(1).map((name) => `.Cm ${name}`),
-    ...options.map((option) => `.Op ${flag(option)}`),
+    ...options.map((option) => `.${option.mandatory ? '' : 'Op '}${flag(option)}`),
     ...command.arguments.map(operand),
   ];
   const inner = command.commands.filter(({ name }) => name !== commonCommand);

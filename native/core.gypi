@@ -4,6 +4,7 @@
   "variables": {
     "addon_sources": [
       "<(native)/addon/addon.cc",
+      "<(native)/addon/assess.cc",
       "<(native)/addon/generator_wrap.cc",
       "<(native)/addon/linux.cc",
       "<(native)/addon/poller.cc",
@@ -27,7 +28,13 @@
       "<(native)/drbg/drbg.cc",
       "<(native)/generator/generator_state.cc",
       "<(native)/generator/seed_pool.cc",
-      "<(native)/generator/generator.cc"
+      "<(native)/generator/generator.cc",
+      "<(native)/assess/statistics.cc",
+      "<(native)/assess/suffix_array.cc",
+      "<(native)/assess/tuples.cc",
+      "<(native)/assess/predictors.cc",
+      "<(native)/assess/dictionaries.cc",
+      "<(native)/assess/assessment.cc"
     ]
   },
   "target_defaults": {

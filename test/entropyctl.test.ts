@@ -73,6 +73,44 @@ t.test('a usage error is one line and exit code 64', async (t) => {
   t.match(await run(t, 'entropyctl', []), { status: 64, stdout: '', stderr: /Usage: entropyctl/ });
 });
 
+t.test('assess needs no daemon, and reports what is wrong', async (t) => {
+  const [short, wide] = ['short', 'wide'].map((name) => join(temporaryFolder(), name)) as [
+    string,
+    string,
+  ];
+  writeFileSync(short, 'x');
+  writeFileSync(wide, Buffer.alloc(10_000, 'samples'));
+  const args = ['assess', '--input', wide, '--json'];
+  const { status, stdout, stderr } = await run(t, 'entropyctl', args);
+  t.strictSame([status, stderr], [0, '']);
+  t.match(JSON.parse(stdout), { samples: 10_000, bitsPerSymbol: 7, distinct: 6 });
+  t.ok(JSON.parse(stdout).minEntropy < 0.01, 'what repeats has no entropy');
+  for (const [options, wanted] of [
+    [[], [64, /^entropyctl: required option '--input <file>' not specified/]],
+    [
+      ['--input', wide, '--bits-per-symbol', '9'],
+      [64, /: want 1 to 8: 9$/],
+    ],
+    [
+      ['--input', short],
+      [1, /^entropyctl: cannot assess .*: want at least 6012 samples/],
+    ],
+    [
+      ['--input', wide, '--bits-per-symbol', '6'],
+      [1, /byte 0 is 115, which takes more than 6 bits$/],
+    ],
+    [
+      ['--input', '/nonexistent'],
+      [1, /^entropyctl: cannot read \/nonexistent: ENOENT/],
+    ],
+  ] as const) {
+    const ended = await run(t, 'entropyctl', ['assess', ...options]);
+    t.strictSame([ended.status, ended.stdout], [wanted[0], ''], options.join(' '));
+    t.equal(lines(ended.stderr).length, 1);
+    t.match(ended.stderr.trimEnd(), wanted[1]);
+  }
+});
+
 t.test('random prints exactly N bytes, in every format', async (t) => {
   const { path } = await startServer(t);
   for (const [args, pattern] of [

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "addon/arguments.h"
+#include "addon/assess.h"
 #include "addon/generator_wrap.h"
 #include "addon/linux.h"
 #include "addon/poller.h"
@@ -108,6 +109,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["groupId"] = Napi::Function::New<GroupId>(env);
   exports["socketPath"] = Napi::Function::New<SocketPath>(env);
   exports["sendDatagram"] = Napi::Function::New<SendDatagram>(env);
+  exports["assess"] = Napi::Function::New<entropyd::AssessSamples>(env);
   exports["harden"] = Napi::Function::New<Harden>(env);
   return exports;
 }

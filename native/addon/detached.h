@@ -11,6 +11,9 @@
 
 namespace entropyd {
 
+// Why a promise is rejected whose work could not start.
+inline constexpr char kNoThread[] = "the system refused a thread";
+
 struct DetachedJob {
   std::function<void()> work;
   std::function<void(Napi::Env)> done;

@@ -376,7 +376,6 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   void Close(const Napi::CallbackInfo&) { CloseNow(); }
 
   static constexpr int64_t kMaxNoise = 1 << 20;
-  static constexpr char kNoThread[] = "the system refused a thread";
 
   std::unique_ptr<Generator> generator_;
   const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);

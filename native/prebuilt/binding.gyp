@@ -25,6 +25,8 @@
         "-Wl,--wrap=pthread_once",
         "-Wl,--wrap=pthread_sigmask",
         "-Wl,--wrap=pthread_condattr_setclock",
+        "-Wl,--wrap=log2",
+        "-Wl,--wrap=pow",
         "-Wl,--wrap=__pthread_key_create",
         "-Wl,--wrap=_dl_find_object"
       ]

@@ -56,6 +56,15 @@ int __wrap_pthread_condattr_setclock(pthread_condattr_t* attributes, clockid_t c
   return floor_setclock(attributes, clock);
 }
 
+// glibc 2.29 has these without an error handler.
+__asm__(".symver floor_log2, log2@" FLOOR);
+double floor_log2(double);
+double __wrap_log2(double value) { return floor_log2(value); }
+
+__asm__(".symver floor_pow, pow@" FLOOR);
+double floor_pow(double, double);
+double __wrap_pow(double base, double exponent) { return floor_pow(base, exponent); }
+
 // Weak and never called: libgcc takes its presence to mean that there are threads.
 __asm__(".symver floor_key_create, __pthread_key_create@" FLOOR);
 int floor_key_create(pthread_key_t*, void (*)(void*));

@@ -169,6 +169,30 @@ export interface PeerCredentials {
   gids: number[];
 }
 
+/** An estimator's result, bits of min-entropy; null if it does not apply to the samples. */
+export interface Estimate {
+  name: string;
+  /** Per sample. */
+  literal: number | null;
+  /** Per bit of the samples; null too for samples of at most two values. */
+  bitstring: number | null;
+}
+
+/** Min-entropy of samples as SP 800-90B 3.1.3 estimates it for sources that are not IID. */
+export interface Assessment {
+  bitsPerSymbol: number;
+  /** Values that occur. */
+  distinct: number;
+  /** In the order of SP 800-90B 6.3. */
+  estimates: Estimate[];
+  /** The least estimate per sample. */
+  hOriginal: number;
+  /** The least estimate per bit. */
+  hBitstring: number | null;
+  /** Bits per sample: the least of `hOriginal` and `bitsPerSymbol` times `hBitstring`. */
+  minEntropy: number;
+}
+
 /** The native addon's exports. */
 export interface Addon {
   Generator: new (
@@ -214,6 +238,13 @@ export interface Addon {
    * @returns 0, or an errno: EAGAIN if there is no room
    */
   sendDatagram(address: string, message: string, wait: boolean): number;
+  /**
+   * Estimates the min-entropy of samples in a thread of its own.
+   * @param samples one in each byte: 6012 or more, of at most 2^27 bits together
+   * @param bitsPerSymbol 1 to 8, or 0 for as few as hold the largest sample
+   * @throws Error from the promise, that says what is wrong with the samples
+   */
+  assess(samples: Uint8Array, bitsPerSymbol: number): Promise<Assessment>;
   /**
    * Turns off core dumps and ptrace for this process: for programs, not for a library.
    * @returns false if the kernel refused

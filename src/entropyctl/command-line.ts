@@ -100,6 +100,33 @@ health uses those of monitoring plug-ins. entropyctl COMMAND --help shows exampl
     .addOption(output())
     .action((source, size, options) => noise(source, size, options));
 
+  add(
+    program,
+    'assess',
+    'Estimates the min-entropy of a file of samples, by SP 800-90B; needs no daemon.',
+    [
+      ['entropyctl assess --input rdseed.bin', 'one sample per byte'],
+      [
+        'entropyctl assess --input bits.bin --bits-per-symbol 1',
+        'refuses other bytes than 0 and 1',
+      ],
+      ['entropyctl assess --input rdseed.bin --json | jq .minEntropy', 'bits per sample'],
+    ],
+    { asksDaemon: false },
+  )
+    .requiredOption(
+      '--input <file>',
+      'a regular file, one sample per byte, at most 128 Mbit in all',
+    )
+    .addOption(
+      new Option(
+        '--bits-per-symbol <n>',
+        'width of a sample, 1 to 8 (default: that of the largest)',
+      ).argParser(parseBits),
+    )
+    // Loaded on first use, as the addon is.
+    .action(async (options) => (await import('./assess.js')).assess(options));
+
   add(program, 'wait', 'Waits until the daemon serves from healthy sources.', [
     ['entropyctl wait', 'until it is operational'],
     ['entropyctl wait --timeout 30 || exit 1', 'in a script, but not forever'],
@@ -124,18 +151,19 @@ health uses those of monitoring plug-ins. entropyctl COMMAND --help shows exampl
   return program;
 }
 
-/** Adds a command with the options that every command has, and with examples below its help. */
+/** Adds a command with the options that all commands have, and with examples below its help. */
 function add(
   program: Command,
   name: string,
   description: string,
   examples: readonly (readonly [command: string, does: string])[],
+  { asksDaemon = true } = {},
 ): Command {
   const width = Math.max(...examples.map(([command]) => command.length));
   const lines = examples.map(([command, does]) => `  ${command.padEnd(width)}  # ${does}`);
-  return prepare(program.command(name))
-    .description(description)
-    .option('--socket <path>', "the daemon's Unix socket")
+  const command = prepare(program.command(name)).description(description);
+  if (asksDaemon) command.option('--socket <path>', "the daemon's Unix socket");
+  return command
     .option('--json', 'print the result, or the failure, as one JSON object')
     .addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
 }
@@ -158,6 +186,15 @@ export function parseSize(text: string): number {
   if (digits === undefined || size < 1 || !Number.isSafeInteger(size))
     throw new UsageError(`N: want 1 byte or more, such as 32, 4K, 1M or 2G: ${text}`);
   return size;
+}
+
+/**
+ * Reads the bits of a sample, 1 to 8.
+ * @throws UsageError
+ */
+export function parseBits(text: string): number {
+  if (/^[1-8]$/.test(text)) return Number(text);
+  throw new UsageError(`--bits-per-symbol: want 1 to 8: ${text}`);
 }
 
 /** Seconds: short enough to see a burst, and to ask once. */

@@ -2,7 +2,12 @@ import type { Command } from 'commander';
 import fc from 'fast-check';
 import t from 'tap';
 import { UsageError } from '../../src/common/program.js';
-import { entropyctlProgram, parseInterval, parseSize } from '../../src/entropyctl/command-line.js';
+import {
+  entropyctlProgram,
+  parseBits,
+  parseInterval,
+  parseSize,
+} from '../../src/entropyctl/command-line.js';
 import { formats } from '../../src/entropyctl/formats.js';
 
 const program = entropyctlProgram();
@@ -22,15 +27,16 @@ function helpOf(command: Command): string {
 
 t.test('these are the commands', async (t) => {
   t.strictSame(names, [
-    ...['health', 'status', 'random', 'metrics', 'selftest', 'reseed', 'noise', 'wait', 'version'],
+    ...['health', 'status', 'random', 'metrics', 'selftest', 'reseed', 'noise', 'assess', 'wait'],
+    'version',
   ]);
 });
 
-t.test('every command takes --socket and --json', async (t) => {
+t.test('every command takes --json, and --socket if it asks the daemon', async (t) => {
   for (const command of program.commands)
     t.strictSame(
       ['--socket', '--json'].filter((long) => !command.options.some((each) => each.long === long)),
-      [],
+      command.name() === 'assess' ? ['--socket'] : [],
       command.name(),
     );
 });
@@ -74,6 +80,23 @@ t.test('status is loaded on first use', async (t) => {
     entropyctlProgram().parseAsync(['node', 'entropyctl', 'status', '--socket', socket]),
     { code: 'ERR_CONNECT' },
   );
+});
+
+t.test('assess is loaded on first use, and asks no daemon', async (t) => {
+  await t.rejects(
+    entropyctlProgram().parseAsync(['node', 'entropyctl', 'assess', '--input', '/nonexistent/x']),
+    { code: 'ENOENT', message: /^cannot read \/nonexistent\/x/ },
+  );
+});
+
+t.test('the width of a sample is 1 to 8', async (t) => {
+  for (let bits = 1; bits <= 8; bits++) t.equal(parseBits(String(bits)), bits);
+  for (const text of ['', '0', '9', '08', '1.5', '-1', ' 1', '1\n', 'x', '١'])
+    t.throws(
+      () => parseBits(text),
+      new UsageError(`--bits-per-symbol: want 1 to 8: ${text}`),
+      text,
+    );
 });
 
 const mebibyte = 1024 * 1024;

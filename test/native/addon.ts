@@ -1,6 +1,7 @@
 /** The tests' addon: the product's native sources over scripted noise sources. */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import type { Addon } from '../../src/common/package.js';
 
 export type Fault = string;
 
@@ -125,6 +126,7 @@ export interface TestAddon {
     corruptKnownAnswer?: boolean;
     sources: ScriptedSource[];
   }) => TestGenerator;
+  assess: Addon['assess'];
   advanceClock(seconds: number): void;
 }
 

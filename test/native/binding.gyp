@@ -5,7 +5,13 @@
   "targets": [
     {
       "target_name": "entropyd_test",
-      "sources": ["test_addon.cc", "jitter_exports.cc", "scripted_source.cc", "<@(core_sources)"]
+      "sources": [
+        "test_addon.cc",
+        "jitter_exports.cc",
+        "scripted_source.cc",
+        "<(native)/addon/assess.cc",
+        "<@(core_sources)"
+      ]
     }
   ]
 }

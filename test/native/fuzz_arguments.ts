@@ -253,6 +253,14 @@ const functions: Readonly<Record<string, () => Planned>> = {
   groupId: () => ['groupId', addon.groupId as Call, near(anyName)],
   socketPath: () => ['socketPath', addon.socketPath as Call, near(descriptor)],
   sendDatagram: () => ['sendDatagram', addon.sendDatagram as Call, near(anyName, anyName)],
+  assess: () => [
+    'assess',
+    addon.assess as Call,
+    near(
+      () => prng.pick([watched().array, new Uint8Array(7000).map((_, i) => (i * i) >> 5)]),
+      () => prng.below(9),
+    ),
+  ],
   harden: () => ['harden', addon.harden as Call, near()],
   Generator: () => [
     'new Generator',
@@ -283,7 +291,9 @@ function isRefusal(error: unknown): boolean {
   if (error instanceof TypeError || error instanceof RangeError) return true;
   return (
     error instanceof Error &&
-    /generator is closed|cannot be credited|locked memory|refused a thread/.test(error.message)
+    /generator is closed|cannot be credited|locked memory|refused a thread|^want |^the sample /.test(
+      error.message,
+    )
   );
 }
 

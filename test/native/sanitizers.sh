@@ -48,11 +48,12 @@ must_fail() {
 
 rm -rf "$build"
 scripted=test/native/scripted_source.cc
-compile addon address,undefined test/native/{test_addon,jitter_exports}.cc "$scripted" "${core[@]}"
-# Node exports OpenSSL's symbols; they are resolved at load.
-link addon address,undefined entropyd_test.node -shared
 # Without `null`, beside which g++ takes no function as a template's argument; napi.h has such ones.
 undefined=address,alignment,bool,bounds,enum,float-cast-overflow,shift,signed-integer-overflow,vptr
+compile addon address,undefined test/native/{test_addon,jitter_exports}.cc "$scripted" "${core[@]}"
+compile addon "$undefined" native/addon/assess.cc
+# Node exports OpenSSL's symbols; they are resolved at load.
+link addon address,undefined entropyd_test.node -shared
 compile product "$undefined" "${product[@]}" "${core[@]}"
 link product "$undefined" entropyd.node -shared
 compile address address,undefined test/native/scenarios.cc "$scripted" "${core[@]}"
@@ -81,6 +82,6 @@ timeout 600 npx tap --disable-coverage --reporter=tap --jobs=1 \
   --test-env=ENTROPYD_ADDON="$PWD/$build/entropyd.node" \
   --test-env=LD_PRELOAD="$runtimes" \
   --test-env=ASAN_OPTIONS=detect_leaks=0 --test-env=UBSAN_OPTIONS=print_stacktrace=1 \
-  test/native/{health-tests,drbg,state,generator,device,jitter,fuzz-arguments}.test.ts >"$build/report" 2>&1 ||
+  test/native/{assess,health-tests,drbg,state,generator,device,jitter,fuzz-arguments}.test.ts >"$build/report" 2>&1 ||
   { grep -vE '^\s*(ok|#)' "$build/report" | tail -n 400; exit 1; }
 tail -n 5 "$build/report"

@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "addon/assess.h"
 #include "drbg/drbg.h"
 #include "drbg/seed_provider.h"
 #include "generator/generator.h"
@@ -619,6 +620,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["Generator"] = GeneratorWrap::Class(env);
   exports["benchmark"] = Napi::Function::New<Benchmark>(env);
   entropyd::test::ExportJitter(env, exports);
+  exports["assess"] = Napi::Function::New<entropyd::AssessSamples>(env);
   exports["advanceClock"] = Napi::Function::New<AdvanceClock>(env);
   return exports;
 }
