@@ -14,6 +14,7 @@ import { type CredentialsFile, parseCredentialsFile } from './auth/credentials-f
 import { checkAccess, missingForOthers, type Openness } from './auth/openness.js';
 import { refuseOthers } from './listener.js';
 import { loadTls, type TlsContext } from './tls-files.js';
+import { workerCount } from './workers/share.js';
 
 /** The configuration; everything may be left out. */
 type Settings = {
@@ -46,6 +47,7 @@ export function checkedAddresses({
   if (passed.length + addresses.length === 0)
     throw new EntropyError('ERR_CONFIG', 'listen: want at least one HOST:PORT or unix:PATH');
   checkAccess(options);
+  workerCount(options);
   if (auditRequired && audit === undefined)
     throw new EntropyError(
       'ERR_CONFIG',

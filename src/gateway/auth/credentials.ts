@@ -114,6 +114,8 @@ export class TokenBucket {
 export interface GatewayAccess extends Access {
   /** How many credentials of each kind are in force; undefined: the gateway is open. */
   readonly counts: { readonly keys: number; readonly tokens: number } | undefined;
+  /** Takes one request of the credential with this name here, wherever `take` does. */
+  count(name: string): boolean;
   /** From now on these credentials and no others. */
   adopt(file: CredentialsFile): void;
 }
@@ -137,7 +139,7 @@ export function createAccess(
   take?: (name: string) => Promise<boolean>,
 ): GatewayAccess {
   let credentials: Credentials | undefined;
-  const takeHere = (name: string) => credentials?.bucket(name)?.take(clocks.steady()) ?? true;
+  const count = (name: string) => credentials?.bucket(name)?.take(clocks.steady()) ?? true;
   return {
     get verifies() {
       return credentials !== undefined;
@@ -148,8 +150,8 @@ export function createAccess(
     key: (accessKey) => credentials?.key(accessKey),
     token: (token) => credentials?.token(token),
     now: clocks.wall,
-    take: ({ name, requestsPerSecond }) =>
-      requestsPerSecond === undefined || (take ?? takeHere)(name),
+    count,
+    take: ({ name, requestsPerSecond }) => requestsPerSecond === undefined || (take ?? count)(name),
     adopt(file) {
       credentials = createCredentials(file, clocks.steady(), defaults, credentials);
     },
