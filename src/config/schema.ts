@@ -77,7 +77,7 @@ const address = v.pipe(
   }, 'want HOST:PORT, [IPV6]:PORT or unix:PATH'),
 );
 
-/** More than any host's daemon can serve: each worker is a process of some 80 MiB. */
+/** More than one daemon can serve. Each worker is a process of some 60 MiB. */
 const maxWorkers = 64;
 
 const wantedWorkers = `want an integer of 1 to ${maxWorkers}, or "auto"`;

@@ -152,6 +152,9 @@ export class Dispatcher {
       if (found === undefined) return;
       const [worker, place] = found;
       this.#waiting.shift();
+      // The last of those with as many.
+      this.#places.delete(worker);
+      this.#places.set(worker, place);
       const { id, socket, transport, client } = next;
       place.sent = next;
       place.open.set(id, client);
