@@ -24,7 +24,9 @@ interface Question {
 }
 
 /** A message that is not one: the other end has a defect, or is somebody else's by now. */
-export class MalformedMessage extends Error {}
+export class MalformedMessage extends Error {
+  override name = 'MalformedMessage';
+}
 
 /** Talks to the other end of a channel. */
 export class Channel {

@@ -3,6 +3,7 @@ import t from 'tap';
 import { EntropyError } from '../../../src/common/errors.js';
 import { Channel, type Handler, MalformedMessage } from '../../../src/gateway/workers/channel.js';
 import { fakeTimers } from '../../support/fake-timers.js';
+import { programMs } from '../../support/until.js';
 
 /** Two ends; what goes over is JSON, and is kept. */
 function pair(handlers: Record<string, Handler>) {
@@ -30,7 +31,7 @@ t.test('what is said in one turn goes in one message, in order, and is answered'
     later: async (value) => value,
   });
   one.note('note', 'first');
-  const answers = [one.ask('double', 4, 1000), one.ask('later', 'x', 1000)];
+  const answers = [one.ask('double', 4, programMs), one.ask('later', 'x', programMs)];
   one.note('note', 'last');
   t.strictSame(await Promise.all(answers), [8, 'x']);
   t.strictSame(heard, ['first', 'last']);
@@ -46,12 +47,12 @@ t.test('an error goes over with its code and key; others are defects', async (t)
       throw new TypeError('broken');
     },
   });
-  await t.rejects(one.ask('refuse', null, 1000), {
+  await t.rejects(one.ask('refuse', null, programMs), {
     code: 'ERR_CONFIG',
     message: 'wrong',
     key: 'gateway.apis',
   });
-  await t.rejects(one.ask('break', null, 1000), { code: 'ERR_INTERNAL', message: 'broken' });
+  await t.rejects(one.ask('break', null, programMs), { code: 'ERR_INTERNAL', message: 'broken' });
 });
 
 t.test('who waits too long, or for nobody, learns so', async (t) => {
@@ -91,6 +92,6 @@ t.test('what is not a message is refused', async (t) => {
     { answers: [[0, true, 0]] },
     { answers: [[1, 'yes', 0]] },
   ])
-    t.throws(() => channel.receive(message), MalformedMessage, JSON.stringify(message));
+    t.throws(() => channel.receive(message), { name: 'MalformedMessage' }, JSON.stringify(message));
   t.doesNotThrow(() => channel.receive({ answers: [[99, true, 0]] }), 'an answer that came late');
 });
