@@ -82,9 +82,12 @@ const maxWorkers = 64;
 
 const wantedWorkers = `want an integer of 1 to ${maxWorkers}, or "auto"`;
 
-const workers = v.union(
-  [v.literal('auto'), v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(maxWorkers))],
-  wantedWorkers,
+const workers = v.pipe(
+  v.union([v.literal('auto'), v.number()], wantedWorkers),
+  v.check(
+    (count) => count === 'auto' || (Number.isInteger(count) && count >= 1 && count <= maxWorkers),
+    wantedWorkers,
+  ),
 );
 
 /** Where the audit log goes. */

@@ -108,7 +108,8 @@ async function startForked(options: Omit<WorkersOptions, 'fork'>): Promise<Gatew
  * @throws UsageError if no primary process started it
  */
 export async function serveWorker(): Promise<void> {
-  if (process.send === undefined) throw new UsageError(`${workerCommand}: entropyd gateway starts it`);
+  if (process.send === undefined)
+    throw new UsageError(`${workerCommand}: entropyd gateway starts it`);
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
   loadHardened();
   const [{ createWorker }, log] = await Promise.all([

@@ -202,7 +202,7 @@ t.test('a service gets the sockets that were passed under its name', async (t) =
   process.emit('SIGTERM', 'SIGTERM');
 });
 
-t.test('a service that cannot go on is closed, and its failure is the program\'s', async (t) => {
+t.test("a service that cannot go on is closed, and its failure is the program's", async (t) => {
   const { steps, running } = run(t, {
     failed: Promise.reject(new Error('no more')),
     env: { NOTIFY_SOCKET: '/n' },

@@ -60,9 +60,11 @@ class Client {
     this.socket.on('data', (data) => {
       this.#received += data;
     });
-    this.socket.on('error', () => {}).once('close', () => {
-      this.isClosed = true;
-    });
+    this.socket
+      .on('error', () => {})
+      .once('close', () => {
+        this.isClosed = true;
+      });
     t.teardown(() => this.socket.destroy());
   }
 
@@ -74,11 +76,22 @@ class Client {
   }
 
   async answer(): Promise<number | undefined> {
-    const isThere = () => /\r\n\r\n[^]*\}\s*$/.test(this.#received);
+    const isThere = () => /\r\n\r\n.*\}\s*$/s.test(this.#received);
     await until(() => isThere() || this.isClosed, 'an answer, or the end');
     const [, status] = /^HTTP\/1\.1 (\d+)/.exec(this.#received) ?? [];
     return status === undefined ? undefined : Number(status);
   }
+}
+
+/** One after the other, so that the workers get them in turn. */
+async function clientsOf(t: Test, socketPath: string, wanted: number, token = 'any') {
+  const all: Client[] = [];
+  for (let i = 0; i < wanted; i++) {
+    const client = new Client(t, socketPath);
+    all.push(client);
+    t.equal(await client.ask(token), 200);
+  }
+  return all;
 }
 
 const page = async (socketPath: string, path: string) =>
@@ -97,7 +110,14 @@ t.test('every API answers; audit log and metrics are those of all workers', asyn
       const answer = await call({ socketPath, http2, ...entry.sample });
       t.equal(answer.status, 200, entry.name);
       const { headers } = answer;
-      ids.push(String(headers['x-amzn-requestid'] ?? headers['x-ms-request-id'] ?? headers['x-request-id'] ?? JSON.parse(answer.body).request_id));
+      ids.push(
+        String(
+          headers['x-amzn-requestid'] ??
+            headers['x-ms-request-id'] ??
+            headers['x-request-id'] ??
+            JSON.parse(answer.body).request_id,
+        ),
+      );
     }
   const written = entries();
   t.strictSame(
@@ -131,8 +151,7 @@ t.test('a rate is of all workers together', async (t) => {
     `${tokens('limited')}requests_per_second = ${perSecond}\n${tokens('free')}`,
   );
   const { socketPath, entries } = await start(t, { credentials });
-  const all = Array.from({ length: 8 }, () => new Client(t, socketPath));
-  for (const client of all) t.equal(await client.ask('free'), 200);
+  const all = await clientsOf(t, socketPath, 8, 'free');
   const before = performance.now();
   const statuses = await Promise.all(
     all.map(async (client) => {
@@ -156,12 +175,7 @@ t.test('a rate is of all workers together', async (t) => {
 
 t.test('connections are limited in all', async (t) => {
   const { socketPath } = await start(t, { more: 'connections = 16' });
-  const all: Client[] = [];
-  for (let i = 0; i < 16; i++) {
-    const client = new Client(t, socketPath);
-    all.push(client);
-    t.equal(await client.ask(), 200);
-  }
+  const all = await clientsOf(t, socketPath, 16);
   t.notOk(all.some(({ isClosed }) => isClosed));
   t.equal(await new Client(t, socketPath).ask(), 200, 'one more');
   await until(() => all.some(({ isClosed }) => isClosed), 'one has ended for it');
@@ -171,8 +185,7 @@ t.test('connections are limited in all', async (t) => {
 
 t.test('who dies under load takes its own connections only, and is replaced', async (t) => {
   const { socketPath, program, entries } = await start(t, {});
-  const all = Array.from({ length: 6 }, () => new Client(t, socketPath));
-  for (const client of all) t.equal(await client.ask(), 200);
+  const all = await clientsOf(t, socketPath, 6);
   const before = await metricsOf(socketPath);
   const [, pid] = /"pid":(\d+),"msg":"gateway worker started"/.exec(program.stderr) ?? [];
   let answered = 0;
@@ -200,7 +213,10 @@ t.test('who dies under load takes its own connections only, and is replaced', as
   t.equal(after.get('entropyd_gateway_worker_restarts_total'), 1);
   t.equal(after.get('entropyd_gateway_workers'), 2);
   const numbers = entries().map(({ seq }) => seq);
-  t.strictSame(numbers, [...numbers].sort((a, b) => a - b));
+  t.strictSame(
+    numbers,
+    [...numbers].sort((a, b) => a - b),
+  );
   t.equal(numbers.at(-1), numbers.length, 'without a gap');
   t.ok(numbers.length >= answered, 'who was answered has a line');
   t.match(program.stderr, /"pid":\d+,"reason":"SIGKILL","delayMs":100,"msg":"gateway worker ended/);
@@ -209,7 +225,7 @@ t.test('who dies under load takes its own connections only, and is replaced', as
 t.test('a reload is of all workers or of none', async (t) => {
   const credentials = write(tokens('old'));
   const { socketPath, program } = await start(t, { credentials });
-  const all = Array.from({ length: 4 }, () => new Client(t, socketPath));
+  const all = await clientsOf(t, socketPath, 4, 'old');
   const statuses = async (token: string) => {
     const found = [];
     for (const client of all) found.push(await client.ask(token));
@@ -233,11 +249,8 @@ t.test('a reload is of all workers or of none', async (t) => {
 
 t.test('SIGTERM answers what is under way, and ends all processes', async (t) => {
   const { socketPath, program } = await start(t, {});
-  const all = Array.from({ length: 4 }, () => new Client(t, socketPath));
-  for (const client of all) {
-    t.equal(await client.ask(), 200);
-    client.socket.write(`${random('any')}{`);
-  }
+  const all = await clientsOf(t, socketPath, 4);
+  for (const client of all) client.socket.write(`${random('any')}{`);
   await until(
     async () => (await metricsOf(socketPath)).get('entropyd_gateway_requests_in_flight') === 5,
     'they are under way, and the page itself',

@@ -1,6 +1,7 @@
 /**
  * The primary process of a gateway with workers. It has everything that there is once: addresses, files,
- * audit log, rates by key, counts of connections. It reads nothing that a client sends.
+ * audit log, rates by key, counts of connections. It reads nothing that a client sends. Long because all of it
+ * starts, reloads and ends as one.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -251,9 +252,9 @@ export async function startWorkers(
     await Promise.allSettled(finishing);
     dispatcher.close();
     await audit?.close();
-    await Promise.race([crew.empty(), delay(exitMs, undefined, { ref: false })]);
-    crew.kill();
+    const timer = setTimeout(() => crew.kill(), exitMs);
     await crew.empty();
+    clearTimeout(timer);
     await Promise.all(closed);
   }
 

@@ -47,7 +47,12 @@ function crewOf(count: number, begin: () => Promise<void> = async () => {}) {
   const crew = new Crew(
     count,
     (receive, ended) => {
-      const process = { receive, end: (how = 'SIGSEGV') => ended(how), killed: false, ended: false };
+      const process = {
+        receive,
+        end: (how = 'SIGSEGV') => ended(how),
+        killed: false,
+        ended: false,
+      };
       forked.push(process);
       return {
         pid: forked.length,

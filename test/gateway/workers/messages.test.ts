@@ -36,8 +36,7 @@ t.test('counts and names', async (t) => {
   t.equal(asName('billing'), 'billing');
   for (const value of [-1, 0.5, '1', null, Number.MAX_VALUE])
     t.throws(() => asCount(value), malformed);
-  for (const value of [1, null, {}, 'x'.repeat(257)])
-    t.throws(() => asName(value), malformed);
+  for (const value of [1, null, {}, 'x'.repeat(257)]) t.throws(() => asName(value), malformed);
 });
 
 t.test('figures are those that a process records', async (t) => {

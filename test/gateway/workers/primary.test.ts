@@ -1,13 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { auditEntry, memoryLog } from '../../support/gateway.js';
-import { freePath, temporaryFolder } from '../../support/paths.js';
-import { until } from '../../support/until.js';
 import { Channel, type Handler } from '../../../src/gateway/workers/channel.js';
 import type { Fork } from '../../../src/gateway/workers/crew.js';
 import { startWorkers, type WorkersOptions } from '../../../src/gateway/workers/primary.js';
+import { auditEntry, memoryLog } from '../../support/gateway.js';
+import { freePath, temporaryFolder } from '../../support/paths.js';
+import { until } from '../../support/until.js';
 
 /** What a worker says to everything, unless a test has it otherwise. */
 const obedient: Record<string, Handler> = {
@@ -43,6 +42,8 @@ async function start(
       kind,
       (value) => {
         told.push(kind);
+        // As a worker does by itself, once it has answered.
+        if (kind === 'finish') setImmediate(() => setImmediate(() => ended('exit code 0')));
         return handler(value);
       },
     ]);
@@ -159,11 +160,7 @@ t.test('files are in force for all, or for none', async (t) => {
   t.ok(workers.every(({ told }) => told.includes('commit')));
   workers[0]?.say('nonsense');
   await until(() => given.length === 3, 'a replacement');
-  t.match(given, [
-    { credentials: /first/ },
-    { credentials: /first/ },
-    { credentials: /second/ },
-  ]);
+  t.match(given, [{ credentials: /first/ }, { credentials: /first/ }, { credentials: /second/ }]);
 });
 
 t.test('one that does not take over what it had checked is replaced', async (t) => {
@@ -185,5 +182,4 @@ t.test('a gateway that cannot keep any worker says so', async (t) => {
   }));
   for (const worker of workers.slice(0, 2)) worker.say('nonsense');
   await t.rejects(gateway.failed as Promise<never>, { code: 'ERR_INTERNAL', message: /no more/ });
-  await setImmediate();
 });
