@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { clients } from '../apis/clients.js';
+import { makeCertificate } from '../support/certificates.js';
 import { fakeGenerator, startServer } from '../support/daemon.js';
 import { call } from '../support/gateway.js';
 import { samplesOf } from '../support/metrics-page.js';
@@ -296,6 +298,36 @@ t.test('passed sockets are served, and a fault is that of the gateway', async (t
     const refused = new Program(t, [built('entropyd'), 'gateway', '--config', file]);
     t.match(await refused.ended, { status: 1, stderr: message });
   }
+});
+
+t.test('TLS, HTTP/2 and a client that ends its side first are as with one process', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  const { certificate, key, ca } = makeCertificate(temporaryFolder(), 'tls');
+  const socketPath = freePath();
+  const config = write(`[gateway]
+listen = ["127.0.0.1:0", "unix:${socketPath}"]
+workers = 2
+tls_cert = "${certificate}"
+tls_key = "${key}"
+`);
+  const args = ['gateway', '--config', config, '--socket', path];
+  const program = new Program(t, [built('entropyd'), ...args]);
+  const said = await program.says('gateway listening');
+  const port = Number(/127\.0\.0\.1:(\d+)/.exec(said)?.[1]);
+  const headers = { 'x-vault-token': 'any' };
+  const asked = { method: 'POST', path: '/v1/sys/tools/random/16', headers, body: '{}' };
+  for (const http2 of [false, true])
+    for (let i = 0; i < 4; i++) {
+      t.equal((await call({ port, ca, servername: 'localhost', http2, ...asked })).status, 200);
+      t.equal((await call({ socketPath, http2, ...asked })).status, 200);
+    }
+  const socket = connect({ path: socketPath, allowHalfOpen: true });
+  socket.end(`${random('any')}{}`);
+  t.match(await text(socket), /^HTTP\/1\.1 200 /);
+  const slow = new Client(t, socketPath);
+  slow.socket.write('nonsense\r\n\r\n');
+  t.equal(await slow.answer(), 400);
+  t.match(await program.kill('SIGTERM'), { status: 0 });
 });
 
 t.test('a worker is started by the gateway only', async (t) => {
