@@ -12,8 +12,10 @@ export function forkOf(program: string, args: readonly string[]): Fork {
   return (receive, ended) => {
     const worker = cluster.fork();
     worker.on('message', receive);
-    // A channel that breaks ends with its process, whose end is told below.
-    worker.on('error', () => {});
+    // A process that never was has no exit. A channel that breaks ends with its process.
+    worker.on('error', (error) => {
+      if (worker.process.pid === undefined) ended(error.message);
+    });
     worker.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
     return {
       pid: worker.process.pid ?? 0,

@@ -141,29 +141,38 @@ export class Crew {
     return this.#places.some(({ process }) => process !== undefined);
   }
 
+  /** @throws what the system has against one more process; then it is tried again later */
+  #forked(place: Place, fork: () => WorkerProcess): WorkerProcess {
+    try {
+      return fork();
+    } catch (error) {
+      this.#ended(place, 0, (error as Error).message, 0);
+      throw error;
+    }
+  }
+
   async #occupy(place: Place): Promise<void> {
     const startedAt = this.#clock.now();
     let member: Member | undefined;
     let reason: string | undefined;
-    const process = this.#fork(
-      (message) => {
-        if (place.process !== process) return;
-        try {
-          member?.receive(message);
-        } catch (error) {
-          // Never believed again: what it counted until then stays.
-          reason = (error as Error).message;
-          process.kill();
-        }
-      },
-      (how) => {
-        place.process = undefined;
-        place.serves = false;
-        member?.ended();
-        if (!this.#isOccupied) this.#onEmpty();
-        this.#ended(place, process.pid, reason ?? how, this.#clock.now() - startedAt);
-      },
-    );
+    const receive = (message: unknown) => {
+      if (place.process !== process) return;
+      try {
+        member?.receive(message);
+      } catch (error) {
+        // Never believed again: what it counted until then stays.
+        reason = (error as Error).message;
+        process.kill();
+      }
+    };
+    const ended = (how: string) => {
+      place.process = undefined;
+      place.serves = false;
+      member?.ended();
+      if (!this.#isOccupied) this.#onEmpty();
+      this.#ended(place, process.pid, reason ?? how, this.#clock.now() - startedAt);
+    };
+    const process: WorkerProcess = this.#forked(place, () => this.#fork(receive, ended));
     place.process = process;
     member = this.#create(process);
     try {

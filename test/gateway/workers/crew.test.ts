@@ -44,9 +44,11 @@ function crewOf(count: number, begin: () => Promise<void> = async () => {}) {
     killed: boolean;
     ended: boolean;
   }[] = [];
+  const system = { isFull: false };
   const crew = new Crew(
     count,
     (receive, ended) => {
+      if (system.isFull) throw new Error('EAGAIN');
       const process = {
         receive,
         end: (how = 'SIGSEGV') => ended(how),
@@ -76,7 +78,7 @@ function crewOf(count: number, begin: () => Promise<void> = async () => {}) {
     log,
     time.clock,
   );
-  return { crew, forked, log, ...time };
+  return { crew, forked, log, system, ...time };
 }
 
 t.test('a replacement comes later each time, within a bound', async (t) => {
@@ -159,5 +161,18 @@ t.test('a start fails with the first that does not begin; then nobody is replace
   crew.kill();
   await crew.empty();
   t.ok(forked.every(({ killed }) => killed));
+  t.strictSame(waits(), []);
+});
+
+t.test('that the system has no process to give is an early end too', async (t) => {
+  const { crew, forked, waits, advance, log, system } = crewOf(2);
+  await crew.start();
+  system.isFull = true;
+  forked[0]?.end();
+  await advance(100);
+  t.match(log.records.at(-1), { pid: 0, reason: 'EAGAIN', delayMs: 200 });
+  system.isFull = false;
+  await advance(200);
+  t.equal(crew.running, 2);
   t.strictSame(waits(), []);
 });
