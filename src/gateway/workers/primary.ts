@@ -38,8 +38,8 @@ import {
 } from './messages.js';
 import { shareOf } from './share.js';
 
-/** For a worker to load and to begin: below what a service manager waits. Ours. */
-const startMs = 20_000;
+/** For a worker to load and to begin, on a starved machine too; a service manager may wait less. Ours. */
+const startMs = 120_000;
 
 /** For a worker to check or take over files. Ours. */
 const reloadMs = 5_000;
