@@ -144,8 +144,11 @@ export interface Access {
   readonly verifies: boolean;
   key(accessKey: string): Key | undefined;
   token(token: string): Credential | undefined;
-  /** Takes one request from this second's share of a credential; false: none is left. */
-  take(credential: Credential): boolean;
+  /**
+   * Takes one request from this second's share of a credential; false: none is left. A gateway of several
+   * processes has to ask for it.
+   */
+  take(credential: Credential): boolean | Promise<boolean>;
   /** Milliseconds since 1970. */
   now(): number;
 }

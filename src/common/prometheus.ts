@@ -13,12 +13,16 @@ export type Labels = Readonly<Record<string, string>>;
 /** One value, or one for each set of labels. All sets of a metric have the same names. */
 export type Samples<Value> = Value | readonly (readonly [Labels, Value])[];
 
-/** A page in progress. A metric without samples is left out. */
+/** Takes metrics. One without samples is left out. */
 export interface MetricsPage {
   gauge(name: string, help: string, samples: Samples<number>): void;
   /** @param name ends with `_total`; given again, with other values of its labels, it has all samples */
   counter(name: string, help: string, samples: Samples<number>): void;
   histogram(name: string, help: string, samples: Samples<DurationCounts>): void;
+}
+
+/** A page in progress. */
+export interface TextPage extends MetricsPage {
   /** @returns the whole page; ends with a line feed */
   text(): Promise<string>;
 }
@@ -37,7 +41,7 @@ async function load() {
 let library: Awaited<ReturnType<typeof load>> | undefined;
 
 /** Starts an empty page. Loads the metrics library at the first call. */
-export async function openMetricsPage(): Promise<MetricsPage> {
+export async function openMetricsPage(): Promise<TextPage> {
   library ??= await load();
   const prometheus = library;
   const registry = new prometheus.Registry();
@@ -68,6 +72,68 @@ export async function openMetricsPage(): Promise<MetricsPage> {
       if (values.length > 0) registry.registerMetric(metric as unknown as Metric);
     },
     text: () => registry.metrics(),
+  };
+}
+
+/** A metric as data, which another process can add to its page. */
+export type Recorded = {
+  readonly name: string;
+  readonly help: string;
+} & (
+  | { readonly type: 'gauge' | 'counter'; readonly samples: readonly (readonly [Labels, number])[] }
+  | { readonly type: 'histogram'; readonly samples: readonly (readonly [Labels, DurationCounts])[] }
+);
+
+/** Keeps what is written to it. */
+export function recordMetrics(): MetricsPage & { readonly recorded: Recorded[] } {
+  const recorded: Recorded[] = [];
+  return {
+    recorded,
+    gauge: (name, help, samples) =>
+      void recorded.push({ type: 'gauge', name, help, samples: labeled(samples) }),
+    counter: (name, help, samples) =>
+      void recorded.push({ type: 'counter', name, help, samples: labeled(samples) }),
+    histogram: (name, help, samples) =>
+      void recorded.push({ type: 'histogram', name, help, samples: labeled(samples) }),
+  };
+}
+
+/** Writes recorded metrics to a page. */
+export function replay(recorded: readonly Recorded[], page: MetricsPage): void {
+  for (const { name, help, ...metric } of recorded)
+    if (metric.type === 'histogram') page.histogram(name, help, metric.samples);
+    else page[metric.type](name, help, metric.samples);
+}
+
+/**
+ * Adds metrics of several processes: the samples with the same name and labels, gauges too. So record no
+ * gauge that says the same of each process.
+ * @param all histograms of one name have the same bounds
+ */
+export function sum(all: readonly (readonly Recorded[])[]): Recorded[] {
+  const metrics = new Map<string, { metric: Recorded; samples: Map<string, [Labels, unknown]> }>();
+  for (const metric of all.flat()) {
+    const known = metrics.get(metric.name) ?? { metric, samples: new Map() };
+    metrics.set(metric.name, known);
+    for (const [labels, value] of metric.samples) {
+      const key = JSON.stringify(Object.entries(labels).sort());
+      const before = known.samples.get(key)?.[1];
+      known.samples.set(key, [labels, before === undefined ? value : added(before, value)]);
+    }
+  }
+  return [...metrics.values()].map(
+    ({ metric, samples }) => ({ ...metric, samples: [...samples.values()] }) as Recorded,
+  );
+}
+
+function added(one: unknown, other: unknown): number | DurationCounts {
+  if (typeof one === 'number') return one + (other as number);
+  const [a, b] = [one as DurationCounts, other as DurationCounts];
+  return {
+    bounds: a.bounds,
+    buckets: a.buckets.map((samples, i) => samples + (b.buckets[i] ?? 0)),
+    seconds: a.seconds + b.seconds,
+    count: a.count + b.count,
   };
 }
 
@@ -111,14 +177,12 @@ const microsecond = 1e-6;
 const millisecond = 1e-3;
 
 /**
- * Adds build, start time, CPU time, memory and lost lines of this process. They have the program's prefix
- * instead of the usual plain `process_`, because the gateway's page also contains the daemon's
- * metrics.
+ * Adds build and start time of this process. They have the program's prefix instead of the usual plain
+ * `process_`, because the gateway's page also contains the daemon's metrics.
  * @param prefix `entropyd_` or `entropyd_gateway_`
  */
-export function addProcessMetrics(page: MetricsPage, prefix: string): void {
+export function addBuildMetrics(page: MetricsPage, prefix: string): void {
   const { node, openssl } = process.versions;
-  const { user, system } = process.cpuUsage();
   page.gauge(`${prefix}build_info`, 'Always 1; the labels have the versions', [
     [{ version, node, openssl }, 1],
   ]);
@@ -127,6 +191,17 @@ export function addProcessMetrics(page: MetricsPage, prefix: string): void {
     'Start of the process, seconds since 1970',
     performance.timeOrigin * millisecond,
   );
+}
+
+/** Adds both: {@link addBuildMetrics} and {@link addUsageMetrics}. */
+export function addProcessMetrics(page: MetricsPage, prefix: string): void {
+  addBuildMetrics(page, prefix);
+  addUsageMetrics(page, prefix);
+}
+
+/** Adds what this process uses, which may be added to what others do: CPU time, memory and lost lines. */
+export function addUsageMetrics(page: MetricsPage, prefix: string): void {
+  const { user, system } = process.cpuUsage();
   page.counter(
     `${prefix}process_cpu_seconds_total`,
     'User and system CPU time of the process',

@@ -100,6 +100,8 @@ export const defaults = {
     /** Host names under which the pages answer, besides localhost and loopback addresses. */
     pageHosts: [] as string[],
     ...defaultGatewayLimits,
+    /** Processes that answer requests; `auto`: as many as there are processors, 8 at most. */
+    workers: 1 as number | 'auto',
     /** PEM file: the certificate, then its chain. Set together with `tlsKey`. */
     tlsCert: unset<string>(),
     tlsKey: unset<string>(),

@@ -77,6 +77,19 @@ const address = v.pipe(
   }, 'want HOST:PORT, [IPV6]:PORT or unix:PATH'),
 );
 
+/** More than one daemon can serve. Each worker is a process of some 60 MiB. */
+const maxWorkers = 64;
+
+const wantedWorkers = `want an integer of 1 to ${maxWorkers}, or "auto"`;
+
+const workers = v.pipe(
+  v.union([v.literal('auto'), v.number()], wantedWorkers),
+  v.check(
+    (count) => count === 'auto' || (Number.isInteger(count) && count >= 1 && count <= maxWorkers),
+    wantedWorkers,
+  ),
+);
+
 /** Where the audit log goes. */
 const auditTarget = v.pipe(
   text,
@@ -169,6 +182,7 @@ export const configSchema = v.strictObject({
       unsent_bytes_per_connection: v.optional(integer(1, uint32)),
       // One request with the largest body must have room.
       body_bytes: v.optional(integer(1_048_576, uint32)),
+      workers: v.optional(workers),
       tls_cert: v.optional(text),
       tls_key: v.optional(text),
       audit: v.optional(auditTarget),

@@ -110,6 +110,13 @@ export function entropydProgram(): Command {
       await serveGateway(options);
     });
 
+  // Started by the gateway itself, so that a worker is the very program that its primary process is.
+  prepare(program.command('gateway-worker', { hidden: true })).action(async () => {
+    process.title = 'entropyd-gateway';
+    const { serveWorker } = await import('./gateway-process.js');
+    await serveWorker();
+  });
+
   prepare(program.command('quickstart'))
     .description('Starts daemon and gateway, shows an answer of each API, and keeps serving.')
     .option('--socket <path>', 'Unix socket to listen on', quickstartSocket)

@@ -1,16 +1,19 @@
 /** `entropyd gateway`: the HTTP gateway as a process of its own, a client of the daemon. */
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import { connect } from '../client/client.js';
+import { type Client, connect } from '../client/client.js';
 import { parseAddress } from '../common/address.js';
 import { errorCode } from '../common/errors.js';
 import { createLogger } from '../common/log.js';
+import { UsageError } from '../common/program.js';
 import { listenBacklog, type PassedSocket } from '../common/unix-socket.js';
 import { type GatewayFlags, loadGatewayConfig, namingLines } from '../config/load.js';
 import { checkGateway } from '../gateway/checked-configuration.js';
-import { startGateway } from '../gateway/gateway.js';
-import { runService, type Service, type ServiceHost } from './service.js';
+import { type Gateway, startGateway } from '../gateway/gateway.js';
+import type { WorkersOptions } from '../gateway/workers/primary.js';
+import { workerCount } from '../gateway/workers/share.js';
+import { loadHardened, runService, type Service, type ServiceHost } from './service.js';
 
 /** Options of the gateway's command line. */
 export interface GatewayProcessFlags extends GatewayFlags {
@@ -55,14 +58,14 @@ async function start(
 ): Promise<Service> {
   const flags = { ...options, activated: passed.length > 0 };
   const { socket, ...config } = await loadGatewayConfig(flags);
-  const client = connect({
-    coalesce: 'turn',
-    wipeable: true,
-    ...(socket === undefined ? {} : { socketPath: socket }),
-  });
   const log = await createLogger();
-  const given = { noOpen, insecureNetwork, passed, client, addon, log };
-  const gateway = await startGateway({ ...config, ...given });
+  const given = { ...config, ...{ noOpen, insecureNetwork, passed, addon, log } };
+  const count = workerCount(config);
+  const client = count === 1 ? connectTo(socket) : undefined;
+  const gateway =
+    client === undefined
+      ? await startForked({ ...given, count, socket })
+      : await startGateway({ ...given, client });
   const { addresses } = gateway;
   // A passed socket without a path is reported as a number, to which nobody can connect.
   const watched = addresses.find((address) => address.includes(':'));
@@ -74,9 +77,54 @@ async function start(
     reload: () => gateway.reload(),
     async close() {
       await gateway.close();
-      await client.close();
+      await client?.close();
     },
+    ...(gateway.failed && { failed: gateway.failed }),
   };
+}
+
+function connectTo(socketPath: string | undefined): Client {
+  return connect({
+    coalesce: 'turn',
+    wipeable: true,
+    ...(socketPath === undefined ? {} : { socketPath }),
+  });
+}
+
+/** The command that workers of the gateway are started with. People have no use for it. */
+export const workerCommand = 'gateway-worker';
+
+async function startForked(options: Omit<WorkersOptions, 'fork'>): Promise<Gateway> {
+  const [{ forkOf }, { startWorkers }] = await Promise.all([
+    import('../gateway/workers/cluster.js'),
+    import('../gateway/workers/primary.js'),
+  ]);
+  return startWorkers({ ...options, fork: forkOf(process.argv[1] as string, [workerCommand]) });
+}
+
+/**
+ * Serves as a worker until the primary process ends it. Signals are the primary's: a service manager and a
+ * terminal send them to all processes.
+ * @throws UsageError if no primary process started it
+ */
+export async function serveWorker(): Promise<void> {
+  if (process.send === undefined)
+    throw new UsageError(`${workerCommand}: entropyd gateway starts it`);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+  loadHardened();
+  const [{ createWorker }, log] = await Promise.all([
+    import('../gateway/workers/worker.js'),
+    createLogger(),
+  ]);
+  const worker = createWorker({
+    log,
+    connect: connectTo,
+    // Without a primary the process ends by itself.
+    send: (message) => void process.send?.(message, undefined, undefined, () => {}),
+    end: () => process.exit(),
+  });
+  process.on('message', (message, socket) => worker.receive(message, socket as Socket | undefined));
+  worker.greet();
 }
 
 /** Says that a file is valid, or throws what would keep a gateway from starting with it. */

@@ -31,6 +31,8 @@ export interface Service {
   /** Handles SIGHUP. Reports failures itself. Called again only after it has resolved. */
   reload(): Promise<void>;
   close(): Promise<void>;
+  /** Rejects once it cannot go on. Absent: it ends with this process only. */
+  readonly failed?: Promise<never>;
 }
 
 export interface ServiceOptions {
@@ -106,10 +108,13 @@ export async function runService(
       });
     };
     if (isHungUp) reload();
-    await ended;
-    stopping();
-    await reloads;
-    await service.close();
+    try {
+      await Promise.race([ended, ...(service.failed ? [service.failed] : [])]);
+    } finally {
+      stopping();
+      await reloads;
+      await service.close();
+    }
   } finally {
     process.off('SIGHUP', onHangup);
   }

@@ -34,6 +34,8 @@ export interface Audit {
    *   if it was dropped, or is still waiting after 2 s, and then may be written later
    */
   write(entry: AuditEntry): Promise<boolean> | undefined;
+  /** Counts lines that were dropped before they came here, and says so where they would be. */
+  missed(lines: number): void;
   /**
    * From now on writes to `next`, which becomes its own, lines that wait included; the one before is
    * closed. Not after `close`.
@@ -117,14 +119,18 @@ export function createAudit(
     quiet = setTimeout(reportDropped, quietMs).unref();
   }
 
+  function drop(lines: number): void {
+    dropped += lines;
+    gap += lines;
+    unreported += lines;
+    fail('it does not keep up');
+  }
+
   function put(fields: object, done?: Line['done']): void {
     const text = JSON.stringify({ time: new Date(), seq: ++sequence, ...fields });
     const bytes = Buffer.from(`${text}\n`);
     if (gap > 0 || waitingBytes + bytes.length > maxWaitingBytes) {
-      dropped++;
-      gap++;
-      unreported++;
-      fail('it does not keep up');
+      drop(1);
       done?.(false);
       return;
     }
@@ -217,6 +223,11 @@ export function createAudit(
       if (isRequired) return addRequired(entry);
       add(entry);
       return undefined;
+    },
+    missed(lines) {
+      sequence += lines;
+      drop(lines);
+      if (!isClosed && retry === undefined && !isWriting) void run();
     },
     adopt(next) {
       adopted = next;

@@ -14,6 +14,7 @@ import { type CredentialsFile, parseCredentialsFile } from './auth/credentials-f
 import { checkAccess, missingForOthers, type Openness } from './auth/openness.js';
 import { refuseOthers } from './listener.js';
 import { loadTls, type TlsContext } from './tls-files.js';
+import { workerCount } from './workers/share.js';
 
 /** The configuration; everything may be left out. */
 type Settings = {
@@ -46,6 +47,7 @@ export function checkedAddresses({
   if (passed.length + addresses.length === 0)
     throw new EntropyError('ERR_CONFIG', 'listen: want at least one HOST:PORT or unix:PATH');
   checkAccess(options);
+  workerCount(options);
   if (auditRequired && audit === undefined)
     throw new EntropyError(
       'ERR_CONFIG',
@@ -58,6 +60,8 @@ export function checkedAddresses({
 /** The gateway's files, checked; the caller's, including the audit log's output. */
 export interface GatewayFiles {
   readonly credentials: CredentialsFile | undefined;
+  /** The text that `credentials` was read from. */
+  readonly credentialsText: string | undefined;
   readonly tls: TlsContext | undefined;
   readonly audit: AuditOutput | undefined;
 }
@@ -77,11 +81,11 @@ export async function loadFiles(
 ): Promise<GatewayFiles> {
   const { credentials, tls, audit, addon } = settings;
   // An empty path is a fault too, and not the same as none.
+  const read =
+    credentials === undefined ? undefined : await loadCredentials(credentials, operations, reader);
   return {
-    credentials:
-      credentials === undefined
-        ? undefined
-        : await loadCredentials(credentials, operations, reader),
+    credentials: read?.file,
+    credentialsText: read?.text,
     tls: tls === undefined ? undefined : await loadTls(tls, reader),
     // Last: there is nothing to close when one of the others fails.
     audit:
@@ -95,10 +99,11 @@ async function loadCredentials(
   path: string,
   operations: readonly Operation[],
   reader: Reader | 'owner',
-): Promise<CredentialsFile> {
+): Promise<{ file: CredentialsFile; text: string }> {
   const bytes = await readPrivateFile(path, 'credentials file', 'gateway.credentials', reader);
   try {
-    return parseCredentialsFile(bytes.toString(), path, operations);
+    const text = bytes.toString();
+    return { file: parseCredentialsFile(text, path, operations), text };
   } finally {
     bytes.fill(0);
   }

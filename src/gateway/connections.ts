@@ -5,11 +5,11 @@
  * of these limits has to give back what the others count.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Logger } from '../apis/api.js';
-import { clientNetwork, isLoopback } from '../common/address.js';
 import { WarningThrottle } from '../common/log.js';
 import type { GatewayLimits } from '../config/config.js';
+import { ClientCounts } from './client-counts.js';
 import type { EndReason, GatewayCounters } from './metrics.js';
 import { parseByTurns } from './parser-input.js';
 
@@ -118,11 +118,10 @@ export class Connections {
   readonly #limits: GatewayLimits;
   readonly #counters: GatewayCounters;
   readonly #warnings: WarningThrottle;
-  readonly #proxies = new BlockList();
   readonly #open = new Set<Connection>();
   /** The same, by each socket: with TLS a connection has two. */
   readonly #bySocket = new WeakMap<Socket, Connection>();
-  readonly #byClient = new Map<string, number>();
+  readonly #clients: ClientCounts;
   /** Connections with requests that wait and room for one: each begins one in its turn. */
   readonly #ready = new Set<Connection>();
   #isScheduled = false;
@@ -134,27 +133,25 @@ export class Connections {
     this.#limits = limits;
     this.#counters = counters;
     this.#warnings = new WarningThrottle(log);
-    for (const range of limits.trustedProxies) {
-      const [address, bits] = range.split('/') as [string, string | undefined];
-      const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-      if (bits === undefined) this.#proxies.addAddress(address, family);
-      else this.#proxies.addSubnet(address, Number(bits), family);
-    }
+    this.#clients = new ClientCounts(limits);
   }
 
   /**
    * Takes in a new connection. Beyond the limit of all, one that has no whole request under way is ended
    * for it: the one whose last request began longest ago.
    * @param secure whether a TLS handshake comes first; {@link secured} follows it
+   * @param isFull whether the limit of all is reached; default: as these connections have it
    * @returns false: over a limit, and destroyed
    */
-  accept(socket: Socket, secure = false): boolean {
-    const { connections, connectionsPerAddress } = this.#limits;
-    const client = connectionsPerAddress === 0 ? undefined : this.#clientOf(socket);
-    if (client !== undefined && (this.#byClient.get(client) ?? 0) >= connectionsPerAddress)
-      return this.#refuse(socket, 'connections_per_address');
+  accept(
+    socket: Socket,
+    secure = false,
+    isFull = this.#open.size >= this.#limits.connections,
+  ): boolean {
+    const client = this.#clients.clientOf(socket.remoteAddress);
+    if (this.#clients.isFull(client)) return this.#refuse(socket, 'connections_per_address');
     if (
-      this.#open.size >= connections &&
+      isFull &&
       !this.#end('silent', (connection) => (hasWhole(connection) ? 0 : age(connection))) &&
       !this.#endUnread()
     )
@@ -259,14 +256,6 @@ export class Connections {
     return false;
   }
 
-  /** @returns the address, or its network; undefined: this host's, or a proxy's */
-  #clientOf({ remoteAddress: address = '' }: Socket): string | undefined {
-    const version = isIP(address);
-    if (version === 0 || isLoopback(address)) return undefined;
-    if (this.#proxies.check(address, version === 6 ? 'ipv6' : 'ipv4')) return undefined;
-    return clientNetwork(address);
-  }
-
   #add(socket: Socket, client: string | undefined): Connection {
     const connection: Connection = {
       socket,
@@ -279,7 +268,7 @@ export class Connections {
     };
     this.#open.add(connection);
     this.#bySocket.set(socket, connection);
-    if (client !== undefined) this.#byClient.set(client, (this.#byClient.get(client) ?? 0) + 1);
+    this.#clients.opened(client);
     this.#counters.connections++;
     socket.once('close', () => this.#drop(connection));
     return connection;
@@ -429,11 +418,7 @@ export class Connections {
   #drop(connection: Connection): void {
     const { client, slots, unsentBytes } = connection;
     if (!this.#open.delete(connection)) return;
-    if (client !== undefined) {
-      const others = (this.#byClient.get(client) ?? 0) - 1;
-      if (others > 0) this.#byClient.set(client, others);
-      else this.#byClient.delete(client);
-    }
+    this.#clients.closed(client);
     this.#counters.requestsWaiting -= connection.waiting.size;
     connection.waiting.clear();
     this.#counters.unsentBytes -= unsentBytes;

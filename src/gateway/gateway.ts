@@ -1,28 +1,23 @@
-/** The gateway: its APIs and pages on all its listeners, and the files that say who may ask. */
+/** The gateway in one process: its listeners, and the files that say who may ask. */
 import { setTimeout } from 'node:timers/promises';
 import type { ApiEntry, Logger, RandomSource } from '../apis/api.js';
-import { apis as allApis, defaultOperations, operationsOf, servedApis } from '../apis/list.js';
+import { apis as allApis, defaultOperations, operationsOf } from '../apis/list.js';
 import { formatAddress } from '../common/address.js';
 import { descriptorLimit, withinDescriptors } from '../common/descriptors.js';
 import { errorCode } from '../common/errors.js';
-import { openMetricsPage } from '../common/prometheus.js';
 import { defaultGatewayLimits, type GatewayLimits, withDefaults } from '../config/config.js';
-import { createMalformedResponse } from './answer.js';
 import { type Audit, createAudit } from './audit.js';
 import type { AuditOutput } from './audit-output.js';
 import { createAccess } from './auth/credentials.js';
-import { missingForOthers, warningsOf } from './auth/openness.js';
+import { missingForOthers } from './auth/openness.js';
 import { type ConfiguredGateway, checkedAddresses, loadFiles } from './checked-configuration.js';
-import { Connections } from './connections.js';
-import { createRequestHandler, type RequestHandler } from './exchange.js';
 import { closeListeners, type Listener, type ListenerOptions, openListener } from './listener.js';
-import { GatewayCounters, gatewayMetrics } from './metrics.js';
-import { pageFiles } from './pages/front-page.js';
-import { createPages } from './pages/pages.js';
+import { recordShared } from './metrics-page.js';
+import { createServing, type Serving } from './serving.js';
 import { certificateExpiry, type TlsContext } from './tls-files.js';
 
 /** How long requests in flight may take to finish on close; the daemon allows itself the same. */
-const closeGraceMs = 5000;
+export const closeGraceMs = 5000;
 
 /** What a gateway is started with: the configuration, and its surroundings. */
 export type GatewayOptions = ConfiguredGateway & {
@@ -42,6 +37,8 @@ export interface Gateway {
   reload(): Promise<void>;
   /** Accepts no more requests, answers those it has (at most 5 s), then ends every connection. */
   close(): Promise<void>;
+  /** Rejects once it cannot go on; a gateway of one process ends with its process instead. */
+  readonly failed?: Promise<never>;
 }
 
 /**
@@ -56,27 +53,21 @@ export async function startGateway(
 ): Promise<Gateway> {
   const { client, log, passed = [] } = options;
   const wanted = checkedAddresses(options);
-  const served = servedApis(options.apis, entries);
-  const routes = served.map((entry) => ({ name: entry.name, api: entry.create(options, log) }));
-  const apis = routes.map(({ api }) => api);
   const operations = operationsOf(entries);
   const access = createAccess(defaultOperations(operations));
   const limits = limitsOf(options);
-  const counters = new GatewayCounters(routes.map(({ name }) => name));
-  const connections = new Connections(limits, counters, log);
-  const malformed = createMalformedResponse(apis);
   const listeners: Listener[] = [];
   let tls: TlsContext | undefined;
   let audit: Audit | undefined;
   let auditOutput: AuditOutput | undefined;
-
-  const warnings = () => warningsOf(options, access.verifies);
+  let serving: Serving | undefined;
 
   async function end(grace?: Promise<unknown>): Promise<void> {
-    await closeListeners(listeners, connections, grace);
-    connections.close();
+    const { connections } = serving ?? {};
+    if (connections !== undefined) await closeListeners(listeners, connections, grace);
+    connections?.close();
     await audit?.close();
-    for (const api of apis) await api.close?.();
+    await serving?.close();
   }
 
   try {
@@ -86,43 +77,31 @@ export async function startGateway(
     const { auditRequired: isRequired } = options;
     audit = auditOutput && createAudit(auditOutput, log, { isRequired });
     tls = files.tls;
-    const metrics = () =>
-      gatewayMetrics(client, {
-        counters,
+    const figures = (own: Serving) => [
+      ...recordShared({
         isOpen: !access.verifies,
-        connectionsOpen: connections.size,
         limits,
         auditDropped: audit?.dropped,
         certificateExpiry: tls && certificateExpiry(tls),
-        own: apis.map((api) => (page) => api.metrics?.(page)),
-      });
-    const pages = createPages({
-      client,
-      metrics,
-      apis,
-      pageHosts: options.pageHosts,
-      warnings,
-      isMapped: options.insecureNetwork,
-      isTls: tls !== undefined,
-      access,
-      limits,
-      listen: () => listeners.map(({ address }) => address),
-      audit: () => audit && { required: audit.isRequired, dropped: audit.dropped },
-    });
-    // Pages come first: an API has `/` only for methods that no page has.
-    const all = [{ name: undefined, api: pages }, ...routes];
-    const common = { client, access, log, audit, counters, connections, malformed };
-    const handler = createRequestHandler({ ...common, routes: all });
-    const missing = missingForOthers(options);
-    await openAll({ handler, malformed, connections, tls, missing });
-    // Loaded now, while descriptors are left: Node keeps a failed import for ever. A page that is not
-    // there is no reason not to serve.
-    await Promise.all([openMetricsPage(), pageFiles().catch(() => {})]);
+      }),
+      ...own.figures(),
+    ];
+    const own = createServing(
+      {
+        settings: options,
+        ...{ client, log, access, audit, limits },
+        listen: () => listeners.map(({ address }) => address),
+        metrics: () => figures(own),
+      },
+      entries,
+    );
+    serving = own;
+    const { handler, malformed, connections } = own;
+    await openAll({ handler, malformed, connections, tls, missing: missingForOthers(options) });
+    await own.prepare();
     const addresses = listeners.map(({ address }) => address);
-    log.info({ addresses }, 'gateway listening');
-    if (access.counts !== undefined) log.info(access.counts, 'signatures and tokens are verified');
-    for (const warning of warnings()) log.warn({}, warning);
-    return running(addresses, handler);
+    announce(log, addresses, access.counts, own.warnings());
+    return running(addresses, own);
   } catch (error) {
     await end();
     throw error;
@@ -140,10 +119,7 @@ export async function startGateway(
     try {
       const next = await loadFiles(options, operations, auditOutput);
       // From here on nothing fails.
-      if (next.credentials !== undefined) {
-        access.adopt(next.credentials);
-        for (const api of apis) api.forget?.();
-      }
+      if (next.credentials !== undefined) serving?.adopt(next.credentials);
       if (next.tls !== undefined) {
         tls = next.tls;
         for (const { renew } of listeners) renew(next.tls);
@@ -156,7 +132,7 @@ export async function startGateway(
     }
   }
 
-  function running(addresses: readonly string[], handler: RequestHandler): Gateway {
+  function running(addresses: readonly string[], { handler }: Serving): Gateway {
     let reloads = Promise.resolve();
     let closing: Promise<void> | undefined;
     return {
@@ -178,8 +154,20 @@ export async function startGateway(
   }
 }
 
+/** Says what a gateway that has started serves, to whom. */
+export function announce(
+  log: Logger,
+  addresses: readonly string[],
+  counts: object | undefined,
+  warnings: readonly string[],
+): void {
+  log.info({ addresses }, 'gateway listening');
+  if (counts !== undefined) log.info(counts, 'signatures and tokens are verified');
+  for (const warning of warnings) log.warn({}, warning);
+}
+
 /** The limits in force: as configured, and no more connections than there are descriptors for. */
-function limitsOf({ log, ...options }: GatewayOptions): GatewayLimits {
+export function limitsOf({ log, ...options }: Omit<GatewayOptions, 'client'>): GatewayLimits {
   const wanted = withDefaults(defaultGatewayLimits, options);
   const limits = withinDescriptors(wanted, descriptorLimit());
   const { connections } = limits;

@@ -12,6 +12,7 @@ import type { Connections } from './connections.js';
 import type { RequestHandler } from './exchange.js';
 import { createHttpServer, createHttpsServer, httpLimits } from './http-server.js';
 import { finishSessions } from './http2-server.js';
+import type { Transport } from './request-head.js';
 import type { TlsContext } from './tls-files.js';
 
 /** For the gateway's user and group; put a web server that forwards to it into the group. */
@@ -25,13 +26,19 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the name is unknown',
 };
 
+/** A server of requests, whoever accepts its connections. */
+export interface RequestServer {
+  readonly server: HttpServer | TlsServer;
+  /** Whether it speaks TLS. */
+  readonly isSecure: boolean;
+  /** Uses another certificate from now on, if it speaks TLS. */
+  renew(tls: TlsContext): void;
+}
+
 /** An open address. */
-export interface Listener {
+export interface Listener extends RequestServer {
   /** As `--listen` takes it. */
   readonly address: string;
-  readonly server: HttpServer | TlsServer;
-  /** Uses another certificate from now on, if the listener speaks TLS. */
-  renew(tls: TlsContext): void;
 }
 
 /** What all listeners of a gateway have in common. */
@@ -45,29 +52,50 @@ export interface ListenerOptions {
   readonly missing: readonly string[];
 }
 
+/** Over what an address is reached. */
+export function transportOf(where: Address | PassedSocket): Transport {
+  return 'path' in where && where.path !== undefined ? 'unix' : 'tcp';
+}
+
+/** A server that does not listen, for connections over TCP or a Unix socket. */
+export function createRequestServer(
+  transport: Transport,
+  { handler, malformed, connections, tls }: Omit<ListenerOptions, 'missing'>,
+): RequestServer {
+  const handle = handler.listener(transport);
+  const limits = { ...httpLimits, streams: connections.requestsEach };
+  const secure =
+    transport === 'unix' || tls === undefined
+      ? undefined
+      : createHttpsServer(handle, malformed, tls, limits);
+  const server = secure ?? createHttpServer(handle, malformed, limits);
+  secure?.on('secureConnection', (socket) => connections.secured(socket));
+  return {
+    server,
+    isSecure: secure !== undefined,
+    renew: (next) => secure?.setSecureContext(next),
+  };
+}
+
 /**
  * Opens an address.
  * @throws EntropyError `ERR_LISTEN`
  */
 export async function openListener(
   where: Address | PassedSocket,
-  { handler, malformed, connections, tls, missing }: ListenerOptions,
+  { missing, ...options }: ListenerOptions,
 ): Promise<Listener> {
-  const isUnix = 'path' in where && where.path !== undefined;
-  const handle = handler.listener(isUnix ? 'unix' : 'tcp');
-  const limits = { ...httpLimits, streams: connections.requestsEach };
-  const secure =
-    isUnix || tls === undefined ? undefined : createHttpsServer(handle, malformed, tls, limits);
-  const server = secure ?? createHttpServer(handle, malformed, limits);
+  const { connections } = options;
+  const made = createRequestServer(transportOf(where), options);
+  const { server, isSecure } = made;
   server.on('connection', (socket: Socket) => {
     // node:net remembers these once read: later they may be gone.
     void [socket.remoteAddress, socket.localAddress];
-    connections.accept(socket, secure !== undefined);
+    connections.accept(socket, isSecure);
   });
-  secure?.on('secureConnection', (socket) => connections.secured(socket));
   const address = await listen(server, where, missing);
   server.on('error', (error) => connections.acceptFailed(address, error));
-  return { address, server, renew: (next) => secure?.setSecureContext(next) };
+  return { ...made, address };
 }
 
 /**
@@ -75,7 +103,7 @@ export async function openListener(
  * @param grace resolves when the connections may end
  */
 export async function closeListeners(
-  listeners: readonly Listener[],
+  listeners: readonly Pick<RequestServer, 'server'>[],
   connections: Pick<Connections, 'destroy'>,
   grace?: Promise<unknown>,
 ): Promise<void> {

@@ -37,12 +37,10 @@ export async function loadTls(
   { certificate, key }: TlsPaths,
   reader: Reader | 'owner' = self,
 ): Promise<TlsContext> {
-  const context: TlsContext = {
-    cert: await readPrivateFile(certificate, 'TLS certificate', 'gateway.tls_cert', undefined),
-    key: await readPrivateFile(key, 'TLS key', 'gateway.tls_key', reader),
-    minVersion,
-    ciphers,
-  };
+  const context = tlsContext(
+    await readPrivateFile(certificate, 'TLS certificate', 'gateway.tls_cert', undefined),
+    await readPrivateFile(key, 'TLS key', 'gateway.tls_key', reader),
+  );
   try {
     createSecureContext(context);
   } catch (cause) {
@@ -51,6 +49,11 @@ export async function loadTls(
     throw new EntropyError('ERR_CONFIG', text, { cause, key: 'gateway.tls_cert' });
   }
   return context;
+}
+
+/** Certificate and key, in PEM, under the rules of every listener. */
+export function tlsContext(cert: TlsContext['cert'], key: TlsContext['key']): TlsContext {
+  return { cert, key, minVersion, ciphers };
 }
 
 /** One certificate of a chain in PEM, RFC 7468. */

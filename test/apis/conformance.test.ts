@@ -227,6 +227,19 @@ forEach('a credential asks as often as allowed; refusals cost nothing', async (t
   t.equal(await outcome(), 200, 'half a second later');
 });
 
+forEach('a rate may be kept elsewhere: the answer is waited for', async (t, client) => {
+  const access = accessOf(credentials, { operations });
+  let isLeft = true;
+  const { port } = await serveApis(t, entries, {
+    access: Object.assign(Object.create(access), { take: async () => isLeft }),
+  });
+  const status = async () => (await call({ port, http2, ...client.request('limited') })).status;
+  const allowed = await status();
+  t.equal(allowed, 200);
+  isLeft = false;
+  t.not(await status(), allowed);
+});
+
 forEach('a body over the limit is refused, declared or chunked', async (t, client) => {
   const served = await start(t);
   const { bodyLimitBytes } = client.entry.create(settings, memoryLog());

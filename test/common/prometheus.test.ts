@@ -1,7 +1,14 @@
 import t from 'tap';
 import { Durations } from '../../src/common/histogram.js';
 import { version } from '../../src/common/package.js';
-import { addProcessMetrics, enumeration, openMetricsPage } from '../../src/common/prometheus.js';
+import {
+  addProcessMetrics,
+  enumeration,
+  openMetricsPage,
+  recordMetrics,
+  replay,
+  sum,
+} from '../../src/common/prometheus.js';
 import { samplesOf } from '../support/metrics-page.js';
 
 t.test('each kind of metric has its help, its type and its samples', async (t) => {
@@ -117,3 +124,36 @@ t.test(
     t.equal(found.get('entropyd_test_log_dropped_total'), 0);
   },
 );
+
+t.test('metrics of several processes are added by name and labels', async (t) => {
+  const recordedBy = (value: number, kind: string) => {
+    const page = recordMetrics();
+    const durations = new Durations([1]);
+    durations.add(value);
+    page.gauge('x_bytes', 'Bytes of x', value);
+    page.counter('x_total', 'Times of x', [
+      [{ kind: 'a', api: 'b' }, value],
+      [{ api: 'b', kind }, 10],
+    ]);
+    page.histogram('x_seconds', 'Time of x', durations.counts());
+    page.counter('nothing_total', 'Nothing', []);
+    return JSON.parse(JSON.stringify(page.recorded));
+  };
+  const page = await openMetricsPage();
+  replay(sum([recordedBy(1, 'c'), [], recordedBy(2, 'd')]), page);
+  const text = await page.text();
+  t.strictSame(
+    [...samplesOf(text)],
+    [
+      ['x_bytes', 3],
+      ['x_total{kind="a",api="b"}', 3],
+      ['x_total{api="b",kind="c"}', 10],
+      ['x_total{api="b",kind="d"}', 10],
+      ['x_seconds_bucket{le="1"}', 1],
+      ['x_seconds_bucket{le="+Inf"}', 2],
+      ['x_seconds_sum', 3],
+      ['x_seconds_count', 2],
+    ],
+  );
+  t.notMatch(text, /nothing_total/);
+});

@@ -37,6 +37,7 @@ t.test('these are the defaults', async (t) => {
       unsentBytes: 67_108_864,
       unsentBytesPerConnection: 262_144,
       bodyBytes: 67_108_864,
+      workers: 1,
       tlsCert: undefined,
       tlsKey: undefined,
       audit: undefined,

@@ -52,6 +52,7 @@ requests_per_connection = 1
 unsent_bytes = 131072
 unsent_bytes_per_connection = 1
 body_bytes = 1048576
+workers = 4
 tls_cert = "/etc/entropyd/tls.pem"
 tls_key = "/etc/entropyd/tls.key"
 audit = "/var/log/entropyd/audit.jsonl"
@@ -91,6 +92,7 @@ huawei_upstream_resign = true
     unsent_bytes: 131_072,
     unsent_bytes_per_connection: 1,
     body_bytes: 1_048_576,
+    workers: 4,
     tls_cert: '/etc/entropyd/tls.pem',
     tls_key: '/etc/entropyd/tls.key',
     audit: '/var/log/entropyd/audit.jsonl',
@@ -121,6 +123,10 @@ t.test('a fault is reported with its line, its key and what is wanted there', as
       'limits.mesage_bytes = 3',
       'f:1: limits.mesage_bytes: unknown key; the nearest is "message_bytes"',
     ],
+    ...['0', '65', '1.5', '"all"', 'true'].map((workers): [string, string] => [
+      `gateway.workers = ${workers}`,
+      'f:1: gateway.workers: want an integer of 1 to 64, or "auto"',
+    ]),
     ['[limits]\n\nmessage_bytes = 0', 'f:3: limits.message_bytes: want 64 to 1048576'],
     [
       '[limits]\nmessage_bytes = 64.5',

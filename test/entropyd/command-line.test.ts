@@ -20,8 +20,8 @@ t.test('every option of the gateway has the name of a key of [gateway]', async (
   );
   t.strictSame(
     Object.keys(defaults.gateway).filter((key) => !names.includes(key)),
-    ['access', ...Object.keys(defaultGatewayLimits)],
-    'and every key has an option but the one that opens a gateway, and the limits',
+    ['access', ...Object.keys(defaultGatewayLimits), 'workers'],
+    'and every key has an option but the one that opens a gateway, the limits, and the workers',
   );
 });
 

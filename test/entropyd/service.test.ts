@@ -17,10 +17,11 @@ interface Script {
   start?: (host: ServiceHost) => Promise<void> | void;
   reload?: () => Promise<void> | void;
   env?: NodeJS.ProcessEnv;
+  failed?: Promise<never>;
 }
 
 /** Runs a service whose steps are recorded, with the notifications that a service manager gets. */
-function run(t: Test, { start, reload, env }: Script = {}) {
+function run(t: Test, { start, reload, env, failed }: Script = {}) {
   const before = process.listenerCount('SIGHUP');
   const steps: string[] = [];
   const addon = {
@@ -40,6 +41,7 @@ function run(t: Test, { start, reload, env }: Script = {}) {
     async close() {
       steps.push('close');
     },
+    ...(failed && { failed }),
   };
   const running = runService(
     {
@@ -201,5 +203,15 @@ t.test('a service gets the sockets that were passed under its name', async (t) =
   const other = run(t, { env: { ...env, LISTEN_FDNAMES: 'other' } });
   await t.rejects(other.running, { code: 'ERR_CONFIG' });
   t.strictSame(other.steps, ['harden'], 'another name is refused before the start');
+  process.emit('SIGTERM', 'SIGTERM');
+});
+
+t.test("a service that cannot go on is closed, and its failure is the program's", async (t) => {
+  const { steps, running } = run(t, {
+    failed: Promise.reject(new Error('no more')),
+    env: { NOTIFY_SOCKET: '/n' },
+  });
+  await t.rejects(running, { message: 'no more' });
+  t.strictSame(steps.slice(-2), ['STOPPING=1', 'close']);
   process.emit('SIGTERM', 'SIGTERM');
 });

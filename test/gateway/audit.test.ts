@@ -299,3 +299,26 @@ t.test('an entry that is not written within 2 s, or is dropped, resolves to fals
   t.equal(await waiting[0], false);
   t.ok(audit.dropped > 0);
 });
+
+t.test('lines that were dropped elsewhere are missing here', async (t) => {
+  const written: string[] = [];
+  const output = {
+    write: async (lines: readonly Uint8Array[]) => {
+      for (const line of lines) written.push(Buffer.from(line).toString());
+      return lines.length;
+    },
+    reopen: async () => output,
+    close() {},
+  };
+  const log = memoryLog();
+  const audit = createAudit(output, log);
+  void audit.write(entry);
+  audit.missed(2);
+  void audit.write(entry);
+  await audit.close();
+  t.match(
+    written.map((line) => JSON.parse(line)),
+    [{ seq: 1 }, { seq: 4, dropped: 2 }, { seq: 5 }],
+  );
+  t.equal(audit.dropped, 2);
+});

@@ -17,7 +17,12 @@ t.test('loads the files that are named; if one is at fault nothing stays open', 
   const open = () => readdirSync('/proc/self/fd').length;
   const operations = operationsOf();
   const load = (paths: Parameters<typeof loadFiles>[0]) => loadFiles(paths, operations);
-  const none = { credentials: undefined, tls: undefined, audit: undefined };
+  const none = {
+    credentials: undefined,
+    credentialsText: undefined,
+    tls: undefined,
+    audit: undefined,
+  };
   t.strictSame(await load({}), none);
   const before = open();
   const credentials = writePrivate(dir, 'files.toml', token);

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { Agent, type RequestListener, request } from 'node:http';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type TLSSocket, connect as tlsConnect } from 'node:tls';
@@ -368,4 +368,22 @@ t.test('fails with ERR_CLOSED when the client goes away', async (t) => {
   const socket = connect({ port });
   socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nx', () => socket.destroy());
   t.match(await failure, [{ code: 'ERR_CLOSED' }]);
+});
+
+t.test('a server that never listens keeps its times, once told that it does', async (t) => {
+  const limits = { ...httpLimits, headersMs: 50, requestMs: 100, checkMs: 20 };
+  const server = createHttpServer(answerOk, malformed, limits);
+  server.emit('listening');
+  const acceptor = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
+    server.emit('connection', socket);
+    socket.resume();
+  });
+  acceptor.listen(0, '127.0.0.1');
+  await once(acceptor, 'listening');
+  t.teardown(() => {
+    acceptor.close();
+    server.close();
+  });
+  const { port } = acceptor.address() as AddressInfo;
+  t.match(await exchange({ port }, 'GET / HTTP/1.1\r\n'), /^HTTP\/1\.1 408 /);
 });

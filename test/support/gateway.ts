@@ -219,6 +219,7 @@ export function memoryAudit(
       entries.push(entry);
       return written?.(entry);
     },
+    missed() {},
     adopt() {},
     close: async () => {},
   };

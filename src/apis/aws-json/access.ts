@@ -80,10 +80,14 @@ export interface Action {
  * @param caller undefined: nobody known, who may do nothing
  * @throws ServiceError `AccessDeniedException`, and `action.throttled()`
  */
-export function authorize(caller: Credential | undefined, access: Access, action: Action): void {
+export async function authorize(
+  caller: Credential | undefined,
+  access: Access,
+  action: Action,
+): Promise<void> {
   if (caller === undefined || !action.grants.some((name) => caller.allow.has(name)))
     throw accessDenied(caller, action.name);
-  if (!access.take(caller)) throw action.throttled();
+  if (!(await access.take(caller))) throw action.throttled();
 }
 
 /**

@@ -126,10 +126,10 @@ export function createAwsKms({
         const isAnyones = isUpstreamOpen && caller === undefined;
         // The gateway's own rights may come with it, so an unknown caller never may otherwise.
         if (!isAnyones)
-          authorizeFor(caller, access, operation, [forwarding, `${forwarding}:${operation}`]);
+          await authorizeFor(caller, access, operation, [forwarding, `${forwarding}:${operation}`]);
         return forwarded(await upstream.forward(request));
       }
-      if (caller !== undefined) authorizeFor(caller, access, operation, [operation]);
+      if (caller !== undefined) await authorizeFor(caller, access, operation, [operation]);
       const { size } = decodeRequest(members);
       audit.size = size;
       return respond(200, encodeResponse(await random(size)), request.id);
@@ -149,9 +149,9 @@ function authorizeFor(
   access: Access,
   operation: string,
   grants: readonly string[],
-): void {
+): Promise<void> {
   const throttled = () => awsError('ThrottlingException');
-  authorize(caller, access, { name: `kms:${operation}`, grants, throttled });
+  return authorize(caller, access, { name: `kms:${operation}`, grants, throttled });
 }
 
 function examples({ url, verifies }: Place, region: string): readonly Example[] {

@@ -72,7 +72,7 @@ export function createAwsSecretsManager(regions: readonly string[] = []): Api {
       audit.operation = operation;
       const caller = callerOf(request, access, rules);
       audit.key = caller?.name ?? null;
-      if (caller !== undefined) authorize(caller, access, action);
+      if (caller !== undefined) await authorize(caller, access, action);
       const passwordRules = decodeRequest(input);
       audit.size = passwordRules.length;
       const password = await drawPassword(passwordRules, random);

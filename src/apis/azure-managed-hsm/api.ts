@@ -77,7 +77,7 @@ export const azureManagedHsm = {
       bodyLimitBytes,
       claim: ({ path }) => (rngPath.test(path) ? 'path' : 'no'),
       async answer(request, { random, access }) {
-        const size = checkedSize(request, access);
+        const size = await checkedSize(request, access);
         request.audit.size = size;
         return respond(200, encodeResponse(await random(size)), request);
       },
@@ -128,14 +128,14 @@ function headersOf({ status }: ServiceError, head: Head): Record<string, string>
  * The order of checks: token, method, rights and rate, version, body. Clients send their first request
  * without token and body, to be asked for the token [S]: nothing else of it may be looked at before.
  */
-function checkedSize(request: ApiRequest, access: Access): number {
+async function checkedSize(request: ApiRequest, access: Access): Promise<number> {
   const { audit, body, headers, method, query } = request;
   const isSupported = method === 'POST';
   if (isSupported) audit.operation = azureRandom;
   const caller = callerOf(headers.authorization, access);
   audit.key = caller?.name ?? null;
   if (!isSupported) throw hsmError('MethodNotAllowed');
-  authorize(caller, access);
+  await authorize(caller, access);
   checkVersion(query);
   const type = headers['content-type'];
   if (type !== undefined && !jsonType.test(type)) throw hsmError('UnsupportedMediaType');
@@ -159,10 +159,10 @@ function callerOf(authorization: string | undefined, access: Access): Credential
 }
 
 /** @throws ServiceError `Forbidden`, `Throttled` */
-function authorize(caller: Credential | undefined, access: Access): void {
+async function authorize(caller: Credential | undefined, access: Access): Promise<void> {
   if (caller === undefined) return;
   if (!caller.allow.has(azureRandom)) throw hsmError('Forbidden');
-  if (!access.take(caller)) throw hsmError('Throttled');
+  if (!(await access.take(caller))) throw hsmError('Throttled');
 }
 
 function examples({ url, verifies }: Place): readonly Example[] {

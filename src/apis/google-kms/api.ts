@@ -73,7 +73,7 @@ export const googleKms = {
         const caller = callerOf(headers, access);
         audit.key = caller?.name ?? null;
         const wanted = transport.decodeRequest(request);
-        authorize(caller, wanted, access);
+        await authorize(caller, wanted, access);
         audit.size = sizeOf(wanted);
         return transport.encodeResponse(await random(audit.size), id);
       },
@@ -119,12 +119,16 @@ function callerOf({ authorization }: IncomingHttpHeaders, access: Access): Crede
 }
 
 /** @throws GoogleError `INVALID_ARGUMENT` without a project, `PERMISSION_DENIED`, `RESOURCE_EXHAUSTED` */
-function authorize(caller: Credential | undefined, request: RandomRequest, access: Access): void {
+async function authorize(
+  caller: Credential | undefined,
+  request: RandomRequest,
+  access: Access,
+): Promise<void> {
   const project = projectOf(request);
   if (caller === undefined) return;
   const { allow, projectId = project } = caller;
   if (!allow.has(generateRandomBytes) || projectId !== project) throw denied(request.location);
-  if (!access.take(caller)) throw throttled();
+  if (!(await access.take(caller))) throw throttled();
 }
 
 function examples({ url, verifies }: Place): readonly Example[] {

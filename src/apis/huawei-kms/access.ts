@@ -65,17 +65,17 @@ function signerOf(request: ApiRequest, access: Access): Credential | undefined {
  * @param rights of which one suffices
  * @throws ServiceError `KMS.0321` for another project, `KMS.0330`, `APIGW.0308`
  */
-export function authorize(
+export async function authorize(
   caller: Credential | undefined,
   projectId: string,
   rights: readonly string[],
   access: Access,
-): void {
+): Promise<void> {
   if (caller === undefined) return;
   if (caller.projectId !== undefined && caller.projectId !== projectId)
     throw genRandomError('KMS.0321');
   if (!rights.some((right) => caller.allow.has(right))) throw genRandomError('KMS.0330');
-  if (!access.take(caller)) throw throttledError(caller.requestsPerSecond);
+  if (!(await access.take(caller))) throw throttledError(caller.requestsPerSecond);
 }
 
 /**

@@ -136,7 +136,7 @@ export function createHuaweiKms({
     const caller = callerOf(request, access);
     request.audit.key = caller?.name ?? null;
     if (caller === undefined && !isUpstreamOpen) throw genRandomError('KMS.0330');
-    authorize(caller, projectId, [forwarding, `${forwarding}:${operation}`], access);
+    await authorize(caller, projectId, [forwarding, `${forwarding}:${operation}`], access);
     return forwarded(await to.forward(withoutKnownToken(request, access)));
   }
 
@@ -151,7 +151,7 @@ export function createHuaweiKms({
       const operation = operationOf(request);
       if (upstream !== undefined && operation !== undefined)
         return forward(request, operation, access, upstream);
-      const { size } = checkedRequest(request, dialect, access);
+      const { size } = await checkedRequest(request, dialect, access);
       request.audit.size = size;
       return respond(200, encodeResponse(await random(size)), request.id);
     },
@@ -178,7 +178,11 @@ export function createHuaweiKms({
 }
 
 /** The API gateway comes first (path, authentication), then the service (JSON, members). */
-function checkedRequest(request: ApiRequest, dialect: Dialect, access: Access): { size: number } {
+async function checkedRequest(
+  request: ApiRequest,
+  dialect: Dialect,
+  access: Access,
+): Promise<{ size: number }> {
   const { projectId } = genRandomPath.exec(request.path)?.groups ?? {};
   if (projectId === undefined) throw genRandomError('APIGW.0101');
   // Huawei's API gateway has no API for another method; OTC's KMS has a code of its own for it.
@@ -187,7 +191,7 @@ function checkedRequest(request: ApiRequest, dialect: Dialect, access: Access): 
   request.audit.operation = genRandom;
   const caller = callerOf(request, access);
   request.audit.key = caller?.name ?? null;
-  authorize(caller, projectId, [genRandom], access);
+  await authorize(caller, projectId, [genRandom], access);
   const input = parseJson(request.body, (options) => genRandomError('KMS.0202', options));
   return decodeRequest(input, dialect);
 }

@@ -93,7 +93,7 @@ export const vault = {
         if (path === healthPath || path === sealStatusPath)
           return probed(request, services, isServing);
         if (path === lookupSelfPath) return lookedUp(request, services.access);
-        const wanted = checkedRequest(request, services.access);
+        const wanted = await checkedRequest(request, services.access);
         request.audit.size = wanted.size;
         const bytes = await services.random(wanted.size);
         return respond(request, 200, encodeResponse(bytes, wanted, request.id));
@@ -159,7 +159,7 @@ function lookedUp(request: ApiRequest, access: Access): ApiResponse {
  * The order of checks: token, path, method, members. The servers read the JSON first; here an unknown
  * caller's is not read.
  */
-function checkedRequest(request: ApiRequest, access: Access): RandomRequest {
+async function checkedRequest(request: ApiRequest, access: Access): Promise<RandomRequest> {
   const { audit, headers, method } = request;
   const path = readPath(request.path);
   // The servers do not tell the two apart [S].
@@ -169,7 +169,7 @@ function checkedRequest(request: ApiRequest, access: Access): RandomRequest {
   audit.key = credential?.name ?? null;
   if (path === undefined) throw unsupportedPath(request.path.slice(prefix.length));
   if (!isSupported) throw vaultError('unsupported operation');
-  authorize(credential, access);
+  await authorize(credential, access);
   refuseWrapping(headers);
   return decodeRequest(path, inputOf(request));
 }
@@ -250,10 +250,10 @@ function callerOf(headers: IncomingHttpHeaders, access: Access): Caller {
 }
 
 /** @throws ServiceError `permission denied`, `rate limit quota exceeded` */
-function authorize(caller: Credential | undefined, access: Access): void {
+async function authorize(caller: Credential | undefined, access: Access): Promise<void> {
   if (caller === undefined) return;
   if (!caller.allow.has(vaultRandom)) throw vaultError('permission denied');
-  if (!access.take(caller)) throw vaultError('rate limit quota exceeded');
+  if (!(await access.take(caller))) throw vaultError('rate limit quota exceeded');
 }
 
 /** X-Vault-Token wins if both are there. node:http joins a repeated one by a comma: not a token. */

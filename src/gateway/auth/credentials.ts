@@ -114,6 +114,8 @@ export class TokenBucket {
 export interface GatewayAccess extends Access {
   /** How many credentials of each kind are in force; undefined: the gateway is open. */
   readonly counts: { readonly keys: number; readonly tokens: number } | undefined;
+  /** Takes one request of the credential with this name here, wherever `take` does. */
+  count(name: string): boolean;
   /** From now on these credentials and no others. */
   adopt(file: CredentialsFile): void;
 }
@@ -129,9 +131,15 @@ const systemClocks: Clocks = { wall: Date.now, steady: () => performance.now() }
 /**
  * Access for a gateway: open until a file is adopted.
  * @param defaults what a credential without `allow` may do; default: as every API has it
+ * @param take counts a request of the credential with this name, which has a rate; default: here
  */
-export function createAccess(defaults?: readonly string[], clocks = systemClocks): GatewayAccess {
+export function createAccess(
+  defaults?: readonly string[],
+  clocks = systemClocks,
+  take?: (name: string) => Promise<boolean>,
+): GatewayAccess {
   let credentials: Credentials | undefined;
+  const count = (name: string) => credentials?.bucket(name)?.take(clocks.steady()) ?? true;
   return {
     get verifies() {
       return credentials !== undefined;
@@ -142,7 +150,8 @@ export function createAccess(defaults?: readonly string[], clocks = systemClocks
     key: (accessKey) => credentials?.key(accessKey),
     token: (token) => credentials?.token(token),
     now: clocks.wall,
-    take: ({ name }) => credentials?.bucket(name)?.take(clocks.steady()) ?? true,
+    count,
+    take: ({ name, requestsPerSecond }) => requestsPerSecond === undefined || (take ?? count)(name),
     adopt(file) {
       credentials = createCredentials(file, clocks.steady(), defaults, credentials);
     },

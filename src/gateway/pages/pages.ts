@@ -69,6 +69,8 @@ export interface PagesOptions {
   readonly limits: GatewayLimits;
   /** undefined: there is no audit log. */
   readonly audit?: () => { readonly required: boolean; readonly dropped: number } | undefined;
+  /** undefined: the gateway is one process. */
+  readonly workers?: () => { readonly running: number; readonly restarts: number } | undefined;
   /** This machine's name, for tests; default: the kernel's. */
   readonly hostname?: string;
   /** How long /metrics and the daemon's status last, for tests; default: real time. */
@@ -106,6 +108,7 @@ export function createPages(options: PagesOptions): Api {
     listen: listen(),
     limits,
     audit: options.audit?.(),
+    workers: options.workers?.(),
   });
 
   async function statusPage(): Promise<ApiResponse> {

@@ -36,7 +36,7 @@ export const invented = {
           if (credential === undefined) throw new ServiceError('stranger', 401, '');
           audit.key = credential.name;
           if (!credential.allow.has('roll')) throw new ServiceError('denied', 403, '');
-          if (!access.take(credential)) throw new ServiceError('too often', 429, '');
+          if (!(await access.take(credential))) throw new ServiceError('too often', 429, '');
         }
         audit.size = size;
         return { status: 200, headers: { 'Content-Type': 'x/dice' }, body: await random(size) };
