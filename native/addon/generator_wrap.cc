@@ -5,7 +5,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -241,16 +240,17 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     std::span<uint8_t> target;
     std::span<Request> requests;
     std::span<Recipient> recipients;
-    std::array<uint32_t, 2> counts{};
+    uint32_t request_count = 0;
+    uint32_t recipient_count = 0;
     size_t total = 0;
     if (!Open(info.Env())) return info.Env().Undefined();
     if (info.Length() < 5 || !GetArray(env, info[0], napi_uint8_array, target) ||
         !GetArray(env, info[1], napi_uint32_array, requests) ||
         !GetArray(env, info[3], napi_int32_array, recipients) ||
-        napi_get_value_uint32(env, info[2], &counts[0]) != napi_ok ||
-        napi_get_value_uint32(env, info[4], &counts[1]) != napi_ok || counts[0] > requests.size() ||
-        counts[1] > recipients.size() ||
-        !LayOut(requests.first(counts[0]), recipients.first(counts[1]), total) ||
+        napi_get_value_uint32(env, info[2], &request_count) != napi_ok ||
+        napi_get_value_uint32(env, info[4], &recipient_count) != napi_ok ||
+        request_count > requests.size() || recipient_count > recipients.size() ||
+        !LayOut(requests.first(request_count), recipients.first(recipient_count), total) ||
         total > target.size()) {
       Napi::TypeError::New(env,
                            "expected (Uint8Array, Uint32Array of (id, size), their number, "
@@ -262,7 +262,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     const std::span<uint8_t> out = target.first(total);
     const Result result = generator_->Generate(out);
     if (result == Result::kOk)
-      entropyd::Respond(out, requests.first(counts[0]), recipients.first(counts[1]));
+      entropyd::Respond(out, requests.first(request_count), recipients.first(recipient_count));
     ReportTransitions();
     return Number(info.Env(), result);
   }
