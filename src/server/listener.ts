@@ -68,7 +68,8 @@ export async function listen(
   // Half-open: a client may end its side and still gets its responses.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (accepted) => {
     accepted.on('error', () => {});
-    if ((descriptor(accepted) ?? 0) >= context.descriptorLimit() - lastDescriptors) {
+    const reserved = context.descriptorLimit() - lastDescriptors;
+    if ((descriptor(accepted) ?? 0) >= reserved) {
       refuseDescriptor(accepted, context);
       return;
     }
@@ -81,7 +82,8 @@ export async function listen(
     }
     counters.connections++;
     counters.connectionsOpen++;
-    const polled = poller?.adopt(accepted);
+    // A duplicate in the reserve is not kept: one after another would use it up.
+    const polled = poller?.adopt(accepted, reserved);
     const socket = polled ?? accepted;
     const connection = new Connection(
       polled === undefined ? { socket, peer, user } : { socket, peer, user, descriptor: polled.fd },

@@ -37,12 +37,17 @@ export class Poller {
 
   /**
    * Takes over a connection that a server accepted with `pauseOnConnect`.
+   * @param below descriptors from this number on are for others
    * @returns the half-open socket to use instead of `accepted`, paused; undefined if that has no
    *   descriptor, or there is none left
    */
-  adopt(accepted: Socket): PolledSocket | undefined {
+  adopt(accepted: Socket, below = Number.POSITIVE_INFINITY): PolledSocket | undefined {
     const fd = this.native.open(descriptor(accepted) ?? -1);
     if (fd < 0) return undefined;
+    if (fd >= below) {
+      this.native.close(fd);
+      return undefined;
+    }
     accepted.destroy();
     const socket = new PolledSocket(this, fd);
     this.#sockets[fd] = socket;

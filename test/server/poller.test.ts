@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
@@ -199,7 +199,11 @@ t.test('bytes that were read do not reach the next connection with the number', 
 t.test('a socket that cannot be adopted is left alone', async (t) => {
   const { poller } = newPoller(t);
   t.equal(poller.adopt({} as Socket), undefined, 'no descriptor');
-  const { accepted } = await socketPair(t);
+  const { accepted, fd } = await socketPair(t);
+  const open = () => readdirSync('/proc/self/fd').length;
+  const before = open();
+  t.equal(poller.adopt(accepted, fd), undefined, 'the duplicate is in the reserve');
+  t.equal(open(), before, 'and is not kept');
   poller.close();
   t.equal(poller.adopt(accepted), undefined, 'the poller has ended');
   t.notOk(accepted.destroyed);
