@@ -64,7 +64,8 @@ export async function listen(
   const { path, mode, fd: passed, addon, poller, adminRule } = options;
   const { counters, limits, users } = context;
   const connections = new Map<ClientSocket, Connection>();
-  let onEmpty: (() => void) | undefined;
+  /** Those who wait for the last connection's end. */
+  const whenEmpty: (() => void)[] = [];
   // Half-open: a client may end its side and still gets its responses.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (accepted) => {
     accepted.on('error', () => {});
@@ -102,7 +103,7 @@ export async function listen(
       counters.connectionsOpen--;
       users.leave(user);
       connections.delete(socket);
-      if (connections.size === 0) onEmpty?.();
+      if (connections.size === 0) for (const done of whenEmpty.splice(0)) done();
     });
     socket.resume();
   });
@@ -138,7 +139,7 @@ export async function listen(
         for (const socket of connections.keys()) socket.destroy();
       }, options.closeGraceMs ?? defaultCloseGraceMs);
       await closed;
-      if (connections.size > 0) await new Promise<void>((resolve) => (onEmpty = resolve));
+      if (connections.size > 0) await new Promise<void>((done) => whenEmpty.push(done));
       clearTimeout(deadline);
       stopSweep();
     },

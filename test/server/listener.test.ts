@@ -149,6 +149,17 @@ t.test('close waits at most 5 s for a client that does not read', async (t) => {
   await untilOpen(context, 0);
 });
 
+t.test('whoever closes the server meanwhile waits for the last connection too', async (t) => {
+  const { path, close, context } = await startServer(t, fakeGenerator());
+  const socket = await open(t, path);
+  socket.write(message(1, 'random', [1_048_576]));
+  await until(() => context.chunks.acquiredBytes > 0, 'a response that the kernel does not take');
+  const closed = Promise.all([close(), close()]);
+  socket.resume();
+  await closed;
+  t.equal(context.counters.connectionsOpen, 0);
+});
+
 t.test('connections are served alike with and without the poller', async (t) => {
   for (const works of [true, false]) {
     const path = freePath();
