@@ -128,11 +128,11 @@ export function recordShared(figures: SharedFigures): Recorded[] {
     'When the first certificate of the chain expires, seconds since 1970',
     certificateExpiry ?? [],
   );
-  page.gauge('entropyd_gateway_workers', 'Workers that serve now', workers?.running ?? []);
+  page.gauge('entropyd_gateway_workers', 'Processes that serve now', workers?.running ?? 1);
   page.counter(
     'entropyd_gateway_worker_restarts_total',
     'Workers that ended unexpectedly and were replaced',
-    workers?.restarts ?? [],
+    workers?.restarts ?? 0,
   );
   return page.recorded;
 }

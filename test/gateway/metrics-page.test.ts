@@ -103,7 +103,7 @@ t.test('the page has every figure', async (t) => {
 
 t.test('what the gateway does not have is not on the page', async (t) => {
   const page = await gatewayMetrics(fakeSource(), figures());
-  for (const part of ['audit', 'certificate', 'own', 'worker'])
+  for (const part of ['audit', 'certificate', 'own'])
     t.notMatch(page, `entropyd_gateway_${part}`, part);
 });
 
