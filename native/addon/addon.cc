@@ -1,6 +1,6 @@
 // What JavaScript sees of the addon: its exports, and its functions apart from the generator.
-// Arguments are checked in this folder; the other folders do not include napi.h. src/native.ts
-// declares the exports.
+// Arguments are checked in this folder; the other folders do not include napi.h.
+// src/common/package.ts declares the exports.
 #include <napi.h>
 
 #include <memory>

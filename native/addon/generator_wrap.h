@@ -5,7 +5,7 @@
 
 namespace entropyd {
 
-// The constructor; src/native.ts declares its instances.
+// The constructor; src/common/package.ts declares its instances.
 Napi::Function GeneratorClass(Napi::Env env);
 
 }  // namespace entropyd

@@ -19,7 +19,7 @@ export interface ConnectionOptions {
   socket: ClientSocket;
   peer: Peer;
   user: User;
-  /** Of the socket, to generate and send in one call; default: every write goes through the socket. */
+  /** The socket's file descriptor, if one call may generate and send. */
   descriptor?: number;
 }
 
@@ -40,7 +40,7 @@ export class Connection implements BatchMember {
   readonly #user: User;
   readonly #scanner: MessageScanner;
   readonly #writer: ResponseWriter;
-  /** Undefined: requests do not wait for those of others, because that saves nothing. */
+  /** Without one, requests do not wait for those of other connections: it would save nothing. */
   readonly #descriptor: number | undefined;
 
   readonly #input = new PendingInput();

@@ -31,7 +31,7 @@ export interface ListenOptions {
   fd?: number | undefined;
   /** Tells users apart; without it all clients are one user. */
   addon?: Pick<Addon, 'peerCredentials'> | undefined;
-  /** Of the same context; default: connections use what node:net documents. */
+  /** Reads the connections; it must share the listener's context. Without it node:net reads them. */
   poller?: Poller | undefined;
   /** Who is an administrator here, asked for each connection; default: nobody. */
   adminRule?: () => AdminRule | undefined;

@@ -10,7 +10,7 @@ import type { ConnectionContext } from './context.js';
 import { maxMembers } from './random-batch.js';
 import { type ClientSocket, descriptor, type Receive, ReceiveBuffer } from './socket-input.js';
 
-/** Bytes that a turn may read before it is interrupted for them: four reads or more. */
+/** Bytes that are read before TypeScript is called for them: at least four reads. */
 const inputSize = 256 * 1024;
 
 /** Numbers of one event: descriptor, kind, size. */
@@ -101,7 +101,7 @@ interface Unsent {
 /** A connection that the poller reads; its events are those of node:net's sockets. */
 export class PolledSocket extends EventEmitter implements ClientSocket {
   readonly #poller: Poller;
-  /** Its own; another's after `destroyed`. */
+  /** Once `destroyed`, the number may be another file's. */
   readonly fd: number;
   /** Called for every read; set before `resume()`. */
   receive: Receive = () => {};

@@ -16,18 +16,21 @@ export const maxMembers = 1024;
 
 /** A connection whose requests may join a batch. No method may throw. */
 export interface BatchMember {
-  /** Its socket's, to send past node:net; negative once the connection is lost. */
+  /** The socket's file descriptor; negative once the connection is lost. */
   readonly descriptor: number;
-  /** Of its responses, [at, at + size), `sent` bytes have gone. It leaves nothing random there. */
+  /**
+   * Its responses are [at, at + size), and the first `sent` bytes have been sent. It sends the rest and
+   * leaves nothing random there.
+   */
   batchSent(bytes: Uint8Array, at: number, size: number, sent: number): void;
   /** No bytes could be generated for these requests. */
   batchFailed(ids: readonly number[], error: unknown): void;
 }
 
 /**
- * One generate for several connections. What the small requests of a turn of the event loop are to get
- * is generated together after all the reads, and sent: fewer generates, and fewer switches to the
- * clients in between. No random bytes are kept for it.
+ * One generate for several connections. The small requests that one turn of the event loop brings are
+ * answered together, after all the reads: fewer generates, and fewer switches to the clients in between.
+ * No random bytes are kept for it.
  */
 export class RandomBatch {
   readonly #generator: Generator;

@@ -16,7 +16,7 @@ import type { User } from './users.js';
 
 export interface ResponseWriterOptions {
   socket: ClientSocket;
-  /** Of the socket, for `Generator.respond`; undefined: everything is written to the socket. */
+  /** The socket's file descriptor, if `Generator.respond` may send to it. */
   descriptor: number | undefined;
   user: User;
   /** Whether the reserve for administrators is open to this client. */
