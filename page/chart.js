@@ -54,11 +54,12 @@ export function paths(points, now, top, bottom = 0) {
 /**
  * Rounds up to the next of 1, 2, 5, 10, ...
  * @param {number} value above 0
+ * @returns {number} finite, as a hostile daemon's number need not be
  */
 export function roundedUp(value) {
   const power = 10 ** Math.floor(Math.log10(value));
   const factor = [1, 2, 5].find((each) => each * power * (1 + Number.EPSILON * 4) >= value) ?? 10;
-  return factor * power;
+  return Math.min(factor * power, Number.MAX_VALUE);
 }
 
 /**

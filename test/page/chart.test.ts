@@ -79,6 +79,7 @@ t.test('whatever the values, a line stays within the drawing', async (t) => {
         const [, y] = /^M300\.0 ([\d.]+)h0$/.exec(paths([at(now, value)], now, top).line) ?? [];
         return Number(y) >= 3 && Number(y) <= 80;
       }),
+      { examples: [[Number.POSITIVE_INFINITY, 1.1e308]] },
     ),
   );
 });
