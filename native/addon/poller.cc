@@ -1,8 +1,9 @@
 // uv_poll for each socket and one uv_check, which runs after all of them. What was read lies in one
-// buffer of JavaScript's until it has been called.
+// buffer of JavaScript's until it has been called. A uv_prepare may spin before the loop waits.
 #include "addon/poller.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -17,12 +18,15 @@
 #include <vector>
 
 #include "addon/arguments.h"
+#include "memory/clock.h"
 
 namespace entropyd {
 namespace {
 
 // Most that one read takes. JavaScript's buffer has room for at least one.
 constexpr size_t kReadSize = 64UL * 1024;
+// Longest that the thread may spin before it waits; the configuration has the same range.
+constexpr uint32_t kMaxSpinUs = 1000;
 
 // What happened to a socket; JavaScript reads these as three integers of an Int32Array.
 struct Event {
@@ -38,15 +42,20 @@ constexpr int32_t kFailed = -3;
 // itself after End().
 class Sockets {
  public:
-  // `deliver` is called with a number of events.
+  // `deliver` is called with a number of events; it returns how long to spin, nanoseconds.
   Sockets(uv_loop_t* loop, std::span<uint8_t> input, std::span<Event> events,
-          std::function<void(size_t)> deliver)
+          std::function<uint64_t(size_t)> deliver)
       : loop_(loop), input_(input), events_(events), deliver_(std::move(deliver)) {
     uv_check_init(loop, &check_);
     check_.data = this;
     uv_check_start(&check_, [](uv_check_t* check) { static_cast<Sockets*>(check->data)->Flush(); });
-    // The sockets keep the process alive, this does not.
+    uv_prepare_init(loop, &prepare_);
+    prepare_.data = this;
+    uv_prepare_start(&prepare_,
+                     [](uv_prepare_t* prepare) { static_cast<Sockets*>(prepare->data)->Spin(); });
+    // The sockets keep the process alive, these do not.
     uv_unref(reinterpret_cast<uv_handle_t*>(&check_));
+    uv_unref(reinterpret_cast<uv_handle_t*>(&prepare_));
   }
 
   // Takes a duplicate of `fd`: libuv refuses a descriptor that one of its streams watches, even a
@@ -98,8 +107,11 @@ class Sockets {
     ending_ = true;  // deliver_ stays: it may be what calls this
     ended_ = std::move(ended);
     for (size_t fd = 0; fd < sockets_.size(); ++fd) Close(static_cast<int>(fd));
-    uv_close(reinterpret_cast<uv_handle_t*>(&check_),
-             [](uv_handle_t* handle) { static_cast<Sockets*>(handle->data)->Closed(); });
+    const uv_close_cb closed = [](uv_handle_t* handle) {
+      static_cast<Sockets*>(handle->data)->Closed();
+    };
+    uv_close(reinterpret_cast<uv_handle_t*>(&check_), closed);
+    uv_close(reinterpret_cast<uv_handle_t*>(&prepare_), closed);
   }
 
  private:
@@ -157,17 +169,31 @@ class Sockets {
   void Flush() {
     const size_t count = std::exchange(count_, 0);
     used_ = 0;
-    if (count > 0 && !ending_) deliver_(count);
+    if (count > 0 && !ending_) spin_ns_ = deliver_(count);
+  }
+
+  // Waits actively for whatever the loop waits for, once after each delivery. Not longer than the
+  // loop itself would wait: a timer is on time, and a loop with work does not wait at all.
+  void Spin() {
+    const uint64_t spin_ns = std::exchange(spin_ns_, 0);
+    if (spin_ns == 0) return;
+    const int timeout_ms = uv_backend_timeout(loop_);
+    const uint64_t most = timeout_ms < 0 ? spin_ns : static_cast<uint64_t>(timeout_ms) * 1'000'000;
+    const uint64_t end = NowNs() + std::min(spin_ns, most);
+    pollfd loop{.fd = uv_backend_fd(loop_), .events = POLLIN, .revents = 0};
+    while (NowNs() < end && poll(&loop, 1, 0) == 0) continue;
   }
 
   uv_loop_t* const loop_;
   const std::span<uint8_t> input_;
   const std::span<Event> events_;
-  const std::function<void(size_t)> deliver_;
+  const std::function<uint64_t(size_t)> deliver_;
   std::function<void()> ended_;
   bool ending_ = false;
   uv_check_t check_{};
-  size_t handles_ = 1;            // that libuv has; the check is one
+  uv_prepare_t prepare_{};
+  uint64_t spin_ns_ = 0;          // of the next wait
+  size_t handles_ = 2;            // that libuv has: these two, and one for each socket
   std::vector<Socket*> sockets_;  // by descriptor
   size_t count_ = 0;              // events that JavaScript has not seen
   size_t used_ = 0;               // bytes of input_ that it has not seen
@@ -183,7 +209,7 @@ class PollerWrap : public Napi::ObjectWrap<PollerWrap> {
          InstanceMethod<&PollerWrap::End>("end")});
   }
 
-  // (input: Uint8Array, events: Int32Array, onEvents(count))
+  // (input: Uint8Array, events: Int32Array, onEvents(count) -> microseconds to spin)
   explicit PollerWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PollerWrap>(info) {
     napi_env env = info.Env();
     std::span<uint8_t> input;
@@ -202,7 +228,7 @@ class PollerWrap : public Napi::ObjectWrap<PollerWrap> {
     events_ = Napi::Persistent(info[1].As<Napi::Object>());
     on_events_ = Napi::Persistent(info[2].As<Napi::Function>());
     context_ = std::make_unique<Napi::AsyncContext>(env, "entropyd sockets");
-    sockets_ = new Sockets(loop, input, events, [this](size_t count) { Deliver(count); });
+    sockets_ = new Sockets(loop, input, events, [this](size_t count) { return Deliver(count); });
     napi_add_async_cleanup_hook(env, OnEnvironmentExit, this, &hook_);
   }
 
@@ -228,7 +254,8 @@ class PollerWrap : public Napi::ObjectWrap<PollerWrap> {
     if (sockets_ != nullptr) std::exchange(sockets_, nullptr)->End({});
   }
 
-  void Deliver(size_t count) {
+  // Returns how long to spin, nanoseconds: at most kMaxSpinUs.
+  uint64_t Deliver(size_t count) {
     napi_env env = Env();
     const Napi::HandleScope scope(env);
     napi_value global = nullptr;
@@ -236,12 +263,17 @@ class PollerWrap : public Napi::ObjectWrap<PollerWrap> {
     napi_get_global(env, &global);
     napi_create_int32(env, static_cast<int32_t>(count), &argument);
     // Not napi_call_function: promises would wait for the next turn.
+    napi_value result = nullptr;
     const napi_status status =
-        napi_make_callback(env, *context_, global, on_events_.Value(), 1, &argument, nullptr);
+        napi_make_callback(env, *context_, global, on_events_.Value(), 1, &argument, &result);
+    uint32_t spin_us = 0;
+    if (status == napi_ok && napi_get_value_uint32(env, result, &spin_us) == napi_ok)
+      return std::min(spin_us, kMaxSpinUs) * uint64_t{1000};
     napi_value error = nullptr;
     if (status == napi_pending_exception &&
         napi_get_and_clear_last_exception(env, &error) == napi_ok)
       napi_fatal_exception(env, error);
+    return 0;
   }
 
   static bool GetIntegers(const Napi::CallbackInfo& info, std::span<int32_t> values) {

@@ -205,12 +205,13 @@ export interface Addon {
    * @param events three numbers each: descriptor (negative: closed meanwhile), and as `PollerEvent`
    *   says; must not be detached
    * @param onEvents called once in a turn of the event loop, or more often if there is no more room;
-   *   the arrays hold `count` events until it returns
+   *   the arrays hold `count` events until it returns. Its result is for how many microseconds, at
+   *   most 1000, the thread polls for the next event before it sleeps
    */
   Poller: new (
     input: Uint8Array,
     events: Int32Array,
-    onEvents: (count: number) => void,
+    onEvents: (count: number) => number,
   ) => NativePoller;
   /**
    * Allocates zeroed memory in pages of its own: locked, excluded from core dumps, wiped when

@@ -34,6 +34,8 @@ export const defaultLimits = {
   messageSeconds: 10,
   /** Time for the kernel to take a piece of an answer. */
   stallSeconds: 60,
+  /** How long the daemon polls for the next request after an answer before it sleeps. */
+  spinUs: 0,
 };
 
 /** What the gateway's clients may use. */

@@ -136,6 +136,7 @@ export const configSchema = v.strictObject({
       prediction_resistance_requests_per_user: v.optional(integer(1, 65_536)),
       message_seconds: v.optional(integer(1, 3_600)),
       stall_seconds: v.optional(integer(1, 3_600)),
+      spin_us: v.optional(integer(0, 1_000)),
     } satisfies Schemas<Limits>),
   ),
   generator: v.optional(

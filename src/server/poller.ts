@@ -6,6 +6,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { type Addon, type NativePoller, PollEvent, PollerEvent } from '../common/package.js';
+import type { Limits } from '../config/config.js';
 import type { ConnectionContext } from './context.js';
 import { maxMembers } from './random-batch.js';
 import { type ClientSocket, descriptor, type Receive, ReceiveBuffer } from './socket-input.js';
@@ -18,17 +19,21 @@ const eventFields = 3;
 
 type PollerAddon = Pick<Addon, 'Poller' | 'send'>;
 
+type PollerContext = Pick<ConnectionContext, 'batch' | 'counters' | 'now'> & {
+  readonly limits: Pick<Limits, 'spinUs'>;
+};
+
 /** What all sockets of a daemon have in common. */
 export class Poller {
   readonly addon: PollerAddon;
   readonly native: NativePoller;
-  readonly #context: Pick<ConnectionContext, 'batch' | 'counters' | 'now'>;
+  readonly #context: PollerContext;
   readonly #input = new ReceiveBuffer(inputSize);
   readonly #events = new Int32Array(eventFields * maxMembers);
   /** By descriptor. */
   readonly #sockets: (PolledSocket | undefined)[] = [];
 
-  constructor(addon: PollerAddon, context: Pick<ConnectionContext, 'batch' | 'counters' | 'now'>) {
+  constructor(addon: PollerAddon, context: PollerContext) {
     this.addon = addon;
     this.#context = context;
     const input = this.#input.bytes.subarray(0, inputSize);
@@ -66,8 +71,9 @@ export class Poller {
     this.native.end();
   }
 
-  #take(count: number): void {
-    const { batch, counters, now } = this.#context;
+  /** @returns microseconds to spin: only while requests come in */
+  #take(count: number): number {
+    const { batch, counters, limits, now } = this.#context;
     const events = this.#events;
     const start = now();
     let reads = 0;
@@ -85,9 +91,10 @@ export class Poller {
       else socket.destroy();
     }
     if (count > 1) batch.end();
-    if (reads === 0) return;
+    if (reads === 0) return 0;
     const seconds = (now() - start) / 1000;
     for (; reads > 0; reads--) counters.served(seconds);
+    return limits.spinUs;
   }
 }
 

@@ -16,6 +16,7 @@ t.test('these are the defaults', async (t) => {
       predictionResistanceRequestsPerUser: 64,
       messageSeconds: 10,
       stallSeconds: 60,
+      spinUs: 0,
     },
     generator: { reseedRequests: 4_096, reseedSeconds: 300 },
     source: { testedBitsPerByte: 7, creditedBitsPerByte: 0 },

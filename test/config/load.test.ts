@@ -62,6 +62,7 @@ unsent_bytes_per_user = 150000
 prediction_resistance_requests_per_user = 6
 message_seconds = 7
 stall_seconds = 8
+spin_us = 9
 [generator]
 reseed_requests = 2
 reseed_seconds = 3
@@ -96,6 +97,7 @@ dialect = "hwc"
       predictionResistanceRequestsPerUser: 6,
       messageSeconds: 7,
       stallSeconds: 8,
+      spinUs: 9,
     },
     generator: { reseedRequests: 2, reseedSeconds: 3 },
     devices: [

@@ -27,6 +27,7 @@ unsent_bytes_per_user = 131072
 prediction_resistance_requests_per_user = 64
 message_seconds = 10
 stall_seconds = 60
+spin_us = 1000
 [generator]
 reseed_requests = 4096
 reseed_seconds = 300

@@ -222,7 +222,7 @@ function responses(): unknown[] {
 }
 
 // As the generator. Nothing is read: this program does not return to the event loop but for promises.
-const newPoller = () => new addon.Poller(new Uint8Array(65_536), new Int32Array(6), () => {});
+const newPoller = () => new addon.Poller(new Uint8Array(65_536), new Int32Array(6), () => 0);
 let poller = newPoller();
 let opened = -1;
 

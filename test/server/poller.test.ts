@@ -39,10 +39,10 @@ function fill(socket: PolledSocket): number {
 t.test('reads of one turn come in one call, and pause() and resume() work', async (t) => {
   const calls: number[] = [];
   class Observed extends addon.Poller {
-    constructor(input: Uint8Array, events: Int32Array, onEvents: (count: number) => void) {
+    constructor(input: Uint8Array, events: Int32Array, onEvents: (count: number) => number) {
       super(input, events, (count) => {
         calls.push(count);
-        onEvents(count);
+        return onEvents(count);
       });
     }
   }
@@ -219,27 +219,37 @@ const threadSource = `
   const { addon } = loadAddon();
   createHook({ init() {}, before() {}, after() {}, destroy() {} }).enable();
   const counters = { served() {} };
-  const poller = new Poller(addon, { batch: { begin() {}, end() {} }, counters, now: () => 0 });
+  const batch = { begin() {}, end() {} };
+  const poller = new Poller(addon, { batch, counters, limits: workerData, now: () => 0 });
   const server = createServer({ pauseOnConnect: true }, (accepted) => {
     const socket = poller.adopt(accepted);
     socket.receive = () => {
       Promise.resolve().then(() => parentPort.postMessage('microtask'));
-      if (workerData.throws) throw new Error('of the reader');
-      socket.write(Buffer.from('answer'));
+      if (workerData.does === 'throw') throw new Error('of the reader');
+      if (workerData.does === 'answer') socket.write(Buffer.from('answer'));
     };
     socket.resume();
   });
   server.listen(workerData.path, () => {
     const client = connect(workerData.path, () => client.write('x'));
     client.on('data', (data) => parentPort.postMessage(String(data)));
+    if (workerData.does !== 'wait') return;
+    // Nothing else happens in this thread until the timer.
+    let turns = 0;
+    const before = performance.eventLoopUtilization();
+    setInterval(() => {
+      client.write('x');
+      if (++turns === 20) parentPort.postMessage(performance.eventLoopUtilization(before).active);
+    }, 10);
   });
 `;
 
-function startThread(t: Test, throws: boolean): Worker {
+function startThread(t: Test, does: 'answer' | 'throw' | 'wait', spinUs = 0): Worker {
   const folder = (name: string) => new URL(`../../dist/${name}/`, import.meta.url).href;
   const workerData = {
     path: freePath(),
-    throws,
+    does,
+    spinUs,
     common: folder('common'),
     server: folder('server'),
   };
@@ -250,16 +260,28 @@ function startThread(t: Test, throws: boolean): Worker {
 }
 
 t.test('it works in a thread, with async hooks, and ends with it amid reads', async (t) => {
-  const worker = startThread(t, false);
-  const messages: unknown[] = [];
-  worker.on('message', (message) => messages.push(message));
-  await until(() => messages.includes('answer'), 'an answer');
-  t.strictSame(messages, ['microtask', 'answer'], 'promises are settled in the same turn');
-  await worker.terminate();
+  for (const spinUs of [0, 1000]) {
+    const worker = startThread(t, 'answer', spinUs);
+    const messages: unknown[] = [];
+    worker.on('message', (message) => messages.push(message));
+    await until(() => messages.includes('answer'), 'an answer');
+    t.strictSame(messages, ['microtask', 'answer'], 'promises are settled in the same turn');
+    await worker.terminate();
+  }
+});
+
+t.test('after each turn with input it polls for a while before the thread sleeps', async (t) => {
+  const worker = startThread(t, 'wait', 1000);
+  let active: number | undefined;
+  worker.on('message', (message) => {
+    if (typeof message === 'number') active = message;
+  });
+  await until(() => active !== undefined, 'twenty turns');
+  t.ok((active ?? 0) >= 15, `${active} ms in twenty turns, of which each spins for one`);
 });
 
 t.test('an exception of a reader is uncaught, as one of an event is', async (t) => {
-  const [error] = (await once(startThread(t, true), 'error')) as [Error];
+  const [error] = (await once(startThread(t, 'throw'), 'error')) as [Error];
   t.equal(error.message, 'of the reader');
 });
 
