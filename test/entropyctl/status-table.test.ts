@@ -125,7 +125,8 @@ Limits        message bytes                             64.0 KiB
               unsent bytes per user                     16.0 MiB
               prediction resistance requests per user         64
               message seconds                                 10
-              stall seconds                                   60`,
+              stall seconds                                   60
+              spin us                                       none`,
   );
 });
 
