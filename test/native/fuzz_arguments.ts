@@ -297,6 +297,12 @@ function isRefusal(error: unknown): boolean {
   );
 }
 
+// What a poller's callback throws is nobody's to catch: the event loop calls it while a promise is
+// awaited, if a socket is ready by then.
+process.on('uncaughtException', (error) => {
+  if (!isRefusal(error)) throw error;
+});
+
 const unknown = Object.keys(addon).filter((name) => !(name in functions));
 if (unknown.length > 0) throw new Error(`exports that are not fuzzed: ${unknown}`);
 const seen = new Map<string, [worked: number, thrown: number]>();
