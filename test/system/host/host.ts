@@ -10,6 +10,7 @@ import { host as builtHost, root } from '../../native/client/program.js';
 import { untilAnswers } from '../../support/daemon.js';
 import { temporaryFolder } from '../../support/paths.js';
 import { built, environment, Program, startDaemonProgram } from '../../support/program.js';
+import { until } from '../../support/until.js';
 import { type Outcome, run } from '../interop/run.js';
 
 export const isRoot = process.getuid?.() === 0;
@@ -104,3 +105,18 @@ export const as = (user: string, ...command: string[]): string[] =>
 /** The first of these files that exists. */
 export const firstOf = (...paths: string[]): string | undefined =>
   paths.find((path) => existsSync(path));
+
+/**
+ * Resolves as soon as a server does what it is for.
+ * @throws Error if it ends instead
+ */
+export async function untilUp(
+  { child, ended }: Program,
+  condition: () => Promise<boolean>,
+  what: string,
+): Promise<void> {
+  await until(async () => {
+    if (child.exitCode === null && child.signalCode === null) return condition();
+    throw new Error(`${what}: it has ended: ${(await ended).stdout}`);
+  }, what);
+}
