@@ -55,7 +55,7 @@ testWith(openssl, 'openssl draws from the daemon, and fails without it', async (
   await host.stopDaemon();
   for (const args of [['rand', '-hex', '32'], request(host.folder)]) {
     const { status, stdout, stderr } = await host.run(openssl, args);
-    t.not(status, 0, args[0]);
+    t.not(status, 0, `${args[0]}`);
     t.notMatch(stdout, /^[0-9a-f]{64}$/);
     t.match(stderr, 'entropyd is not running');
   }
