@@ -55,7 +55,7 @@ tests client_thread "$here"/{daemon,hostile}.test.ts
 
 # OpenSSL itself is not instrumented. What the provider has at its end is freed when OpenSSL unloads it.
 provider=("$here/provider_program.c" native/client/{provider,provider_rand}.c "${library[@]}" -DBUILTIN
-  '-DENTROPYD_VERSION="0"' -lcrypto)
+  '-DENTROPYD_VERSION="0.0"' -lcrypto)
 echo '-- the provider: addresses, undefined behavior, leaks'
 compile provider_address address,undefined "${provider[@]}"
 tests provider_address test/system/host/provider.test.ts
