@@ -41,7 +41,8 @@ try {
 }
 
 function makePackage() {
-  return run(join(root, 'debian/build.sh'), work).split('\n')
+  return run(join(root, 'debian/build.sh'), work)
+    .split('\n')
     .find((path) => path.includes('/entropyd_'));
 }
 

@@ -228,31 +228,34 @@ static void control(const char* what) {
   printf("%d\n", raced);
 }
 
-static void obey(const char* line) {
-  size_t size = 0;
-  unsigned strength = 0;
-  int number = 0;
-  char word[16];
-  if (sscanf(line, "generate %zu %u %d", &size, &strength, &number) == 3)
-    generate(size, strength, number);
-  else if (sscanf(line, "chain %d", &number) == 1)
-    chain(number);
-  else if (sscanf(line, "threads %d", &number) == 1)
-    threads(number);
-  else if (sscanf(line, "fork %d", &number) == 1)
-    forks(number);
-  else if (sscanf(line, "control %15s", word) == 1)
-    control(word);
-  else if (strncmp(line, "hold", 4) == 0)
+static void obey(char* line) {
+  char* rest = line + strcspn(line, " ");
+  if (*rest == ' ') *rest++ = '\0';
+  const char* word = line;
+  char* numbers = rest;
+  const long long first = strtoll(numbers, &numbers, 10);
+  const long long second = strtoll(numbers, &numbers, 10);
+  const long long third = strtoll(numbers, &numbers, 10);
+  if (strcmp(word, "hold") == 0)
     hold();
-  else if (strncmp(line, "states", 6) == 0)
+  else if (strcmp(word, "generate") == 0)
+    generate((size_t)first, (unsigned)second, (int)third);
+  else if (strcmp(word, "chain") == 0)
+    chain((int)first);
+  else if (strcmp(word, "threads") == 0)
+    threads((int)first);
+  else if (strcmp(word, "fork") == 0)
+    forks((int)first);
+  else if (strcmp(word, "states") == 0)
     states();
-  else if (strncmp(line, "bytes", 5) == 0)
+  else if (strcmp(word, "bytes") == 0)
     bytes();
-  else if (strncmp(line, "information", 11) == 0)
+  else if (strcmp(word, "information") == 0)
     information();
+  else if (strcmp(word, "control") == 0)
+    control(rest);
   else
-    abort();
+    printf("no command\n");
 }
 
 #ifdef BUILTIN
@@ -273,6 +276,7 @@ int main(void) {
   if (RAND_set_DRBG_type(NULL, "ENTROPYD", NULL, NULL, NULL) != 1) abort();
   char line[128];
   while (fgets(line, sizeof line, stdin) != NULL) {
+    line[strcspn(line, "\n")] = '\0';
     obey(line);
     if (fflush(stdout) != 0) abort();
   }
