@@ -88,6 +88,9 @@ testWith(nginx, 'nginx: handshakes fail closed, and its workers survive', async 
   await load.failed();
   for (let i = 0; i < 8; i++)
     t.match(await fetch(), /^failed: /, 'no handshake without the daemon');
+  const [test = '', ...flags] = as('www-data', ...command, '-t');
+  const tested = await host.run(test, flags);
+  t.match(tested, { status: 1, stderr: /entropyd is not running/ }, 'nor a start');
   await host.startDaemon();
   await load.served();
   const { answered, failures } = await load.end();
