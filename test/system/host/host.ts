@@ -96,10 +96,18 @@ export class Host {
   }
 }
 
-/** A command as another user, for servers that refuse to run as root. */
+/** A command as another user, for servers that refuse to run as root. The user may not enter the checkout. */
 export const as = (user: string, ...command: string[]): string[] =>
   isRoot
-    ? ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', ...command]
+    ? [
+        'setpriv',
+        `--reuid=${user}`,
+        `--regid=${user}`,
+        '--clear-groups',
+        'env',
+        '--chdir=/',
+        ...command,
+      ]
     : command;
 
 /** The first of these files that exists. */
