@@ -41,7 +41,9 @@ try {
 }
 
 function makePackage() {
-  return run(join(root, 'debian/build.sh'), work).split('\n').pop();
+  return run(join(root, 'debian/build.sh'), work)
+    .split('\n')
+    .find((path) => path.includes('/entropyd_'));
 }
 
 function makeImage(deb) {

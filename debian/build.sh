@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the Debian package for this machine's architecture from the npm package, the Node pinned in
-# debian/node, and the files in this directory.
+# Builds the Debian packages for this machine's architecture from the npm package, the Node pinned in
+# debian/node, the sources in native/client, and the files in this directory. Prints their paths.
 #   build.sh [DIRECTORY [TARBALL]]     default: build-deb, the output of `npm pack`
 # DEBFULLNAME and DEBEMAIL name the maintainer; the default is the author of the last commit.
 set -euo pipefail
@@ -22,6 +22,9 @@ mkdir -p "$stage" "$output"
 [ -n "$tarball" ] || tarball=$work/$(npm pack --silent --pack-destination "$work" | tail -n 1)
 tar -xzf "$tarball" -C "$stage"
 find "$stage/package/prebuilds" -mindepth 1 -maxdepth 1 ! -name "linux-$cpu" -exec rm -r {} +
+
+mkdir "$stage/host"
+cp -r --parents native/client man/entropyd_get.3 package.json "$stage/host"
 
 # npm verifies the download against the digest in the lock file.
 cp -r debian "$stage"
@@ -50,6 +53,10 @@ entropyd ($version) stable; urgency=medium
 
  -- $maintainer  $(date -R -u -d "@$SOURCE_DATE_EPOCH")
 END
+# The packages in C have nothing of third parties.
+for package in libentropyd0 libentropyd-dev openssl-provider-entropyd; do
+  sed '/^Files: [^*]/,/^$/d' debian/copyright >"debian/$package.copyright"
+done
 # Third-party licenses, unchanged.
 license() { printf '\nLicense: %s\n' "$1"; sed 's/[[:space:]]*$//; s/^$/./; s/^/ /' "$2"; }
 {
@@ -60,5 +67,5 @@ license() { printf '\nLicense: %s\n' "$1"; sed 's/[[:space:]]*$//; s/^$/./; s/^/
 } >>debian/copyright
 dpkg-buildpackage --build=binary --no-sign >"$work/log" 2>&1 ||
   { cat "$work/log" >&2; exit 1; }
-cp "$work"/entropyd_*.deb "$output"
-echo "$output/$(basename "$work"/entropyd_*.deb)"
+cp "$work"/*.deb "$output"
+for deb in "$work"/*.deb; do echo "$output/$(basename "$deb")"; done
