@@ -52,10 +52,11 @@ async function all(): Promise<void> {
     run(join(root, 'test/system/debian/tree.sh')).then(({ stdout }) => stdout.trim()),
   ]);
   t.comment(`built and unpacked in ${Math.round((performance.now() - started) / 1000)} s`);
+  const python = built.replace('/entropyd_', '/python3-entropyd_').replace(/_[^_]*$/, '_all.deb');
   const newer = '999.0.0';
   const newerDeb = next(built, newer, folder);
 
-  const linted = run('lintian', ['--allow-root', '--fail-on', 'error,warning', built]).then(
+  const linted = run('lintian', ['--allow-root', '--fail-on', 'error,warning', built, python]).then(
     () => '',
     ({ stdout, stderr }) => `${stdout}${stderr}`,
   );
@@ -65,6 +66,7 @@ async function all(): Promise<void> {
       mkdirSync(join(files, 'opt'));
       cpSync(built, join(files, 'opt/entropyd.deb'));
       cpSync(newerDeb, join(files, 'opt/next.deb'));
+      cpSync(python, join(files, 'opt/python3-entropyd.deb'));
       cpSync(join(root, 'test/system/systemd/load.mjs'), join(files, 'opt/load.mjs'));
     },
     node: '/usr/lib/entropyd/bin/node',
@@ -169,6 +171,17 @@ async function all(): Promise<void> {
     ])
       t.ok(copyright.includes(owner), owner);
     t.equal(machine.sh('find /usr/lib/entropyd -name "*.cc" -o -name "*.gyp"'), '', 'no sources');
+  });
+
+  await t.test('python3-entropyd draws from the daemon, and goes without a trace', async (t) => {
+    const installed = files();
+    apt('install', '/opt/python3-entropyd.deb');
+    const code = `import entropyd, importlib.metadata as installed
+with entropyd.connect() as client: print(client.health()["state"], client.random(32).hex(), installed.version("entropyd"))`;
+    const script = ['/usr/bin/python3', '-W', 'error', '-c', code];
+    t.match(machine.ok(script, 'nobody'), /^operational [0-9a-f]{64} \d+\.\d+\.\d+/);
+    apt('purge', 'python3-entropyd');
+    t.strictSame(files(), installed);
   });
 
   await t.test('the gateway serves once it is enabled', async (t) => {
