@@ -44,15 +44,19 @@ testWith(venv, 'the wheel is built, installed, and passes the tests', async (t, 
   await passPythonTests(t, installed);
 });
 
-testWith(mypy, 'mypy finds nothing, in the client or in a program that uses it', async (t, python) => {
-  await succeeds(t, [python, '-m', 'mypy', 'src', 'tests']);
-  const program = join(folder, 'program.py');
-  const wrong = 'with entropyd.connect() as client: x: str = client.random(32)';
-  writeFileSync(program, `import entropyd\n${wrong}\n`);
-  const { stdout } = await new Program(t, [python, '-m', 'mypy', '--strict', program], {
-    script: 'exec "$0" "$@"',
-    cwd: folder,
-    env: { ...process.env, MYPYPATH: join(folder, 'src') },
-  }).ended;
-  t.match(stdout, /expression has type "bytes", variable has type "str"/);
-});
+testWith(
+  mypy,
+  'mypy finds nothing, in the client or in a program that uses it',
+  async (t, python) => {
+    await succeeds(t, [python, '-m', 'mypy', 'src', 'tests']);
+    const program = join(folder, 'program.py');
+    const wrong = 'with entropyd.connect() as client: x: str = client.random(32)';
+    writeFileSync(program, `import entropyd\n${wrong}\n`);
+    const { stdout } = await new Program(t, [python, '-m', 'mypy', '--strict', program], {
+      script: 'exec "$0" "$@"',
+      cwd: folder,
+      env: { ...process.env, MYPYPATH: join(folder, 'src') },
+    }).ended;
+    t.match(stdout, /expression has type "bytes", variable has type "str"/);
+  },
+);
