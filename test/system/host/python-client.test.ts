@@ -39,7 +39,7 @@ testWith(venv, 'the wheel is built, installed, and passes the tests', async (t, 
   t.match(listed, /^entropyd\/py\.typed /m);
   t.notMatch(listed, /tests\//);
   await succeeds(t, [...pip, 'install', '--no-index', join(folder, 'wheels', wheel)]);
-  const shown = [...pip, 'show', 'entropyd'];
+  const shown = [installed, '-m', 'pip', 'show', 'entropyd'];
   t.match(await succeeds(t, shown, temporaryFolder()), /^Requires: *$/m, 'it needs nothing');
   await passPythonTests(t, installed);
 });
