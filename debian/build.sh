@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the Debian packages for this machine's architecture from the npm package, the Node pinned in
-# debian/node, the sources in native/client, and the files in this directory. Prints their paths.
+# debian/node, the sources in native/client, the clients, and the files in this directory. Prints their
+# paths.
 #   build.sh [DIRECTORY [TARBALL]]     default: build-deb, the output of `npm pack`
 # DEBFULLNAME and DEBEMAIL name the maintainer; the default is the author of the last commit.
 set -euo pipefail
@@ -30,6 +31,16 @@ cp -r --parents native/client man/entropyd_get.3 package.json "$stage/host"
 cp -r debian "$stage"
 npm ci --prefix "$stage/debian/node" --cpu "$cpu" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 mv "$stage/debian/node/node_modules/node-linux-$cpu" "$stage/node"
+
+# What pip and importlib.metadata read of an installed package.
+mkdir "$stage/python"
+git ls-files -z --cached --others --exclude-standard clients/python/src | xargs -0 cp --parents -t "$stage"
+mv "$stage/clients/python/src" "$stage/python"
+python=$(sed -n 's/^version = "\(.*\)"$/\1/p' clients/python/pyproject.toml)
+info=$stage/python/src/entropyd-$python.dist-info
+mkdir "$info"
+printf 'Metadata-Version: 2.1\nName: entropyd\nVersion: %s\n' "$python" >"$info/METADATA"
+echo debian >"$info/INSTALLER"
 
 field() { node -p "require('$1').$2"; }
 node=$(field "$stage/node/package.json" version)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the Debian packages of the tarball, uncompressed, once per state of the tree. Prints the
-# path of entropyd's; the others are beside it.
+# Makes the Debian packages of the tarball, uncompressed, once per state of the tree. Prints the path of
+# entropyd's; the others are beside it.
 #   deb.sh
 set -euo pipefail
 cd "$(dirname "$0")/../../.."

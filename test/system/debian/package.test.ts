@@ -184,8 +184,9 @@ async function all(): Promise<void> {
       'libentropyd-dev',
       'libentropyd0',
       'openssl-provider-entropyd',
+      'python3-entropyd',
     ]);
-    const names = Object.keys(all).filter((name) => name !== 'entropyd');
+    const names = Object.keys(all).filter((name) => !/^(python3-)?entropyd$/.test(name));
     apt('install', ...names.map((name) => `/opt/${name}.deb`));
     t.match(
       machine.sh(`echo 'get 32 0' | setpriv --reuid=nobody /opt/client`),
@@ -207,6 +208,17 @@ async function all(): Promise<void> {
     for (const path of ['/usr/include/entropyd.h', '/usr/share/man/man3/entropyd_health.3.gz'])
       t.equal(machine.run(['test', '-s', path]).status, 0, path);
     apt('purge', ...names);
+  });
+
+  await t.test('python3-entropyd draws from the daemon, and goes without a trace', async (t) => {
+    const installed = files();
+    apt('install', '/opt/python3-entropyd.deb');
+    const code = `import entropyd, importlib.metadata as installed
+with entropyd.connect() as client: print(client.health()["state"], client.random(32).hex(), installed.version("entropyd"))`;
+    const script = ['/usr/bin/python3', '-W', 'error', '-c', code];
+    t.match(machine.ok(script, 'nobody'), /^operational [0-9a-f]{64} \d+\.\d+\.\d+/);
+    apt('purge', 'python3-entropyd');
+    t.strictSame(files(), installed);
   });
 
   await t.test('the gateway serves once it is enabled', async (t) => {
