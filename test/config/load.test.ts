@@ -82,8 +82,8 @@ dialect = "hwc"
   t.strictSame(mergeConfig(file, {}, nowhere), {
     profile: 'strict',
     listen: [
-      { path: '/a', mode: 0o600, admin: false },
-      { path: '/b', mode: 0o666, admin: true },
+      { path: '/a', mode: 0o600, protocol: 'egd', admin: false },
+      { path: '/b', mode: 0o666, protocol: 'rpc', admin: true },
     ],
     access: { adminGroup: 'wheel' },
     limits: {

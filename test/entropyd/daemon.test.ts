@@ -365,7 +365,7 @@ t.test('a reload reseeds, keeps connections, and applies new limits and sockets'
   const second = freePath();
   const next = {
     ...given.config,
-    listen: [{ path: second, mode: 0o600, admin: false }],
+    listen: [{ path: second, mode: 0o600, protocol: 'rpc' as const, admin: false }],
     limits: { ...limits, connectionsPerUser: 7, bytesPerSecondPerUser: 1_000_000 },
   };
   records.length = 0;
@@ -381,7 +381,7 @@ t.test('a reload reseeds, keeps connections, and applies new limits and sockets'
   t.equal(statSync(second).mode & 0o777, 0o600);
   const other = clientOf(second);
   await t.rejects(other.reseed(), { code: 'ERR_FORBIDDEN' });
-  next.listen = [{ path: second, mode: 0o660, admin: true }];
+  next.listen = [{ path: second, mode: 0o660, protocol: 'rpc', admin: true }];
   await daemon.reload(async () => next);
   t.equal(statSync(second).mode & 0o777, 0o660);
   const administrator = clientOf(second);
@@ -450,7 +450,12 @@ t.test('a configuration with a fault changes nothing, but the reseed happens', a
     [
       async () => ({
         ...changed,
-        listen: [fresh, '/dev/null/s'].map((path) => ({ path, mode: 0o666, admin: true })),
+        listen: [fresh, '/dev/null/s'].map((path) => ({
+          path,
+          mode: 0o666,
+          protocol: 'rpc' as const,
+          admin: true,
+        })),
       }),
       /\/dev\/null/,
     ],

@@ -45,7 +45,7 @@ function run(t: Test, { start, reload, env, failed }: Script = {}) {
   };
   const running = runService(
     {
-      socketName: 'test',
+      socketNames: ['test'],
       async start(host) {
         steps.push('start');
         await start?.(host);

@@ -3,6 +3,7 @@ import { existsSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:f
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { loadAddon } from '../../src/common/package.js';
+import type { ListenConfig } from '../../src/config/config.js';
 import { Listeners } from '../../src/server/listeners.js';
 import { fakeGenerator, serverContext } from '../support/daemon.js';
 import { freePath, temporaryFolder } from '../support/paths.js';
@@ -22,9 +23,10 @@ function newListeners(t: Test): Listeners {
   return listeners;
 }
 
-const entry = (path: string, changed: { mode?: number; admin?: boolean } = {}) => ({
+const entry = (path: string, changed: Partial<ListenConfig> = {}): ListenConfig => ({
   path,
   mode: 0o600,
+  protocol: 'rpc',
   admin: true,
   ...changed,
 });
