@@ -83,6 +83,10 @@ export class Listeners {
     }
     for (const [path, server] of added) this.#servers.set(path, server);
     this.#entries = next;
+    this.#options.context.sockets = this.paths.map((path) => ({
+      path,
+      protocol: this.#protocol(path, next),
+    }));
   }
 
   async #listen(path: string, next: Entries, mode: number): Promise<SocketServer> {
