@@ -72,8 +72,7 @@ export abstract class ByteConnection implements ServedConnection, Waiter {
   protected abstract take(): boolean;
 
   sweep(now: number): void {
-    if (this.writer.stalledMs(now) > this.context.limits.stallSeconds * 1000)
-      this.socket.destroy();
+    if (this.writer.stalledMs(now) > this.context.limits.stallSeconds * 1000) this.socket.destroy();
   }
 
   protected beginTurn(granted = false): void {

@@ -132,7 +132,10 @@ t.test('an EGD socket of the command line comes besides the others', async (t) =
       { ...flags, egdSocket: '/egd' },
       nowhere,
     );
-    t.strictSame(listen.slice(0, -1).map(({ path }) => path), paths);
+    t.strictSame(
+      listen.slice(0, -1).map(({ path }) => path),
+      paths,
+    );
     t.strictSame(listen.at(-1), egd);
   }
 });

@@ -163,8 +163,7 @@ t.test('a decoder splits input as a plain one does, wherever a read ends', async
   for (let i = 0; i < 3_000; i++) {
     const input = prng.bytes(prng.below(40));
     // Mostly commands; a read may begin and end anywhere.
-    for (let at = 0; at < input.length; at++)
-      if (prng.chance(0.7)) input[at] = prng.below(6);
+    for (let at = 0; at < input.length; at++) if (prng.chance(0.7)) input[at] = prng.below(6);
     const wanted = plainly(input);
     const command = new EgdCommand();
     const found: string[] = [];
@@ -176,7 +175,8 @@ t.test('a decoder splits input as a plain one does, wherever a read ends', async
         if (kind === 'incomplete') break;
         at = command.end;
         if (at <= before || at > end || size > 4096) return t.fail(`${input.toString('hex')}`);
-        if (kind === 'block') for (let next = before; next < at; next += 2) found.push(`block ${input[next + 1]}`);
+        if (kind === 'block')
+          for (let next = before; next < at; next += 2) found.push(`block ${input[next + 1]}`);
         else found.push(`${kind} ${kind === 'mix' ? input.toString('hex', at - size, at) : size}`);
         if (kind === 'unknown') break;
         if (kind !== 'block' && count !== 1) return t.fail('one command');
