@@ -36,6 +36,7 @@ import { respond, untilAnswers } from '../support/daemon.js';
 import { call, leaveStaleSocket } from '../support/gateway.js';
 import { freePath, temporaryFolder } from '../support/paths.js';
 import { startActivated } from '../support/program.js';
+import { collect, open, take } from '../support/raw.js';
 import { unverifiable } from '../support/signing/signed-calls.js';
 import { programMs } from '../support/until.js';
 
@@ -609,7 +610,7 @@ t.test('a passed socket that is not the daemon’s is refused in one line', asyn
     [
       { path: freePath() },
       'http',
-      'descriptor 3 was passed as "http"; want FileDescriptorName=entropyd',
+      'descriptor 3 was passed as "http"; want FileDescriptorName=entropyd or entropyd-egd or entropyd-raw',
     ],
     [
       { host: '127.0.0.1', port: 0 },
@@ -620,4 +621,18 @@ t.test('a passed socket that is not the daemon’s is refused in one line', asyn
     const { program } = await startActivated(t, listen, name);
     t.match(await program.ended, { status: 1, stderr: `entropyd: ${message}\n` });
   }
+});
+
+t.test('a socket passed as entropyd-egd speaks EGD; what is asked before the end is answered', async (t) => {
+  const path = freePath();
+  const { program } = await startActivated(t, { path }, 'entropyd-egd');
+  await program.says('entropyd listening');
+  const socket = await open(t, path);
+  const first = take(socket, 64);
+  socket.write(Buffer.from([2, 64]));
+  await first;
+  const all = collect(socket);
+  socket.write(Buffer.concat(Array(100).fill(Buffer.from([2, 255]))));
+  t.equal(await program.kill('SIGTERM').then(({ status }) => status), 0);
+  t.equal((await all).length, 25_500);
 });
