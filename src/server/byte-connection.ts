@@ -52,10 +52,7 @@ export abstract class ByteConnection implements ServedConnection, Waiter {
       // Prediction resistance alone is refused later.
       onRefused: () => {},
     });
-    socket.on('end', () => {
-      this.ending = true;
-      this.serve();
-    });
+    socket.on('end', () => this.end());
     // A client that has gone needs no response; 'close' follows.
     socket.on('error', () => {});
     socket.on('close', () => user.forget(this));
@@ -78,6 +75,12 @@ export abstract class ByteConnection implements ServedConnection, Waiter {
   protected beginTurn(granted = false): void {
     this.#spent = 0;
     this.#granted = granted;
+  }
+
+  /** Nothing more comes in: ends the connection when `take` has nothing left. */
+  protected end(): void {
+    this.ending = true;
+    this.serve();
   }
 
   /** Takes as much as it can now. */

@@ -99,12 +99,7 @@ export class EgdConnection extends ByteConnection {
    * A turn of the event loop reads what the kernel has.
    */
   finish(): void {
-    setImmediate(() =>
-      setImmediate(() => {
-        this.ending = true;
-        this.serve();
-      }),
-    );
+    setImmediate(() => setImmediate(() => this.end()));
   }
 
   override sweep(now: number): void {

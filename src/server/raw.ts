@@ -19,10 +19,14 @@ export class RawConnection extends ByteConnection {
 
   receive(): void {}
 
-  /** Whoever has just come still gets a page. */
   finish(): void {
-    this.ending = true;
-    this.serve();
+    this.end();
+  }
+
+  /** Whoever has just come still gets a page; the others end, even those who wait for more. */
+  protected override end(): void {
+    if (this.#sent >= pageSize) this.socket.destroySoon();
+    else super.end();
   }
 
   /** Sends a page, unless the client or the daemon has ended the connection and one was sent. */

@@ -95,7 +95,7 @@ t.test('without a seed a reader waits, and gets its bytes later', async (t) => {
 
 t.test('the rate of the user holds on average, and its readers take turns', async (t) => {
   const rate = 10_000;
-  const { path, context, sweepAfter } = await startRaw(t, { bytesPerSecondPerUser: rate });
+  const { path, context, sweepAfter, close } = await startRaw(t, { bytesPerSecondPerUser: rate });
   const sizes = [0, 0, 0, 0];
   for (const i of sizes.keys()) {
     const socket = await open(t, path);
@@ -113,6 +113,8 @@ t.test('the rate of the user holds on average, and its readers take turns', asyn
   }
   t.ok(context.counters.randomBytes <= 31 * rate + 4 * page);
   await until(() => sizes.every((size) => size >= 4 * page), 'bytes for each');
+  await close();
+  t.equal(context.counters.connectionsOpen, 0, 'none keeps the daemon from ending');
 });
 
 t.test('who does not read keeps a page, and ends after 60 s', async (t) => {
