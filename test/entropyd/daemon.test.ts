@@ -623,16 +623,19 @@ t.test('a passed socket that is not the daemon’s is refused in one line', asyn
   }
 });
 
-t.test('a socket passed as entropyd-egd speaks EGD; what is asked before the end is answered', async (t) => {
-  const path = freePath();
-  const { program } = await startActivated(t, { path }, 'entropyd-egd');
-  await program.says('entropyd listening');
-  const socket = await open(t, path);
-  const first = take(socket, 64);
-  socket.write(Buffer.from([2, 64]));
-  await first;
-  const all = collect(socket);
-  socket.write(Buffer.concat(Array(100).fill(Buffer.from([2, 255]))));
-  t.equal(await program.kill('SIGTERM').then(({ status }) => status), 0);
-  t.equal((await all).length, 25_500);
-});
+t.test(
+  'a socket passed as entropyd-egd speaks EGD; what is asked before the end is answered',
+  async (t) => {
+    const path = freePath();
+    const { program } = await startActivated(t, { path }, 'entropyd-egd');
+    await program.says('entropyd listening');
+    const socket = await open(t, path);
+    const first = take(socket, 64);
+    socket.write(Buffer.from([2, 64]));
+    await first;
+    const all = collect(socket);
+    socket.write(Buffer.concat(Array(100).fill(Buffer.from([2, 255]))));
+    t.equal(await program.kill('SIGTERM').then(({ status }) => status), 0);
+    t.equal((await all).length, 25_500);
+  },
+);
