@@ -152,6 +152,7 @@ class TestDaemon implements CallQueue {
       errors: {},
       serving: new Durations([]).counts(),
       transitions: [],
+      sockets: [],
       limits: defaultLimits,
     };
   }

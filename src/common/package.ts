@@ -113,6 +113,11 @@ export interface NativeGenerator {
     recipients: Int32Array,
     recipientCount: number,
   ): number;
+  /**
+   * Adds a range to the additional input of the next generate, without credit.
+   * @param length at most 255
+   */
+  mix(source: Uint8Array, offset: number, length: number): void;
   /** @returns the number of a request for prediction resistance that arrives now */
   arrive(): number;
   /**

@@ -8,7 +8,7 @@ import { descriptorLimit, withinDescriptors } from '../common/descriptors.js';
 import { EntropyError, errorCode } from '../common/errors.js';
 import { createLogger, type Logger, WarningThrottle } from '../common/log.js';
 import { type Addon, type LoadResult, loadAddon, version } from '../common/package.js';
-import type { Config } from '../config/config.js';
+import type { Config, Protocol } from '../config/config.js';
 import { type ConfigFlags, loadConfig, namingLines } from '../config/load.js';
 import type { Gateway, GatewayOptions } from '../gateway/gateway.js';
 import { createGenerator } from '../generator/create.js';
@@ -107,10 +107,14 @@ export async function startDaemon({
     descriptorLimit: () => available,
     warn: (...warning) => warnings?.warn(...warning),
   });
+  const sockets = passed.map((socket) => ({
+    ...socket,
+    protocol: passedProtocols.get(socket.name ?? '') ?? 'rpc',
+  }));
   const listeners = new Listeners({
     addon: loaded.addon,
     adminRule: () => rule,
-    passed,
+    passed: sockets,
     context,
   });
   // Closed in reverse order, the generator last.
@@ -123,7 +127,10 @@ export async function startDaemon({
   try {
     await setTimeout(firstSeedMs, undefined, { signal: seeded.signal }).catch(() => {});
     await listeners.set(config.listen);
-    const path = passed.find((socket) => socket.path !== undefined)?.path ?? config.listen[0]?.path;
+    // The gateway's, and the watchdog's.
+    const path = [...sockets, ...config.listen].find(
+      (socket) => socket.protocol === 'rpc' && socket.path !== undefined,
+    )?.path;
     listening(path === undefined ? undefined : { to: { path }, request: probeRequest });
     await setTimeout(firstRequestsMs);
     const [logger] = await Promise.all([loadLog(), loadRequests(context)]);
@@ -254,8 +261,12 @@ async function openGateway(
   return gateway;
 }
 
-/** `FileDescriptorName=` of the daemon's socket units. */
-const socketName = 'entropyd';
+/** What is spoken on a passed socket, by the `FileDescriptorName=` of its unit. */
+const passedProtocols = new Map<string, Protocol>([
+  ['entropyd', 'rpc'],
+  ['entropyd-egd', 'egd'],
+  ['entropyd-raw', 'raw'],
+]);
 
 /** Options of the daemon's command line. */
 export interface DaemonFlags extends ConfigFlags {
@@ -272,7 +283,7 @@ export interface DaemonFlags extends ConfigFlags {
 export function serveDaemon({ http, checkConfig, ...options }: DaemonFlags): Promise<void> {
   if (checkConfig !== undefined) return checkDaemon({ ...options, config: checkConfig });
   return runService({
-    socketName,
+    socketNames: [...passedProtocols.keys()] as [string, ...string[]],
     async start(host) {
       const flags = { ...options, activated: host.passed.length > 0 };
       const config = await loadConfig(flags);

@@ -3,7 +3,7 @@
  * the result of each method, and the fixed layout of `random`, which needs no general codec. Pure.
  */
 import type { DurationCounts } from '../common/histogram.js';
-import type { Limits } from '../config/config.js';
+import type { Limits, Protocol } from '../config/config.js';
 import type { GeneratorState, GeneratorStatus, Health } from '../generator/interface.js';
 
 /** Version of the protocol, as `version` reports it. */
@@ -43,6 +43,12 @@ export interface Transition {
   reason: string;
 }
 
+/** A socket that the daemon listens on. */
+export interface ListeningSocket {
+  path: string;
+  protocol: Protocol;
+}
+
 /** Result of `status`: everything that `health` reports, and the daemon's own figures. */
 export interface DaemonStatus extends GeneratorStatus {
   version: string;
@@ -61,6 +67,8 @@ export interface DaemonStatus extends GeneratorStatus {
   serving: ServingTimes;
   /** The last sixteen, oldest first. */
   transitions: Transition[];
+  /** Where the daemon listens. */
+  sockets: ListeningSocket[];
   /** Limits in force. */
   limits: Limits;
 }

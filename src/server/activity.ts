@@ -26,6 +26,11 @@ export class Counters {
   acceptErrors = 0;
   requests = 0;
   randomBytes = 0;
+  /** Those of the above that EGD and byte sockets have. */
+  readonly egd = { connectionsOpen: 0, randomBytes: 0 };
+  readonly raw = { connectionsOpen: 0, randomBytes: 0 };
+  /** Bytes that clients mixed into the generator. */
+  mixedBytes = 0;
   readonly errors = new Map<ErrorCode, number>();
   readonly #serving = new Durations(servingBounds);
 

@@ -4,6 +4,7 @@ import type { WarningThrottle } from '../common/log.js';
 import type { Limits } from '../config/config.js';
 import type { Generator } from '../generator/interface.js';
 import type { EncodedResult } from '../rpc/msgpack.js';
+import type { ListeningSocket } from '../rpc/protocol.js';
 import { type Clock, Counters, type Transitions } from './activity.js';
 import { OutputChunks } from './output-chunks.js';
 import { RandomBatch, TurnQueue } from './random-batch.js';
@@ -35,6 +36,8 @@ export interface ServiceContext extends ContextOptions {
   /** By `Date.now()`. */
   readonly startedAt: number;
   readonly metricsPage: Cached<EncodedResult>;
+  /** Where the daemon listens now. */
+  sockets: readonly ListeningSocket[];
 }
 
 /** Everything that a connection uses. */
@@ -63,6 +66,7 @@ export function createContext(options: ContextOptions): ConnectionContext {
     counters,
     startedAt: Date.now(),
     metricsPage: new Cached(metricsMs, now),
+    sockets: [],
     chunks: new OutputChunks(generator, limits),
     users: new Users(limits, now),
     batch: new RandomBatch(generator, counters),

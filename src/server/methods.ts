@@ -164,7 +164,7 @@ const methods: Methods<'health' | 'status' | 'version' | 'metrics'> = {
     const { state, healthy, reason, sources } = generator.status();
     return { state, healthy, reason, sources };
   },
-  status: ({ generator, counters, limits, version, startedAt, transitions }) => ({
+  status: ({ generator, counters, limits, version, startedAt, transitions, sockets }) => ({
     ...generator.status(),
     version,
     uptimeSeconds: Math.floor((Date.now() - startedAt) / 1000),
@@ -178,6 +178,7 @@ const methods: Methods<'health' | 'status' | 'version' | 'metrics'> = {
     errors: Object.fromEntries(counters.errors),
     serving: counters.serving(),
     transitions: transitions.last,
+    sockets: sockets.map((socket) => ({ ...socket })),
     limits,
   }),
   version: ({ version }) => ({ name: 'entropyd', version, protocol: protocolVersion }),

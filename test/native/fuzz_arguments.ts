@@ -187,6 +187,7 @@ function planMethod(): Planned {
     const [target, args] = ranged();
     return [name, call, args, target];
   }
+  if (name === 'mix') return [name, call, ranged(() => prng.below(300))[1]];
   if (name === 'generateResistant') {
     const [target, args] = ranged(() => prng.below(9));
     return [name, call, args, target];

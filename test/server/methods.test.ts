@@ -92,6 +92,7 @@ t.test('status is health, the DRBG’s figures, counters, limits and versions', 
   const context = { ...serverContext(fakeGenerator()), startedAt: Date.now() - 12_345 };
   Object.assign(context.counters, { connectionsOpen: 2, connections: 3, requests: 4 });
   context.counters.randomBytes = 2 ** 40;
+  context.sockets = [{ path: '/s', protocol: 'egd' }];
   context.counters.error('ERR_BUSY');
   context.counters.served(0.000_3);
   context.transitions.note('seeding', 'why');
@@ -112,6 +113,7 @@ t.test('status is health, the DRBG’s figures, counters, limits and versions', 
     requests: 4,
     randomBytes: 2 ** 40,
     errors: { ERR_BUSY: 1 },
+    sockets: [{ path: '/s', protocol: 'egd' }],
     limits: context.limits,
   });
 });
