@@ -286,7 +286,11 @@ export interface Addon {
    * @returns the samples of all instances, or undefined if there is no such built-in source
    * @throws Error from the promise, that says why the source does not yield them
    */
-  readSource(source: SourceToRead, samples: number, restarts: number): Promise<Uint8Array> | undefined;
+  readSource(
+    source: SourceToRead,
+    samples: number,
+    restarts: number,
+  ): Promise<Uint8Array> | undefined;
   /**
    * Turns off core dumps and ptrace for this process: for programs, not for a library.
    * @returns false if the kernel refused

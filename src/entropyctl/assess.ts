@@ -1,18 +1,12 @@
 /** `entropyctl assess`: min-entropy estimates of SP 800-90B, of a noise source or of a file of samples. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import {
-  type Addon,
-  type Assessment,
-  type LoadResult,
-  loadAddon,
-  type SourceDescription,
-} from '../common/package.js';
+import { type Addon, type Assessment, type LoadResult, loadAddon } from '../common/package.js';
 import { CommandError, isSystemError, UsageError } from '../common/program.js';
 import { printable } from '../common/terminal.js';
-import type { DaemonFacts } from './report/report.js';
-import { assessRestarts, type RestartAssessment, type RestartData } from './restarts.js';
-import { type Collected, collect, findSource } from './sampling.js';
+import type { AssessedData } from './report/write.js';
+import { assessRestarts, type RestartAssessment } from './restarts.js';
+import { collect, findSource } from './sampling.js';
 import { print, printJson, type SessionOptions } from './session.js';
 
 /** Rows and columns of restart data. */
@@ -45,14 +39,6 @@ const wantedSamples = 1_000_000;
 /** SP 800-90B 3.1.4.1. */
 const defaultRestarts: RestartShape = { restarts: 1000, samples: 1000 };
 
-/** What is assessed, and where it comes from. */
-interface Data extends Omit<Collected, 'seconds' | 'restart'> {
-  readonly source?: SourceDescription;
-  readonly restart: RestartData | undefined;
-  readonly seconds: number | undefined;
-  readonly restartSeconds: number | undefined;
-}
-
 /**
  * Prints ten estimates of min-entropy and what follows from them; sets exit code 1 if a restart test
  * failed.
@@ -73,10 +59,11 @@ export async function assess(
     throw new CommandError('ERR_ADDON', `assess needs the native addon: ${reason}`);
   const { report: folder, json = false } = options;
   const created = new Date();
-  const writing = folder === undefined ? undefined : await import('./report/folder.js');
+  const writing = folder === undefined ? undefined : await import('./report/write.js');
   // Before the work, which takes a while.
   if (folder !== undefined) await writing?.makeFolder(folder);
-  const data = name === undefined ? await readFiles(options) : await readSource(addon, name, options);
+  const data =
+    name === undefined ? await readFiles(options) : await readSource(addon, name, options);
   const origin = options.input ?? name ?? '';
   const bits = options.bitsPerSymbol ?? 0;
   const refused = (error: Error) => {
@@ -90,7 +77,7 @@ export async function assess(
     (await assessRestarts(addon, data.restart, bitsPerSymbol, minEntropy).catch(refused));
   progress('');
   if (folder !== undefined)
-    await writeReport(folder, data, { created, options, assessment, restarts });
+    await writing?.writeReport(folder, data, { created, assessment, restarts, ...options });
   const files = folder === undefined ? {} : { report: folder };
   const from = name === undefined ? { input: options.input } : { source: name };
   if (json)
@@ -135,14 +122,14 @@ async function readSource(
   addon: Addon,
   name: string,
   { samples = wantedSamples, restarts = defaultRestarts }: AssessCommandOptions,
-): Promise<Data> {
+): Promise<AssessedData> {
   const source = findSource(addon, name);
   const wanted = restarts.restarts === 0 ? undefined : restarts;
   const found = await collect(addon, source, { samples, restarts: wanted, progress });
   return { ...found, source, restartSeconds: found.restart?.seconds };
 }
 
-async function readFiles(options: AssessCommandOptions): Promise<Data> {
+async function readFiles(options: AssessCommandOptions): Promise<AssessedData> {
   const { input = '', restartInput, restarts: shape = defaultRestarts } = options;
   const samples = await readSamples(input);
   const times = { seconds: undefined, restartSeconds: undefined };
@@ -154,74 +141,6 @@ async function readFiles(options: AssessCommandOptions): Promise<Data> {
       `want ${shape.restarts} times ${shape.samples} bytes: ${data.length}`,
     );
   return { samples, restart: { ...shape, data }, ...times };
-}
-
-interface Assessed {
-  readonly created: Date;
-  readonly options: AssessCommandOptions;
-  readonly assessment: Assessment;
-  readonly restarts: RestartAssessment | undefined;
-}
-
-/** Writes the samples, their hashes, and the report as JSON and HTML, the page last. */
-async function writeReport(folder: string, data: Data, assessed: Assessed): Promise<void> {
-  const [{ describeFile, hashLines, writeFiles }, { makeReport }, { reportPage }, { hostFacts }] =
-    await Promise.all([
-      import('./report/folder.js'),
-      import('./report/report.js'),
-      import('./report/page.js'),
-      import('./report/host.js'),
-    ]);
-  const { source, samples, restart, seconds, restartSeconds } = data;
-  const { options, ...rest } = assessed;
-  const contents: [string, Uint8Array][] = [['samples.bin', samples]];
-  if (restart !== undefined) contents.push(['restarts.bin', restart.data]);
-  const files = contents.map(([name, bytes]) => describeFile(name, bytes));
-  const report = makeReport({
-    ...rest,
-    command: ['entropyctl', ...process.argv.slice(2)],
-    host: hostFacts(),
-    source,
-    input: options.input,
-    seconds,
-    restartSeconds,
-    samples,
-    files,
-    daemon: source && (await daemonFacts(source.name, options)),
-  });
-  await writeFiles(folder, [
-    ...contents,
-    ['SHA256SUMS', hashLines(files)],
-    ['report.json', `${JSON.stringify(report, null, 2)}\n`],
-    ['report.html', reportPage(report)],
-  ]);
-}
-
-/** What a daemon of this host says of the source. There need not be one. */
-async function daemonFacts(
-  name: string,
-  options: SessionOptions,
-): Promise<DaemonFacts | undefined> {
-  const [{ withClient }, { isAmount, presentSources }] = await Promise.all([
-    import('./session.js'),
-    import('./reported-status.js'),
-  ]);
-  const status = await withClient(options, (client) => client.status()).catch(() => undefined);
-  const found = presentSources(status ?? { sources: [] }).find(
-    (source) => source.name === name || source.path === name,
-  );
-  if (status === undefined || found === undefined) return undefined;
-  const { bytes, alarms, state, lastAlarm } = found;
-  const { uptimeSeconds, version } = status;
-  if (!isAmount(bytes) || !isAmount(alarms) || !isAmount(uptimeSeconds)) return undefined;
-  return {
-    version: printable(version),
-    state: printable(state),
-    uptimeSeconds,
-    bytes,
-    alarms,
-    lastAlarm: printable(lastAlarm ?? ''),
-  };
 }
 
 function refusal(path: string, reason: string): CommandError {

@@ -1,4 +1,4 @@
-/** The command line of `entropyctl`: commands, options and help. man/ describes it too. */
+/** The command line of `entropyctl`: all commands, hence the length, with options and help. man/ describes it too. */
 import { Argument, Command, Option } from 'commander';
 import { version } from '../common/package.js';
 import { prepare, UsageError } from '../common/program.js';
@@ -116,12 +116,14 @@ health uses those of monitoring plug-ins. entropyctl COMMAND --help shows exampl
       ['entropyctl assess --input rdseed.bin --json | jq .minEntropy', 'bits per sample'],
     ],
   )
-    .argument('[source]', 'a built-in source, hwrng, or the path of a device; read without the daemon')
+    .argument(
+      '[source]',
+      'a built-in source, hwrng, or the path of a device; read without the daemon',
+    )
     .addOption(
-      new Option(
-        '--samples <n>',
-        'consecutive samples of the source (default: 1000000)',
-      ).argParser(parseSamples),
+      new Option('--samples <n>', 'consecutive samples of the source (default: 1000000)').argParser(
+        parseSamples,
+      ),
     )
     .addOption(
       new Option(

@@ -104,16 +104,21 @@ function poisson(mean: number, cutoff: number, degree: number): Float64Array {
   let log = -mean;
   for (let i = 0; i < masses.length; i++) {
     if (i > 0) log += Math.log(mean / i);
-    masses[i] = Math.exp(log);
+    const mass = Math.exp(log);
+    masses[i] = mass < negligible ? 0 : mass;
   }
   return masses;
 }
+
+/** Smaller terms change no cutoff, and denormal numbers would take a hundred times as long. */
+const negligible = 1e-200;
 
 /** The product of two polynomials without powers above `degree`. */
 function multiply(left: Float64Array, right: Float64Array, degree: number): Float64Array {
   const product = new Float64Array(Math.min(left.length + right.length - 1, degree + 1));
   for (let i = 0; i < left.length; i++) {
     const factor = left[i] as number;
+    if (factor < negligible) continue;
     const end = Math.min(right.length, product.length - i);
     for (let j = 0; j < end; j++)
       product[i + j] = (product[i + j] as number) + factor * (right[j] as number);
@@ -122,8 +127,8 @@ function multiply(left: Float64Array, right: Float64Array, degree: number): Floa
 }
 
 function power(base: Float64Array, exponent: number, degree: number): Float64Array {
-  let result = Float64Array.of(1);
-  let square = base;
+  let result: Float64Array = Float64Array.of(1);
+  let square: Float64Array = base;
   for (let left = exponent; left > 0; left >>= 1) {
     if (left % 2 === 1) result = multiply(result, square, degree);
     if (left > 1) square = multiply(square, square, degree);

@@ -5,50 +5,7 @@ import { commands, escapeHtml, facts, list, paragraphs, table } from './markup.j
 import { correlationBound, type FalseAlarms } from './measures.js';
 import { plot } from './plots.js';
 import type { Report } from './report.js';
-
-const style = `
-:root { color-scheme: light; font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; background: #fff; }
-body { max-width: 56rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; break-after: avoid; }
-.result { border: 2px solid #1b1f24; padding: .75rem 1rem; font-size: 1.1rem; }
-.result[data-passed="false"] { border-color: #b42318; }
-table { border-collapse: collapse; margin: 1rem 0; width: 100%; font-variant-numeric: tabular-nums; break-inside: avoid; }
-caption, figcaption { text-align: left; font-weight: 600; padding: .25rem 0; }
-th, td { border-bottom: 1px solid #d0d7de; padding: .2rem .5rem; text-align: left; vertical-align: top; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: 0; }
-dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }
-pre { background: #f6f8fa; padding: .75rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-figure { margin: 1rem 0; break-inside: avoid; }
-svg { width: 100%; height: auto; } svg text { font: 11px system-ui, sans-serif; fill: #57606a; }
-.axis { stroke: #57606a; fill: none; } .data { stroke: #0969da; fill: none; }
-.mark { stroke: #b42318; stroke-dasharray: 4 3; fill: none; }
-@media print { body { margin: 0; max-width: none; } @page { margin: 15mm; } }
-`;
-
-/** The policy forbids what the file has no use for, whoever adds to it. */
-const policy = "default-src 'none'; style-src 'unsafe-inline'";
-
-const unproven = [
-  'No estimate proves entropy. AES-256 in counter mode under a key of zeros has no entropy and gets 7.14 of 8 bits from the same estimators: they look for patterns that they know, and a conditioner or a generator removes those without adding entropy.',
-  'Only raw samples say something about a noise source. Those of CPU instructions and of getrandom(2) are conditioned before anyone can read them.',
-  'A restart here is a new instance of the source in this process: a device is opened again, memory mapped again. The hardware was not switched off, and what it keeps between two opens is not seen.',
-  'The figures are of this host, this load and this hour. They are not a validation, and entropyd credits nothing because of them.',
-  'SP 800-90B 3.1.3 takes the least of these estimates and of the entropy that the designer claims; the claim and its reasons are not in this report.',
-];
-
-const clauses: readonly (readonly [clause: string, subject: string, here: string])[] = [
-  ['90B 3.1.1', 'sequential dataset of 1,000,000 samples', 'Data'],
-  ['90B 3.1.3', 'least estimate, per sample and per bit', 'Estimates'],
-  ['90B 3.1.4.1', 'restart data, rows and columns', 'Data; Restart tests'],
-  ['90B 3.1.4.2', 'validation test', 'Restart tests'],
-  ['90B 3.1.4.3', 'sanity check', 'Restart tests'],
-  ['90B 4.3', 'alarm thresholds and reactions', 'Health tests'],
-  ['90B 4.4.1', 'repetition count test', 'Health tests'],
-  ['90B 4.4.2', 'adaptive proportion test', 'Health tests'],
-  ['90B 6.3.1 to 6.3.10', 'estimators', 'Estimates'],
-  ['90B 3.2.2', 'description of the noise source', 'not in this report'],
-  ['90B 3.1.5', 'conditioning component', 'not in this report'],
-];
+import { clauses, policy, style, unproven } from './texts.js';
 
 const figure = (value: number | null) => (value === null ? '–' : value.toFixed(6));
 
@@ -60,11 +17,22 @@ export function reportPage(report: Report): string {
     ['Host', hostFacts(report)],
     ['Data', data(report)],
     ['Estimates', estimates(report)],
-    ['Restart tests', restarts === null ? paragraphs('No restart data were assessed.') : restartTests(restarts)],
+    [
+      'Restart tests',
+      restarts === null ? paragraphs('No restart data were assessed.') : restartTests(restarts),
+    ],
     ['Plots', plots(report)],
-    ['Health tests', source === null ? paragraphs('The samples came from a file: its source is unknown.') : healthTests(source, report)],
+    [
+      'Health tests',
+      source === null
+        ? paragraphs('The samples came from a file: its source is unknown.')
+        : healthTests(source, report),
+    ],
     ['What the figures do not prove', list(unproven)],
-    ['To repeat it', `${paragraphs("In this report's folder, with NIST's SP800-90B_EntropyAssessment. Its ea_restart finds the cutoff by simulation, which may differ by one.")}${commands(report.repeat)}`],
+    [
+      'To repeat it',
+      `${paragraphs("In this report's folder, with NIST's SP800-90B_EntropyAssessment. Its ea_restart finds the cutoff by simulation, which may differ by one.")}${commands(report.repeat)}`,
+    ],
     ['Clauses', table([['Clause', 'Subject', 'Where in this report'], ...clauses], 'SP 800-90B')],
   ];
   const bits = assessment.bitsPerSymbol === 1 ? '1 bit' : `${assessment.bitsPerSymbol} bits`;
@@ -113,14 +81,22 @@ function data(report: Report): string {
       ? ''
       : ` in ${value.toFixed(3)} s, ${Math.round(count / value)} per second`;
   const pairs: [string, string][] = [
-    ['Source', source === null ? `file ${report.input}` : `${source.name}${source.path && source.path !== source.name ? `, ${source.path}` : ''}`],
+    [
+      'Source',
+      source === null
+        ? `file ${report.input}`
+        : `${source.name}${source.path && source.path !== source.name ? `, ${source.path}` : ''}`,
+    ],
   ];
   if (source !== null)
     pairs.push([
       'Kind',
       `${source.physical ? 'physical' : 'non-physical'} noise source (90B 2.2.1), samples of ${source.words ? '64 bits, read' : '8 bits, read'} as bytes`,
     ]);
-  pairs.push(['Samples', `${report.samples} consecutive ones of one instance${took(seconds, report.samples)}`]);
+  pairs.push([
+    'Samples',
+    `${report.samples} consecutive ones of one instance${took(seconds, report.samples)}`,
+  ]);
   if (restarts !== null)
     pairs.push([
       'Restart data',
@@ -128,7 +104,9 @@ function data(report: Report): string {
     ]);
   pairs.push(['Command', report.command.join(' ')]);
   const files = report.files.map(({ name, size, sha256 }) => [name, String(size), sha256]);
-  return facts(pairs) + table([['File', 'Bytes', 'SHA-256'], ...files], 'Raw samples, one per byte');
+  return (
+    facts(pairs) + table([['File', 'Bytes', 'SHA-256'], ...files], 'Raw samples, one per byte')
+  );
 }
 
 function estimates({ assessment, samples }: Report): string {
@@ -143,7 +121,10 @@ function estimates({ assessment, samples }: Report): string {
     ...all.map(row),
     ['Least', figure(hOriginal), figure(hBitstring)],
   ];
-  const least = hBitstring === null ? 'the least estimate per sample' : `the least of ${figure(hOriginal)} and ${bitsPerSymbol} × ${figure(hBitstring)}`;
+  const least =
+    hBitstring === null
+      ? 'the least estimate per sample'
+      : `the least of ${figure(hOriginal)} and ${bitsPerSymbol} × ${figure(hBitstring)}`;
   return (
     table(rows, 'Min-entropy, SP 800-90B 6.3') +
     paragraphs(
@@ -189,7 +170,9 @@ function plots(report: Report): string {
   const bound = correlationBound(samples);
   const extent = Math.max(2 * bound, ...autocorrelation.map(Math.abs));
   const width = assessment.bitsPerSymbol;
-  const names = assessment.estimates.map(({ name }) => name.replace(' Prediction', '').replace('Most Common Value', 'MCV'));
+  const names = assessment.estimates.map(({ name }) =>
+    name.replace(' Prediction', '').replace('Most Common Value', 'MCV'),
+  );
   const planes = (title: string, shares: readonly number[]) =>
     plot({
       title,
@@ -217,8 +200,14 @@ function plots(report: Report): string {
       marks: [bound, -bound],
       kind: 'bars',
     }),
-    planes('Share of ones in each bit; bit 0 is the least significant', bitPlanes.map(({ ones }) => ones)),
-    planes('Share of samples in which a bit changes', bitPlanes.map(({ changes }) => changes)),
+    planes(
+      'Share of ones in each bit; bit 0 is the least significant',
+      bitPlanes.map(({ ones }) => ones),
+    ),
+    planes(
+      'Share of samples in which a bit changes',
+      bitPlanes.map(({ changes }) => changes),
+    ),
     plot({
       title: `Estimates, bits per sample of ${width}: the lesser of both columns; dashed: the result`,
       values: assessment.estimates.map(({ literal, bitstring }) =>
@@ -258,7 +247,10 @@ function healthTests(source: SourceDescription, { falseAlarms: alarms, daemon }:
     ? 'Four tests on 64-bit words apply too (4.5): equal words, constant words, repeated words, biased bits.'
     : 'The tests on 64-bit words do not apply: a sample is a byte.';
   return (
-    table(rows, `H = ${h} bits per byte; alpha = 2^${alphaLog2}, permanent 2^${permanentAlphaLog2}`) +
+    table(
+      rows,
+      `H = ${h} bits per byte; alpha = 2^${alphaLog2}, permanent 2^${permanentAlphaLog2}`,
+    ) +
     paragraphs(
       `The startup test takes ${source.startupBytes} bytes. ${words} Credited by default: ${source.creditedBitsPerByte} bits per byte.`,
       falseAlarmText(alarms),

@@ -44,7 +44,9 @@ export function plot({ title, values, scale, ends, marks = [], kind, names }: Pl
   const { low, high } = scale;
   const span = high > low ? high - low : 1;
   const y = (value: number) =>
-    height - bottom - ((Math.min(high, Math.max(low, value)) - low) / span) * (height - top - bottom);
+    height -
+    bottom -
+    ((Math.min(high, Math.max(low, value)) - low) / span) * (height - top - bottom);
   const step = (width - left - right) / Math.max(1, values.length);
   const x = (i: number) => left + (i + 0.5) * step;
   const zero = y(Math.min(high, Math.max(low, 0)));
@@ -69,10 +71,7 @@ export function plot({ title, values, scale, ends, marks = [], kind, names }: Pl
     text(left - 6, top + 4, 'end', short(high)),
     text(left - 6, base, 'end', short(low)),
     ...(names === undefined
-      ? [
-          text(left, height - 6, 'start', ends[0]),
-          text(width - right, height - 6, 'end', ends[1]),
-        ]
+      ? [text(left, height - 6, 'start', ends[0]), text(width - right, height - 6, 'end', ends[1])]
       : names.map((name, i) => text(x(i), height - 6, 'middle', name))),
   ];
   const stroke = kind === 'bars' ? Math.max(0.8, Math.min(step * 0.7, 40)) : 1.5;
