@@ -77,7 +77,7 @@ export async function assess(
     (await assessRestarts(addon, data.restart, bitsPerSymbol, minEntropy).catch(refused));
   progress('');
   if (folder !== undefined)
-    await writing?.writeReport(folder, data, { created, assessment, restarts, ...options });
+    await writing?.writeReport(folder, data, { ...options, created, assessment, restarts });
   const files = folder === undefined ? {} : { report: folder };
   const from = name === undefined ? { input: options.input } : { source: name };
   if (json)
