@@ -26,6 +26,8 @@ export interface AssessCommandOptions extends SessionOptions {
   samples?: number;
   /** Default: 1000 restarts of 1000 samples; 0 restarts: none. */
   restarts?: RestartShape;
+  /** H_submitter of SP 800-90B 3.1.3, bits per sample; default: what entropyd credits to a built-in source. */
+  claim?: number;
   /** A folder for the report and the samples. */
   report?: string;
 }
@@ -72,12 +74,22 @@ export async function assess(
   progress('estimating');
   const assessment = await addon.assess(data.samples, bits).catch(refused);
   const { bitsPerSymbol, minEntropy } = assessment;
+  // SP 800-90B 3.1.3: H_I is the least of the estimates and of what the designer claims.
+  const claim = options.claim ?? (data.source?.creditedBitsPerByte || undefined);
+  const hInitial = Math.min(minEntropy, claim ?? minEntropy);
   const restarts =
     data.restart &&
-    (await assessRestarts(addon, data.restart, bitsPerSymbol, minEntropy).catch(refused));
+    (await assessRestarts(addon, data.restart, bitsPerSymbol, hInitial).catch(refused));
   progress('');
   if (folder !== undefined)
-    await writing?.writeReport(folder, data, { ...options, created, assessment, restarts });
+    await writing?.writeReport(folder, data, {
+      ...options,
+      created,
+      assessment,
+      claim,
+      hInitial,
+      restarts,
+    });
   const files = folder === undefined ? {} : { report: folder };
   const from = name === undefined ? { input: options.input } : { source: name };
   if (json)
@@ -85,6 +97,7 @@ export async function assess(
       ...from,
       samples: data.samples.length,
       ...assessment,
+      ...(claim === undefined ? {} : { claim }),
       ...(restarts === undefined ? {} : { restarts }),
       ...files,
     });
@@ -92,6 +105,11 @@ export async function assess(
     await print(
       [
         ...table(assessment, data.samples.length),
+        ...(claim === undefined
+          ? []
+          : [
+              `Claim        ${figure(claim)} bits per sample; initial estimate ${figure(hInitial)}`,
+            ]),
         ...(restarts === undefined ? [] : restartLines(restarts)),
         caveat,
         ...(folder === undefined ? [] : [`Report       ${printable(`${folder}/report.html`)}`]),

@@ -106,14 +106,14 @@ health uses those of monitoring plug-ins. entropyctl COMMAND --help shows exampl
     'Estimates the min-entropy of a noise source, or of a file of samples, by SP 800-90B.',
     [
       ['entropyctl assess jitter --report jitter-report', 'a report to file, with the samples'],
-      ['entropyctl assess /dev/hwrng --samples 100000 --restarts 100x100', 'a slow device'],
+      ['entropyctl assess /dev/hwrng --restarts 100x100', 'a slow device'],
       ['entropyctl assess rdseed --restarts none', 'without the restart tests'],
-      ['entropyctl assess --input rdseed.bin', 'a file, one sample per byte'],
+      ['entropyctl assess --input a.bin', 'a file, one sample per byte'],
       [
         'entropyctl assess --input bits.bin --bits-per-symbol 1',
         'refuses other bytes than 0 and 1',
       ],
-      ['entropyctl assess --input rdseed.bin --json | jq .minEntropy', 'bits per sample'],
+      ['entropyctl assess --input a.bin --json | jq .minEntropy', 'bits per sample'],
     ],
   )
     .argument(
@@ -139,6 +139,12 @@ health uses those of monitoring plug-ins. entropyctl COMMAND --help shows exampl
         '--bits-per-symbol <n>',
         'width of a sample, 1 to 8 (default: that of the largest)',
       ).argParser(parseBits),
+    )
+    .addOption(
+      new Option(
+        '--claim <bits>',
+        "the designer's claim, bits per sample (default: a built-in source's credit)",
+      ).argParser(parseClaim),
     )
     // Loaded on first use, as the addon is.
     .action(async (source, options) => (await import('./assess.js')).assess(source, options));
@@ -210,6 +216,16 @@ export function parseSize(text: string): number {
 export function parseBits(text: string): number {
   if (/^[1-8]$/.test(text)) return Number(text);
   throw new UsageError(`--bits-per-symbol: want 1 to 8: ${text}`);
+}
+
+/**
+ * Reads bits of min-entropy per sample, above 0 and at most 8.
+ * @throws UsageError
+ */
+export function parseClaim(text: string): number {
+  const bits = /^\d(\.\d{1,6})?$/.test(text) ? Number(text) : 0;
+  if (bits > 0 && bits <= 8) return bits;
+  throw new UsageError(`--claim: want bits per sample, above 0 and at most 8: ${text}`);
 }
 
 /** As many as the addon takes. */

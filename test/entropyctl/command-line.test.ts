@@ -5,6 +5,7 @@ import { UsageError } from '../../src/common/program.js';
 import {
   entropyctlProgram,
   parseBits,
+  parseClaim,
   parseInterval,
   parseRestarts,
   parseSamples,
@@ -227,6 +228,21 @@ t.test('samples and restarts are as many as can be assessed', async (t) => {
     t.throws(
       () => parseRestarts(text),
       { name: 'Error', message: /^--restarts: want RxS, / },
+      text,
+    );
+});
+
+t.test('a claim is above 0 and at most 8 bits', async (t) => {
+  for (const [text, bits] of [
+    ['8', 8],
+    ['0.5', 0.5],
+    ['3.25', 3.25],
+  ] as const)
+    t.equal(parseClaim(text), bits);
+  for (const text of ['', '0', '0.0', '8.1', '9', '-1', '.5', '1e0', '10', 'x'])
+    t.throws(
+      () => parseClaim(text),
+      new UsageError(`--claim: want bits per sample, above 0 and at most 8: ${text}`),
       text,
     );
 });

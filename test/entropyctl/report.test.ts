@@ -198,7 +198,15 @@ t.test('texts of host, driver and paths are nothing but text', async (t) => {
         microcode: bad,
       },
       source: report.source && { ...report.source, name: bad, path: bad },
-      daemon: { version: bad, state: bad, uptimeSeconds: 5, bytes: 1, alarms: 1, lastAlarm: bad },
+      daemon: {
+        version: bad,
+        state: bad,
+        uptimeSeconds: 5,
+        bytes: 1,
+        alarms: 1,
+        lastAlarm: bad,
+        history: [],
+      },
       files: [{ name: bad, size: 1, sha256: bad }],
       repeat: [bad],
     }),
@@ -276,4 +284,31 @@ t.test('facts of a host that tells nothing are empty texts', async (t) => {
     hostFacts((path) => (path === '/proc/cpuinfo' ? cpuinfo : 'x')),
     { cpu: 'A CPU, stepping 2', microcode: '0x1', virtualized: true, hwrngDriver: 'x' },
   );
+});
+
+t.test('the initial estimate is the least of estimate and claim', async (t) => {
+  const input = join(folder, 'source');
+  const jsonOf = async (claim: number | undefined) => {
+    const path = join(folder, `claim ${claim}`);
+    const options = { input, restartInput: input, restarts: { restarts: 100, samples: 100 } };
+    await printedBy(t, () =>
+      assess(undefined, { ...options, ...(claim ? { claim } : {}), report: path }),
+    );
+    process.exitCode = 0;
+    return JSON.parse(readFileSync(join(path, 'report.json'), 'utf8')) as Report;
+  };
+  const free = await jsonOf(undefined);
+  t.equal(free.claim, null);
+  t.equal(free.hInitial, free.assessment.minEntropy);
+  const low = await jsonOf(0.5);
+  t.strictSame([low.claim, low.hInitial, low.restarts?.hInitial], [0.5, 0.5, 0.5]);
+  t.match(low.restarts, { passed: true, minEntropy: 0.5 });
+  t.equal(low.minEntropy, 0.5);
+  t.match(low.repeat.at(-1), ' --claim 0.5 ');
+  t.match(
+    reportPage(low),
+    'The designer claims 0.500000 bits per sample: H_I = 0.500000 is the lesser.',
+  );
+  const high = await jsonOf(8);
+  t.equal(high.hInitial, free.hInitial);
 });

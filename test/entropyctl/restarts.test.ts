@@ -105,5 +105,34 @@ t.test('a million samples get the figures of NIST’s ea_restart', async (t) => 
   const hash = createHash('sha256').update(data).digest('hex');
   t.equal(hash, '21c4076d520bd3edb3ce21beb8e1c66a95af5848cd7a4f2b8f30a9f3617d6a16');
   const found = await assessRestarts(addon, { data, restarts: 1000, samples: 1000 }, 4, 1.9);
-  t.equal(found.alpha, alpha);
+  t.equal(found.alpha.toPrecision(15), '0.00000502515530065306');
+  t.match(found, {
+    cutoff: { row: 335, column: 335 },
+    passed: true,
+    failures: [],
+    minEntropy: 1.9,
+  });
+  t.equal(Math.max(found.highest.row, found.highest.column), 299);
+  // Name, rows, columns: as commit 68ed165 of the tool prints them.
+  const figures = [
+    ['Most Common Value', 1.993917, 1.993917],
+    ['t-Tuple', 1.993497, 1.993917],
+    ['LRS', 3.227837, 3.234592],
+    ['MultiMCW Prediction', 1.994224, 1.994241],
+    ['Lag Prediction', 3.230476, 3.229294],
+    ['MultiMMC Prediction', 1.994196, 1.994219],
+    ['LZ78Y Prediction', 1.994169, 1.994232],
+  ] as const;
+  for (const [name, rows, columns] of figures)
+    for (const [estimates, wanted] of [
+      [found.rows.estimates, rows],
+      [found.columns.estimates, columns],
+    ] as const)
+      t.equal(
+        estimates.find((each) => each.name === name)?.literal?.toFixed(6),
+        wanted.toFixed(6),
+        name,
+      );
+  t.equal(found.hRows.toFixed(6), '1.993497');
+  t.equal(found.hColumns.toFixed(6), '1.993917');
 });

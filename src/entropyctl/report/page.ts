@@ -3,7 +3,7 @@ import type { Estimate, SourceDescription } from '../../common/package.js';
 import type { RestartAssessment } from '../restarts.js';
 import { commands, escapeHtml, facts, list, paragraphs, table } from './markup.js';
 import { correlationBound, type FalseAlarms } from './measures.js';
-import { plot } from './plots.js';
+import { historyPlots, plot } from './plots.js';
 import type { Report } from './report.js';
 import { clauses, policy, style, unproven } from './texts.js';
 
@@ -109,7 +109,7 @@ function data(report: Report): string {
   );
 }
 
-function estimates({ assessment, samples }: Report): string {
+function estimates({ assessment, claim, hInitial, samples }: Report): string {
   const { estimates: all, hOriginal, hBitstring, bitsPerSymbol, distinct } = assessment;
   const row = ({ name, literal, bitstring }: Estimate) => [
     name,
@@ -129,6 +129,9 @@ function estimates({ assessment, samples }: Report): string {
     table(rows, 'Min-entropy, SP 800-90B 6.3') +
     paragraphs(
       `H = ${figure(assessment.minEntropy)} bits per sample, ${least}, of ${samples} samples with ${distinct} values. Most estimates are lower bounds with 99 % confidence under the model of their estimator.`,
+      claim === null
+        ? `No claim of the designer is known: H_I = ${figure(hInitial)} is the estimate.`
+        : `The designer claims ${figure(claim)} bits per sample: H_I = ${figure(hInitial)} is the lesser.`,
     )
   );
 }
@@ -257,7 +260,8 @@ function healthTests(source: SourceDescription, { falseAlarms: alarms, daemon }:
       daemon === null
         ? 'No daemon on this host was asked about the source.'
         : `The daemon of this host (${daemon.version}) has had this source for ${daemon.uptimeSeconds} s: state ${daemon.state}, ${daemon.bytes} bytes read, ${daemon.alarms} alarms${daemon.lastAlarm === '' ? '' : `, the last of ${daemon.lastAlarm}`}.`,
-    )
+    ) +
+    historyPlots(daemon?.history ?? [])
   );
 }
 

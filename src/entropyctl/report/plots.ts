@@ -84,3 +84,35 @@ ${[...lines, ...labels].join('\n')}
 </svg>
 </figure>`;
 }
+
+/** An interval of a source's history. */
+interface Interval {
+  time: string;
+  bytesPerSecond: number;
+  waiting: number;
+}
+
+/** How fast a source was read and how much it waited in the last day; `''` for fewer than two intervals. */
+export function historyPlots(history: readonly Interval[]): string {
+  const [first, last] = [history[0], history.at(-1)];
+  if (first === undefined || last === undefined || history.length < 2) return '';
+  const ends = [first.time, last.time] as const;
+  const rates = history.map(({ bytesPerSecond }) => bytesPerSecond);
+  return [
+    plot({
+      title:
+        'Bytes per second that the daemon read of the source; intervals in which it did not run are left out',
+      values: rates,
+      scale: { low: 0, high: Math.max(...rates, 1) },
+      ends,
+      kind: 'line',
+    }),
+    plot({
+      title: 'Share of the time in which the source had nothing to give',
+      values: history.map(({ waiting }) => waiting),
+      scale: { low: 0, high: 1 },
+      ends,
+      kind: 'bars',
+    }),
+  ].join('\n');
+}

@@ -34,6 +34,18 @@ export interface DaemonFacts {
   bytes: number;
   alarms: number;
   lastAlarm: string;
+  /** The source in the last day, oldest first; empty if the daemon has no history. */
+  history: SourceInterval[];
+}
+
+/** An interval of the daemon's history. */
+export interface SourceInterval {
+  /** Its end, ISO 8601. */
+  time: string;
+  bytesPerSecond: number;
+  /** Share of the interval in which the source had nothing to give, 0 to 1. */
+  waiting: number;
+  alarms: number;
 }
 
 export interface ReportInput {
@@ -52,16 +64,21 @@ export interface ReportInput {
   samples: Uint8Array;
   files: DataFile[];
   assessment: Assessment;
+  /** What the designer claims, bits per sample; undefined: nothing. */
+  claim: number | undefined;
+  /** H_I of SP 800-90B 3.1.3: the least of estimate and claim. */
+  hInitial: number;
   restarts: RestartAssessment | undefined;
   daemon: DaemonFacts | undefined;
 }
 
 export interface Report
-  extends Omit<ReportInput, 'created' | 'samples' | 'source' | 'daemon' | 'restarts'> {
+  extends Omit<ReportInput, 'created' | 'samples' | 'source' | 'daemon' | 'restarts' | 'claim'> {
   reportVersion: number;
   created: string;
   source: SourceDescription | null;
   samples: number;
+  claim: number | null;
   /** Bits per sample: of the restart tests if there were any, and they give 0 if one failed. */
   minEntropy: number;
   restarts: RestartAssessment | null;
@@ -76,7 +93,7 @@ export interface Report
 
 /** Computes what follows from the samples, and puts everything together. */
 export function makeReport(input: ReportInput): Report {
-  const { samples, created, source, daemon, assessment, restarts, ...rest } = input;
+  const { samples, created, source, daemon, assessment, claim, restarts, ...rest } = input;
   const rate =
     daemon === undefined || daemon.uptimeSeconds === 0
       ? undefined
@@ -87,8 +104,9 @@ export function makeReport(input: ReportInput): Report {
     ...rest,
     source: source ?? null,
     samples: samples.length,
-    minEntropy: restarts?.minEntropy ?? assessment.minEntropy,
+    minEntropy: restarts?.minEntropy ?? input.hInitial,
     assessment,
+    claim: claim ?? null,
     restarts: restarts ?? null,
     histogram: histogram(samples),
     autocorrelation: autocorrelation(samples, lags),
@@ -101,21 +119,22 @@ export function makeReport(input: ReportInput): Report {
 }
 
 /** NIST's tool reads its file's width as an argument, and H_I of the restart test as another. */
-function repeatCommands({ files, assessment, restarts }: ReportInput): string[] {
-  const { bitsPerSymbol, minEntropy } = assessment;
+function repeatCommands({ files, assessment, claim, hInitial, restarts }: ReportInput): string[] {
+  const { bitsPerSymbol } = assessment;
   const [sequential, restart] = files;
   const lines = ['sha256sum -c SHA256SUMS'];
   if (sequential !== undefined)
     lines.push(`ea_non_iid -i -a -v ${sequential.name} ${bitsPerSymbol}`);
   // The tool knows this shape alone.
   if (restart !== undefined && restarts?.restarts === 1000 && restarts.samples === 1000)
-    lines.push(`ea_restart -n -v ${restart.name} ${bitsPerSymbol} ${minEntropy}`);
+    lines.push(`ea_restart -n -v ${restart.name} ${bitsPerSymbol} ${hInitial}`);
+  const claimed = claim === undefined ? '' : ` --claim ${claim}`;
   const again =
     restarts === undefined
       ? ''
       : ` --restart-input ${restart?.name} --restarts ${restarts.restarts}x${restarts.samples}`;
   lines.push(
-    `entropyctl assess --input ${sequential?.name} --bits-per-symbol ${bitsPerSymbol}${again}`,
+    `entropyctl assess --input ${sequential?.name} --bits-per-symbol ${bitsPerSymbol}${claimed}${again}`,
   );
   return lines;
 }

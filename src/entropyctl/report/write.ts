@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import type { Assessment, SourceDescription } from '../../common/package.js';
 import { CommandError, isSystemError } from '../../common/program.js';
 import { printable } from '../../common/terminal.js';
+import type { HistoryRecord, HistoryResult, HistorySource } from '../../rpc/protocol.js';
 import { outputFailure } from '../output.js';
-import { isAmount, presentSources } from '../reported-status.js';
+import { isAmount, objectsIn, presentSources } from '../reported-status.js';
 import type { RestartAssessment, RestartData } from '../restarts.js';
 import { type SessionOptions, withClient } from '../session.js';
 import { hostFacts } from './host.js';
 import { reportPage } from './page.js';
-import { type DaemonFacts, type DataFile, makeReport } from './report.js';
+import { type DaemonFacts, type DataFile, makeReport, type SourceInterval } from './report.js';
 
 /** Raw samples of a source in use are its owner's only. */
 const folderMode = 0o700;
@@ -89,6 +90,9 @@ interface Assessed extends SessionOptions {
   /** The file with the samples, if they are not a source's. */
   readonly input?: string;
   readonly assessment: Assessment;
+  readonly claim: number | undefined;
+  /** H_I of SP 800-90B 3.1.3. */
+  readonly hInitial: number;
   readonly restarts: RestartAssessment | undefined;
 }
 
@@ -99,13 +103,15 @@ export async function writeReport(
   assessed: Assessed,
 ): Promise<void> {
   const { source, samples, restart, seconds, restartSeconds } = data;
-  const { created, assessment, restarts, input, socket } = assessed;
+  const { created, assessment, claim, hInitial, restarts, input, socket } = assessed;
   const contents: [string, Uint8Array][] = [['samples.bin', samples]];
   if (restart !== undefined) contents.push(['restarts.bin', restart.data]);
   const files = contents.map(([name, bytes]) => describeFile(name, bytes));
   const report = makeReport({
     created,
     assessment,
+    claim,
+    hInitial,
     restarts,
     command: ['entropyctl', ...process.argv.slice(2)],
     host: hostFacts(),
@@ -130,9 +136,12 @@ async function daemonFacts(
   name: string,
   socket: string | undefined,
 ): Promise<DaemonFacts | undefined> {
-  const status = await withClient(socket === undefined ? {} : { socket }, (client) =>
-    client.status(),
-  ).catch(() => undefined);
+  const asked = withClient(socket === undefined ? {} : { socket }, async (client) => ({
+    status: await client.status(),
+    // A daemon of an older version has none.
+    history: await client.history().catch(() => undefined),
+  }));
+  const { status, history } = (await asked.catch(() => undefined)) ?? {};
   const found = presentSources(status ?? { sources: [] }).find(
     (source) => source.name === name || source.path === name,
   );
@@ -147,5 +156,22 @@ async function daemonFacts(
     bytes,
     alarms,
     lastAlarm: printable(lastAlarm ?? ''),
+    history: sourceIntervals(history, String(found.name)),
   };
+}
+
+/** A source's part of a history; whatever is not as it should be is left out. */
+export function sourceIntervals(history: unknown, name: string): SourceInterval[] {
+  const { records } = (history ?? {}) as Partial<HistoryResult>;
+  return objectsIn(records).flatMap((record): SourceInterval[] => {
+    const { time, seconds, sources } = record as Partial<HistoryRecord>;
+    const source = objectsIn(sources).find(
+      (each) => (each as Partial<HistorySource>).name === name,
+    );
+    const { bytes, alarms, waitingSeconds } = (source ?? {}) as Partial<HistorySource>;
+    if (typeof time !== 'string' || !isAmount(seconds) || seconds === 0) return [];
+    if (!isAmount(bytes) || !isAmount(alarms) || !isAmount(waitingSeconds)) return [];
+    const waiting = Math.min(1, waitingSeconds / seconds);
+    return [{ time: printable(time), bytesPerSecond: bytes / seconds, waiting, alarms }];
+  });
 }
