@@ -309,7 +309,7 @@ function isRefusal(error: unknown): boolean {
   if (error instanceof TypeError || error instanceof RangeError) return true;
   return (
     error instanceof Error &&
-    /generator is closed|cannot be credited|locked memory|refused a thread|^want |^the sample /.test(
+    /generator is closed|cannot be credited|locked memory|refused a thread|^want |^the sample |end of file$|is absent/.test(
       error.message,
     )
   );

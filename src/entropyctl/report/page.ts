@@ -50,10 +50,12 @@ export function reportPage(report: Report): string {
 <style>${style}</style>
 </head>
 <body>
+<main>
 <h1>${escapeHtml(`Noise source ${name} on ${host.hostname}`)}</h1>
 ${paragraphs(`Assessment by SP 800-90B, ${report.created}`)}
 <p class="result" data-passed="${!failed}">${escapeHtml(result)}</p>
 ${sections.map(([heading, content]) => `<section>\n<h2>${heading}</h2>\n${content}\n</section>`).join('\n')}
+</main>
 </body>
 </html>
 `;
