@@ -51,8 +51,7 @@ std::string RawSamples::Read() {
     if (status == ReadStatus::kFailed) return name + ": " + std::string(source->error());
     if (*cancelled_) return "the generator is closed";
     if (NowNs() - start > limit_ns_)
-      return name + " is too slow: not all in " + std::to_string(limit_ns_ / kNsPerMinute) +
-             " min";
+      return name + " is too slow: not all in " + std::to_string(limit_ns_ / kNsPerMinute) + " min";
     if (status == ReadStatus::kOk) continue;
     if (NowNs() - last > kSilenceNs) return name + " has yielded nothing for 30 s";
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
