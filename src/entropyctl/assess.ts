@@ -61,26 +61,15 @@ export async function assess(
     throw new CommandError('ERR_ADDON', `assess needs the native addon: ${reason}`);
   const { report: folder, json = false } = options;
   const created = new Date();
+  const source = name === undefined ? undefined : findSource(addon, name);
   const writing = folder === undefined ? undefined : await import('./report/write.js');
   // Before the work, which takes a while.
   if (folder !== undefined) await writing?.makeFolder(folder);
-  const data =
-    name === undefined ? await readFiles(options) : await readSource(addon, name, options);
-  const origin = options.input ?? name ?? '';
-  const bits = options.bitsPerSymbol ?? 0;
-  const refused = (error: Error) => {
-    throw refusal(origin, error.message);
-  };
-  progress('estimating');
-  const assessment = await addon.assess(data.samples, bits).catch(refused);
-  const { bitsPerSymbol, minEntropy } = assessment;
-  // SP 800-90B 3.1.3: H_I is the least of the estimates and of what the designer claims.
-  const claim = options.claim ?? (data.source?.creditedBitsPerByte || undefined);
-  const hInitial = Math.min(minEntropy, claim ?? minEntropy);
-  const restarts =
-    data.restart &&
-    (await assessRestarts(addon, data.restart, bitsPerSymbol, hInitial).catch(refused));
-  progress('');
+  const { data, assessment, claim, hInitial, restarts } = await measure(
+    addon,
+    source,
+    options,
+  ).finally(() => progress(''));
   if (folder !== undefined)
     await writing?.writeReport(folder, data, {
       ...options,
@@ -118,6 +107,31 @@ export async function assess(
   if (restarts?.passed === false) process.exitCode = 1;
 }
 
+/** Reads what is to be assessed, and estimates it. */
+async function measure(
+  addon: Addon,
+  source: SourceDescription | undefined,
+  options: AssessCommandOptions,
+) {
+  const data =
+    source === undefined ? await readFiles(options) : await readSource(addon, source, options);
+  const origin = options.input ?? source?.name ?? '';
+  const bits = options.bitsPerSymbol ?? 0;
+  const refused = (error: Error) => {
+    throw refusal(origin, error.message);
+  };
+  progress('estimating');
+  const assessment = await addon.assess(data.samples, bits).catch(refused);
+  const { bitsPerSymbol, minEntropy } = assessment;
+  // SP 800-90B 3.1.3: H_I is the least of the estimates and of what the designer claims.
+  const claim = options.claim ?? (data.source?.creditedBitsPerByte || undefined);
+  const hInitial = Math.min(minEntropy, claim ?? minEntropy);
+  const restarts =
+    data.restart &&
+    (await assessRestarts(addon, data.restart, bitsPerSymbol, hInitial).catch(refused));
+  return { data, assessment, claim, hInitial, restarts };
+}
+
 /** @throws UsageError if the options do not go together */
 function checkOptions(name: string | undefined, options: AssessCommandOptions): void {
   const { input, restartInput, samples, restarts } = options;
@@ -138,10 +152,9 @@ function progress(what: string): void {
 
 async function readSource(
   addon: Addon,
-  name: string,
+  source: SourceDescription,
   { samples = wantedSamples, restarts = defaultRestarts }: AssessCommandOptions,
 ): Promise<AssessedData> {
-  const source = findSource(addon, name);
   const wanted = restarts.restarts === 0 ? undefined : restarts;
   const found = await collect(addon, source, { samples, restarts: wanted, progress });
   return { ...found, source, restartSeconds: found.restart?.seconds };
