@@ -1,7 +1,15 @@
 /** The report of an assessment: its folder, its JSON, and a page that loads nothing. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { assess } from '../../src/entropyctl/assess.js';
@@ -111,6 +119,9 @@ t.test('a folder with files is refused, and so is a place that cannot be written
     message: `${full} is not empty: name a new folder`,
   });
   t.strictSame(readdirSync(full), ['x']);
+  const unmade = join(folder, 'unmade');
+  await t.rejects(assess('rdsed', { ...small, report: unmade }), { code: 'ERR_PARAMS' });
+  t.notOk(existsSync(unmade), 'nothing is made for what is no source');
   await t.rejects(assess(source, { ...small, report: join(folder, 'no', 'no') }), {
     code: 'ENOENT',
   });
