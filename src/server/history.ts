@@ -122,8 +122,9 @@ export class History {
   /** Ends the last record, and waits until it is written. */
   async close(): Promise<void> {
     this.#stop();
-    if (this.#marks !== undefined && this.#now() > this.#since) {
-      this.#end();
+    if (this.#marks !== undefined) {
+      if (this.#now() > this.#since) this.#end();
+      // Changes of state may have come without a record.
       this.#save();
     }
     await this.#writing;
