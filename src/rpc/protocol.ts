@@ -3,6 +3,7 @@
  * the result of each method, and the fixed layout of `random`, which needs no general codec. Pure.
  */
 import type { DurationCounts } from '../common/histogram.js';
+import type { SourceReport } from '../common/package.js';
 import type { Limits, Protocol } from '../config/config.js';
 import type { GeneratorState, GeneratorStatus, Health } from '../generator/interface.js';
 
@@ -73,6 +74,41 @@ export interface DaemonStatus extends GeneratorStatus {
   limits: Limits;
 }
 
+/** A source's part in an interval of the history. */
+export interface HistorySource {
+  name: string;
+  /** At the end of the interval. */
+  state: SourceReport['state'];
+  bytes: number;
+  alarms: number;
+  /** Seen every ten seconds. */
+  waitingSeconds: number;
+}
+
+/** An interval of the history; counts are those of the interval. */
+export interface HistoryRecord {
+  /** Its end, ISO 8601, UTC. */
+  time: string;
+  /** Its length: 300, or less if the daemon ended. */
+  seconds: number;
+  /** At its end. */
+  state: GeneratorState;
+  requests: number;
+  randomBytes: number;
+  refused: number;
+  reseeds: number;
+  sources: HistorySource[];
+}
+
+/** Result of `history`, as JSON: a day at most, oldest first. While the daemon did not run, there are no records. */
+export interface HistoryResult {
+  intervalSeconds: number;
+  /** Whether a restart of the daemon keeps it. */
+  stored: boolean;
+  records: HistoryRecord[];
+  transitions: Transition[];
+}
+
 /** Result of `version`. */
 export interface VersionResult {
   name: string;
@@ -95,6 +131,8 @@ export interface Results {
   health: Health;
   status: DaemonStatus;
   version: VersionResult;
+  /** A {@link HistoryResult} as JSON: one element of MessagePack, of which clients limit the number. */
+  history: string;
   /** Prometheus text format. */
   metrics: string;
   selftest: SelfTestResult;

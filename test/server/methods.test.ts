@@ -127,6 +127,27 @@ t.test('version is that of the program and of the protocol', async (t) => {
   t.strictSame(decodeResponse(bytes).result, { name: 'entropyd', version: '1.2.3', protocol: 1 });
 });
 
+t.test('the history is JSON, encoded at most once in ten seconds', async (t) => {
+  let now = 5_000;
+  const context = serverContext(fakeGenerator(), {}, () => now);
+  const ask = async () => {
+    const request = { id: 1, method: 'history', params: [] };
+    return decodeResponse(await respond(request, context, nobody)).result as string;
+  };
+  t.strictSame(JSON.parse(await ask()), {
+    intervalSeconds: 300,
+    stored: false,
+    records: [],
+    transitions: [],
+  });
+  const transition = { time: '2026-05-01T00:00:00Z', state: 'error', reason: 'x' } as const;
+  context.history.note(transition);
+  now += 9_999;
+  t.strictSame(JSON.parse(await ask()).transitions, []);
+  now += 1;
+  t.strictSame(JSON.parse(await ask()).transitions, [transition]);
+});
+
 t.test('metrics is a page in Prometheus text format', async (t) => {
   const bytes = await respond(
     { id: 1, method: 'metrics', params: [] },
@@ -309,13 +330,13 @@ t.test('random becomes a size: its bytes do not exist yet', async (t) => {
 
 t.test('other methods are answered, and the connection stays', async (t) => {
   const context = serverContext(fakeGenerator());
-  for (const method of ['health', 'status', 'version', 'metrics'])
+  for (const method of ['health', 'status', 'version', 'history', 'metrics'])
     t.strictSame(decoded(await handle(message(3, method, []), context, nobody)), {
       last: false,
       id: 3,
       error: null,
     });
-  t.equal(context.counters.requests, 4);
+  t.equal(context.counters.requests, 5);
 });
 
 t.test('a notification is not answered or counted', async (t) => {
