@@ -191,7 +191,7 @@ func TestLosses(t *testing.T) {
 		wantBytes(t, client, 32)
 		server.serving.Wait()
 		wantBytes(t, client, 32)
-		server.conns[1].Write([]byte("more"))
+		server.connection(1).Write([]byte("more"))
 		wantBytes(t, client, 32)
 		if len(server.asked()) != 3 || server.connections() != 3 {
 			t.Error(len(server.asked()), server.connections())

@@ -161,6 +161,12 @@ func (s *server) asked() []request {
 	return append([]request(nil), s.requests...)
 }
 
+func (s *server) connection(nth int) net.Conn {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return s.conns[nth]
+}
+
 func (s *server) connections() int {
 	s.lock.Lock()
 	defer s.lock.Unlock()
