@@ -189,7 +189,7 @@ func TestLosses(t *testing.T) {
 		client := &Client{Path: server.path}
 		defer client.Close()
 		wantBytes(t, client, 32)
-		server.serving.Wait()
+		<-server.connection(0).done
 		wantBytes(t, client, 32)
 		server.connection(1).Write([]byte("more"))
 		wantBytes(t, client, 32)

@@ -72,8 +72,13 @@ type server struct {
 	listener net.Listener
 	lock     sync.Mutex
 	requests []request
-	conns    []net.Conn
-	serving  sync.WaitGroup
+	conns    []served
+}
+
+// A connection; done is closed with it.
+type served struct {
+	net.Conn
+	done chan struct{}
 }
 
 func startServer(t *testing.T, answer func(request) said) *server {
@@ -91,11 +96,11 @@ func startServer(t *testing.T, answer func(request) said) *server {
 			if err != nil {
 				return
 			}
+			next := served{conn, make(chan struct{})}
 			s.lock.Lock()
-			s.conns = append(s.conns, conn)
-			s.serving.Add(1)
+			s.conns = append(s.conns, next)
 			s.lock.Unlock()
-			go s.serve(conn, answer)
+			go s.serve(next, answer)
 		}
 	}()
 	return s
@@ -110,8 +115,8 @@ func (s *server) close() {
 	}
 }
 
-func (s *server) serve(conn net.Conn, answer func(request) said) {
-	defer s.serving.Done()
+func (s *server) serve(conn served, answer func(request) said) {
+	defer close(conn.done)
 	defer conn.Close()
 	for {
 		next, err := readRequest(conn)
@@ -161,7 +166,7 @@ func (s *server) asked() []request {
 	return append([]request(nil), s.requests...)
 }
 
-func (s *server) connection(nth int) net.Conn {
+func (s *server) connection(nth int) served {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	return s.conns[nth]
