@@ -57,9 +57,9 @@ function needed(file) {
   const text = run('readelf', ['--wide', '--dynamic', '--program-headers', file], {
     env: { ...process.env, LC_ALL: 'C' },
   });
-  return [
-    ...text.matchAll(/\(NEEDED\).*\[(.+)\]|\[Requesting program interpreter: (.+)\]/g),
-  ].map(([, name, loader]) => name ?? loader);
+  return [...text.matchAll(/\(NEEDED\).*\[(.+)\]|\[Requesting program interpreter: (.+)\]/g)].map(
+    ([, name, loader]) => name ?? loader,
+  );
 }
 
 /** The libraries of this machine. */
@@ -137,7 +137,11 @@ function fetched(architecture, work) {
       const file = path && follow(path);
       if (file === undefined) throw new Error(`no package has ${place}`);
       const { package: name } = owners.get(path);
-      return { file, ...owners.get(path), copyright: join(root, 'usr/share/doc', name, 'copyright') };
+      return {
+        file,
+        ...owners.get(path),
+        copyright: join(root, 'usr/share/doc', name, 'copyright'),
+      };
     },
   };
 }

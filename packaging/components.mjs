@@ -163,7 +163,13 @@ function nodeAndParts(nodes, versions) {
         osv: npm ? { package: { purl } } : osv?.(version),
       };
     });
-  const whole = { id: 'node', parent: 'entropyd', type: 'application', name: 'node', version: node };
+  const whole = {
+    id: 'node',
+    parent: 'entropyd',
+    type: 'application',
+    name: 'node',
+    version: node,
+  };
   return [
     {
       ...whole,

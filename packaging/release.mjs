@@ -161,12 +161,17 @@ function describe({ version, unpacked, nodes, versions, libraries }) {
   const debian = /^VERSION_ID="(.*)"$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
   const components = componentsOf({ root, version, unpacked, nodes, versions, libraries, debian });
   const write = (kind, value) =>
-    writeFileSync(join(made, `entropyd-${version}.${kind}.json`), `${JSON.stringify(value, null, 1)}\n`);
+    writeFileSync(
+      join(made, `entropyd-${version}.${kind}.json`),
+      `${JSON.stringify(value, null, 1)}\n`,
+    );
   write('cdx', cycloneDx(components, epoch));
   write('spdx', spdx(components, epoch));
   write('osv', osvQuery(components));
   const files = readdirSync(made).sort();
-  const { packages } = JSON.parse(readFileSync(join(root, 'debian/node/package-lock.json'), 'utf8'));
+  const { packages } = JSON.parse(
+    readFileSync(join(root, 'debian/node/package-lock.json'), 'utf8'),
+  );
   write(
     'intoto',
     provenance(

@@ -97,7 +97,11 @@ async function all(): Promise<void> {
         name,
       );
     for (const name of ['libc6', 'libstdc++6', 'libgcc-s1'])
-      t.equal(components.filter((each) => each.name.startsWith(`${name} (`)).length > 1, true, name);
+      t.equal(
+        components.filter((each) => each.name.startsWith(`${name} (`)).length > 1,
+        true,
+        name,
+      );
     const { packages } = json('spdx');
     const count = (parts: Part[]): number =>
       parts.reduce((sum, { components = [] }) => sum + 1 + count(components), 0);
@@ -166,42 +170,46 @@ sys.exit(0 if fault is None else repr(fault))`;
 
   const [noFaketime] = missing(['faketime', 'openssl']);
   const skip = noFaketime === undefined ? false : `${noFaketime} is not installed`;
-  await t.test('another clone gives equal bytes on another day; a key signs', { skip }, async (t) => {
-    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-    const clone = join(t.testdir(), 'somewhere', 'else');
-    mkdirSync(join(clone, '..'));
-    ok('git', ['clone', '--quiet', '--no-hardlinks', root, clone]);
-    // What is not committed yet belongs to the tree that is compared.
-    const changed = ok('git', ['ls-files', '-z', '-mo', '--exclude-standard'], { cwd: root });
-    for (const path of changed.split('\0').filter((each) => each !== ''))
-      if (statSync(join(root, path), { throwIfNoEntry: false }) === undefined)
-        rmSync(join(clone, path), { force: true });
-      else cpSync(join(root, path), join(clone, path));
-    ok('ln', ['-s', join(root, 'node_modules'), join(clone, 'node_modules')]);
-    const out = join(t.testdir({ 'x y': {} }), 'x y', 'out');
-    const script = `umask 077; exec faketime -f '+40d' "$0" packaging/release.mjs --out "$1"`;
-    const printed = ok('sh', ['-c', script, process.execPath, out], {
-      cwd: clone,
-      env: {
-        PATH: process.env.PATH,
-        HOME: process.env.HOME,
-        TZ: 'Pacific/Chatham',
-        LC_ALL: 'C.UTF-8',
-        NO_FAKE_STAT: '1',
-        DEB_BUILD_OPTIONS: 'quick',
-        ENTROPYD_RELEASE_KEY: privateKey.export({ type: 'pkcs8', format: 'pem' }),
-      },
-    });
-    t.strictSame(sumsOf(out), sums);
-    t.match(printed, /^Signed: SHA256SUMS\.sig/m);
-    const key = join(out, '../public.pem');
-    ok('sh', ['-c', 'cat >"$0"', key], {
-      input: publicKey.export({ type: 'spki', format: 'pem' }),
-    });
-    const verify = ['pkeyutl', '-verify', '-pubin', '-inkey', key, '-rawin'];
-    const files = ['-in', join(out, 'SHA256SUMS'), '-sigfile', join(out, 'SHA256SUMS.sig')];
-    t.match(ok('openssl', [...verify, ...files]), /Verified Successfully/);
-  });
+  await t.test(
+    'another clone gives equal bytes on another day; a key signs',
+    { skip },
+    async (t) => {
+      const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+      const clone = join(t.testdir(), 'somewhere', 'else');
+      mkdirSync(join(clone, '..'));
+      ok('git', ['clone', '--quiet', '--no-hardlinks', root, clone]);
+      // What is not committed yet belongs to the tree that is compared.
+      const changed = ok('git', ['ls-files', '-z', '-mo', '--exclude-standard'], { cwd: root });
+      for (const path of changed.split('\0').filter((each) => each !== ''))
+        if (statSync(join(root, path), { throwIfNoEntry: false }) === undefined)
+          rmSync(join(clone, path), { force: true });
+        else cpSync(join(root, path), join(clone, path));
+      ok('ln', ['-s', join(root, 'node_modules'), join(clone, 'node_modules')]);
+      const out = join(t.testdir({ 'x y': {} }), 'x y', 'out');
+      const script = `umask 077; exec faketime -f '+40d' "$0" packaging/release.mjs --out "$1"`;
+      const printed = ok('sh', ['-c', script, process.execPath, out], {
+        cwd: clone,
+        env: {
+          PATH: process.env.PATH,
+          HOME: process.env.HOME,
+          TZ: 'Pacific/Chatham',
+          LC_ALL: 'C.UTF-8',
+          NO_FAKE_STAT: '1',
+          DEB_BUILD_OPTIONS: 'quick',
+          ENTROPYD_RELEASE_KEY: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+        },
+      });
+      t.strictSame(sumsOf(out), sums);
+      t.match(printed, /^Signed: SHA256SUMS\.sig/m);
+      const key = join(out, '../public.pem');
+      ok('sh', ['-c', 'cat >"$0"', key], {
+        input: publicKey.export({ type: 'spki', format: 'pem' }),
+      });
+      const verify = ['pkeyutl', '-verify', '-pubin', '-inkey', key, '-rawin'];
+      const files = ['-in', join(out, 'SHA256SUMS'), '-sigfile', join(out, 'SHA256SUMS.sig')];
+      t.match(ok('openssl', [...verify, ...files]), /Verified Successfully/);
+    },
+  );
 
   await t.test('a key of another kind is refused before anything is built', async (t) => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });

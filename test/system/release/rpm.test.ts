@@ -29,7 +29,8 @@ function repositoryOf(rpm: string, systemd: string): string {
 async function all(): Promise<void> {
   const folder = await release();
   const rpm = fileOf(folder, /\.x86_64\.rpm$/);
-  const query = (file: string, ...args: string[]) => ok('rpm', ['-qp', '--nosignature', ...args, file]);
+  const query = (file: string, ...args: string[]) =>
+    ok('rpm', ['-qp', '--nosignature', ...args, file]);
 
   await t.test('both processors have one, with equal names and their own libraries', async (t) => {
     const arm = fileOf(folder, /\.aarch64\.rpm$/);
@@ -55,7 +56,12 @@ async function all(): Promise<void> {
   const dnf = (repository: string, to: string, ...args: string[]) => [
     ...['dnf', '--assumeyes', '--quiet', `--installroot=${to}`, '--releasever=9'],
     ...['--setopt=reposdir=/nonexistent', `--setopt=cachedir=${t.testdirName}/cache`],
-    ...['--setopt=install_weak_deps=0', '--nogpgcheck', `--repofrompath=own,${repository}`, ...args],
+    ...[
+      '--setopt=install_weak_deps=0',
+      '--nogpgcheck',
+      `--repofrompath=own,${repository}`,
+      ...args,
+    ],
   ];
   /** Runs a command while an overlay's upper folder is on a copy of the machine's files. */
   const over = (upper: string, command: readonly string[]) => {
@@ -67,7 +73,14 @@ async function all(): Promise<void> {
       mount -t proc proc root/proc && mount --bind /dev root/dev &&
       "$@" && umount root/proc root/dev && rm -rf root/usr/share/man && cp -a upper/. ${upper}`;
     const to = `${at}/mnt/root`;
-    return ok('unshare', ['--mount', 'sh', '-ec', script, 'sh', ...command.map((word) => word.replace('@', to))]);
+    return ok('unshare', [
+      '--mount',
+      'sh',
+      '-ec',
+      script,
+      'sh',
+      ...command.map((word) => word.replace('@', to)),
+    ]);
   };
 
   await t.test('a system with an older systemd is refused', async (t) => {
@@ -90,7 +103,10 @@ async function all(): Promise<void> {
   });
 
   await t.test('dnf has installed it: users, units, configuration', async (t) => {
-    t.match(machine.sh('getent passwd entropyd entropyd-gateway'), /^entropyd:.*\nentropyd-gateway:/);
+    t.match(
+      machine.sh('getent passwd entropyd entropyd-gateway'),
+      /^entropyd:.*\nentropyd-gateway:/,
+    );
     for (const path of [
       '/usr/lib/systemd/system/entropyd.service',
       '/usr/lib/udev/rules.d/90-entropyd.rules',
@@ -100,12 +116,18 @@ async function all(): Promise<void> {
     ])
       t.equal(machine.run(['test', '-s', path]).status, 0, path);
     const units = ['entropyd.socket', 'entropyd.service', 'entropyd-gateway.service'];
-    t.match(machine.run(['systemd-analyze', 'verify', '--man=no', ...units]), { status: 0, stderr: '' });
+    t.match(machine.run(['systemd-analyze', 'verify', '--man=no', ...units]), {
+      status: 0,
+      stderr: '',
+    });
   });
 
   await t.test('its socket starts the daemon, on its own Node, with the addon', async (t) => {
     machine.sh('systemctl enable --now entropyd.socket');
-    t.match(machine.ok(['entropyctl', 'random', '32', '--format', 'hex'], 'nobody'), /^[0-9a-f]{64}$/);
+    t.match(
+      machine.ok(['entropyctl', 'random', '32', '--format', 'hex'], 'nobody'),
+      /^[0-9a-f]{64}$/,
+    );
     t.match(machine.run(['entropyctl', 'health'], 'nobody'), { status: 0, stdout: /^OK/ });
     const pinned = JSON.parse(readFileSync(join(root, 'debian/node/package.json'), 'utf8'));
     const { node } = JSON.parse(machine.ok(['entropyctl', 'status', '--json']));
