@@ -77,7 +77,7 @@ function installed() {
         }
       })[0];
       if (owner === undefined) throw new Error(`no package has ${place}`);
-      const format = '${Package}\n${Version}\n${source:Package}';
+      const format = `\${Package}\n\${Version}\n\${source:Package}`;
       const [name, version, source] = run('dpkg-query', ['-f', format, '-W', owner]).split('\n');
       const copyright = realpathSync(join('/usr/share/doc', name, 'copyright'));
       return { file: realpathSync(place), package: name, version, source, copyright };

@@ -1,6 +1,6 @@
 /** What `npm run release` makes: complete, the same bytes from another clone, signed by a key, described. */
 import { generateKeyPairSync } from 'node:crypto';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -175,8 +175,8 @@ sys.exit(0 if fault is None else repr(fault))`;
     { skip },
     async (t) => {
       const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-      const clone = join(t.testdir(), 'somewhere', 'else');
-      mkdirSync(join(clone, '..'));
+      const folders = t.testdir({ somewhere: {}, 'x y': {} });
+      const clone = join(folders, 'somewhere', 'else');
       ok('git', ['clone', '--quiet', '--no-hardlinks', root, clone]);
       // What is not committed yet belongs to the tree that is compared.
       const changed = ok('git', ['ls-files', '-z', '-mo', '--exclude-standard'], { cwd: root });
@@ -185,7 +185,7 @@ sys.exit(0 if fault is None else repr(fault))`;
           rmSync(join(clone, path), { force: true });
         else cpSync(join(root, path), join(clone, path));
       ok('ln', ['-s', join(root, 'node_modules'), join(clone, 'node_modules')]);
-      const out = join(t.testdir({ 'x y': {} }), 'x y', 'out');
+      const out = join(folders, 'x y', 'out');
       const script = `umask 077; exec faketime -f '+40d' "$0" packaging/release.mjs --out "$1"`;
       const printed = ok('sh', ['-c', script, process.execPath, out], {
         cwd: clone,

@@ -12,11 +12,11 @@ import { cannotRelease, fileOf, ok, release, releaseMs } from './release.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const spec = fileURLToPath(new URL('standin.spec', import.meta.url));
+const work = t.testdir();
 
 /** A repository with the package and a stand-in for RHEL's systemd and libraries. */
 function repositoryOf(rpm: string, systemd: string): string {
-  const folder = t.testdir();
-  const top = join(folder, systemd);
+  const top = join(work, systemd);
   const defines = { _topdir: top, _dbpath: join(top, 'db'), SYSTEMD: systemd };
   const args = Object.entries(defines).flatMap(([name, value]) => ['--define', `${name} ${value}`]);
   ok('rpmbuild', ['-bb', ...args, spec]);
@@ -55,7 +55,7 @@ async function all(): Promise<void> {
   const tree = ok(join(root, 'test/system/debian/tree.sh'), []).trim();
   const dnf = (repository: string, to: string, ...args: string[]) => [
     ...['dnf', '--assumeyes', '--quiet', `--installroot=${to}`, '--releasever=9'],
-    ...['--setopt=reposdir=/nonexistent', `--setopt=cachedir=${t.testdirName}/cache`],
+    ...['--setopt=reposdir=/nonexistent', `--setopt=cachedir=${work}/cache`],
     ...[
       '--setopt=install_weak_deps=0',
       '--nogpgcheck',
@@ -66,12 +66,12 @@ async function all(): Promise<void> {
   /** Runs a command while an overlay's upper folder is on a copy of the machine's files. */
   const over = (upper: string, command: readonly string[]) => {
     mkdirSync(upper, { recursive: true });
-    const at = `${t.testdirName}/overlay`;
+    const at = `${work}/overlay`;
     const script = `mkdir -p ${at}/mnt && mount -t tmpfs none ${at}/mnt && cd ${at}/mnt &&
       mkdir upper work root &&
       mount -t overlay root -o lowerdir=${tree},upperdir=$PWD/upper,workdir=$PWD/work root &&
       mount -t proc proc root/proc && mount --bind /dev root/dev &&
-      "$@" && umount root/proc root/dev && rm -rf root/usr/share/man && cp -a upper/. ${upper}`;
+      "$@" && umount root/proc root/dev && cp -a upper/. ${upper}`;
     const to = `${at}/mnt/root`;
     return ok('unshare', [
       '--mount',
@@ -86,7 +86,7 @@ async function all(): Promise<void> {
   await t.test('a system with an older systemd is refused', async (t) => {
     const repository = repositoryOf(rpm, '250');
     t.throws(
-      () => over(join(t.testdirName, 'old'), dnf(repository, '@', 'install', 'entropyd')),
+      () => over(join(work, 'old'), dnf(repository, '@', 'install', 'entropyd')),
       /nothing provides systemd >= 252 needed by entropyd/,
     );
   });
