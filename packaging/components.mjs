@@ -43,6 +43,8 @@ const partsOfNode = {
     osv: github('unicode-org/icu', (version) => `release-${version.replace('.', '-')}`),
   },
   llhttp: { license: 'MIT', osv: github('nodejs/llhttp', v) },
+  nbytes: { license: 'MIT', osv: github('nodejs/nbytes', v) },
+  ncrypto: { license: 'MIT', osv: github('nodejs/ncrypto', v) },
   nghttp2: { license: 'MIT', osv: github('nghttp2/nghttp2', v) },
   nghttp3: { license: 'MIT', osv: github('ngtcp2/nghttp3', v) },
   ngtcp2: { license: 'MIT', osv: github('ngtcp2/ngtcp2', v) },
@@ -152,7 +154,8 @@ function nodeAndParts(nodes, versions) {
     hashes: [{ algorithm: 'SHA-256', hex: sha256(readFileSync(path)) }],
   }));
   const parts = Object.entries(versions)
-    .filter(([key]) => !noCode.includes(key))
+    // What a Node was built without has no version there.
+    .filter(([key, version]) => !noCode.includes(key) && version !== '')
     .map(([key, version]) => {
       const { npm, name = npm ?? key, license, cpe, osv } = partsOfNode[key] ?? {};
       const purl = npm ? npmPurl(npm, version) : `pkg:generic/${name}@${version}`;
