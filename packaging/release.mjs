@@ -66,6 +66,8 @@ const fail = (reason) => {
   process.exit(1);
 };
 
+// Modes of folders are in the packages.
+process.umask(0o022);
 const key = signingKey(process.env.ENTROPYD_RELEASE_KEY);
 // No program that builds sees the key.
 delete process.env.ENTROPYD_RELEASE_KEY;
