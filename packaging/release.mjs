@@ -192,7 +192,13 @@ function describe({ version, unpacked, nodes, versions, libraries }) {
 /** The Debian packages that build, as purls: those of equal versions give equal bytes. */
 function toolVersions(debian) {
   const names = [...new Set(Object.values(tools))].sort();
-  const lines = run('dpkg-query', '-f', `\${Package} \${Version} \${Architecture}\n`, '-W', ...names);
+  const lines = run(
+    'dpkg-query',
+    '-f',
+    `\${Package} \${Version} \${Architecture}\n`,
+    '-W',
+    ...names,
+  );
   return lines.split('\n').map((line) => {
     const [name, version, architecture] = line.split(' ').map(encodeURIComponent);
     return `pkg:deb/debian/${name}@${version}?arch=${architecture}&distro=debian-${debian}`;

@@ -36,7 +36,8 @@ async function all(): Promise<void> {
     const arm = fileOf(folder, /\.aarch64\.rpm$/);
     t.equal(query(rpm, '--qf', '%{ARCH}'), 'x86_64');
     t.equal(query(arm, '--qf', '%{ARCH}'), 'aarch64');
-    const places = (file: string) => query(file, '-l').replaceAll(/linux-(?:x64|arm64)/g, 'linux-CPU');
+    const places = (file: string) =>
+      query(file, '-l').replaceAll(/linux-(?:x64|arm64)/g, 'linux-CPU');
     t.equal(places(rpm), places(arm));
     for (const file of [rpm, arm]) t.match(query(file, '--requires'), /^systemd >= 252$/m);
     t.match(query(arm, '--requires'), /^ld-linux-aarch64\.so\.1/m);
