@@ -228,5 +228,5 @@ function report(version) {
     console.log(`Signed: ${sums}.sig, to verify with this public key:\n${shown.trim()}`);
   }
   console.log(`Which advisories of Node, OpenSSL and the packages are open:
-  curl --silent --data @${join(place, `entropyd-${version}.osv.json`)} https://api.osv.dev/v1/querybatch`);
+  curl --silent --data '@${join(place, `entropyd-${version}.osv.json`)}' https://api.osv.dev/v1/querybatch`);
 }
