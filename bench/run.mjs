@@ -12,7 +12,7 @@ import { newChart } from './chart.mjs';
 /** Each topic is a file of this folder. */
 const topics = [
   ...['generator', 'startup', 'memory', 'socket', 'plain'],
-  ...['bulk', 'fresh', 'growth', 'isolation', 'client', 'gateway'],
+  ...['bulk', 'fresh', 'growth', 'isolation', 'client', 'egd', 'provider', 'gateway'],
 ];
 
 const {

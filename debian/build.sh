@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the Debian package from the npm package, the Node pinned in debian/node, and the files in this
-# directory.
+# Builds the Debian packages from the npm package, the Node pinned in debian/node, the sources in
+# native/client, the clients, and the files in this directory. Prints their paths.
 #   build.sh [DIRECTORY [TARBALL [ARCHITECTURE]]]
 #                       default: build-deb, the output of `npm pack`, this machine's architecture
 # Another architecture needs its compiler's tools, such as g++-aarch64-linux-gnu.
@@ -28,10 +28,23 @@ mkdir -p "$stage" "$output"
 tar -xzf "$tarball" -C "$stage"
 find "$stage/package/prebuilds" -mindepth 1 -maxdepth 1 ! -name "linux-$cpu" -exec rm -r {} +
 
+mkdir "$stage/host"
+cp -r --parents native/client man/entropyd_get.3 package.json "$stage/host"
+
 # npm verifies the download against the digest in the lock file.
 cp -r debian "$stage"
 npm ci --prefix "$stage/debian/node" --cpu "$cpu" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 mv "$stage/debian/node/node_modules/node-linux-$cpu" "$stage/node"
+
+# What pip and importlib.metadata read of an installed package.
+mkdir "$stage/python"
+git ls-files -z --cached --others --exclude-standard clients/python/src | xargs -0 cp --parents -t "$stage"
+mv "$stage/clients/python/src" "$stage/python"
+python=$(sed -n 's/^version = "\(.*\)"$/\1/p' clients/python/pyproject.toml)
+info=$stage/python/src/entropyd-$python.dist-info
+mkdir "$info"
+printf 'Metadata-Version: 2.1\nName: entropyd\nVersion: %s\n' "$python" >"$info/METADATA"
+echo debian >"$info/INSTALLER"
 
 field() { node -p "require('$1').$2"; }
 node=$(field "$stage/node/package.json" version)
@@ -55,6 +68,10 @@ entropyd ($version) stable; urgency=medium
 
  -- $maintainer  $(date -R -u -d "@$SOURCE_DATE_EPOCH")
 END
+# The packages in C have nothing of third parties.
+for package in libentropyd0 libentropyd-dev openssl-provider-entropyd; do
+  sed '/^Files: [^*]/,/^$/d' debian/copyright >"debian/$package.copyright"
+done
 # Third-party licenses, unchanged.
 license() { printf '\nLicense: %s\n' "$1"; sed 's/[[:space:]]*$//; s/^$/./; s/^/ /' "$2"; }
 {
@@ -67,5 +84,5 @@ license() { printf '\nLicense: %s\n' "$1"; sed 's/[[:space:]]*$//; s/^$/./; s/^/
 [ "$architecture" = "$(dpkg --print-architecture)" ] || cross=(--host-arch "$architecture" --no-check-builddeps)
 dpkg-buildpackage --build=binary --no-sign "${cross[@]}" >"$work/log" 2>&1 ||
   { cat "$work/log" >&2; exit 1; }
-cp "$work"/entropyd_*.deb "$output"
-echo "$output/$(basename "$work"/entropyd_*.deb)"
+cp "$work"/*.deb "$output"
+for deb in "$work"/*.deb; do echo "$output/$(basename "$deb")"; done

@@ -5,6 +5,7 @@
     "addon_sources": [
       "<(native)/addon/addon.cc",
       "<(native)/addon/assess.cc",
+      "<(native)/addon/sampling.cc",
       "<(native)/addon/generator_wrap.cc",
       "<(native)/addon/linux.cc",
       "<(native)/addon/poller.cc",

@@ -17,4 +17,4 @@ ls -S $sources | grep '\.cc$' | xargs -P "$(nproc)" -I{} clang-tidy-14 --quiet {
 # shellcheck disable=SC2086
 ls -S $sources | grep 'native/.*client/.*\.c$' | xargs -P "$(nproc)" -I{} clang-tidy-14 --quiet \
   --checks=-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling {} -- \
-  -std=c11 -D_GNU_SOURCE -Inative/client
+  -std=c11 -D_GNU_SOURCE '-DENTROPYD_VERSION=""' -Inative/client -idirafter "$node_headers"

@@ -17,4 +17,11 @@ export {
 export { EntropyError, type ErrorCode, ServiceError } from './common/errors.js';
 export type { SourceReport } from './common/package.js';
 export type { GeneratorState, Health } from './generator/interface.js';
-export type { DaemonStatus, ServingTimes, Transition } from './rpc/protocol.js';
+export type {
+  DaemonStatus,
+  HistoryRecord,
+  HistoryResult,
+  HistorySource,
+  ServingTimes,
+  Transition,
+} from './rpc/protocol.js';

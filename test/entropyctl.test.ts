@@ -86,7 +86,28 @@ t.test('assess needs no daemon, and reports what is wrong', async (t) => {
   t.match(JSON.parse(stdout), { samples: 10_000, bitsPerSymbol: 7, distinct: 6 });
   t.ok(JSON.parse(stdout).minEntropy < 0.01, 'what repeats has no entropy');
   for (const [options, wanted] of [
-    [[], [64, /^entropyctl: required option '--input <file>' not specified/]],
+    [[], [64, /^entropyctl: assess: want a source, or --input FILE$/]],
+    [
+      ['jitter', '--input', wide],
+      [64, /: want a source, or --input FILE$/],
+    ],
+    [
+      ['jitter', '--restart-input', wide],
+      [64, /^entropyctl: --restart-input is for --input$/],
+    ],
+    [
+      ['--input', wide, '--samples', '7000'],
+      [64, /^entropyctl: --samples is for a source/],
+    ],
+    [
+      ['--input', wide, '--restarts', '100x100'],
+      [64, /^entropyctl: --restarts: want --restart-input FILE/],
+    ],
+    [
+      ['--input', wide, '--restart-input', wide],
+      [1, /^entropyctl: cannot assess .*: want 1000 times 1000 bytes: 10000$/],
+    ],
+    [['nonsense'], [1, /^entropyctl: no such noise source: nonsense; there are rdseed/]],
     [
       ['--input', wide, '--bits-per-symbol', '9'],
       [64, /: want 1 to 8: 9$/],

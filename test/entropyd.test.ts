@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, connect as netConnect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -498,4 +498,27 @@ t.test('the entry runs the command line of its process', async (t) => {
   Object.assign(process, { argv, exitCode });
   t.match(logged(), [{ args: [/^entropyd: refusing to listen on 0\.0\.0\.0:\d+: /] }]);
   process.emit('SIGTERM', 'SIGTERM');
+});
+
+t.test('the health of a day is kept in the state directory, across restarts', async (t) => {
+  const directory = join(temporaryFolder(), 'state');
+  mkdirSync(directory);
+  const env = { ...environment, STATE_DIRECTORY: `${directory}:/nonexistent` };
+  const file = join(directory, 'history.json');
+  for (const starts of [1, 2]) {
+    const daemon = await startDaemonProgram(t, [], { env });
+    // Seeded: the state has changed.
+    await untilAnswers(daemon.path);
+    t.match(await daemon.kill('SIGTERM'), { status: 0 });
+    const { records, transitions } = JSON.parse(readFileSync(file, 'utf8'));
+    // A process that ended within a millisecond has none.
+    t.ok(records.length <= starts, 'the last interval of each process');
+    t.ok(transitions.length >= starts, 'changes of state, of earlier processes too');
+    t.equal(statSync(file).mode & 0o777, 0o600);
+  }
+  writeFileSync(file, 'not JSON');
+  const daemon = await startDaemonProgram(t, [], { env });
+  await daemon.says('history file is unusable');
+  t.match(await daemon.kill('SIGTERM'), { status: 0 });
+  t.equal(readFileSync(`${file}.corrupt`, 'utf8'), 'not JSON');
 });

@@ -12,6 +12,7 @@
 #include "addon/linux.h"
 #include "addon/poller.h"
 #include "addon/responses.h"
+#include "addon/sampling.h"
 #include "memory/secure_memory.h"
 
 namespace {
@@ -110,6 +111,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["socketPath"] = Napi::Function::New<SocketPath>(env);
   exports["sendDatagram"] = Napi::Function::New<SendDatagram>(env);
   exports["assess"] = Napi::Function::New<entropyd::AssessSamples>(env);
+  exports["builtInSources"] = Napi::Function::New<entropyd::BuiltInSources>(env);
+  exports["describeSource"] = Napi::Function::New<entropyd::DescribeSource>(env);
+  exports["readSource"] = Napi::Function::New<entropyd::ReadSource>(env);
   exports["harden"] = Napi::Function::New<Harden>(env);
   return exports;
 }

@@ -46,10 +46,12 @@ Napi::Value AssessSamples(const Napi::CallbackInfo& info) {
   size_t size = 0;
   void* data = nullptr;
   int64_t bits = 0;
+  bool literal_only = false;
   if (info.Length() < 2 ||
       napi_get_typedarray_info(env, info[0], &type, &size, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_uint8_array || napi_get_value_int64(env, info[1], &bits) != napi_ok) {
-    RefuseType(env, "expected (Uint8Array, bitsPerSymbol)");
+      type != napi_uint8_array || napi_get_value_int64(env, info[1], &bits) != napi_ok ||
+      (info.Length() > 2 && napi_get_value_bool(env, info[2], &literal_only) != napi_ok)) {
+    RefuseType(env, "expected (Uint8Array, bitsPerSymbol, literalOnly)");
     return env.Undefined();
   }
   if (size > kMaxSymbols || bits < 0 || bits > kMaxBitsPerSymbol) {
@@ -63,7 +65,10 @@ Napi::Value AssessSamples(const Napi::CallbackInfo& info) {
   auto samples = std::make_shared<const std::vector<uint8_t>>(bytes, bytes + size);
   auto result = std::make_shared<Assessment>();
   const bool started = RunDetached(
-      env, [samples, bits, result] { *result = Assess(*samples, static_cast<unsigned>(bits)); },
+      env,
+      [samples, bits, literal_only, result] {
+        *result = Assess(*samples, static_cast<unsigned>(bits), literal_only);
+      },
       [promise, result](Napi::Env done_env) {
         if (result->error.empty())
           promise.Resolve(ToObject(done_env, *result));

@@ -5,8 +5,9 @@
 
 namespace entropyd {
 
-// (samples, bitsPerSymbol) -> a promise of the estimates; bitsPerSymbol 0: as few as hold them. It
-// rejects with what is wrong with the samples. src/common/package.ts declares the result.
+// (samples, bitsPerSymbol, literalOnly = false) -> a promise of the estimates; bitsPerSymbol 0: as
+// few as hold them. It rejects with what is wrong with the samples. src/common/package.ts declares
+// the result.
 Napi::Value AssessSamples(const Napi::CallbackInfo& info);
 
 }  // namespace entropyd

@@ -142,6 +142,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     return DefineClass(env, "Generator",
                        {InstanceMethod<&GeneratorWrap::Generate>("generate"),
                         InstanceMethod<&GeneratorWrap::Respond>("respond"),
+                        InstanceMethod<&GeneratorWrap::Mix>("mix"),
                         InstanceMethod<&GeneratorWrap::Arrive>("arrive"),
                         InstanceMethod<&GeneratorWrap::GenerateResistant>("generateResistant"),
                         InstanceMethod<&GeneratorWrap::Reseed>("reseed"),
@@ -265,6 +266,13 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
       entropyd::Respond(out, requests.first(request_count), recipients.first(recipient_count));
     ReportTransitions();
     return Number(info.Env(), result);
+  }
+  // (source, offset, length)
+  void Mix(const Napi::CallbackInfo& info) {
+    std::span<uint8_t> source;
+    if (!Open(info.Env()) || !GetRange(info, source)) return;
+    if (source.size() <= kMaxMix) return generator_->Mix(source);
+    Napi::RangeError::New(info.Env(), "length: at most 255 bytes").ThrowAsJavaScriptException();
   }
   Napi::Value Arrive(const Napi::CallbackInfo& info) {
     if (!Open(info.Env())) return info.Env().Undefined();

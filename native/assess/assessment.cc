@@ -62,7 +62,7 @@ std::vector<uint8_t> Renumbered(std::span<const uint8_t> samples,
 
 }  // namespace
 
-Assessment Assess(std::span<const uint8_t> samples, unsigned bits_per_symbol) {
+Assessment Assess(std::span<const uint8_t> samples, unsigned bits_per_symbol, bool literal_only) {
   Assessment result;
   if (samples.size() < kMinSymbols) {
     result.error = "want at least " + std::to_string(kMinSymbols) + " samples, and 1,000,000 for " +
@@ -91,20 +91,20 @@ Assessment Assess(std::span<const uint8_t> samples, unsigned bits_per_symbol) {
   }
   result.bits_per_symbol = width;
   result.distinct = static_cast<unsigned>(std::ranges::count(occurs, true));
-  const bool is_binary = result.distinct <= 2;
+  const bool has_bits = result.distinct > 2 && !literal_only;
   Values literal;
   Values bitstring;
   if (result.distinct == 1) {
     literal.fill(0);
   } else {
     literal = RunAll({Renumbered(samples, occurs), result.distinct});
-    if (!is_binary) bitstring = RunAll({Bits(samples, width), 2});
+    if (has_bits) bitstring = RunAll({Bits(samples, width), 2});
   }
   for (size_t i = 0; i < kNames.size(); ++i)
     result.estimates[i] = {kNames[i], literal[i], bitstring[i]};
   result.h_original = Least(literal, width);
   result.min_entropy = result.h_original;
-  if (!is_binary) {
+  if (has_bits) {
     result.h_bitstring = Least(bitstring, 1);
     result.min_entropy = std::min(result.h_original, width * *result.h_bitstring);
   }

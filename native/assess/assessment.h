@@ -16,7 +16,7 @@ struct Estimate {
   // nothing to count.
   std::optional<double> literal;
   // Bits per bit of the samples, most significant bit first. Missing also for samples of two
-  // values.
+  // values, and if they were not asked for.
   std::optional<double> bitstring;
 };
 
@@ -31,7 +31,9 @@ struct Assessment {
 };
 
 // `samples`: one in each byte. `bits_per_symbol`: 1 to 8, or 0 for as few as hold the largest
-// sample. The error says so of too few samples, too many bits, and of a sample that is too wide.
-Assessment Assess(std::span<const uint8_t> samples, unsigned bits_per_symbol);
+// sample. `literal_only` leaves out the estimates per bit, as restart data want it (3.1.4.2). The
+// error says so of too few samples, too many bits, and of a sample that is too wide.
+Assessment Assess(std::span<const uint8_t> samples, unsigned bits_per_symbol,
+                  bool literal_only = false);
 
 }  // namespace entropyd

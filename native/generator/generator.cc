@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <mutex>
 #include <utility>
 
@@ -51,6 +52,7 @@ Generator::Generator(const GeneratorOptions& options, std::vector<SourceFactory>
               on_change();
             }),
       drbg_(openssl_, pool_),
+      mixer_(openssl_),
       seeded_at_(hooks_.clock()),
       tested_at_(seeded_at_),
       reports_since_(seeded_at_) {
@@ -197,12 +199,24 @@ Result Generator::GenerateChunk(std::span<uint8_t> out) noexcept {
     Enter(pool_.Evaluate(Seed()));  // getrandom(2) is gone
     return Refusal();
   }
+  std::ranges::transform(additional_input, mixed_, additional_input.begin(), std::bit_xor<>());
+  Wipe(mixed_);
   if (!drbg_.Generate(out, additional_input)) {
     Fail("the DRBG failed to generate");
     return Result::kHealth;
   }
   ++requests_;
   return Result::kOk;
+}
+
+void Generator::Mix(std::span<const uint8_t> bytes) noexcept {
+  if (bytes.size() > kMaxMix) return;
+  std::array<uint8_t, kSeedSize + kMaxMix> material;
+  const std::span<uint8_t> all(material);
+  const WipeGuard guard(all);
+  std::ranges::copy(mixed_, all.begin());
+  std::ranges::copy(bytes, all.begin() + kSeedSize);
+  mixer_.Condition(all.first(kSeedSize + bytes.size()), mixed_);
 }
 
 Result Generator::Generate(std::span<uint8_t> out) noexcept {

@@ -2,6 +2,7 @@
 // with its reseed policy and its state. Used by one thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -18,6 +19,9 @@
 #include "sources/noise_source.h"
 
 namespace entropyd {
+
+// Most bytes in one call of Generator::Mix: as many as one EGD command carries.
+inline constexpr size_t kMaxMix = 255;
 
 enum class Result : uint8_t {
   kOk,
@@ -69,6 +73,10 @@ class Generator {
 
   // Fills `out`, of any size, or leaves zeros in it.
   Result Generate(std::span<uint8_t> out) noexcept;
+  // Adds a client's bytes, at most kMaxMix, to the additional input of the next generate, without
+  // credit. They are hashed, and XORed with bytes that are read later, so no choice of them can
+  // undo those. More than kMaxMix are ignored.
+  void Mix(std::span<const uint8_t> bytes) noexcept;
   // Numbers a request for prediction resistance, when it arrives.
   uint64_t Arrive() noexcept { return pool_.Arrive(); }
   // Generate with prediction resistance (SP 800-90A 9.3.1): the DRBG has been reseeded with noise
@@ -118,6 +126,9 @@ class Generator {
   SeedPool pool_;
   ForkSentinel fork_;
   Drbg drbg_;
+  Conditioner mixer_;
+  // A hash of what clients mixed in since the last generate; zeros: nothing.
+  std::array<uint8_t, kSeedSize> mixed_{};
 
   Reason reason_;
   uint64_t reseeds_ = 0;

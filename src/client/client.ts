@@ -10,6 +10,7 @@ import { clientSocket } from '../common/unix-socket.js';
 import type { Health } from '../generator/interface.js';
 import {
   type DaemonStatus,
+  type HistoryResult,
   maxRandomSize,
   type ReseedResult,
   type Results,
@@ -216,6 +217,19 @@ export class Client {
   /** Name, version and protocol of the daemon. */
   version(options?: CallOptions): Promise<VersionResult> {
     return this.#map('version', options);
+  }
+
+  /** A day of the daemon's health at most: rates, waiting, alarms, reseeds and changes of state. */
+  async history(options?: CallOptions): Promise<HistoryResult> {
+    const text = await this.#caller.call('history', options ?? noOptions);
+    try {
+      const map: unknown = JSON.parse(String(text));
+      if (typeof map === 'object' && map !== null && !Array.isArray(map))
+        return map as HistoryResult;
+    } catch {
+      // Reported below.
+    }
+    throw new EntropyError('ERR_MESSAGE', 'the daemon sent no JSON map for history');
   }
 
   /** The daemon's metrics in Prometheus text format 0.0.4. */

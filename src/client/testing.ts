@@ -8,10 +8,23 @@ import { Durations } from '../common/histogram.js';
 import { version } from '../common/package.js';
 import { defaultLimits } from '../config/config.js';
 import type { GeneratorState } from '../generator/interface.js';
-import { type DaemonStatus, protocolVersion, type Results } from '../rpc/protocol.js';
+import {
+  type DaemonStatus,
+  type HistoryResult,
+  protocolVersion,
+  type Results,
+} from '../rpc/protocol.js';
 import type { Call, CallQueue } from './call.js';
 import { Client, type ClientOptions } from './client.js';
 import { checkedNames } from './options.js';
+
+/** There is no daemon that could have one. */
+const noHistory: HistoryResult = {
+  intervalSeconds: 300,
+  stored: false,
+  records: [],
+  transitions: [],
+};
 
 /**
  * What becomes of a call of `random` and the methods that use it: it fails with a code, or its answer
@@ -119,6 +132,7 @@ class TestDaemon implements CallQueue {
       health: { state, healthy, reason, sources },
       status,
       version: { name: 'entropyd', version, protocol: protocolVersion },
+      history: JSON.stringify(noHistory),
       metrics: '',
     };
     if (Object.hasOwn(results, method)) call.succeed(results[method as keyof Results]);
@@ -152,6 +166,7 @@ class TestDaemon implements CallQueue {
       errors: {},
       serving: new Durations([]).counts(),
       transitions: [],
+      sockets: [],
       limits: defaultLimits,
     };
   }

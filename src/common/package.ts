@@ -113,6 +113,11 @@ export interface NativeGenerator {
     recipients: Int32Array,
     recipientCount: number,
   ): number;
+  /**
+   * Adds a range to the additional input of the next generate, without credit.
+   * @param length at most 255
+   */
+  mix(source: Uint8Array, offset: number, length: number): void;
   /** @returns the number of a request for prediction resistance that arrives now */
   arrive(): number;
   /**
@@ -193,6 +198,35 @@ export interface Assessment {
   minEntropy: number;
 }
 
+/** A source that an assessment reads by itself. */
+export interface SourceToRead {
+  name: string;
+  /** Of a device; empty for a built-in source. */
+  path: string;
+  /** H of a device's health tests; a built-in source has its own. */
+  testedBitsPerByte: number;
+}
+
+/** A source's traits, and the parameters of its continuous health tests (SP 800-90B 4.4). */
+export interface SourceDescription extends SourceToRead {
+  physical: boolean;
+  /** Whether samples are 64-bit words, to which the tests on words apply too. */
+  words: boolean;
+  /** Of a built-in source by default; 0 for a device. */
+  creditedBitsPerByte: number;
+  /** Samples of the startup test. */
+  startupBytes: number;
+  /** False-alarm probability of an alarm, and of a permanent one: powers of two. */
+  alphaLog2: number;
+  permanentAlphaLog2: number;
+  repetitionCutoff: number;
+  repetitionPermanentCutoff: number;
+  /** W of the adaptive proportion test. */
+  proportionWindow: number;
+  proportionCutoff: number;
+  proportionPermanentCutoff: number;
+}
+
 /** The native addon's exports. */
 export interface Addon {
   Generator: new (
@@ -243,9 +277,26 @@ export interface Addon {
    * Estimates the min-entropy of samples in a thread of its own.
    * @param samples one in each byte: 6012 or more, of at most 2^27 bits together
    * @param bitsPerSymbol 1 to 8, or 0 for as few as hold the largest sample
+   * @param literalOnly leaves out the estimates per bit, as for restart data
    * @throws Error from the promise, that says what is wrong with the samples
    */
-  assess(samples: Uint8Array, bitsPerSymbol: number): Promise<Assessment>;
+  assess(samples: Uint8Array, bitsPerSymbol: number, literalOnly?: boolean): Promise<Assessment>;
+  /** @returns the names of the sources that every host is checked for */
+  builtInSources(): string[];
+  /** @returns undefined if there is no such built-in source; whether the host has it is not asked */
+  describeSource(source: SourceToRead): SourceDescription | undefined;
+  /**
+   * Reads raw samples in a thread of its own, from instances of the source that reach no seed.
+   * @param samples consecutive bytes of each instance
+   * @param restarts instances, one after the other; all samples together are 2^27 at most
+   * @returns the samples of all instances, or undefined if there is no such built-in source
+   * @throws Error from the promise, that says why the source does not yield them
+   */
+  readSource(
+    source: SourceToRead,
+    samples: number,
+    restarts: number,
+  ): Promise<Uint8Array> | undefined;
   /**
    * Turns off core dumps and ptrace for this process: for programs, not for a library.
    * @returns false if the kernel refused

@@ -39,6 +39,8 @@ export interface PassedSocket {
   fd: number;
   /** Undefined for TCP, for an abstract name, and without the addon, which reads it. */
   path: string | undefined;
+  /** `FileDescriptorName=` of its unit. */
+  name?: string;
 }
 
 /** What the search for a socket depends on. */

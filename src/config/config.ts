@@ -11,6 +11,11 @@ export const defaultGatewayAddress = '127.0.0.1:8478';
 /** Lengths that gen-random accepts: of Open Telekom Cloud, or of Huawei Cloud. */
 export const dialects = ['otc', 'hwc'] as const;
 
+/** What a socket of the daemon speaks; docs/protocol.md has all three. */
+export const protocols = ['rpc', 'egd', 'raw'] as const;
+
+export type Protocol = (typeof protocols)[number];
+
 /** A key without a default. */
 const unset = <T>(): T | undefined => undefined;
 
@@ -63,6 +68,7 @@ export const defaults = {
   listen: {
     /** Mode of the socket file. Anyone may connect, as anyone may read /dev/urandom. */
     mode: 0o666,
+    protocol: 'rpc' as Protocol,
     /** Whether administrators may use their methods here; false for sockets that containers see. */
     admin: true,
   },

@@ -42,13 +42,15 @@ export interface ConfigFlags {
   /** Path of a TOML file. */
   config?: string;
   socket?: string;
+  /** Path of an EGD socket, besides the other sockets. */
+  egdSocket?: string;
   profile?: Profile;
   /** Whether the service manager passed sockets; then none has to be configured. */
   activated?: boolean;
 }
 
 /** Options of the gateway's command line. Each may override a key of [gateway]. */
-export type GatewayFlags = Layer<GatewayKeys> & Omit<ConfigFlags, 'profile'>;
+export type GatewayFlags = Layer<GatewayKeys> & Omit<ConfigFlags, 'profile' | 'egdSocket'>;
 
 /**
  * Merges a file and the options of the daemon.
@@ -74,7 +76,7 @@ export function mergeConfig(
 
 function listenConfig(
   file: FileConfig['listen'],
-  { socket, activated }: ConfigFlags,
+  { socket, egdSocket, activated }: ConfigFlags,
   surroundings: Surroundings | undefined,
 ): ListenConfig[] {
   const { env } = surroundings ?? process;
@@ -82,7 +84,11 @@ function listenConfig(
   const standard = () => [{ path: daemonSocket(override, surroundings) }];
   const wanted: NonNullable<FileConfig['listen']> =
     override !== undefined ? standard() : (file ?? (activated ? [] : standard()));
-  return wanted.map((entry) => ({ ...withDefaults(defaults.listen, entry), path: entry.path }));
+  const egd = egdSocket === undefined ? [] : [{ path: egdSocket, protocol: 'egd' as const }];
+  return [...wanted.filter(({ path }) => path !== egdSocket), ...egd].map((entry) => ({
+    ...withDefaults(defaults.listen, entry),
+    path: entry.path,
+  }));
 }
 
 /** The operator's devices, after those default ones whose names they do not take. */
@@ -174,7 +180,8 @@ export async function loadGatewayConfig(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<GatewayConfig & { socket: string | undefined }> {
   const file = await readConfigFile(flags.config);
-  const socket = flags.socket ?? (env.ENTROPYD_SOCKET || file.listen?.[0]?.path);
+  const listed = file.listen?.find(({ protocol = 'rpc' }) => protocol === 'rpc');
+  const socket = flags.socket ?? (env.ENTROPYD_SOCKET || listed?.path);
   const merge = async () => mergeGatewayConfig(file.gateway, flags);
   return { ...(await namingLines({ ...flags }, merge)), socket };
 }

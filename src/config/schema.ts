@@ -13,6 +13,7 @@ import {
   isAuditTarget,
   type Limits,
   type ListenConfig,
+  protocols,
 } from './config.js';
 import { type Fault, flag, integer, oneOf, parseTomlFile, text } from './toml.js';
 
@@ -115,6 +116,7 @@ export const configSchema = v.strictObject({
         v.strictObject({
           path: text,
           mode: v.optional(octalMode),
+          protocol: v.optional(oneOf(...protocols)),
           admin: v.optional(flag),
         } satisfies Schemas<ListenConfig>),
       ),

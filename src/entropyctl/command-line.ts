@@ -1,4 +1,4 @@
-/** The command line of `entropyctl`: commands, options and help. man/ describes it too. */
+/** The command line of `entropyctl`: all commands, hence the length, with options and help. man/ describes it too. */
 import { Argument, Command, Option } from 'commander';
 import { version } from '../common/package.js';
 import { prepare, UsageError } from '../common/program.js';
@@ -103,29 +103,51 @@ health uses those of monitoring plug-ins. entropyctl COMMAND --help shows exampl
   add(
     program,
     'assess',
-    'Estimates the min-entropy of a file of samples, by SP 800-90B; needs no daemon.',
+    'Estimates the min-entropy of a noise source, or of a file of samples, by SP 800-90B.',
     [
-      ['entropyctl assess --input rdseed.bin', 'one sample per byte'],
+      ['entropyctl assess jitter --report jitter-report', 'a report to file, with the samples'],
+      ['entropyctl assess /dev/hwrng --restarts 100x100', 'a slow device'],
+      ['entropyctl assess rdseed --restarts none', 'without the restart tests'],
+      ['entropyctl assess --input a.bin', 'a file, one sample per byte'],
       [
         'entropyctl assess --input bits.bin --bits-per-symbol 1',
         'refuses other bytes than 0 and 1',
       ],
-      ['entropyctl assess --input rdseed.bin --json | jq .minEntropy', 'bits per sample'],
+      ['entropyctl assess --input a.bin --json | jq .minEntropy', 'bits per sample'],
     ],
-    { asksDaemon: false },
   )
-    .requiredOption(
-      '--input <file>',
-      'a regular file, one sample per byte, at most 128 Mbit in all',
+    .argument(
+      '[source]',
+      'a built-in source, hwrng, or the path of a device; read without the daemon',
     )
+    .addOption(
+      new Option('--samples <n>', 'consecutive samples of the source (default: 1000000)').argParser(
+        parseSamples,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--restarts <RxS>',
+        'R new instances of S samples each, or none (default: 1000x1000)',
+      ).argParser(parseRestarts),
+    )
+    .option('--report <folder>', 'write report.html, report.json and the samples; new or empty')
+    .option('--input <file>', 'a regular file, one sample per byte, at most 128 Mbit in all')
+    .option('--restart-input <file>', 'restart data, row by row, with --input')
     .addOption(
       new Option(
         '--bits-per-symbol <n>',
         'width of a sample, 1 to 8 (default: that of the largest)',
       ).argParser(parseBits),
     )
+    .addOption(
+      new Option(
+        '--claim <bits>',
+        "the designer's claim, bits per sample (default: a built-in source's credit)",
+      ).argParser(parseClaim),
+    )
     // Loaded on first use, as the addon is.
-    .action(async (options) => (await import('./assess.js')).assess(options));
+    .action(async (source, options) => (await import('./assess.js')).assess(source, options));
 
   add(program, 'wait', 'Waits until the daemon serves from healthy sources.', [
     ['entropyctl wait', 'until it is operational'],
@@ -157,13 +179,12 @@ function add(
   name: string,
   description: string,
   examples: readonly (readonly [command: string, does: string])[],
-  { asksDaemon = true } = {},
 ): Command {
   const width = Math.max(...examples.map(([command]) => command.length));
   const lines = examples.map(([command, does]) => `  ${command.padEnd(width)}  # ${does}`);
-  const command = prepare(program.command(name)).description(description);
-  if (asksDaemon) command.option('--socket <path>', "the daemon's Unix socket");
-  return command
+  return prepare(program.command(name))
+    .description(description)
+    .option('--socket <path>', "the daemon's Unix socket")
     .option('--json', 'print the result, or the failure, as one JSON object')
     .addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
 }
@@ -195,6 +216,49 @@ export function parseSize(text: string): number {
 export function parseBits(text: string): number {
   if (/^[1-8]$/.test(text)) return Number(text);
   throw new UsageError(`--bits-per-symbol: want 1 to 8: ${text}`);
+}
+
+/**
+ * Reads bits of min-entropy per sample, above 0 and at most 8.
+ * @throws UsageError
+ */
+export function parseClaim(text: string): number {
+  const bits = /^\d(\.\d{1,6})?$/.test(text) ? Number(text) : 0;
+  if (bits > 0 && bits <= 8) return bits;
+  throw new UsageError(`--claim: want bits per sample, above 0 and at most 8: ${text}`);
+}
+
+/** As many as the addon takes. */
+const maxSamples = 2 ** 27;
+
+/** The estimators need so many. */
+const minSamples = 6012;
+
+/**
+ * Reads a number of samples.
+ * @throws UsageError
+ */
+export function parseSamples(text: string): number {
+  const samples = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (samples >= minSamples && samples <= maxSamples) return samples;
+  throw new UsageError(`--samples: want ${minSamples} to ${maxSamples}: ${text}`);
+}
+
+/**
+ * Reads the shape of restart data, such as 1000x1000; `none` has 0 restarts.
+ * @throws UsageError
+ */
+export function parseRestarts(text: string): { restarts: number; samples: number } {
+  if (text === 'none') return { restarts: 0, samples: 0 };
+  const [restarts = 0, samples = 0] = /^\d{1,5}x\d{1,5}$/.test(text)
+    ? text.split('x').map(Number)
+    : [];
+  const isAllowed = [restarts, samples].every((each) => each >= 10 && each <= 10_000);
+  if (isAllowed && restarts * samples >= minSamples && restarts * samples <= maxSamples)
+    return { restarts, samples };
+  throw new UsageError(
+    `--restarts: want RxS, each 10 to 10000, ${minSamples} to ${maxSamples} samples in all: ${text}`,
+  );
 }
 
 /** Seconds: short enough to see a burst, and to ask once. */

@@ -235,8 +235,12 @@ function requestLines({ requests, randomBytes, serving }: ReportedStatus): Line[
   ];
 }
 
-function clientLines({ connections, connectionsTotal }: ReportedStatus): Line[] {
-  return [[{ text: `${count(connections)} open, ${count(connectionsTotal)} since start` }]];
+function clientLines({ connections, connectionsTotal, sockets }: ReportedStatus): Line[] {
+  const listening = objectsIn(sockets) as { path?: unknown; protocol?: unknown }[];
+  return [
+    [{ text: `${count(connections)} open, ${count(connectionsTotal)} since start` }],
+    ...listening.map(({ path, protocol }) => [{ text: `${textOf(protocol)}  ${textOf(path)}` }]),
+  ];
 }
 
 function refusalLines({ errors }: ReportedStatus): readonly Line[] {

@@ -32,6 +32,7 @@ export function entropydProgram(): Command {
     .option('--config <file>', 'configuration file, TOML')
     .option('--check-config <file>', 'check a configuration file instead, and exit with 0 or 1')
     .option('--socket <path>', 'Unix socket to listen on')
+    .option('--egd-socket <path>', 'Unix socket for EGD clients, such as QEMU')
     .option('--http <address>', 'also run the HTTP gateway: HOST:PORT on loopback, or unix:PATH')
     .addOption(
       new Option('--profile <name>', 'strict: no fallback, no credit for getrandom(2)').choices(

@@ -8,11 +8,13 @@ import { descriptorLimit, withinDescriptors } from '../common/descriptors.js';
 import { EntropyError, errorCode } from '../common/errors.js';
 import { createLogger, type Logger, WarningThrottle } from '../common/log.js';
 import { type Addon, type LoadResult, loadAddon, version } from '../common/package.js';
-import type { Config } from '../config/config.js';
+import { every } from '../common/timer.js';
+import type { Config, Protocol } from '../config/config.js';
 import { type ConfigFlags, loadConfig, namingLines } from '../config/load.js';
 import type { Gateway, GatewayOptions } from '../gateway/gateway.js';
 import { createGenerator } from '../generator/create.js';
 import type { GeneratorState } from '../generator/interface.js';
+import type { Transition } from '../rpc/protocol.js';
 import { Transitions } from '../server/activity.js';
 import { type ConnectionContext, createContext } from '../server/context.js';
 import { Listeners } from '../server/listeners.js';
@@ -36,6 +38,8 @@ export interface DaemonOptions extends Partial<ServiceHost> {
   loadLog?: () => Promise<Logger>;
   /** Reads how many descriptors this process may open, at the start and at each reload. */
   descriptors?: () => number;
+  /** Where the history is kept; undefined: in memory. */
+  stateDirectory?: string | undefined;
 }
 
 export interface Daemon {
@@ -82,14 +86,16 @@ export async function startDaemon({
   listening = () => {},
   loadLog = createLogger,
   descriptors = descriptorLimit,
+  stateDirectory,
 }: DaemonOptions): Promise<Daemon> {
   let rule = adminRule(config.access.adminGroup, loaded.addon);
   const transitions = new Transitions();
   const seeded = new AbortController();
+  let noteInHistory = (_transition: Transition) => {};
   const onTransition = (state: GeneratorState, reason: string) => {
     if (state !== 'seeding') seeded.abort();
     status(describeState(state, reason));
-    transitions.note(state, reason);
+    noteInHistory(transitions.note(state, reason));
   };
   const { profile, devices } = config;
   const generator = createGenerator(
@@ -107,10 +113,17 @@ export async function startDaemon({
     descriptorLimit: () => available,
     warn: (...warning) => warnings?.warn(...warning),
   });
+  const sockets = passed.map((socket) => ({
+    ...socket,
+    protocol: passedProtocols.get(socket.name ?? '') ?? 'rpc',
+  }));
+  const { history } = context;
+  for (const transition of transitions.last) history.note(transition);
+  noteInHistory = (transition) => history.note(transition);
   const listeners = new Listeners({
     addon: loaded.addon,
     adminRule: () => rule,
-    passed,
+    passed: sockets,
     context,
   });
   // Closed in reverse order, the generator last.
@@ -123,7 +136,10 @@ export async function startDaemon({
   try {
     await setTimeout(firstSeedMs, undefined, { signal: seeded.signal }).catch(() => {});
     await listeners.set(config.listen);
-    const path = passed.find((socket) => socket.path !== undefined)?.path ?? config.listen[0]?.path;
+    // The gateway's, and the watchdog's.
+    const path = [...sockets, ...config.listen].find(
+      (socket) => socket.protocol === 'rpc' && socket.path !== undefined,
+    )?.path;
     listening(path === undefined ? undefined : { to: { path }, request: probeRequest });
     await setTimeout(firstRequestsMs);
     const [logger] = await Promise.all([loadLog(), loadRequests(context)]);
@@ -132,6 +148,8 @@ export async function startDaemon({
     parts.push(warnings);
     logger.info({ sockets: listeners.paths, pid: process.pid, version }, 'entropyd listening');
     transitions.start(logger);
+    parts.push(history);
+    await history.start(stateDirectory, logger, every);
     const warnIfClamped = (wanted: Config) => {
       const { connections } = limits;
       if (connections < wanted.limits.connections)
@@ -254,8 +272,12 @@ async function openGateway(
   return gateway;
 }
 
-/** `FileDescriptorName=` of the daemon's socket units. */
-const socketName = 'entropyd';
+/** What is spoken on a passed socket, by the `FileDescriptorName=` of its unit. */
+const passedProtocols = new Map<string, Protocol>([
+  ['entropyd', 'rpc'],
+  ['entropyd-egd', 'egd'],
+  ['entropyd-raw', 'raw'],
+]);
 
 /** Options of the daemon's command line. */
 export interface DaemonFlags extends ConfigFlags {
@@ -272,17 +294,25 @@ export interface DaemonFlags extends ConfigFlags {
 export function serveDaemon({ http, checkConfig, ...options }: DaemonFlags): Promise<void> {
   if (checkConfig !== undefined) return checkDaemon({ ...options, config: checkConfig });
   return runService({
-    socketName,
+    socketNames: [...passedProtocols.keys()] as [string, ...string[]],
     async start(host) {
       const flags = { ...options, activated: host.passed.length > 0 };
       const config = await loadConfig(flags);
-      const daemon = await namingLines({ ...flags }, () => startDaemon({ ...host, config, http }));
+      const daemon = await namingLines({ ...flags }, () =>
+        startDaemon({ ...host, config, http, stateDirectory: stateDirectory() }),
+      );
       return {
         reload: () => daemon.reload(() => loadConfig(flags)),
         close: () => daemon.close(),
       };
     },
   });
+}
+
+/** The first directory of `StateDirectory=` (systemd.exec(5)); undefined without a service manager. */
+function stateDirectory(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const [first = ''] = env.STATE_DIRECTORY?.split(':') ?? [];
+  return first.startsWith('/') ? first : undefined;
 }
 
 /** Says that a file is valid, or throws what would keep a daemon from starting or reloading with it. */

@@ -26,7 +26,7 @@ export interface GatewayProcessFlags extends GatewayFlags {
 }
 
 /** `FileDescriptorName=` of the gateway's socket units. */
-const socketName = 'entropyd-gateway';
+const socketNames = ['entropyd-gateway'] as const;
 
 /** Over TLS this is a protocol error, which is answered too. */
 const probeRequest = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
@@ -39,7 +39,7 @@ const probeRequest = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: cl
 export function serveGateway({ checkConfig, ...flags }: GatewayProcessFlags): Promise<void> {
   if (checkConfig !== undefined) return check({ ...flags, config: checkConfig });
   return runService({
-    socketName,
+    socketNames,
     async start(host) {
       try {
         return await namingLines({ ...flags }, () => start(flags, host));

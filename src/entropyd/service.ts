@@ -36,8 +36,8 @@ export interface Service {
 }
 
 export interface ServiceOptions {
-  /** `FileDescriptorName=` of the socket units. */
-  socketName: string;
+  /** `FileDescriptorName=` of the socket units, of sockets without a name first. */
+  socketNames: readonly [string, ...string[]];
   start(host: ServiceHost): Promise<Service>;
 }
 
@@ -61,7 +61,7 @@ export function loadHardened(load: () => LoadResult = loadAddon): LoadResult {
  *   fault
  */
 export async function runService(
-  { socketName, start }: ServiceOptions,
+  { socketNames, start }: ServiceOptions,
   { load, env = process.env }: ServiceSurroundings = {},
 ): Promise<void> {
   const ended = terminationSignal();
@@ -76,7 +76,7 @@ export async function runService(
   try {
     const addon = loadHardened(load);
     const manager = takeServiceManager(addon, env);
-    const passed = takePassedSockets(socketName, addon.addon, env);
+    const passed = takePassedSockets(socketNames, addon.addon, env);
     let endWatchdog = () => {};
     const listening = (probe: Probe | undefined) => {
       manager.ready();

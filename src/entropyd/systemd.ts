@@ -47,26 +47,30 @@ export function passedDescriptors(
 
 /**
  * Takes the sockets that were passed to this program. Works once: the variables are removed.
- * @param name the unit's `FileDescriptorName=`; a socket with another name is refused, because its
- *   clients would wait forever
+ * @param names the units' `FileDescriptorName=`, of sockets without a name first; a socket with another
+ *   is refused, because its clients would wait forever
  * @param addon reads the sockets' paths
  * @throws EntropyError `ERR_CONFIG`
  */
 export function takePassedSockets(
-  name: string,
+  names: readonly [string, ...string[]],
   addon: Addon | undefined,
   env: NodeJS.ProcessEnv = process.env,
   pid: number = process.pid,
 ): PassedSocket[] {
   const passed = passedDescriptors(env, pid);
   forget(env, ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']);
-  const other = passed.find((each) => each.name !== name && each.name !== unnamed);
+  const other = passed.find((each) => !names.includes(each.name) && each.name !== unnamed);
   if (other !== undefined)
     throw new EntropyError(
       'ERR_CONFIG',
-      `descriptor ${other.fd} was passed as ${JSON.stringify(other.name)}; want FileDescriptorName=${name}`,
+      `descriptor ${other.fd} was passed as ${JSON.stringify(other.name)}; want FileDescriptorName=${names.join(' or ')}`,
     );
-  return passed.map(({ fd }) => ({ fd, path: addon?.socketPath(fd) ?? undefined }));
+  return passed.map(({ fd, name }) => ({
+    fd,
+    path: addon?.socketPath(fd) ?? undefined,
+    name: name === unnamed ? names[0] : name,
+  }));
 }
 
 /** Notifications to the service manager: sd_notify(3). */

@@ -23,6 +23,8 @@ export class Frames {
   readonly #onData: (stream: number) => void;
   /** The error code of the last GOAWAY. */
   goAway = 0;
+  /** Whether the last whole frame was a GOAWAY. */
+  endsWithGoAway = false;
 
   /** @param onData a stream has, or gets, some of a body */
   constructor(onData: (stream: number) => void = () => {}) {
@@ -38,14 +40,15 @@ export class Frames {
     return this.#had === headBytes && this.#head[3] === dataType;
   }
 
-  read(bytes: Buffer): void {
+  /** @returns how many bytes were read: none behind a GOAWAY, which is to be read by itself */
+  read(bytes: Buffer): number {
     let at = 0;
     while (at < bytes.length || (this.#had === headBytes && this.#left === 0)) {
       if (this.#had < headBytes) {
         const size = bytes.copy(this.#head, this.#had, at, at + headBytes - this.#had);
         this.#had += size;
         at += size;
-        if (this.#had < headBytes) return;
+        if (this.#had < headBytes) return at;
         this.#left = this.#head.readUIntBE(0, 3);
         // Ours leaves node:http2 in one piece.
         if (this.#head[3] === goAwayType && at + 8 <= bytes.length)
@@ -55,16 +58,20 @@ export class Frames {
       if (size > 0 && this.#isData) this.#onData(this.#head.readUInt32BE(5));
       at += size;
       this.#left -= size;
-      if (this.#left > 0) return;
-      this.#ended();
+      if (this.#left > 0) return at;
+      if (this.#ended() === goAwayType) return at;
     }
+    return at;
   }
 
-  #ended(): void {
+  /** @returns the frame's type */
+  #ended(): number {
     this.#had = 0;
     const [type, flags] = this.#head.subarray(3) as unknown as [number, number];
+    this.endsWithGoAway = type === goAwayType;
     if (type === headersType || type === continuationType)
       this.#isBlockOpen = (flags & endHeaders) === 0;
     if (!this.#isBlockOpen) this.whole++;
+    return type;
   }
 }

@@ -35,8 +35,8 @@ export interface Http2Limits {
 /** By each session its socket, as {@link Connections} know it. */
 const sockets = new WeakMap<ServerHttp2Session, Socket>();
 
-/** The sessions of each HTTP server. */
-const sessions = new WeakMap<Server, Set<ServerHttp2Session>>();
+/** What ends each session of an HTTP server with its last stream. */
+const finishers = new WeakMap<Server, Set<() => void>>();
 
 /** A stream's request, in the terms of node:http. */
 class Request extends Http2ServerRequest {
@@ -137,11 +137,16 @@ class Wire extends Duplex {
   readonly silent = new Map<number, NodeJS.Timeout>();
   readonly #sent = new Frames((stream) => this.silent.get(stream)?.refresh());
   readonly #slow: NodeJS.Timeout;
+  /** Whether node:http2 has not taken the last input yet. */
   #isFull = false;
+  /** Whether it gets none until it has sent what it has to say. */
+  #isHeld = false;
+  #onTaken = () => {};
 
   /** @param headersMs for a head */
   constructor(socket: Socket, headersMs: number) {
-    super({ allowHalfOpen: true });
+    // What node:http2 does not take is kept, a turn's worth, and it is asked for more when that is gone.
+    super({ allowHalfOpen: true, readableHighWaterMark: 0 });
     this.#socket = socket;
     this.#slow = setTimeout(() => {
       if (this.#received.isOpen) socket.destroy();
@@ -159,28 +164,61 @@ class Wire extends Duplex {
     takeTurnsOn(
       socket,
       (input) => {
-        this.#follow(input.subarray(Math.min(bytes, input.length)));
-        bytes -= Math.min(bytes, input.length);
-        this.#isFull = !this.push(input) && !this.writableEnded && !this.destroyed;
+        const skipped = Math.min(bytes, input.length);
+        bytes -= skipped;
+        const taken = skipped + this.#follow(input.subarray(skipped));
+        const isTaken = this.push(input.subarray(0, taken));
+        this.#isFull = !isTaken && !this.writableEnded && !this.destroyed;
+        // node:http2 closes the session for it.
+        if (taken > skipped && this.#received.endsWithGoAway) this.whenTaken(() => {});
+        return taken;
       },
-      () => this.#isFull,
+      () => this.#isFull || this.#isHeld,
     );
   }
 
-  #follow(input: Buffer): void {
+  #follow(input: Buffer): number {
     const { isOpen, whole } = this.#received;
-    this.#received.read(input);
+    const taken = this.#received.read(input);
     // The time of what has begun now.
     if (!isOpen || whole !== this.#received.whole) this.#slow.refresh();
+    return taken;
+  }
+
+  /**
+   * Closes a session when node:http2 has taken all input, and gives it no more until its GOAWAY has left.
+   * A stream that comes in between it refuses while nghttp2 reads it, which frees what nghttp2 goes on to
+   * use: Node 20 does, and later ones without nodejs/node pull request 64166 (mid-2026).
+   */
+  whenTaken(close: () => void): void {
+    const before = this.#onTaken;
+    this.#isHeld = true;
+    this.#onTaken = () => {
+      before();
+      close();
+    };
+    if (this.readableLength === 0) this.#taken();
+  }
+
+  #taken(): void {
+    const act = this.#onTaken;
+    this.#onTaken = () => {};
+    act();
+    // node:http2 sends in this phase of the event loop, before anything of JavaScript.
+    setImmediate(() => {
+      this.#isHeld = false;
+      this.#socket.resume();
+    });
   }
 
   override _read(): void {
     this.#isFull = false;
-    this.#socket.resume();
+    if (this.#isHeld) this.#taken();
+    else this.#socket.resume();
   }
 
   override _write(chunk: Buffer, _: string, done: (error?: Error | null) => void): void {
-    this.#sent.read(chunk);
+    for (let at = 0; at < chunk.length; ) at += this.#sent.read(chunk.subarray(at));
     this.#socket.write(chunk, (error) => {
       chunk.fill(0);
       done(error);
@@ -224,8 +262,8 @@ export function createHttp2(
   refuse: (response: ServerResponse, status: 408 | 431) => void,
   limits: Http2Limits,
 ): ServeHttp2 {
-  const own = new Set<ServerHttp2Session>();
-  sessions.set(server, own);
+  const own = new Set<() => void>();
+  finishers.set(server, own);
 
   function take(request: Request, response: Response): void {
     if (request.socket === undefined || request.stream.destroyed) return; // gone by now
@@ -269,10 +307,11 @@ export function createHttp2(
     socket.setTimeout(limits.silenceMs, () => socket.destroy());
     const wire = new Wire(socket, limits.headersMs);
     http2.once('session', (session) => {
-      own.add(session);
       sockets.set(session, socket);
+      const finish = () => wire.whenTaken(() => session.close());
+      own.add(finish);
       const timer = setTimeout(() => {
-        if (wire.silent.size === 0) session.close();
+        if (wire.silent.size === 0) finish();
       }, limits.keepAliveMs);
       wire.once('failed', () => setImmediate(() => session.destroy()));
       session.on('stream', (stream) => {
@@ -288,7 +327,7 @@ export function createHttp2(
       });
       session.once('close', () => {
         clearTimeout(timer);
-        own.delete(session);
+        own.delete(finish);
       });
     });
     http2.emit('connection', wire);
@@ -303,5 +342,5 @@ const maxSessionInvalidFrames = 100;
 
 /** Begins no more streams on the connections of a server (GOAWAY), and ends each with its last one. */
 export function finishSessions(server: Server): void {
-  for (const session of sessions.get(server) ?? []) session.close();
+  for (const finish of finishers.get(server) ?? []) finish();
 }

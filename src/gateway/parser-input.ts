@@ -44,7 +44,7 @@ const turns = new Set<Socket>();
 export function parseByTurns(socket: Socket, mustWait: () => boolean): void {
   const parsers = socket.listeners('data');
   socket.removeAllListeners('data');
-  const parse = (input: Buffer) => {
+  const parse = (input: Buffer): undefined => {
     for (const each of parsers) each.call(socket, input);
   };
   const { alpnProtocol } = socket as Partial<TLSSocket>;
@@ -57,7 +57,7 @@ export function parseByTurns(socket: Socket, mustWait: () => boolean): void {
 /** Holds input back while it may be HTTP/2's preface; node:http's limits on time hold meanwhile. */
 function awaitPreface(
   socket: Socket,
-  parse: (input: Buffer) => void,
+  parse: (input: Buffer) => undefined,
   mustWait: () => boolean,
   isSure: boolean,
 ): void {
@@ -83,13 +83,14 @@ function awaitPreface(
 
 /**
  * Gives a socket's input to a parser by turns.
+ * @param parse returns how much of it the parser has taken; undefined: all
  * @param mustWait whether the parser takes nothing now: then the socket is paused, and who changes that
  *   resumes it
  * @param end what the parser is given no more behind; undefined: it is cut anywhere
  */
 export function takeTurnsOn(
   socket: Socket,
-  parse: (input: Buffer) => void,
+  parse: (input: Buffer) => number | undefined,
   mustWait: () => boolean,
   end?: string,
 ): void {
@@ -108,9 +109,9 @@ export function takeTurnsOn(
       }
       const at = end === undefined ? -1 : input.indexOf(end, begin, 'latin1');
       const next = Math.min(at < 0 ? input.length : at + headEnd.length, begin + left);
-      left -= next - begin;
-      parse(input.subarray(begin, next));
-      begin = next;
+      const taken = parse(input.subarray(begin, next)) ?? next - begin;
+      left -= taken;
+      begin += taken;
     }
     if (mustWait()) socket.pause();
   });

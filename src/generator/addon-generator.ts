@@ -119,6 +119,10 @@ export class NativeBackedGenerator implements Generator {
     if (result !== NativeResult.ok) throw this.#failure(result);
   }
 
+  mix(source: Uint8Array, offset: number, length: number): void {
+    this.#native.mix(source, offset, length);
+  }
+
   fillPredictionResistant(target: Uint8Array, offset: number, length: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const call = { target, offset, length, at: 0, resolve, reject, ...this.#nextPiece() };

@@ -27,6 +27,9 @@ export class FallbackGenerator implements Generator {
     this.#crypto.randomFillSync(target, offset, length);
   }
 
+  /** Node gives no way to feed OpenSSL's generator. */
+  mix(): void {}
+
   async fillPredictionResistant(target: Uint8Array, offset: number, length: number): Promise<void> {
     this.wipe(target, offset, length);
     throw failure(NativeResult.entropy, '');

@@ -113,6 +113,12 @@ export interface Generator {
    */
   respond?(target: Uint8Array, responses: Responses): void;
   /**
+   * Adds a range to the additional input of the next generate (SP 800-90A 9.3), hashed and without
+   * credit: it can do no harm, whoever has chosen it. Without the addon nothing happens.
+   * @param length at most 255 bytes
+   */
+  mix(source: Uint8Array, offset: number, length: number): void;
+  /**
    * Like `fill`, with prediction resistance (SP 800-90A 9.3.1): before every 64 KiB the DRBG is
    * reseeded from noise that is read after this call. Waits at most 4 s for each.
    * @throws EntropyError `ERR_ENTROPY` if no credited noise source delivers; also those of `fill`

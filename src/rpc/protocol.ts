@@ -3,7 +3,8 @@
  * the result of each method, and the fixed layout of `random`, which needs no general codec. Pure.
  */
 import type { DurationCounts } from '../common/histogram.js';
-import type { Limits } from '../config/config.js';
+import type { SourceReport } from '../common/package.js';
+import type { Limits, Protocol } from '../config/config.js';
 import type { GeneratorState, GeneratorStatus, Health } from '../generator/interface.js';
 
 /** Version of the protocol, as `version` reports it. */
@@ -43,6 +44,12 @@ export interface Transition {
   reason: string;
 }
 
+/** A socket that the daemon listens on. */
+export interface ListeningSocket {
+  path: string;
+  protocol: Protocol;
+}
+
 /** Result of `status`: everything that `health` reports, and the daemon's own figures. */
 export interface DaemonStatus extends GeneratorStatus {
   version: string;
@@ -61,8 +68,45 @@ export interface DaemonStatus extends GeneratorStatus {
   serving: ServingTimes;
   /** The last sixteen, oldest first. */
   transitions: Transition[];
+  /** Where the daemon listens. */
+  sockets: ListeningSocket[];
   /** Limits in force. */
   limits: Limits;
+}
+
+/** A source's part in an interval of the history. */
+export interface HistorySource {
+  name: string;
+  /** At the end of the interval. */
+  state: SourceReport['state'];
+  bytes: number;
+  alarms: number;
+  /** Seen every ten seconds. */
+  waitingSeconds: number;
+}
+
+/** An interval of the history; counts are those of the interval. */
+export interface HistoryRecord {
+  /** Its end, ISO 8601, UTC. */
+  time: string;
+  /** Its length: 300, or less if the daemon ended. */
+  seconds: number;
+  /** At its end. */
+  state: GeneratorState;
+  requests: number;
+  randomBytes: number;
+  refused: number;
+  reseeds: number;
+  sources: HistorySource[];
+}
+
+/** Result of `history`, as JSON: a day at most, oldest first. While the daemon did not run, there are no records. */
+export interface HistoryResult {
+  intervalSeconds: number;
+  /** Whether a restart of the daemon keeps it. */
+  stored: boolean;
+  records: HistoryRecord[];
+  transitions: Transition[];
 }
 
 /** Result of `version`. */
@@ -87,6 +131,8 @@ export interface Results {
   health: Health;
   status: DaemonStatus;
   version: VersionResult;
+  /** A {@link HistoryResult} as JSON: one element of MessagePack, of which clients limit the number. */
+  history: string;
   /** Prometheus text format. */
   metrics: string;
   selftest: SelfTestResult;

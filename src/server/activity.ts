@@ -26,6 +26,11 @@ export class Counters {
   acceptErrors = 0;
   requests = 0;
   randomBytes = 0;
+  /** Those of the above that EGD and byte sockets have. */
+  readonly egd = { connectionsOpen: 0, randomBytes: 0 };
+  readonly raw = { connectionsOpen: 0, randomBytes: 0 };
+  /** Bytes that clients mixed into the generator. */
+  mixedBytes = 0;
   readonly errors = new Map<ErrorCode, number>();
   readonly #serving = new Durations(servingBounds);
 
@@ -62,12 +67,14 @@ export class Transitions {
     return this.#last.map((each) => ({ ...each }));
   }
 
-  note(state: GeneratorState, reason: string): void {
+  /** @returns the transition with its time */
+  note(state: GeneratorState, reason: string): Transition {
     const transition = { time: new Date().toISOString(), state, reason };
     this.#last.push(transition);
     if (this.#last.length > maxTransitions) this.#last.shift();
     if (this.#log === undefined) this.#unlogged.push(transition);
     else this.#write(this.#log, transition);
+    return { ...transition };
   }
 
   /** Sets the logger, which is loaded after the first transitions, and logs those now. */

@@ -15,6 +15,19 @@ import { busyError, ResponseWriter } from './response-writer.js';
 import { type ClientSocket, PendingInput, type ReceiveBuffer } from './socket-input.js';
 import type { Peer, User } from './users.js';
 
+/** What a listener needs of a connection, whatever its protocol. */
+export interface ServedConnection {
+  /** Takes the bytes of a read: [at, end) of `read`, which the caller may overwrite afterwards. */
+  receive(read: ReceiveBuffer, at: number, end: number): void;
+  /** Takes no more requests, answers those that have arrived, then ends the connection. */
+  finish(): void;
+  /**
+   * Ends the connection if something has taken too long. Call it about once a second.
+   * @param now by the context's clock
+   */
+  sweep(now: number): void;
+}
+
 export interface ConnectionOptions {
   socket: ClientSocket;
   peer: Peer;
@@ -28,12 +41,12 @@ export interface ConnectionOptions {
  * run of them, or a piece of a response; a large piece is a whole turn. Small runs need no turn to
  * begin. Awaiting promises alone would not let the others in.
  */
-const unitsPerTurn = 4;
+export const unitsPerTurn = 4;
 const largeSize = chunkSize / 4;
 
 type Outcome = Awaited<ReturnType<Methods['handle']>>;
 
-export class Connection implements BatchMember {
+export class Connection implements BatchMember, ServedConnection {
   readonly #socket: ClientSocket;
   readonly #context: ConnectionContext;
   readonly #peer: Peer;
@@ -88,16 +101,11 @@ export class Connection implements BatchMember {
     socket.on('error', () => {});
   }
 
-  /** Takes no more messages, answers those that have arrived, then ends the connection. */
   finish(): void {
     this.#ending = true;
     this.#serve();
   }
 
-  /**
-   * Ends the connection if something has taken too long. Call it about once a second.
-   * @param now by the context's clock
-   */
   sweep(now: number): void {
     const { messageSeconds, stallSeconds } = this.#context.limits;
     if (this.#writer.stalledMs(now) > stallSeconds * 1000) this.#socket.destroy();
@@ -105,7 +113,6 @@ export class Connection implements BatchMember {
       this.#reject(invalid(`incomplete after ${messageSeconds} s`));
   }
 
-  /** Takes the bytes of a read: [at, end) of `read`, which the caller may overwrite afterwards. */
   receive(read: ReceiveBuffer, at: number, end: number): void {
     if (this.#ending) return;
     this.#input.append(read, at, end);

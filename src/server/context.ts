@@ -4,7 +4,9 @@ import type { WarningThrottle } from '../common/log.js';
 import type { Limits } from '../config/config.js';
 import type { Generator } from '../generator/interface.js';
 import type { EncodedResult } from '../rpc/msgpack.js';
+import type { ListeningSocket } from '../rpc/protocol.js';
 import { type Clock, Counters, type Transitions } from './activity.js';
+import { History } from './history.js';
 import { OutputChunks } from './output-chunks.js';
 import { RandomBatch, TurnQueue } from './random-batch.js';
 import { RandomRun } from './random-run.js';
@@ -29,12 +31,19 @@ export interface ContextOptions {
 /** How long a metrics page is used, milliseconds: Prometheus asks no more often. */
 const metricsMs = 1_000;
 
+/** How long an encoded history is used, milliseconds: it grows every five minutes. */
+const historyMs = 10_000;
+
 /** State that the methods report and change. */
 export interface ServiceContext extends ContextOptions {
   readonly counters: Counters;
+  readonly history: History;
   /** By `Date.now()`. */
   readonly startedAt: number;
   readonly metricsPage: Cached<EncodedResult>;
+  /** Where the daemon listens now. */
+  sockets: readonly ListeningSocket[];
+  readonly historyPage: Cached<EncodedResult>;
 }
 
 /** Everything that a connection uses. */
@@ -61,8 +70,11 @@ export function createContext(options: ContextOptions): ConnectionContext {
     descriptorLimit,
     warn,
     counters,
+    history: new History({ generator, counters }),
     startedAt: Date.now(),
     metricsPage: new Cached(metricsMs, now),
+    sockets: [],
+    historyPage: new Cached(historyMs, now),
     chunks: new OutputChunks(generator, limits),
     users: new Users(limits, now),
     batch: new RandomBatch(generator, counters),

@@ -11,10 +11,13 @@ import {
   bindUnixSocket,
   type SocketFile,
 } from '../common/unix-socket.js';
-import { Connection } from './connection.js';
+import type { Protocol } from '../config/config.js';
+import { Connection, type ServedConnection } from './connection.js';
 import type { ConnectionContext } from './context.js';
+import { EgdConnection } from './egd.js';
 import { loadMethods } from './methods-loader.js';
 import type { Poller } from './poller.js';
+import { RawConnection } from './raw.js';
 import { type ClientSocket, descriptor, readByDataEvents } from './socket-input.js';
 import { type AdminRule, identify } from './users.js';
 
@@ -22,6 +25,8 @@ import { type AdminRule, identify } from './users.js';
 const defaultCloseGraceMs = 5_000;
 
 const sweepIntervalMs = 1_000;
+
+const served = { rpc: Connection, egd: EgdConnection, raw: RawConnection } as const;
 
 export interface ListenOptions {
   path: string;
@@ -33,6 +38,8 @@ export interface ListenOptions {
   addon?: Pick<Addon, 'peerCredentials'> | undefined;
   /** Reads the connections; it must share the listener's context. Without it node:net reads them. */
   poller?: Poller | undefined;
+  /** What is spoken here, asked for each connection; default: `rpc`. */
+  protocol?: () => Protocol;
   /** Who is an administrator here, asked for each connection; default: nobody. */
   adminRule?: () => AdminRule | undefined;
   /** Default: 5,000. */
@@ -63,30 +70,33 @@ export async function listen(
 ): Promise<SocketServer> {
   const { path, mode, fd: passed, addon, poller, adminRule } = options;
   const { counters, limits, users } = context;
-  const connections = new Map<ClientSocket, Connection>();
+  const connections = new Map<ClientSocket, ServedConnection>();
   /** Those who wait for the last connection's end. */
   const whenEmpty: (() => void)[] = [];
   // Half-open: a client may end its side and still gets its responses.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (accepted) => {
     accepted.on('error', () => {});
+    const protocol = options.protocol?.() ?? 'rpc';
     const reserved = context.descriptorLimit() - lastDescriptors;
     if ((descriptor(accepted) ?? 0) >= reserved) {
-      refuseDescriptor(accepted, context);
+      refuseDescriptor(accepted, context, protocol);
       return;
     }
     const peer = identify(accepted, addon, adminRule?.());
     const room = limits.connections + (peer.admin ? reservedConnections : 0);
     const user = counters.connectionsOpen < room ? users.enter(peer.uid) : undefined;
     if (user === undefined) {
-      turnAway(accepted, context, maxTurnedAway).catch(() => accepted.destroy());
+      turnAway(accepted, context, protocol, maxTurnedAway).catch(() => accepted.destroy());
       return;
     }
     counters.connections++;
-    counters.connectionsOpen++;
+    // For all protocols, and for each of the others.
+    const counts = protocol === 'rpc' ? [counters] : [counters, counters[protocol]];
+    for (const each of counts) each.connectionsOpen++;
     // A duplicate in the reserve is not kept: one after another would use it up.
     const polled = poller?.adopt(accepted, reserved);
     const socket = polled ?? accepted;
-    const connection = new Connection(
+    const connection = new served[protocol](
       polled === undefined ? { socket, peer, user } : { socket, peer, user, descriptor: polled.fd },
       context,
     );
@@ -100,7 +110,7 @@ export async function listen(
       });
     connections.set(socket, connection);
     socket.on('close', () => {
-      counters.connectionsOpen--;
+      for (const each of counts) each.connectionsOpen--;
       users.leave(user);
       connections.delete(socket);
       if (connections.size === 0) for (const done of whenEmpty.splice(0)) done();
@@ -172,28 +182,35 @@ let turnedAway = 0;
  * Refuses a connection for which only the last descriptors are left. It does not stay to read the
  * refusal, because those are needed.
  */
-function refuseDescriptor(socket: Socket, context: ConnectionContext): void {
+function refuseDescriptor(socket: Socket, context: ConnectionContext, protocol: Protocol): void {
   context.counters.connectionsWithoutDescriptor++;
   context.warn(
     'connections are refused: the process has few file descriptors left (RLIMIT_NOFILE)',
     'EMFILE',
     { limit: context.descriptorLimit(), connections: context.counters.connectionsOpen },
   );
-  turnAway(socket, context, 0).catch(() => socket.destroy());
+  turnAway(socket, context, protocol, 0).catch(() => socket.destroy());
 }
 
 /**
  * Refuses a connection over the limits, with id 0 because it has not requested anything. Its first
  * request may be on the way: if the socket were closed at once, the client's write would fail with
- * EPIPE before it has read why. So the request is read and dropped.
+ * EPIPE before it has read why. So the request is read and dropped. EGD and byte sockets have no words
+ * for it: the connection ends.
  * @param max refused connections that may stay for that
  */
 async function turnAway(
   socket: Socket,
   { counters }: ConnectionContext,
+  protocol: Protocol,
   max: number,
 ): Promise<void> {
   counters.connectionsRefused++;
+  if (protocol !== 'rpc') {
+    counters.error('ERR_BUSY');
+    socket.destroy();
+    return;
+  }
   const { errorResponse } = await loadMethods();
   const error = new EntropyError('ERR_BUSY', 'too many connections; try again later');
   socket.end(errorResponse(0, error, counters));

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { EntropyError } from '../common/errors.js';
 import type { Addon } from '../common/package.js';
 import type { PassedSocket } from '../common/unix-socket.js';
-import type { ListenConfig } from '../config/config.js';
+import type { ListenConfig, Protocol } from '../config/config.js';
 import type { ConnectionContext } from './context.js';
 import { listen, type SocketServer } from './listener.js';
 import { Poller } from './poller.js';
@@ -17,16 +17,16 @@ export interface ListenersOptions {
   addon: Addon | undefined;
   /** Who is an administrator, on listeners that have them. */
   adminRule: () => AdminRule;
-  /** Opened by the service manager: served from the first `set` until the end. */
-  passed?: readonly PassedSocket[] | undefined;
+  /** Opened by the service manager: served from the first `set` until the end, each as its unit says. */
+  passed?: readonly (PassedSocket & { protocol?: Protocol })[] | undefined;
 }
 
 export class Listeners {
   readonly #options: ListenersOptions;
   readonly #poller: Poller | undefined;
   readonly #servers = new Map<string, SocketServer>();
-  /** Descriptors by path, or by a name if the path is unknown. */
-  readonly #passed: ReadonlyMap<string, number>;
+  /** By path, or by a name if the path is unknown. */
+  readonly #passed: ReadonlyMap<string, { fd: number; protocol: Protocol }>;
   /** No longer listening, but with connections that are still served. */
   readonly #stopped: SocketServer[] = [];
   #entries: Entries = new Map();
@@ -38,7 +38,10 @@ export class Listeners {
     if (addon !== undefined && context.generator.respond !== undefined)
       this.#poller = new Poller(addon, context);
     this.#passed = new Map(
-      (options.passed ?? []).map(({ fd, path }) => [path ?? `descriptor ${fd}`, fd]),
+      (options.passed ?? []).map(({ fd, path, protocol = 'rpc' }) => [
+        path ?? `descriptor ${fd}`,
+        { fd, protocol },
+      ]),
     );
   }
 
@@ -57,8 +60,10 @@ export class Listeners {
     const next = new Map(entries.map((entry) => [entry.path, entry]));
     const added = new Map<string, SocketServer>();
     try {
-      for (const [path, fd] of this.#passed)
+      for (const [path, { fd, protocol }] of this.#passed) {
+        refuseProtocol(next.get(path), protocol);
         if (!this.#servers.has(path)) added.set(path, await this.#serve(path, next, { fd }));
+      }
       // Without the addon the paths of passed sockets are unknown, and any entry may be one of them.
       const own = this.#passed.size > 0 && this.#options.addon === undefined ? [] : next.values();
       for (const { path, mode } of own) {
@@ -78,6 +83,10 @@ export class Listeners {
     }
     for (const [path, server] of added) this.#servers.set(path, server);
     this.#entries = next;
+    this.#options.context.sockets = this.paths.map((path) => ({
+      path,
+      protocol: this.#protocol(path, next),
+    }));
   }
 
   async #listen(path: string, next: Entries, mode: number): Promise<SocketServer> {
@@ -92,11 +101,18 @@ export class Listeners {
     { mode = 0, fd }: { mode?: number; fd?: number },
   ): Promise<SocketServer> {
     const { addon, context, adminRule } = this.#options;
+    const current = () => (this.#servers.has(path) ? this.#entries : next);
     const rule = () => {
-      const entries = this.#servers.has(path) ? this.#entries : next;
+      const entries = current();
       return (entries.get(path)?.admin ?? entries.size === 0) ? adminRule() : undefined;
     };
-    return listen({ path, mode, fd, addon, poller: this.#poller, adminRule: rule }, context);
+    const protocol = () => this.#protocol(path, current());
+    const options = { path, mode, fd, addon, poller: this.#poller };
+    return listen({ ...options, adminRule: rule, protocol }, context);
+  }
+
+  #protocol(path: string, entries: Entries): Protocol {
+    return this.#passed.get(path)?.protocol ?? entries.get(path)?.protocol ?? 'rpc';
   }
 
   /** Answers what was read (for at most 5 s), then ends all connections. */
@@ -105,6 +121,15 @@ export class Listeners {
     await Promise.all(servers.map((server) => server.close()));
     this.#poller?.close();
   }
+}
+
+/** @throws EntropyError `ERR_LISTEN` if a passed socket's entry has another protocol than its unit */
+function refuseProtocol(entry: ListenConfig | undefined, passed: Protocol): void {
+  if (entry === undefined || entry.protocol === 'rpc' || entry.protocol === passed) return;
+  throw new EntropyError(
+    'ERR_LISTEN',
+    `${entry.path}: its unit opens it for ${passed}; want FileDescriptorName=entropyd-${entry.protocol}`,
+  );
 }
 
 /** Creates the socket's directory if it does not exist. Only the daemon's user may write to it. */

@@ -152,6 +152,14 @@ function metricsPage(context: ServiceContext): Promise<EncodedResult> {
   );
 }
 
+/** Encoded at most once in ten seconds: it is as large as a hundred kilobytes, and changes in minutes. */
+function historyResult(context: ServiceContext): Promise<EncodedResult> {
+  return context.historyPage.get(
+    context.generator.state(),
+    async () => new EncodedResult(JSON.stringify(context.history.result())),
+  );
+}
+
 type Methods<Name extends keyof Results> = {
   readonly [Each in Name]: (
     context: ServiceContext,
@@ -159,12 +167,12 @@ type Methods<Name extends keyof Results> = {
   ) => Results[Each] | Promise<Results[Each] | EncodedResult>;
 };
 
-const methods: Methods<'health' | 'status' | 'version' | 'metrics'> = {
+const methods: Methods<'health' | 'status' | 'version' | 'history' | 'metrics'> = {
   health({ generator }) {
     const { state, healthy, reason, sources } = generator.status();
     return { state, healthy, reason, sources };
   },
-  status: ({ generator, counters, limits, version, startedAt, transitions }) => ({
+  status: ({ generator, counters, limits, version, startedAt, transitions, sockets }) => ({
     ...generator.status(),
     version,
     uptimeSeconds: Math.floor((Date.now() - startedAt) / 1000),
@@ -178,9 +186,11 @@ const methods: Methods<'health' | 'status' | 'version' | 'metrics'> = {
     errors: Object.fromEntries(counters.errors),
     serving: counters.serving(),
     transitions: transitions.last,
+    sockets: sockets.map((socket) => ({ ...socket })),
     limits,
   }),
   version: ({ version }) => ({ name: 'entropyd', version, protocol: protocolVersion }),
+  history: historyResult,
   metrics: metricsPage,
 };
 

@@ -93,6 +93,27 @@ function addService(page: MetricsPage, { counters, limits }: DaemonFigures): voi
   );
   page.counter('entropyd_requests_total', 'Requests of any method', counters.requests);
   page.counter('entropyd_random_bytes_total', 'Random bytes handed out', counters.randomBytes);
+  const { egd, raw } = counters;
+  const byProtocol = (value: (counts: typeof egd) => number): [Labels, number][] => [
+    [{ protocol: 'rpc' }, value(counters) - value(egd) - value(raw)],
+    [{ protocol: 'egd' }, value(egd)],
+    [{ protocol: 'raw' }, value(raw)],
+  ];
+  page.gauge(
+    'entropyd_protocol_connections_open',
+    'Connections open now, by protocol',
+    byProtocol(({ connectionsOpen }) => connectionsOpen),
+  );
+  page.counter(
+    'entropyd_protocol_random_bytes_total',
+    'Random bytes handed out, by protocol',
+    byProtocol(({ randomBytes }) => randomBytes),
+  );
+  page.counter(
+    'entropyd_mixed_bytes_total',
+    'Bytes that clients mixed into the generator, without credit',
+    counters.mixedBytes,
+  );
   page.counter(
     'entropyd_errors_total',
     'Requests refused, by error code',

@@ -97,6 +97,25 @@ export class ResponseWriter {
     return true;
   }
 
+  /**
+   * Generates and sends `size` bytes after one that counts them, as EGD does.
+   * @param size at most 255
+   * @throws EntropyError `ERR_NOT_SEEDED`, `ERR_HEALTH`; nothing has been sent then
+   */
+  sendCounted(size: number): void {
+    // Of `smallSize`, so there is always one.
+    const chunk = this.#chunks.acquire(1 + size, this.#owner) as Chunk;
+    try {
+      this.#generator.fill(chunk.bytes, 1, size);
+    } catch (error) {
+      this.#chunks.release(chunk, this.#owner);
+      throw error;
+    }
+    chunk.bytes[0] = size;
+    this.#counters.randomBytes += size;
+    this.#sendRest(chunk, 0, 1 + size);
+  }
+
   /** Begins a response of `size` random bytes with prediction resistance; `continue` sends it. */
   beginPredictionResistant(id: number, size: number): void {
     this.#predictionResistant = { id, size, left: size };

@@ -56,6 +56,12 @@ export type UserLimits = Pick<
   | 'predictionResistanceRequestsPerUser'
 >;
 
+/** Who waits until a user may have bytes again. */
+export interface Waiter {
+  /** It may take some now; if it does not, it has to wait again. */
+  resume(): void;
+}
+
 /** The resources that one user has in use, limited so that none can exhaust those of all. */
 export class User {
   readonly #limits: UserLimits;
@@ -63,6 +69,10 @@ export class User {
   connections = 0;
   #unsentBytes = 0;
   #predictionResistant = 0;
+  /** For the rate or for the generator, the longest first. */
+  readonly #waiting = new Set<Waiter>();
+  /** Whose turn it is among those who waited. */
+  #next: Waiter | undefined;
   /** Token bucket: bytes available at `#filledAt`, up to a second's worth; below 0 they are owed. */
   #remaining: number;
   #filledAt: number;
@@ -114,6 +124,32 @@ export class User {
     return this.#remaining;
   }
 
+  /** Whether someone whom nothing can be refused may take bytes now: nobody has waited longer. */
+  admits(waiter: Waiter): boolean {
+    return (this.#waiting.size === 0 || waiter === this.#next) && this.remainingBytes() > 0;
+  }
+
+  /** Has `waiter` resumed after those who came before, within a second or so if there is something. */
+  wait(waiter: Waiter): void {
+    this.#waiting.add(waiter);
+  }
+
+  /** It waits no more. */
+  forget(waiter: Waiter): void {
+    this.#waiting.delete(waiter);
+  }
+
+  /** Resumes those who wait, as far as the rate allows. Call it about once a second. */
+  resumeWaiting(): void {
+    for (const waiter of [...this.#waiting]) {
+      if (this.remainingBytes() <= 0) return;
+      this.#waiting.delete(waiter);
+      this.#next = waiter;
+      waiter.resume();
+      this.#next = undefined;
+    }
+  }
+
   /** Takes `size` bytes off what remains, which may go below 0. */
   consume(size: number): void {
     if (this.#limits.bytesPerSecondPerUser > 0) this.#remaining -= size;
@@ -155,8 +191,11 @@ export class Users {
     user.connections--;
   }
 
-  /** Forgets idle users. Call it periodically. */
+  /** Resumes who waits, and forgets idle users. Call it about once a second. */
   sweep(): void {
-    for (const [uid, user] of this.#users) if (user.idle) this.#users.delete(uid);
+    for (const [uid, user] of this.#users) {
+      user.resumeWaiting();
+      if (user.idle) this.#users.delete(uid);
+    }
   }
 }

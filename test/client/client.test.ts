@@ -399,7 +399,7 @@ t.test('failures of the daemon are reported in the terms of each API', async (t)
   });
 });
 
-t.test('health, status, version and metrics are the daemon’s', async (t) => {
+t.test('health, status, version, history and metrics are the daemon’s', async (t) => {
   const generator = createGenerator({}, { reason: 'not built' });
   const { path } = await startServer(t, generator);
   const from = client(t, path);
@@ -426,6 +426,7 @@ t.test('health, status, version and metrics are the daemon’s', async (t) => {
     memoryLocked: false,
   });
   t.strictSame(await from.version(), { name: 'entropyd', version: '1.2.3', protocol: 1 });
+  t.match(await from.history(), { intervalSeconds: 300, stored: false, records: [] });
   t.match(await from.metrics(), /^entropyd_state\{state="fallback"\} 1$/m);
 });
 
@@ -454,6 +455,10 @@ t.test('a result of the wrong type is refused', async (t) => {
         code: 'ERR_MESSAGE',
         message: `the daemon sent no map for ${call}`,
       });
+    await t.rejects(from.history(), {
+      code: 'ERR_MESSAGE',
+      message: 'the daemon sent no JSON map for history',
+    });
     if (result !== 'text')
       await t.rejects(from.metrics(), {
         code: 'ERR_MESSAGE',

@@ -68,6 +68,7 @@ t.test('it reports the state that it was given', async (t) => {
   t.match(await client.status(), { state: 'degraded', randomBytes: 3, pid: process.pid });
   t.match(await client.version(), { name: 'entropyd', protocol: 1 });
   t.equal(await client.metrics(), '');
+  t.match(await client.history(), { stored: false, records: [] });
   for (const call of [
     () => client.selftest(),
     () => client.reseed(),

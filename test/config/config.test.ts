@@ -4,7 +4,7 @@ import { defaultGatewayAddress, defaultLimits, defaults } from '../../src/config
 t.test('these are the defaults', async (t) => {
   t.strictSame(defaults, {
     profile: 'default',
-    listen: { mode: 0o666, admin: true },
+    listen: { mode: 0o666, protocol: 'rpc', admin: true },
     access: { adminGroup: undefined },
     limits: {
       messageBytes: 65_536,

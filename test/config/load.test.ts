@@ -47,6 +47,7 @@ t.test('what a file sets overrides the defaults', async (t) => {
 [[listen]]
 path = "/a"
 mode = "0600"
+protocol = "egd"
 admin = false
 [[listen]]
 path = "/b"
@@ -83,8 +84,8 @@ dialect = "hwc"
   t.strictSame(mergeConfig(file, {}, nowhere), {
     profile: 'strict',
     listen: [
-      { path: '/a', mode: 0o600, admin: false },
-      { path: '/b', mode: 0o666, admin: true },
+      { path: '/a', mode: 0o600, protocol: 'egd', admin: false },
+      { path: '/b', mode: 0o666, protocol: 'rpc', admin: true },
     ],
     access: { adminGroup: 'wheel' },
     limits: {
@@ -119,6 +120,26 @@ t.test('options override the environment, and both override the file', async (t)
   ] as const)
     t.equal(mergeConfig(file, flags, surroundings).listen[0]?.path, path);
   t.equal(mergeConfig(file, { profile: 'default' }, nowhere).profile, 'default');
+});
+
+t.test('an EGD socket of the command line comes besides the others', async (t) => {
+  const egd = { path: '/egd', mode: 0o666, protocol: 'egd', admin: true };
+  for (const [file, flags, paths] of [
+    [{}, { socket: '/s' }, ['/s']],
+    [{ listen: [{ path: '/a' }, { path: '/egd' }] }, {}, ['/a']],
+    [{}, { activated: true }, []],
+  ] as const) {
+    const { listen } = mergeConfig(
+      'listen' in file ? { listen: [...file.listen] } : {},
+      { ...flags, egdSocket: '/egd' },
+      nowhere,
+    );
+    t.strictSame(
+      listen.slice(0, -1).map(({ path }) => path),
+      paths,
+    );
+    t.strictSame(listen.at(-1), egd);
+  }
 });
 
 t.test('with passed sockets no socket has to be configured, but any can be', async (t) => {

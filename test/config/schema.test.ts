@@ -15,6 +15,7 @@ mode = "0660"
 admin = true
 [[listen]]
 path = "/srv/container.sock"
+protocol = "raw"
 [access]
 admin_group = "entropyd"
 [limits]
@@ -67,7 +68,7 @@ huawei_upstream_resign = true
   );
   t.strictSame(config.listen, [
     { path: '/run/entropyd/entropyd.sock', mode: 0o660, admin: true },
-    { path: '/srv/container.sock' },
+    { path: '/srv/container.sock', protocol: 'raw' },
   ]);
   t.equal(config.profile, 'strict');
   t.strictSame(config.source, [

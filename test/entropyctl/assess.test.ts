@@ -54,7 +54,7 @@ t.test(
   'the table has a line for each estimator, the result, and what it does not prove',
   async (t) => {
     const addon = addonOf(wide);
-    const printed = await printedBy(t, () => assess({ input }, addon));
+    const printed = await printedBy(t, () => assess(undefined, { input }, addon));
     t.equal(
       printed,
       `Estimator              per sample     per bit
@@ -75,7 +75,7 @@ These are no proof of entropy: AES-256-CTR under a zero key, which has none, get
 );
 
 t.test('samples of two values have one column', async (t) => {
-  const printed = await printedBy(t, () => assess({ input }, addonOf(bits)));
+  const printed = await printedBy(t, () => assess(undefined, { input }, addonOf(bits)));
   t.match(printed, /^Estimator {14}per sample\nCollision {16}0\.750000\nLeast {20}0\.750000\n\n/);
   t.match(printed, '\nMin-entropy  0.750000 bits per sample of 1 bit: the least estimate\n');
 });
@@ -83,7 +83,7 @@ t.test('samples of two values have one column', async (t) => {
 t.test('a million samples are enough', async (t) => {
   const million = join(folder, 'million.bin');
   writeFileSync(million, Buffer.alloc(1_000_000));
-  const printed = await printedBy(t, () => assess({ input: million }, addonOf(bits)));
+  const printed = await printedBy(t, () => assess(undefined, { input: million }, addonOf(bits)));
   t.match(printed, '\nSamples      1000000, of 2 values\nThese are no proof');
 });
 
@@ -91,7 +91,7 @@ t.test('JSON has all figures in full, and null for what does not apply', async (
   for (const result of [wide, bits]) {
     const addon = addonOf(result);
     const printed = await printedBy(t, () =>
-      assess({ input, bitsPerSymbol: 8, json: true }, addon),
+      assess(undefined, { input, bitsPerSymbol: 8, json: true }, addon),
     );
     t.strictSame(JSON.parse(printed), { input, samples: 10_000, ...result });
     t.equal(addon.calls[0]?.[1], 8);
@@ -100,7 +100,7 @@ t.test('JSON has all figures in full, and null for what does not apply', async (
 
 t.test('what the addon refuses is reported with the file', async (t) => {
   const error = new Error('want at least 6012 samples');
-  await t.rejects(assess({ input }, addonOf(error)), {
+  await t.rejects(assess(undefined, { input }, addonOf(error)), {
     code: 'ERR_INPUT',
     message: `cannot assess ${input}: want at least 6012 samples`,
   });
@@ -122,12 +122,12 @@ t.test('only a regular file is read, that is neither empty nor too large', async
     [path('none'), 'ENOENT', /^cannot read .*none: ENOENT: no such file or directory/],
     [join(input, 'x'), 'ENOTDIR', /^cannot read /],
   ] as const)
-    await t.rejects(assess({ input: name }, addon), { code, message }, name);
+    await t.rejects(assess(undefined, { input: name }, addon), { code, message }, name);
   t.equal(addon.calls.length, 0);
 });
 
 t.test('without the addon there is no assessment', async (t) => {
-  await t.rejects(assess({ input }, { reason: 'not built' }), {
+  await t.rejects(assess(undefined, { input }, { reason: 'not built' }), {
     code: 'ERR_ADDON',
     message: 'assess needs the native addon: not built',
   });
@@ -137,7 +137,7 @@ t.test('the product’s addon meets NIST’s figures', async (t) => {
   const { figures } = JSON.parse(readFileSync(join(vectors, 'figures.json'), 'utf8'));
   for (const name of ['rand1_short.bin', 'rand8_short.bin']) {
     const file = join(vectors, name);
-    const printed = await printedBy(t, () => assess({ input: file, json: true }));
+    const printed = await printedBy(t, () => assess(undefined, { input: file, json: true }));
     const { minEntropy, estimates } = JSON.parse(printed);
     t.ok(Math.abs(minEntropy - figures[name].minEntropy) <= 1e-6, `${name}: ${minEntropy}`);
     t.equal(estimates.length, 10);

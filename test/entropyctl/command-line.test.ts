@@ -5,7 +5,10 @@ import { UsageError } from '../../src/common/program.js';
 import {
   entropyctlProgram,
   parseBits,
+  parseClaim,
   parseInterval,
+  parseRestarts,
+  parseSamples,
   parseSize,
 } from '../../src/entropyctl/command-line.js';
 import { formats } from '../../src/entropyctl/formats.js';
@@ -32,11 +35,11 @@ t.test('these are the commands', async (t) => {
   ]);
 });
 
-t.test('every command takes --json, and --socket if it asks the daemon', async (t) => {
+t.test('every command takes --json and --socket', async (t) => {
   for (const command of program.commands)
     t.strictSame(
       ['--socket', '--json'].filter((long) => !command.options.some((each) => each.long === long)),
-      command.name() === 'assess' ? ['--socket'] : [],
+      [],
       command.name(),
     );
 });
@@ -82,7 +85,7 @@ t.test('status is loaded on first use', async (t) => {
   );
 });
 
-t.test('assess is loaded on first use, and asks no daemon', async (t) => {
+t.test('assess is loaded on first use, and needs no daemon', async (t) => {
   await t.rejects(
     entropyctlProgram().parseAsync(['node', 'entropyctl', 'assess', '--input', '/nonexistent/x']),
     { code: 'ENOENT', message: /^cannot read \/nonexistent\/x/ },
@@ -196,5 +199,50 @@ t.test('an interval is 0.1 to 3600 seconds', async (t) => {
       () => parseInterval(text),
       new UsageError(`--interval: want 0.1 to 3600 seconds: ${text}`),
       JSON.stringify(text),
+    );
+});
+
+t.test('samples and restarts are as many as can be assessed', async (t) => {
+  t.equal(parseSamples('6012'), 6012);
+  t.equal(parseSamples('134217728'), 2 ** 27);
+  for (const text of ['', '0', '6011', '134217729', '1e6', '1M', '-7000', '1000000000'])
+    t.throws(
+      () => parseSamples(text),
+      new UsageError(`--samples: want 6012 to 134217728: ${text}`),
+      text,
+    );
+  t.strictSame(parseRestarts('1000x1000'), { restarts: 1000, samples: 1000 });
+  t.strictSame(parseRestarts('10x602'), { restarts: 10, samples: 602 });
+  t.strictSame(parseRestarts('none'), { restarts: 0, samples: 0 });
+  for (const text of [
+    '',
+    '1000',
+    '9x1000',
+    '10x601',
+    '1000X1000',
+    '1000x',
+    '10001x10',
+    'x',
+    '-10x700',
+  ])
+    t.throws(
+      () => parseRestarts(text),
+      { name: 'Error', message: /^--restarts: want RxS, / },
+      text,
+    );
+});
+
+t.test('a claim is above 0 and at most 8 bits', async (t) => {
+  for (const [text, bits] of [
+    ['8', 8],
+    ['0.5', 0.5],
+    ['3.25', 3.25],
+  ] as const)
+    t.equal(parseClaim(text), bits);
+  for (const text of ['', '0', '0.0', '8.1', '9', '-1', '.5', '1e0', '10', 'x'])
+    t.throws(
+      () => parseClaim(text),
+      new UsageError(`--claim: want bits per sample, above 0 and at most 8: ${text}`),
+      text,
     );
 });

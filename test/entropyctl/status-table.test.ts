@@ -22,6 +22,10 @@ const full: DaemonStatus = {
   openssl: '3.0.0',
   connections: 12,
   connectionsTotal: 34_567,
+  sockets: [
+    { path: '/run/entropyd/entropyd.sock', protocol: 'rpc' },
+    { path: '/run/entropyd/egd.sock', protocol: 'egd' },
+  ],
   requests: 12_345_678,
   randomBytes: 4.5 * 2 ** 30,
   errors: { ERR_LENGTH: 2, ERR_RATE: 1_234_567 },
@@ -113,6 +117,8 @@ rndrrs        absent
 Requests      12.3 M   random bytes 4.50 GiB
               100 reads, served in p50 ≤ 50 µs   p99 ≤ 1 ms   mean 20 µs
 Clients       12 open, 34.6 k since start
+              rpc  /run/entropyd/entropyd.sock
+              egd  /run/entropyd/egd.sock
 Refused       ERR_LENGTH                   2
               ERR_RATE                1.23 M
 Changes       2026-06-01 13:00:00Z  degraded     hwrng lost
@@ -125,7 +131,8 @@ Limits        message bytes                             64.0 KiB
               unsent bytes per user                     16.0 MiB
               prediction resistance requests per user         64
               message seconds                                 10
-              stall seconds                                   60`,
+              stall seconds                                   60
+              spin us                                       none`,
   );
 });
 
@@ -244,6 +251,7 @@ t.test('whatever is reported: 80 columns, no control character, no exception', a
         anything,
         fc.array(fc.record({ time: anything, state: anything, reason: anything })),
       ),
+      sockets: fc.oneof(anything, fc.array(fc.record({ path: anything, protocol: anything }))),
       limits: fc.oneof(anything, fc.dictionary(fc.string({ unit: 'binary' }), anything)),
       sources: fc.oneof(anything, fc.array(source)),
     },

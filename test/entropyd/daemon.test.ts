@@ -36,6 +36,7 @@ import { respond, untilAnswers } from '../support/daemon.js';
 import { call, leaveStaleSocket } from '../support/gateway.js';
 import { freePath, temporaryFolder } from '../support/paths.js';
 import { startActivated } from '../support/program.js';
+import { collect, open, take } from '../support/raw.js';
 import { unverifiable } from '../support/signing/signed-calls.js';
 import { programMs } from '../support/until.js';
 
@@ -365,7 +366,7 @@ t.test('a reload reseeds, keeps connections, and applies new limits and sockets'
   const second = freePath();
   const next = {
     ...given.config,
-    listen: [{ path: second, mode: 0o600, admin: false }],
+    listen: [{ path: second, mode: 0o600, protocol: 'rpc' as const, admin: false }],
     limits: { ...limits, connectionsPerUser: 7, bytesPerSecondPerUser: 1_000_000 },
   };
   records.length = 0;
@@ -381,7 +382,7 @@ t.test('a reload reseeds, keeps connections, and applies new limits and sockets'
   t.equal(statSync(second).mode & 0o777, 0o600);
   const other = clientOf(second);
   await t.rejects(other.reseed(), { code: 'ERR_FORBIDDEN' });
-  next.listen = [{ path: second, mode: 0o660, admin: true }];
+  next.listen = [{ path: second, mode: 0o660, protocol: 'rpc', admin: true }];
   await daemon.reload(async () => next);
   t.equal(statSync(second).mode & 0o777, 0o660);
   const administrator = clientOf(second);
@@ -450,7 +451,12 @@ t.test('a configuration with a fault changes nothing, but the reseed happens', a
     [
       async () => ({
         ...changed,
-        listen: [fresh, '/dev/null/s'].map((path) => ({ path, mode: 0o666, admin: true })),
+        listen: [fresh, '/dev/null/s'].map((path) => ({
+          path,
+          mode: 0o666,
+          protocol: 'rpc' as const,
+          admin: true,
+        })),
       }),
       /\/dev\/null/,
     ],
@@ -604,7 +610,7 @@ t.test('a passed socket that is not the daemon’s is refused in one line', asyn
     [
       { path: freePath() },
       'http',
-      'descriptor 3 was passed as "http"; want FileDescriptorName=entropyd',
+      'descriptor 3 was passed as "http"; want FileDescriptorName=entropyd or entropyd-egd or entropyd-raw',
     ],
     [
       { host: '127.0.0.1', port: 0 },
@@ -616,3 +622,20 @@ t.test('a passed socket that is not the daemon’s is refused in one line', asyn
     t.match(await program.ended, { status: 1, stderr: `entropyd: ${message}\n` });
   }
 });
+
+t.test(
+  'a socket passed as entropyd-egd speaks EGD; what is asked before the end is answered',
+  async (t) => {
+    const path = freePath();
+    const { program } = await startActivated(t, { path }, 'entropyd-egd');
+    await program.says('entropyd listening');
+    const socket = await open(t, path);
+    const first = take(socket, 64);
+    socket.write(Buffer.from([2, 64]));
+    await first;
+    const all = collect(socket);
+    socket.write(Buffer.concat(Array(100).fill(Buffer.from([2, 255]))));
+    t.equal(await program.kill('SIGTERM').then(({ status }) => status), 0);
+    t.equal((await all).length, 25_500);
+  },
+);

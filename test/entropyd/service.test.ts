@@ -45,7 +45,7 @@ function run(t: Test, { start, reload, env, failed }: Script = {}) {
   };
   const running = runService(
     {
-      socketName: 'test',
+      socketNames: ['test'],
       async start(host) {
         steps.push('start');
         await start?.(host);
@@ -198,7 +198,7 @@ t.test('a service gets the sockets that were passed under its name', async (t) =
     env,
   });
   await running;
-  t.strictSame(passed, [{ fd: 3, path: '/passed/3' }]);
+  t.strictSame(passed, [{ fd: 3, path: '/passed/3', name: 'test' }]);
 
   const other = run(t, { env: { ...env, LISTEN_FDNAMES: 'other' } });
   await t.rejects(other.running, { code: 'ERR_CONFIG' });

@@ -70,21 +70,23 @@ t.test(
     const addon = {
       socketPath: (fd: number) => (fd === 3 ? '/run/s' : null),
     } as unknown as Addon;
-    const env: NodeJS.ProcessEnv = { ...mine(2, 'entropyd:entropyd'), PATH: '/bin' };
-    t.strictSame(takePassedSockets('entropyd', addon, env, pid), [
-      { fd: 3, path: '/run/s' },
-      { fd: 4, path: undefined },
+    const names = ['entropyd', 'entropyd-egd'] as const;
+    const env: NodeJS.ProcessEnv = { ...mine(2, 'entropyd-egd:entropyd'), PATH: '/bin' };
+    t.strictSame(takePassedSockets(names, addon, env, pid), [
+      { fd: 3, path: '/run/s', name: 'entropyd-egd' },
+      { fd: 4, path: undefined, name: 'entropyd' },
     ]);
     t.strictSame(env, { PATH: '/bin' }, 'no child takes the variables for its own');
-    t.strictSame(takePassedSockets('entropyd', addon, env, pid), []);
+    t.strictSame(takePassedSockets(names, addon, env, pid), []);
     t.strictSame(
-      takePassedSockets('entropyd', undefined, mine(1), pid),
-      [{ fd: 3, path: undefined }],
+      takePassedSockets(names, undefined, mine(1), pid),
+      [{ fd: 3, path: undefined, name: 'entropyd' }],
       'a manager without names, and no addon',
     );
-    t.throws(() => takePassedSockets('entropyd', addon, mine(2, 'entropyd:other'), pid), {
+    t.throws(() => takePassedSockets(names, addon, mine(2, 'entropyd:other'), pid), {
       code: 'ERR_CONFIG',
-      message: 'descriptor 4 was passed as "other"; want FileDescriptorName=entropyd',
+      message:
+        'descriptor 4 was passed as "other"; want FileDescriptorName=entropyd or entropyd-egd',
     });
   },
 );

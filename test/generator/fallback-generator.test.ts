@@ -33,6 +33,7 @@ t.test('it fills, wipes and allocates as the interface says', async (t) => {
   generator.wipe(target, 1, 95);
   t.same(target, new Uint8Array(96).fill(7, 0, 1));
   t.same(generator.allocate(100), new Uint8Array(100));
+  t.equal(generator.mix(), undefined, 'nothing is mixed in');
   t.equal(generator.reseed(), undefined);
   t.equal(generator.close(), undefined);
 });

@@ -51,6 +51,8 @@ export interface TestGenerator {
   setFault(source: string, fault: Fault): void;
   /** The bytes, or a `result` if there are none. */
   generate(size: number): Buffer | number;
+  /** Up to 255 bytes; more are ignored. */
+  mix(bytes: Uint8Array): void;
   arrive(): number;
   generateResistant(size: number, request: number): Buffer | number;
   reseed(): number;

@@ -60,7 +60,7 @@ t.test('whatever the addon is called with, it throws or works, within its range'
       `ended with ${status ?? signal} in ${last()}\nrepeat it: node ${script.join(' ')} /dev/stderr\n${stderr.slice(-4000)}`,
     );
   const counts: Record<string, [worked: number, thrown: number]> = JSON.parse(stdout || '{}');
-  const both = ['generate', 'generateResistant', 'respond', 'wipe', 'send'];
+  const both = ['generate', 'generateResistant', 'mix', 'respond', 'wipe', 'send'];
   for (const name of [...both, 'Poller.open', 'Poller.poll', 'new Generator', 'new Poller'])
     t.ok(
       (counts[name] ?? []).every((count) => count > 0),

@@ -584,3 +584,41 @@ t.test(
     t.equal(bytes(generator).length, 32);
   },
 );
+
+t.test(
+  'what is mixed in changes what is generated next, is needed for nothing and undoes nothing',
+  async (t) => {
+    // Repeats itself: generators of it differ only in what is mixed in.
+    const same = () => make({ sources: [{ ...kernel, fault: 'splitmix' }] });
+    const drawn = (...mixed: Uint8Array[]): string => {
+      const generator = same();
+      for (const each of mixed) generator.mix(each);
+      return [generator.generate(32), generator.generate(32)]
+        .map((output) => (output as Buffer).toString('hex'))
+        .join(' ');
+    };
+    const [a, b] = [Buffer.from('a'), Buffer.from('b')];
+    t.equal(drawn(), drawn(), 'nothing');
+    t.equal(drawn(a, b), drawn(a, b));
+    const all = [
+      ...[
+        drawn(),
+        drawn(a),
+        drawn(b),
+        drawn(a, b),
+        drawn(b, a),
+        drawn(a, a),
+        drawn(Buffer.alloc(0)),
+      ],
+      ...[drawn(Buffer.alloc(254)), drawn(Buffer.alloc(255))],
+    ];
+    t.equal(new Set(all.flatMap((two) => two.split(' '))).size, 2 * all.length, 'later ones too');
+    t.equal(drawn(Buffer.alloc(256)), drawn(), 'too much is ignored');
+    const fresh = [1, 2].map(() => {
+      const generator = make({ sources: [kernel] });
+      generator.mix(a);
+      return bytes(generator).toString('hex');
+    });
+    t.not(fresh[0], fresh[1], 'the additional input stays fresh');
+  },
+);

@@ -385,6 +385,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
     return DefineClass(env, "Generator",
                        {InstanceMethod<&GeneratorWrap::SetFault>("setFault"),
                         InstanceMethod<&GeneratorWrap::Generate>("generate"),
+                        InstanceMethod<&GeneratorWrap::Mix>("mix"),
                         InstanceMethod<&GeneratorWrap::Arrive>("arrive"),
                         InstanceMethod<&GeneratorWrap::GenerateResistant>("generateResistant"),
                         InstanceMethod<&GeneratorWrap::Reseed>("reseed"),
@@ -459,6 +460,11 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   Napi::Value Generate(const Napi::CallbackInfo& info) {
     std::vector<uint8_t> out(info[0].ToNumber().Uint32Value(), 0xff);
     return Outcome(info.Env(), generator_->Generate(out), out);
+  }
+  // (bytes)
+  void Mix(const Napi::CallbackInfo& info) {
+    const auto bytes = info[0].As<Napi::Uint8Array>();
+    generator_->Mix({bytes.Data(), bytes.ByteLength()});
   }
   Napi::Value Arrive(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), static_cast<double>(generator_->Arrive()));

@@ -3,10 +3,12 @@ import { existsSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:f
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { loadAddon } from '../../src/common/package.js';
+import type { ListenConfig } from '../../src/config/config.js';
 import { Listeners } from '../../src/server/listeners.js';
 import { fakeGenerator, serverContext } from '../support/daemon.js';
 import { freePath, temporaryFolder } from '../support/paths.js';
-import { collect, exchange, message, open, takeAnswers, unpackAll } from '../support/raw.js';
+import { collect, exchange, message, open, take, takeAnswers, unpackAll } from '../support/raw.js';
+import { until } from '../support/until.js';
 
 const { addon } = loadAddon();
 /** This process's own user is the administrator. */
@@ -22,9 +24,10 @@ function newListeners(t: Test): Listeners {
   return listeners;
 }
 
-const entry = (path: string, changed: { mode?: number; admin?: boolean } = {}) => ({
+const entry = (path: string, changed: Partial<ListenConfig> = {}): ListenConfig => ({
   path,
   mode: 0o600,
+  protocol: 'rpc',
   admin: true,
   ...changed,
 });
@@ -102,4 +105,33 @@ t.test('the directory of a socket is created, for others to enter but not to wri
   await listeners.set([entry(path)]);
   t.equal(mode(dirname(path)) & 0o022, 0);
   t.ok(existsSync(path));
+});
+
+t.test('each socket has its protocol, which a reload changes for new connections', async (t) => {
+  const context = serverContext(fakeGenerator());
+  const listeners = new Listeners({ context, addon, adminRule: () => ownRule });
+  t.teardown(() => listeners.close());
+  const [main, egd, raw] = [freePath(), freePath(), freePath()];
+  const entries = [entry(main), entry(egd, { protocol: 'egd' }), entry(raw, { protocol: 'raw' })];
+  await listeners.set(entries);
+  t.strictSame(context.sockets, [
+    { path: main, protocol: 'rpc' },
+    { path: egd, protocol: 'egd' },
+    { path: raw, protocol: 'raw' },
+  ]);
+  t.equal(await asked(t, main), 'admin');
+  const block = Buffer.from([2, 5]);
+  t.strictSame(await exchange(t, egd, block), Buffer.alloc(5, 0xaa));
+  t.ok((await exchange(t, raw)).length >= 4096);
+  const before = await open(t, egd);
+  await until(() => context.counters.egd.connectionsOpen === 1, 'the EGD connection');
+  await listeners.set([entry(main), entry(egd)]);
+  t.strictSame(context.sockets, [
+    { path: main, protocol: 'rpc' },
+    { path: egd, protocol: 'rpc' },
+  ]);
+  t.equal(await asked(t, egd), 'admin');
+  const answer = take(before, 5);
+  before.write(block);
+  t.strictSame(await answer, Buffer.alloc(5, 0xaa), 'a connection keeps its protocol');
 });

@@ -92,6 +92,7 @@ t.test('status is health, the DRBG’s figures, counters, limits and versions', 
   const context = { ...serverContext(fakeGenerator()), startedAt: Date.now() - 12_345 };
   Object.assign(context.counters, { connectionsOpen: 2, connections: 3, requests: 4 });
   context.counters.randomBytes = 2 ** 40;
+  context.sockets = [{ path: '/s', protocol: 'egd' }];
   context.counters.error('ERR_BUSY');
   context.counters.served(0.000_3);
   context.transitions.note('seeding', 'why');
@@ -112,6 +113,7 @@ t.test('status is health, the DRBG’s figures, counters, limits and versions', 
     requests: 4,
     randomBytes: 2 ** 40,
     errors: { ERR_BUSY: 1 },
+    sockets: [{ path: '/s', protocol: 'egd' }],
     limits: context.limits,
   });
 });
@@ -123,6 +125,27 @@ t.test('version is that of the program and of the protocol', async (t) => {
     nobody,
   );
   t.strictSame(decodeResponse(bytes).result, { name: 'entropyd', version: '1.2.3', protocol: 1 });
+});
+
+t.test('the history is JSON, encoded at most once in ten seconds', async (t) => {
+  let now = 5_000;
+  const context = serverContext(fakeGenerator(), {}, () => now);
+  const ask = async () => {
+    const request = { id: 1, method: 'history', params: [] };
+    return decodeResponse(await respond(request, context, nobody)).result as string;
+  };
+  t.strictSame(JSON.parse(await ask()), {
+    intervalSeconds: 300,
+    stored: false,
+    records: [],
+    transitions: [],
+  });
+  const transition = { time: '2026-05-01T00:00:00Z', state: 'error', reason: 'x' } as const;
+  context.history.note(transition);
+  now += 9_999;
+  t.strictSame(JSON.parse(await ask()).transitions, []);
+  now += 1;
+  t.strictSame(JSON.parse(await ask()).transitions, [transition]);
 });
 
 t.test('metrics is a page in Prometheus text format', async (t) => {
@@ -307,13 +330,13 @@ t.test('random becomes a size: its bytes do not exist yet', async (t) => {
 
 t.test('other methods are answered, and the connection stays', async (t) => {
   const context = serverContext(fakeGenerator());
-  for (const method of ['health', 'status', 'version', 'metrics'])
+  for (const method of ['health', 'status', 'version', 'history', 'metrics'])
     t.strictSame(decoded(await handle(message(3, method, []), context, nobody)), {
       last: false,
       id: 3,
       error: null,
     });
-  t.equal(context.counters.requests, 4);
+  t.equal(context.counters.requests, 5);
 });
 
 t.test('a notification is not answered or counted', async (t) => {

@@ -53,6 +53,9 @@ t.test('the page has every figure; for an absent source it only has the state', 
     ...{ requests: 9, randomBytes: 300 },
   });
   counters.error('ERR_LENGTH');
+  counters.mixedBytes = 8;
+  Object.assign(counters.egd, { connectionsOpen: 1, randomBytes: 70 });
+  counters.raw.randomBytes = 30;
   const found = samplesOf(await exposition(counters, status));
   for (const [name, value] of [
     ['entropyd_state{state="operational"}', 1],
@@ -68,6 +71,13 @@ t.test('the page has every figure; for an absent source it only has the state', 
     ['entropyd_connections_total', 5],
     ['entropyd_requests_total', 9],
     ['entropyd_random_bytes_total', 300],
+    ['entropyd_protocol_random_bytes_total{protocol="rpc"}', 200],
+    ['entropyd_protocol_random_bytes_total{protocol="egd"}', 70],
+    ['entropyd_protocol_random_bytes_total{protocol="raw"}', 30],
+    ['entropyd_protocol_connections_open{protocol="rpc"}', 1],
+    ['entropyd_protocol_connections_open{protocol="egd"}', 1],
+    ['entropyd_protocol_connections_open{protocol="raw"}', 0],
+    ['entropyd_mixed_bytes_total', 8],
     ['entropyd_construction{construction="RBG2(P)"}', 0],
     ['entropyd_construction{construction="RBG2(NP)"}', 1],
     ['entropyd_construction{construction="RBGC"}', 0],

@@ -39,6 +39,7 @@ export function fakeGenerator(overrides: Partial<Generator> = {}): Generator {
   const generator: Generator = {
     fill: (target, offset, length) => void target.fill(0xaa, offset, offset + length),
     respond: (target, responses) => respond(generator.fill, target, responses),
+    mix() {},
     fillPredictionResistant: async (target, offset, length) =>
       void target.fill(0xbb, offset, offset + length),
     allocate: (size) => new Uint8Array(size),

@@ -15,6 +15,7 @@ import {
   sha256,
   signedNames,
 } from './canonical-request.js';
+import { type HmacKey, hmacKey } from './hmac.js';
 import {
   badCredential,
   badScope,
@@ -129,9 +130,9 @@ export function verifySigV4(
   const payloadHash = sha256(request.body);
   const requestHash = sha256(claim.canonicalRequest + payloadHash);
   const stringToSign = `${algorithm}\n${claim.timestamp}\n${claim.scope}\n${requestHash}`;
-  const key = keys?.get(secretKey, claim.scope) ?? deriveKey(secretKey, claim.scope);
-  const signature = createHmac('sha256', key).update(stringToSign).digest('hex');
-  if (keys === undefined) key.fill(0);
+  const key = keys?.get(secretKey, claim.scope) ?? hmacKey(deriveKey(secretKey, claim.scope));
+  const signature = key.sign(stringToSign);
+  if (keys === undefined) key.wipe();
   if (!equalSignatures(signature, claim.signature)) throw errors.mismatch();
   // UNSIGNED-PAYLOAD fails here as well: it would let the body be changed.
   if (claim.payloadHash !== undefined && claim.payloadHash !== payloadHash) throw errors.mismatch();
@@ -191,7 +192,7 @@ function checkTime({ time, timestamp, lifetimeMs }: SigV4Claim, now: number): vo
 
 // Signing keys: derived from the secret, once a day and region.
 
-/** Keys kept at most; a client needs one a day and region. Ours: 1024 keys are 32 KiB. */
+/** Keys kept at most; a client needs one a day and region. Ours: 1024 keys are 700 KiB. */
 export const maxSigningKeys = 1024;
 
 /** A cache of signing keys. */
@@ -199,9 +200,9 @@ export interface SigningKeys {
   /**
    * The key that a secret has for a scope.
    * @param scope `yyyymmdd/region/service/aws4_request`
-   * @returns 32 bytes that stay the cache's: for use at once, before the next call
+   * @returns it stays the cache's: for use at once, before the next call
    */
-  get(secretKey: string, scope: string): Buffer;
+  get(secretKey: string, scope: string): HmacKey;
   /** Wipes and forgets all keys. Call it when secrets have changed: it also drops the old ones. */
   clear(): void;
 }
@@ -214,11 +215,11 @@ export interface SigningKeys {
  * @param limit keys kept at most
  */
 export function createSigningKeys(limit = maxSigningKeys): SigningKeys {
-  const scopesBySecret = new Map<string, Map<string, Buffer>>();
+  const scopesBySecret = new Map<string, Map<string, HmacKey>>();
   let size = 0;
 
   function clear(): void {
-    for (const keys of scopesBySecret.values()) for (const key of keys.values()) key.fill(0);
+    for (const keys of scopesBySecret.values()) for (const key of keys.values()) key.wipe();
     scopesBySecret.clear();
     size = 0;
   }
@@ -229,8 +230,8 @@ export function createSigningKeys(limit = maxSigningKeys): SigningKeys {
       const kept = scopesBySecret.get(secretKey)?.get(scope);
       if (kept !== undefined) return kept;
       if (size >= limit) clear();
-      const key = deriveKey(secretKey, scope);
-      const keys = scopesBySecret.get(secretKey) ?? new Map<string, Buffer>();
+      const key = hmacKey(deriveKey(secretKey, scope));
+      const keys = scopesBySecret.get(secretKey) ?? new Map<string, HmacKey>();
       scopesBySecret.set(secretKey, keys.set(scope, key));
       size++;
       return key;

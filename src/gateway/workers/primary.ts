@@ -41,14 +41,14 @@ import { shareOf } from './share.js';
 /** For a worker to load and to begin, on a starved machine too; a service manager may wait less. Ours. */
 const startMs = 120_000;
 
-/** For a worker to check or take over files. Ours. */
-const reloadMs = 5_000;
-
 /** Between two looks at what workers have counted: what one counts after the last is lost when it dies. Ours. */
 const lookMs = 1_000;
 
-/** A worker that does not answer for so long is stuck: it is killed, and replaced. Ours. */
-const stuckMs = 15_000;
+/** A worker that does not answer for so long is stuck, not starved: it is killed, and replaced. Ours. */
+const stuckMs = 60_000;
+
+/** For a worker to check or take over files: one that is stuck is killed before. */
+const reloadMs = stuckMs + 2 * lookMs;
 
 /** For the workers' figures when a page is asked for; then the last ones count. Ours. */
 const figuresMs = 1_000;

@@ -117,6 +117,7 @@ t.test(
       'lib/libentropyd.a',
       'lib/libentropyd.so',
       'lib/libentropyd.so.0',
+      'lib/ossl-modules/entropyd.so',
       'lib/pkgconfig/libentropyd.pc',
       'share/man/man3/entropyd_get.3',
       'share/man/man3/entropyd_health.3',

@@ -2,9 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
+import { Conversation } from '../../support/conversation.js';
 import { temporaryFolder } from '../../support/paths.js';
 import { environment, Program } from '../../support/program.js';
 
@@ -49,10 +49,7 @@ export function compiled(
 let clientProgram = process.env.ENTROPYD_TEST_CLIENT;
 
 /** A running client_program, which obeys one command at a time. */
-export class ClientProgram {
-  readonly #program: Program;
-  readonly #lines: AsyncIterator<string>;
-
+export class ClientProgram extends Conversation {
   /**
    * Starts it; sanitizers.sh passes an instrumented one.
    * @param socketPath of the daemon; undefined: it is to be found
@@ -63,38 +60,18 @@ export class ClientProgram {
       ['client_program.c'],
       [`-I${host}`, builtLibrary(), `-Wl,-rpath,${host}`],
     );
-    this.#program = new Program(t, [clientProgram], {
-      script: 'exec "$0"',
-      env: {
-        ...environment,
-        ...(socketPath === undefined ? {} : { ENTROPYD_SOCKET: socketPath }),
-        ASAN_OPTIONS: process.env.ASAN_OPTIONS,
-        TSAN_OPTIONS: process.env.TSAN_OPTIONS,
-        ...env,
-      },
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
-    const { stdout } = this.#program.child;
-    this.#lines = createInterface({ input: stdout as NodeJS.ReadableStream })[
-      Symbol.asyncIterator
-    ]();
-  }
-
-  /**
-   * Resolves with the answer to a command.
-   * @throws Error if the program ends instead
-   */
-  async say(command: string): Promise<string> {
-    this.#program.child.stdin?.write(`${command}\n`);
-    const { value, done } = await this.#lines.next();
-    if (!done) return value.trimEnd();
-    const { status, signal, stderr } = await this.#program.ended;
-    throw new Error(`${command}: ended with ${status ?? signal}: ${stderr}`);
-  }
-
-  /** Ends it, and resolves when it has ended. */
-  async end(): Promise<{ status: number | null; stderr: string }> {
-    this.#program.child.stdin?.end();
-    return this.#program.ended;
+    super(
+      new Program(t, [clientProgram], {
+        script: 'exec "$0"',
+        env: {
+          ...environment,
+          ...(socketPath === undefined ? {} : { ENTROPYD_SOCKET: socketPath }),
+          ASAN_OPTIONS: process.env.ASAN_OPTIONS,
+          TSAN_OPTIONS: process.env.TSAN_OPTIONS,
+          ...env,
+        },
+        stdio: ['pipe', 'pipe', 'pipe'],
+      }),
+    );
   }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes what the virtual machine boots: a Debian kernel with the driver of the VM generation ID, and
 # an initial file system of busybox and test/native/clone_guest.cc. Nothing is installed.
-#   guest.sh kernel    only downloads the kernel, unless it is there
+#   guest.sh kernel    only downloads the kernel with its drivers for virtio, unless they are there
 #   guest.sh           prints the folder of vmlinuz and initrd
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
@@ -26,11 +26,17 @@ fetch_kernel() {
   cd "$build/kernel"
   apt-get download -qq "$package" >log 2>&1 || { cat log >&2; return 1; }
   dpkg-deb --fsys-tarfile ./*.deb | tar -x --strip-components=2 ./boot
+  mkdir modules
+  dpkg-deb --fsys-tarfile ./*.deb | tar -x -C modules --transform 's,.*/,,' --wildcards \
+    './lib/modules/*/drivers/virtio/virtio*.ko*' './lib/modules/*/hw_random/virtio-rng.ko*'
+  if compgen -G 'modules/*.xz' >/dev/null; then busybox unxz modules/*.xz; fi
   rm ./*.deb
   grep -q '^CONFIG_VMGENID=y$' config-* || { echo "$package lacks CONFIG_VMGENID" >&2; return 1; }
+  rm -rf "$build/modules"
+  mv modules "$build/modules"
   mv vmlinuz-* "$build/vmlinuz"
 }
-if [ ! -e "$build/vmlinuz" ]; then (fetch_kernel); fi
+if [ ! -e "$build/vmlinuz" ] || [ ! -e "$build/modules" ]; then (fetch_kernel); fi
 [ "${1:-}" != kernel ] || exit 0
 
 # The product's own list; a .gypi file is a Python literal.

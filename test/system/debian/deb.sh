@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the Debian package of the tarball, uncompressed, once per state of the tree. Prints its path.
+# Makes the Debian packages of the tarball, uncompressed, once per state of the tree. Prints the path of
+# entropyd's; the others are beside it.
 #   deb.sh
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
@@ -9,4 +10,4 @@ exec 9>"$folder/lock"
 flock 9
 [ -n "$(find "$folder" -maxdepth 1 -name '*.deb')" ] ||
   DEB_BUILD_OPTIONS=quick debian/build.sh "$folder" "$tarball" 9>&- >/dev/null
-echo "$folder"/*.deb
+echo "$folder"/entropyd_*.deb

@@ -1,10 +1,12 @@
 /** The Debian package, for tests that install it. */
 import { execFile, spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const script = fileURLToPath(new URL('deb.sh', import.meta.url));
-const tools = ['dpkg-buildpackage', 'dh_installsysusers'];
+const tools = ['dpkg-buildpackage', 'dh_installsysusers', 'dh_python3'];
 
 /** The programs of a list that are not installed. */
 export function missing(programs: readonly string[]): string[] {
@@ -15,6 +17,14 @@ export function missing(programs: readonly string[]): string[] {
 export function cannotBuild(): string | undefined {
   const [name] = missing(tools);
   return name && `${name} is not installed`;
+}
+
+/** The packages that are built with another, and that one, by name. */
+export function beside(deb: string): Record<string, string> {
+  const files = readdirSync(dirname(deb)).filter((file) => file.endsWith('.deb'));
+  return Object.fromEntries(
+    files.map((file) => [file.split('_')[0] as string, join(dirname(deb), file)]),
+  );
 }
 
 /**

@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { builtLibrary, compiled, host } from '../../native/client/program.js';
 import { temporaryFolder } from '../../support/paths.js';
 import { impossible, Machine } from '../systemd/machine.js';
-import { cannotBuild, deb, missing } from './deb.js';
+import { beside, cannotBuild, deb, missing } from './deb.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const run = promisify(execFile);
@@ -55,7 +56,11 @@ async function all(): Promise<void> {
   const newer = '999.0.0';
   const newerDeb = next(built, newer, folder);
 
-  const linted = run('lintian', ['--allow-root', '--fail-on', 'error,warning', built]).then(
+  const all = beside(built);
+  const lint = ['--allow-root', '--fail-on', 'error,warning', ...Object.values(all)];
+  const client = compiled('client', ['client_program.c'], [`-I${host}`, builtLibrary()]);
+
+  const linted = run('lintian', lint).then(
     () => '',
     ({ stdout, stderr }) => `${stdout}${stderr}`,
   );
@@ -65,6 +70,8 @@ async function all(): Promise<void> {
       mkdirSync(join(files, 'opt'));
       cpSync(built, join(files, 'opt/entropyd.deb'));
       cpSync(newerDeb, join(files, 'opt/next.deb'));
+      for (const [name, path] of Object.entries(all)) cpSync(path, join(files, `opt/${name}.deb`));
+      cpSync(client, join(files, 'opt/client'));
       cpSync(join(root, 'test/system/systemd/load.mjs'), join(files, 'opt/load.mjs'));
     },
     node: '/usr/lib/entropyd/bin/node',
@@ -169,6 +176,49 @@ async function all(): Promise<void> {
     ])
       t.ok(copyright.includes(owner), owner);
     t.equal(machine.sh('find /usr/lib/entropyd -name "*.cc" -o -name "*.gyp"'), '', 'no sources');
+  });
+
+  await t.test('the C library and the OpenSSL provider, in packages of their own', async (t) => {
+    t.strictSame(Object.keys(all).sort(), [
+      'entropyd',
+      'libentropyd-dev',
+      'libentropyd0',
+      'openssl-provider-entropyd',
+      'python3-entropyd',
+    ]);
+    const names = Object.keys(all).filter((name) => !/^(python3-)?entropyd$/.test(name));
+    apt('install', ...names.map((name) => `/opt/${name}.deb`));
+    t.match(
+      machine.sh(`echo 'get 32 0' | setpriv --reuid=nobody /opt/client`),
+      /^ok [0-9a-f]{64}$/m,
+    );
+    const folders = machine.sh('dirname /usr/lib/*/ossl-modules/entropyd.so').trim();
+    const draw = (socket: string) =>
+      machine.run([
+        ...['env', `OPENSSL_MODULES=${folders}`, `ENTROPYD_SOCKET=${socket}`],
+        ...['/usr/lib/entropyd/bin/node', '--openssl-shared-config'],
+        '--openssl-config=/usr/share/doc/openssl-provider-entropyd/examples/openssl.cnf',
+        ...['-p', `crypto.randomBytes(32).toString('hex')`],
+      ]);
+    const before = status().randomBytes;
+    t.match(draw(''), { status: 0, stdout: /^[0-9a-f]{64}\n$/ });
+    t.ok(status().randomBytes - before >= 32, 'from the daemon');
+    t.not(draw('/nonexistent').status, 0, 'or not at all');
+    t.equal(machine.sh('grep -rl entropyd /etc/ssl || true'), '', 'nothing is enabled');
+    for (const path of ['/usr/include/entropyd.h', '/usr/share/man/man3/entropyd_health.3.gz'])
+      t.equal(machine.run(['test', '-s', path]).status, 0, path);
+    apt('purge', ...names);
+  });
+
+  await t.test('python3-entropyd draws from the daemon, and goes without a trace', async (t) => {
+    const installed = files();
+    apt('install', '/opt/python3-entropyd.deb');
+    const code = `import entropyd, importlib.metadata as installed
+with entropyd.connect() as client: print(client.health()["state"], client.random(32).hex(), installed.version("entropyd"))`;
+    const script = ['/usr/bin/python3', '-W', 'error', '-c', code];
+    t.match(machine.ok(script, 'nobody'), /^operational [0-9a-f]{64} \d+\.\d+\.\d+/);
+    apt('purge', 'python3-entropyd');
+    t.strictSame(files(), installed);
   });
 
   await t.test('the gateway serves once it is enabled', async (t) => {

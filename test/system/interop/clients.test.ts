@@ -1,7 +1,9 @@
 /** The examples of docs/clients.md, run as they are printed, against the real daemon and gateway. */
+import { execFile, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import t from 'tap';
 import { freePath } from '../../support/paths.js';
 import { built, Program } from '../../support/program.js';
@@ -170,6 +172,52 @@ for (const [client, program, least] of [
     }
   });
 
+const checkout = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+const compile = promisify(execFile);
+
+testWith(commandClient('python3', 'Python 3'), 'Python', async (t, python) => {
+  const code = `${exampleOf(examples, { heading: 'Python', language: 'python' })}print(key.hex())\n`;
+  const { socketPath } = await startRealPath(t);
+  const outcome = await run(python, ['-c', `${code}assert state and 1 <= dice <= 6\n`], {
+    ENTROPYD_SOCKET: socketPath,
+    PYTHONPATH: checkout('clients/python/src'),
+    PYTHONDONTWRITEBYTECODE: '1',
+  });
+  t.match(outcome, { status: 0, stdout: bytes32 });
+});
+
+/** Has no `--version`. */
+const go: Client = {
+  name: 'Go',
+  command: spawnSync('go', ['version']).status === 0 ? 'go' : undefined,
+  optional: true,
+};
+
+for (const [heading, language, client, source, command, args] of [
+  ['Go', 'go', go, 'main.go', './example', []],
+  ['Java', 'java', commandClient('javac', 'a JDK'), 'Example.java', 'java', ['Example']],
+  ['Rust', 'rust', commandClient('rustc', 'Rust'), 'example.rs', './example', []],
+] as const)
+  testWith(client, heading, async (t, compiler) => {
+    const path = await startRealPath(t);
+    const folder = t.testdir({
+      [source]: here(exampleOf(examples, { heading, language }), path),
+      'go.mod': `module example\n\ngo 1.19\n\nrequire entropyd v0.0.0\n\nreplace entropyd => ${checkout('clients/go')}\n`,
+    });
+    const build = language === 'go' ? ['build', '-o', 'example', '.'] : [source];
+    await compile(compiler, build, { cwd: folder });
+    const line = [command, ...args].join(' ');
+    const outcome = await run('sh', ['-c', `cd ${folder} && ${line}`], {
+      ENTROPYD_SOCKET: path.socketPath,
+    });
+    t.match(outcome, { status: 0, stdout: bytes32 });
+    const away = await run('sh', ['-c', `rm ${path.socketPath}; cd ${folder} && ${line}`], {
+      ENTROPYD_SOCKET: path.socketPath,
+    });
+    t.not(away.status, 0, 'without a daemon it fails');
+    t.equal(away.stdout, '');
+  });
+
 t.test('every command that starts the programs: they listen', async (t) => {
   const { socketPath } = await startRealPath(t);
   const calls = commandsWith('node');
@@ -190,15 +238,17 @@ t.test('every command that starts the programs: they listen', async (t) => {
 t.test(
   'every block is run by a test above, by azure-clients.test.ts or by neovim.test.ts',
   async (t) => {
-    const known = new Set(['sh', 'ini', 'python', 'js', 'go', 'c', 'lua']);
+    const known = new Set(['sh', 'ini', 'python', 'js', 'go', 'c', 'lua', 'java', 'rust', '']);
     t.ok(examples.every(({ language }) => known.has(language)));
     for (const [language, count] of [
       ['ini', 1],
-      ['python', 6],
+      ['python', 7],
       ['js', 6],
-      ['go', 3],
+      ['go', 4],
       ['c', 1],
       ['lua', 1],
+      ['java', 1],
+      ['rust', 1],
     ] as const)
       t.equal(examples.filter((each) => each.language === language).length, count, language);
     const run = ['aws', 'curl', 'node', 'vault', 'bao', 'cc'].flatMap(commandsWith);

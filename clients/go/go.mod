@@ -1,0 +1,3 @@
+module entropyd
+
+go 1.19

@@ -1,0 +1,331 @@
+/**
+ * A day of the daemon's health: rates, waiting, alarms, reseeds and changes of state, never samples. A ring
+ * of fixed size, kept across restarts in a file of the state directory if there is one.
+ */
+import type { Stats } from 'node:fs';
+import { constants, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Every } from '../common/timer.js';
+import type { Generator } from '../generator/interface.js';
+import type { HistoryRecord, HistoryResult, HistorySource, Transition } from '../rpc/protocol.js';
+import type { Counters } from './activity.js';
+
+/** One record covers so many seconds. */
+export const historySeconds = 300;
+
+/** A day of records. */
+export const maxRecords = (24 * 3600) / historySeconds;
+
+/** Changes of state that are kept; a generator that flaps for hours must not fill the file. */
+const maxTransitions = 64;
+
+/** How often waiting sources are looked for: a shorter wait may be missed. */
+export const sampleSeconds = 10;
+
+/** Sources of a record, and characters of a text, that a file may bring back. */
+const maxSources = 1024;
+const maxText = 512;
+
+/** A whole file is some 130 KB with seven sources. */
+const maxFileBytes = 4 * 1024 * 1024;
+
+const fileName = 'history.json';
+const formatVersion = 1;
+
+/** A logger; not pino's type. */
+type Log = Record<'info' | 'warn', (fields: object, message: string) => void>;
+
+export interface HistoryOptions {
+  readonly generator: Pick<Generator, 'status'>;
+  readonly counters: Counters;
+  /** Milliseconds since 1970; default: `Date.now()`. */
+  readonly now?: () => number;
+}
+
+/** Counters at a moment; a record has the differences. */
+interface Marks {
+  requests: number;
+  randomBytes: number;
+  refused: number;
+  reseeds: number;
+  sources: Map<string, { bytes: number; alarms: number }>;
+}
+
+export class History {
+  readonly #options: HistoryOptions;
+  readonly #now: () => number;
+  #records: HistoryRecord[] = [];
+  #transitions: Transition[] = [];
+  #marks: Marks | undefined;
+  #since = 0;
+  #waiting = new Map<string, number>();
+  #path: string | undefined;
+  #log: Log | undefined;
+  #stop = () => {};
+  /** Settles with the last write. */
+  #writing: Promise<void> = Promise.resolve();
+  #hasFailed = false;
+
+  constructor(options: HistoryOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /**
+   * Reads what an earlier process has left, and begins to record.
+   * @param directory for the file; undefined: the history is in memory only
+   */
+  async start(directory: string | undefined, log: Log, every: Every): Promise<void> {
+    this.#log = log;
+    if (directory !== undefined) {
+      this.#path = join(directory, fileName);
+      await this.#load(this.#path);
+    }
+    this.#begin();
+    this.#stop = every(() => this.sample(), sampleSeconds * 1000);
+  }
+
+  /** Notes a change of state. */
+  note(transition: Transition): void {
+    const { time, state, reason } = transition;
+    this.#transitions.push({ time, state, reason: reason.slice(0, maxText) });
+    if (this.#transitions.length > maxTransitions) this.#transitions.shift();
+  }
+
+  /** A copy of what is known. */
+  result(): HistoryResult {
+    return {
+      intervalSeconds: historySeconds,
+      stored: this.#path !== undefined && !this.#hasFailed,
+      records: [...this.#records],
+      transitions: [...this.#transitions],
+    };
+  }
+
+  /** Looks at the sources, and ends the record if it is due. */
+  sample(): void {
+    const seconds = (this.#now() - this.#since) / 1000;
+    // A clock that was set back, or a host that slept: what was counted belongs to no interval.
+    if (seconds < 0 || seconds > 2 * historySeconds) {
+      this.#begin();
+      return;
+    }
+    for (const { name, state } of this.#options.generator.status().sources)
+      if (state === 'waiting')
+        this.#waiting.set(name, (this.#waiting.get(name) ?? 0) + sampleSeconds);
+    if (seconds >= historySeconds) {
+      this.#end();
+      this.#save();
+    }
+  }
+
+  /** Ends the last record, and waits until it is written. */
+  async close(): Promise<void> {
+    this.#stop();
+    if (this.#marks !== undefined) {
+      if (this.#now() > this.#since) this.#end();
+      // Changes of state may have come without a record.
+      this.#save();
+    }
+    await this.#writing;
+  }
+
+  #begin(): void {
+    const { generator, counters } = this.#options;
+    const { sources, reseeds } = generator.status();
+    let refused = 0;
+    for (const count of counters.errors.values()) refused += count;
+    this.#since = this.#now();
+    this.#waiting = new Map();
+    this.#marks = {
+      requests: counters.requests,
+      randomBytes: counters.randomBytes,
+      refused,
+      reseeds,
+      sources: new Map(sources.map(({ name, bytes, alarms }) => [name, { bytes, alarms }])),
+    };
+  }
+
+  #end(): void {
+    const before = this.#marks;
+    const [since, waiting] = [this.#since, this.#waiting];
+    this.#begin();
+    const after = this.#marks;
+    if (before === undefined || after === undefined) return;
+    const { state, sources } = this.#options.generator.status();
+    const seconds = Math.max(1, Math.round((this.#since - since) / 1000));
+    this.#records.push({
+      time: new Date(this.#since).toISOString(),
+      seconds,
+      state,
+      requests: more(after.requests, before.requests),
+      randomBytes: more(after.randomBytes, before.randomBytes),
+      refused: more(after.refused, before.refused),
+      reseeds: more(after.reseeds, before.reseeds),
+      sources: sources
+        .filter((source) => source.state !== 'absent')
+        .map((source) => ({
+          name: source.name,
+          state: source.state,
+          bytes: more(source.bytes, before.sources.get(source.name)?.bytes),
+          alarms: more(source.alarms, before.sources.get(source.name)?.alarms),
+          waitingSeconds: Math.min(seconds, waiting.get(source.name) ?? 0),
+        })),
+    });
+    this.#records.splice(0, this.#records.length - maxRecords);
+    this.#forget();
+  }
+
+  /** Leaves out what is older than a day. */
+  #forget(): void {
+    const oldest = this.#now() - maxRecords * historySeconds * 1000;
+    const isRecent = ({ time }: { time: string }) => Date.parse(time) > oldest;
+    this.#records = this.#records.filter(isRecent);
+    this.#transitions = this.#transitions.filter(isRecent);
+  }
+
+  async #load(path: string): Promise<void> {
+    try {
+      const text = await readSmallFile(path);
+      if (text === undefined) return;
+      const { records, transitions } = parseHistory(text);
+      this.#records = records;
+      // Those of this process have come meanwhile.
+      this.#transitions = [...transitions, ...this.#transitions].slice(-maxTransitions);
+      this.#forget();
+    } catch (error) {
+      const aside = `${path}.corrupt`;
+      const moved = await rename(path, aside).then(
+        () => `set aside as ${aside}`,
+        (cause: Error) => `left: ${cause.message}`,
+      );
+      this.#log?.warn({ path }, `history file is unusable (${(error as Error).message}); ${moved}`);
+    }
+  }
+
+  #save(): void {
+    const path = this.#path;
+    if (path === undefined) return;
+    const { records, transitions } = this.result();
+    const text = JSON.stringify({ version: formatVersion, records, transitions });
+    this.#writing = this.#writing.then(async () => {
+      try {
+        await replaceFile(path, text);
+        if (this.#hasFailed) this.#log?.info({ path }, 'history is written again');
+        this.#hasFailed = false;
+      } catch (error) {
+        if (!this.#hasFailed)
+          this.#log?.warn({ path }, `history is in memory only: ${(error as Error).message}`);
+        this.#hasFailed = true;
+      }
+    });
+  }
+}
+
+/** What a counter has risen by. */
+function more(after: number, before = 0): number {
+  return Math.max(0, after - before);
+}
+
+/** @returns undefined if there is none */
+async function readSmallFile(path: string): Promise<string | undefined> {
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+  const file = await open(path, flags).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (file === undefined) return undefined;
+  try {
+    const stats: Stats = await file.stat();
+    if (!stats.isFile() || stats.size > maxFileBytes) throw new Error('not a small regular file');
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+/** A reader sees the old file or the new one, also after a power failure. */
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = `${path}.tmp`;
+  // One that a killed process has left.
+  await rm(temporary, { force: true });
+  const file = await open(temporary, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+  const directory = await open(dirname(path), 'r');
+  // Not every file system supports it.
+  await directory.sync().catch(() => {});
+  await directory.close();
+}
+
+/**
+ * Reads a file that any program may have written.
+ * @throws Error that says what is wrong
+ */
+export function parseHistory(text: string): Pick<HistoryResult, 'records' | 'transitions'> {
+  const { version, records, transitions } = objectOf(JSON.parse(text));
+  if (version !== formatVersion) throw new Error('another format');
+  return {
+    records: listOf(records, maxRecords).map((each) => {
+      const { sources, ...record } = objectOf(each);
+      return {
+        time: timeOf(record.time),
+        seconds: amountOf(record.seconds),
+        state: textOf(record.state) as HistoryRecord['state'],
+        requests: amountOf(record.requests),
+        randomBytes: amountOf(record.randomBytes),
+        refused: amountOf(record.refused),
+        reseeds: amountOf(record.reseeds),
+        sources: listOf(sources, maxSources).map((one) => {
+          const source = objectOf(one);
+          return {
+            name: textOf(source.name),
+            state: textOf(source.state) as HistorySource['state'],
+            bytes: amountOf(source.bytes),
+            alarms: amountOf(source.alarms),
+            waitingSeconds: amountOf(source.waitingSeconds),
+          };
+        }),
+      };
+    }),
+    transitions: listOf(transitions, maxTransitions).map((each) => {
+      const { time, state, reason } = objectOf(each);
+      return {
+        time: timeOf(time),
+        state: textOf(state) as Transition['state'],
+        reason: textOf(reason),
+      };
+    }),
+  };
+}
+
+function objectOf(value: unknown): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  throw new Error('want an object');
+}
+
+function listOf(value: unknown, most: number): unknown[] {
+  if (Array.isArray(value) && value.length <= most) return value;
+  throw new Error(`want a list of at most ${most}`);
+}
+
+function amountOf(value: unknown): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
+  throw new Error('want an amount');
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string' && value.length <= maxText) return value;
+  throw new Error('want a short text');
+}
+
+function timeOf(value: unknown): string {
+  const text = textOf(value);
+  if (!Number.isNaN(Date.parse(text))) return text;
+  throw new Error('want a time');
+}
