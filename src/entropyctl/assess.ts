@@ -1,13 +1,8 @@
 /** `entropyctl assess`: min-entropy estimates of SP 800-90B, of a noise source or of a file of samples. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import {
-  type Addon,
-  type Assessment,
-  type LoadResult,
-  loadAddon,
-  type SourceDescription,
-} from '../common/package.js';
+import type { Assessment, SourceDescription } from '../common/assessment.js';
+import { type Addon, type LoadResult, loadAddon } from '../common/package.js';
 import { CommandError, isSystemError, UsageError } from '../common/program.js';
 import { printable } from '../common/terminal.js';
 import type { AssessedData } from './report/write.js';

@@ -1,5 +1,6 @@
 /** The restart tests of SP 800-90B 3.1.4: the sanity check, and estimates of the rows and columns. */
-import type { Addon, Assessment } from '../common/package.js';
+import type { Assessment } from '../common/assessment.js';
+import type { Addon } from '../common/package.js';
 
 /** Restart data: a matrix of samples, each row from an instance of the source of its own. */
 export interface RestartData {

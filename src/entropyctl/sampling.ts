@@ -1,5 +1,6 @@
 /** Raw samples for an assessment, from instances of a noise source in this process: no daemon takes part. */
-import type { Addon, SourceDescription, SourceToRead } from '../common/package.js';
+import type { SourceDescription, SourceToRead } from '../common/assessment.js';
+import type { Addon } from '../common/package.js';
 import { CommandError } from '../common/program.js';
 import type { RestartData } from './restarts.js';
 

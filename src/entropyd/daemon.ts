@@ -11,7 +11,7 @@ import { type Addon, type LoadResult, loadAddon, version } from '../common/packa
 import { every } from '../common/timer.js';
 import type { Config, Protocol } from '../config/config.js';
 import { type ConfigFlags, loadConfig, namingLines } from '../config/load.js';
-import type { Gateway, GatewayOptions } from '../gateway/gateway.js';
+import type { GatewayOptions } from '../gateway/gateway.js';
 import { createGenerator } from '../generator/create.js';
 import type { GeneratorState } from '../generator/interface.js';
 import type { Transition } from '../rpc/protocol.js';
@@ -20,6 +20,7 @@ import { type ConnectionContext, createContext } from '../server/context.js';
 import { Listeners } from '../server/listeners.js';
 import { loadMethods } from '../server/methods-loader.js';
 import type { AdminRule } from '../server/users.js';
+import { openGateway } from './inner-gateway.js';
 import { runService, type ServiceHost } from './service.js';
 import { describeState } from './systemd.js';
 
@@ -236,40 +237,6 @@ function needingRestart(before: Config, after: Config): string[] {
   const [old, wanted] = [fixed(before), fixed(after)];
   const names = Object.keys(old) as (keyof typeof old)[];
   return names.filter((name) => !isDeepStrictEqual(old[name], wanted[name]));
-}
-
-/**
- * Starts a gateway in this process, a client of the daemon's own socket.
- * @param parts gets what has to be closed, even if starting fails
- */
-async function openGateway(
-  options: Partial<GatewayOptions> & Pick<GatewayOptions, 'listen' | 'log'>,
-  config: Config,
-  socketPath: string | undefined,
-  parts: { close(): Promise<void> | void }[],
-): Promise<Gateway> {
-  const [{ connect }, { startGateway }] = await Promise.all([
-    import('../client/client.js'),
-    import('../gateway/gateway.js'),
-  ]);
-  const client = connect({
-    coalesce: 'turn',
-    wipeable: true,
-    ...(socketPath === undefined ? {} : { socketPath }),
-  });
-  parts.push(client);
-  // The daemon has no way to other hosts, in or out: no TLS, no upstream, local addresses only. The quick
-  // start may give it one, for development.
-  const { tls, upstream, upstreamResign, huaweiUpstream, huaweiUpstreamResign, ...settings } =
-    config.gateway;
-  const gateway = await startGateway({
-    ...settings,
-    hostOnly: true,
-    ...options,
-    client,
-  });
-  parts.push(gateway);
-  return gateway;
 }
 
 /** What is spoken on a passed socket, by the `FileDescriptorName=` of its unit. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import type { Assessment } from '../../src/common/package.js';
+import type { Assessment } from '../../src/common/assessment.js';
 import { addon } from './addon.js';
 import { prng, sequence, sequences } from './assess_sequences.js';
 

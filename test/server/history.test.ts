@@ -13,13 +13,8 @@ import t from 'tap';
 import type { SourceReport } from '../../src/common/package.js';
 import type { Generator, GeneratorStatus } from '../../src/generator/interface.js';
 import { Counters } from '../../src/server/activity.js';
-import {
-  History,
-  historySeconds,
-  maxRecords,
-  parseHistory,
-  sampleSeconds,
-} from '../../src/server/history.js';
+import { History, sampleSeconds } from '../../src/server/history.js';
+import { historySeconds, maxRecords, parseHistory } from '../../src/server/history-file.js';
 import { temporaryFolder } from '../support/paths.js';
 
 const folder = join(temporaryFolder(), 'history');

@@ -1,5 +1,5 @@
 /** A report as one HTML file: no script, nothing loaded from elsewhere, printable. */
-import type { Estimate, SourceDescription } from '../../common/package.js';
+import type { Estimate, SourceDescription } from '../../common/assessment.js';
 import type { RestartAssessment } from '../restarts.js';
 import { commands, escapeHtml, facts, list, paragraphs, table } from './markup.js';
 import { correlationBound, type FalseAlarms } from './measures.js';

@@ -1,5 +1,5 @@
 /** A report's content, which is its JSON too: what was assessed, on which host, with which result. */
-import type { Assessment, SourceDescription } from '../../common/package.js';
+import type { Assessment, SourceDescription } from '../../common/assessment.js';
 import type { RestartAssessment } from '../restarts.js';
 import type { HostFacts } from './host.js';
 import {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Assessment, SourceDescription } from '../../common/package.js';
+import type { Assessment, SourceDescription } from '../../common/assessment.js';
 import { CommandError, isSystemError } from '../../common/program.js';
 import { printable } from '../../common/terminal.js';
 import type { HistoryRecord, HistoryResult, HistorySource } from '../../rpc/protocol.js';
