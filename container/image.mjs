@@ -1,9 +1,9 @@
 // Writes entropyd-oci-ARCH.tar.gz: an image of daemon, gateway and entropyctl without shell or
 // distribution, for `podman load` and `docker load`. It is made of the Debian package, which brings its
-// own Node, and of the libraries of this machine that these programs load; no registry is asked.
+// own Node, and of the Debian libraries that these programs load; no registry of images is asked.
 //   node container/image.mjs [--deb FILE] [--out DIRECTORY]      default: npm run deb, build-image
 // Equal packages and libraries give equal bytes.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   cpSync,
@@ -12,7 +12,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -22,31 +21,48 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
+import { librariesOf } from './libraries.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const { values } = parseArgs({ options: { deb: { type: 'string' }, out: { type: 'string' } } });
-const out = resolve(values.out ?? join(root, 'build-image'));
 
 /** The gateway's user, by number, so that a kubelet can see that it is not root; the daemon's too. */
 const user = 18478;
 
 const run = (command, ...args) =>
-  execFileSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 24 }).trim();
+  execFileSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 26 }).trim();
 
-const work = mkdtempSync(join(tmpdir(), 'entropyd-image-'));
-try {
-  console.log(makeImage(values.deb ?? makePackage()));
-} finally {
-  rmSync(work, { recursive: true });
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({ options: { deb: { type: 'string' }, out: { type: 'string' } } });
+  const out = resolve(values.out ?? join(root, 'build-image'));
+  console.log(inFolder((work) => makeImage(values.deb ?? makePackage(work), out, work)).path);
 }
 
-function makePackage() {
-  return run(join(root, 'debian/build.sh'), work)
-    .split('\n')
-    .find((path) => path.includes('/entropyd_'));
+/** Calls with a folder that is there until the call returns. */
+function inFolder(use) {
+  const work = mkdtempSync(join(tmpdir(), 'entropyd-image-'));
+  try {
+    return use(work);
+  } finally {
+    rmSync(work, { recursive: true });
+  }
 }
 
-function makeImage(deb) {
+function makePackage(work) {
+  run(join(root, 'debian/build.sh'), work);
+  return join(
+    work,
+    readdirSync(work).find((name) => /^entropyd_.*\.deb$/.test(name)),
+  );
+}
+
+/**
+ * Makes the image of a Debian package, of that package's architecture.
+ * @param deb its path
+ * @param out the folder for the archive
+ * @param work a folder for what is made on the way
+ * @returns the archive's `path`, and the `libraries` that are in it
+ */
+export function makeImage(deb, out, work) {
   const [version, architecture] = ['Version', 'Architecture'].map((name) =>
     run('dpkg-deb', '--field', deb, name),
   );
@@ -73,7 +89,9 @@ function makeImage(deb) {
   const node = 'usr/lib/entropyd/bin/node';
   cpSync(join(programs, node), join(system, node));
   rmSync(join(programs, dirname(node)), { recursive: true });
-  copyLibraries([join(system, node), ...filesBelow(programs, '.node')], system);
+  const loaded = [join(system, node), ...filesBelow(programs, '.node')];
+  const libraries = librariesOf(loaded, architecture, work);
+  copyLibraries(libraries, system);
   // For people and for what looks up a user's name; names of hosts come from the runtime's files.
   writeFileSync(
     join(system, 'etc/passwd'),
@@ -82,8 +100,9 @@ function makeImage(deb) {
   writeFileSync(join(system, 'etc/group'), `entropyd:x:${user}:\n`);
   writeFileSync(join(system, 'etc/nsswitch.conf'), 'hosts: files dns\n');
 
-  const layers = [pack(system, created), pack(programs, created)];
-  const config = blob({
+  const image = join(work, 'image');
+  const layers = [pack(system, image, created), pack(programs, image, created)];
+  const config = blob(image, {
     architecture,
     os: 'linux',
     created: created.toISOString(),
@@ -101,25 +120,18 @@ function makeImage(deb) {
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
     history: layers.map(() => ({ created: created.toISOString() })),
   });
-  return archive(architecture, version, config, layers, created);
+  const path = join(out, `entropyd-oci-${architecture}.tar.gz`);
+  mkdirSync(out, { recursive: true });
+  archive(image, version, config, layers, created, path);
+  return { path, libraries };
 }
 
-/** Copies the libraries that the programs load, where the loader looks for them, and their licences. */
-function copyLibraries(programs, target) {
+/** Copies libraries to where the loader looks for them, and their licences. */
+function copyLibraries(libraries, target) {
   for (const path of ['lib', 'lib64']) symlinkSync(`usr/${path}`, join(target, path));
-  const found = programs.flatMap((program) =>
-    [...run('ldd', program).matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path),
-  );
-  for (const path of new Set(found)) {
-    const place = join(target, path.startsWith('/usr/') ? path : join('usr', path));
-    cpSync(realpathSync(path), place, { recursive: true });
-    // dpkg knows it by the name that its package has, with /usr or without.
-    const names = [path, join('/usr', path), path.replace(/^\/usr/, '')];
-    const [owner] = spawnSync('dpkg-query', ['--search', ...names], {
-      encoding: 'utf8',
-    }).stdout.split(':');
-    const licence = join('usr/share/doc', owner, 'copyright');
-    cpSync(join('/', licence), join(target, licence), { dereference: true });
+  for (const { path, file, package: owner, copyright } of libraries) {
+    cpSync(file, join(target, path), { recursive: true });
+    cpSync(copyright, join(target, 'usr/share/doc', owner, 'copyright'), { dereference: true });
   }
 }
 
@@ -130,7 +142,7 @@ function filesBelow(folder, end) {
 }
 
 /** A folder as a layer: everything is root's, but for the only folder that the user may write to. */
-function pack(folder, created) {
+function pack(folder, image, created) {
   const all = ['--sort=name', '--format=gnu', '--numeric-owner', `--mtime=@${created / 1000}`];
   const file = `${folder}.tar`;
   const mine = 'run/entropyd';
@@ -139,7 +151,7 @@ function pack(folder, created) {
   if (existsSync(join(folder, mine)))
     run('tar', ...all, ...as(user), '-C', folder, '-rf', file, `./${mine}`);
   const data = readFileSync(file);
-  const packed = write(gzipSync(data, { level: 9 }));
+  const packed = write(image, gzipSync(data, { level: 9 }));
   return { diffId: digest(data), ...packed };
 }
 
@@ -148,26 +160,26 @@ function digest(data) {
 }
 
 /** Writes a blob of the image. @returns its descriptor, without the media type */
-function write(data) {
+function write(image, data) {
   const name = digest(data);
-  const path = join(work, 'image/blobs/sha256', name.slice(7));
+  const path = join(image, 'blobs/sha256', name.slice(7));
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, data);
   return { digest: name, size: data.length, path: `blobs/sha256/${name.slice(7)}` };
 }
 
-function blob(value) {
-  return write(Buffer.from(JSON.stringify(value)));
+function blob(image, value) {
+  return write(image, Buffer.from(JSON.stringify(value)));
 }
 
 /** OCI's layout (image-spec 1.0, image-layout.md), and Docker's older index of the same blobs. */
-function archive(architecture, version, config, layers, created) {
+function archive(image, version, config, layers, created, target) {
   const described = (type, { digest, size }) => ({
     mediaType: `application/vnd.oci.image.${type}`,
     digest,
     size,
   });
-  const manifest = blob({
+  const manifest = blob(image, {
     schemaVersion: 2,
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
     config: described('config.v1+json', config),
@@ -176,7 +188,6 @@ function archive(architecture, version, config, layers, created) {
   // A tag may not have every character of a Debian version.
   const tag = version.replaceAll(/[^\w.-]/g, '-');
   const names = ['latest', tag].map((each) => `localhost/entropyd:${each}`);
-  const image = join(work, 'image');
   const file = (name, value) => writeFileSync(join(image, name), JSON.stringify(value));
   file('oci-layout', { imageLayoutVersion: '1.0.0' });
   file('index.json', {
@@ -194,8 +205,6 @@ function archive(architecture, version, config, layers, created) {
   file('manifest.json', [
     { Config: config.path, RepoTags: names, Layers: layers.map(({ path }) => path) },
   ]);
-  mkdirSync(out, { recursive: true });
-  const target = join(out, `entropyd-oci-${architecture}.tar.gz`);
   const tar = `${image}.tar`;
   run(
     'tar',
@@ -211,5 +220,4 @@ function archive(architecture, version, config, layers, created) {
   );
   // The layers are compressed already.
   writeFileSync(target, gzipSync(readFileSync(tar), { level: 1 }));
-  return target;
 }

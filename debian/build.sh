@@ -1,18 +1,22 @@
 #!/usr/bin/env bash
-# Builds the Debian packages for this machine's architecture from the npm package, the Node pinned in
-# debian/node, the sources in native/client, the clients, and the files in this directory. Prints their
-# paths.
-#   build.sh [DIRECTORY [TARBALL]]     default: build-deb, the output of `npm pack`
+# Builds the Debian packages from the npm package, the Node pinned in debian/node, the sources in
+# native/client, the clients, and the files in this directory. Prints their paths.
+#   build.sh [DIRECTORY [TARBALL [ARCHITECTURE]]]
+#                       default: build-deb, the output of `npm pack`, this machine's architecture
+# Another architecture needs its compiler's tools, such as g++-aarch64-linux-gnu.
 # DEBFULLNAME and DEBEMAIL name the maintainer; the default is the author of the last commit.
 set -euo pipefail
+umask 022
 output=$(readlink -m "${1:-build-deb}")
 tarball=${2:+$(readlink -e "$2")}
 cd "$(dirname "$(readlink -f "$0")")/.."
 
-case $(dpkg --print-architecture) in
+cross=()
+architecture=${3:-$(dpkg --print-architecture)}
+case $architecture in
   amd64) cpu=x64 ;;
   arm64) cpu=arm64 ;;
-  *) echo "build.sh: no Node is pinned for $(dpkg --print-architecture)" >&2; exit 1 ;;
+  *) echo "build.sh: no Node is pinned for $architecture" >&2; exit 1 ;;
 esac
 
 work=$(mktemp -d)
@@ -76,7 +80,9 @@ license() { printf '\nLicense: %s\n' "$1"; sed 's/[[:space:]]*$//; s/^$/./; s/^/
   license node-gyp-build package/node_modules/node-gyp-build/LICENSE
   license node-addon-api package/node_modules/node-addon-api/LICENSE.md
 } >>debian/copyright
-dpkg-buildpackage --build=binary --no-sign >"$work/log" 2>&1 ||
+# What is compiled is in the tarball, so a cross build needs no other build dependency.
+[ "$architecture" = "$(dpkg --print-architecture)" ] || cross=(--host-arch "$architecture" --no-check-builddeps)
+dpkg-buildpackage --build=binary --no-sign "${cross[@]}" >"$work/log" 2>&1 ||
   { cat "$work/log" >&2; exit 1; }
 cp "$work"/*.deb "$output"
 for deb in "$work"/*.deb; do echo "$output/$(basename "$deb")"; done

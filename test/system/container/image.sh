@@ -7,6 +7,6 @@ deb=$(test/system/debian/deb.sh)
 folder=$(dirname "$deb")
 exec 9>"$folder/lock"
 flock 9
-[ -n "$(find "$folder" -name 'entropyd-oci-*.tar.gz')" ] ||
+[ -n "$(find "$folder" -maxdepth 1 -name 'entropyd-oci-*.tar.gz')" ] ||
   node container/image.mjs --deb "$deb" --out "$folder" 9>&- >/dev/null
 echo "$folder"/entropyd-oci-*.tar.gz

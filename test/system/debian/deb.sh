@@ -8,6 +8,6 @@ tarball=$(test/system/package/tarball.sh)
 folder=$(dirname "$tarball")
 exec 9>"$folder/lock"
 flock 9
-[ -n "$(find "$folder" -name '*.deb')" ] ||
+[ -n "$(find "$folder" -maxdepth 1 -name '*.deb')" ] ||
   DEB_BUILD_OPTIONS=quick debian/build.sh "$folder" "$tarball" 9>&- >/dev/null
 echo "$folder"/entropyd_*.deb

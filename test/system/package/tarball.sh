@@ -18,15 +18,9 @@ files() {
 key=$(files . ':!test' ':!bench' ':!.ci' | xargs -0 sha256sum | sha256sum | cut -c 1-16)
 made=$store/$key
 if [ ! -d "$made" ]; then
-  tree=$store/tree
   rm -rf "${store:?}"/*/
-  mkdir -p "$tree" "$store/packed"
-  files . | xargs -0 cp --parents -t "$tree"
-  ln -s "$root/node_modules" "$tree/node_modules"
-  # Test runners set options for every child.
-  (cd "$tree" && env -u NODE_OPTIONS -u NODE_V8_COVERAGE npm pack --pack-destination ../packed) \
-    >"$store/log" 2>&1 9>&- || { cat "$store/log" >&2; exit 1; }
-  rm -rf "$tree"
+  # Below this folder, so that a path of this machine in the package would be found.
+  TMPDIR=$store packaging/pack.sh "$store/packed" >/dev/null 9>&-
   mv "$store/packed" "$made"
 fi
 echo "$made"/*.tgz
