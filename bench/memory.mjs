@@ -22,6 +22,6 @@ export default async function benchMemory(bench) {
   const added = median(({ idle }) => idle.daemon - idle.bare);
   console.log(
     `\nResident memory, idle: bare Node ${figure(median(({ idle }) => idle.bare))} MiB; ` +
-      `entropyd adds ${atMost(added, 12)} MiB`,
+      `entropyd adds ${atMost(added, 5)} MiB`,
   );
 }
