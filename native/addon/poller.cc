@@ -1,5 +1,6 @@
 // uv_poll for each socket and one uv_check, which runs after all of them. What was read lies in one
 // buffer of JavaScript's until it has been called. A uv_prepare may spin before the loop waits.
+// Long because the handles and the object that JavaScript sees share one protocol for their ends.
 #include "addon/poller.h"
 
 #include <fcntl.h>

@@ -5,7 +5,6 @@
 import type { Readable } from 'node:stream';
 import type { GetRandomPasswordInput } from '../apis/aws-secrets-manager/format.js';
 import * as genRandom from '../apis/huawei-kms/format.js';
-import { EntropyError } from '../common/errors.js';
 import { clientSocket } from '../common/unix-socket.js';
 import type { Health } from '../generator/interface.js';
 import {
@@ -35,6 +34,7 @@ import {
 } from './options.js';
 import { Pipeline } from './pipeline.js';
 import { fillPieces, RandomStream, randomInt, randomUuid } from './random-values.js';
+import { bytesOf, jsonOf, mapOf, textOf } from './results.js';
 
 export type {
   CallOptions,
@@ -221,22 +221,12 @@ export class Client {
 
   /** A day of the daemon's health at most: rates, waiting, alarms, reseeds and changes of state. */
   async history(options?: CallOptions): Promise<HistoryResult> {
-    const text = await this.#caller.call('history', options ?? noOptions);
-    try {
-      const map: unknown = JSON.parse(String(text));
-      if (typeof map === 'object' && map !== null && !Array.isArray(map))
-        return map as HistoryResult;
-    } catch {
-      // Reported below.
-    }
-    throw new EntropyError('ERR_MESSAGE', 'the daemon sent no JSON map for history');
+    return jsonOf('history', await this.#caller.call('history', options ?? noOptions));
   }
 
   /** The daemon's metrics in Prometheus text format 0.0.4. */
   async metrics(options?: CallOptions): Promise<string> {
-    const page = await this.#caller.call('metrics', options ?? noOptions);
-    if (typeof page === 'string') return page;
-    throw new EntropyError('ERR_MESSAGE', 'the daemon sent no text for metrics');
+    return textOf('metrics', await this.#caller.call('metrics', options ?? noOptions));
   }
 
   /**
@@ -269,9 +259,7 @@ export class Client {
    *   `ERR_ENTROPY` if it does not answer, `ERR_BUSY` if too many callers wait
    */
   async noise(source: string, size: number, options: CallOptions = noOptions): Promise<Uint8Array> {
-    const samples = await this.#caller.call('noise', options, [source, size]);
-    if (samples instanceof Uint8Array && samples.length === size) return samples;
-    throw new EntropyError('ERR_MESSAGE', 'the daemon sent something else for noise');
+    return bytesOf('noise', await this.#caller.call('noise', options, [source, size]), size);
   }
 
   /**
@@ -287,14 +275,11 @@ export class Client {
     return this.close();
   }
 
-  /** The result of a method that returns a map, whose members are the daemon's responsibility. */
   async #map<Name extends 'health' | 'status' | 'version' | 'selftest' | 'reseed'>(
     method: Name,
     options?: CallOptions,
   ): Promise<Results[Name]> {
-    const map = await this.#caller.call(method, options ?? noOptions);
-    if (typeof map === 'object' && map !== null && !Array.isArray(map)) return map as Results[Name];
-    throw new EntropyError('ERR_MESSAGE', `the daemon sent no map for ${method}`);
+    return mapOf(method, await this.#caller.call(method, options ?? noOptions));
   }
 
   // Async, so that an invalid size rejects.

@@ -27,7 +27,7 @@ export interface Assessment {
 /** A source that an assessment reads by itself. */
 export interface SourceToRead {
   name: string;
-  /** Of a device; empty for a built-in source. */
+  /** A device's file; empty for a built-in source. */
   path: string;
   /** H of a device's health tests; a built-in source has its own. */
   testedBitsPerByte: number;
@@ -38,7 +38,7 @@ export interface SourceDescription extends SourceToRead {
   physical: boolean;
   /** Whether samples are 64-bit words, to which the tests on words apply too. */
   words: boolean;
-  /** Of a built-in source by default; 0 for a device. */
+  /** What entropyd credits to a built-in source; 0 for a device. */
   creditedBitsPerByte: number;
   /** Samples of the startup test. */
   startupBytes: number;

@@ -53,7 +53,7 @@ export interface CollectOptions {
 
 /**
  * Reads sequential samples, and restart data from one new instance of the source per restart. An
- * instance opens its device, or maps its memory, anew; the hardware itself is not reset.
+ * instance opens its device or maps its memory again; the hardware itself is not reset.
  * @throws CommandError `ERR_ENTROPY` if the source does not yield them
  */
 export async function collect(

@@ -1,17 +1,10 @@
 /** Pieces of HTML in which every text is nothing but text. */
+import { escapeHtml as escaped } from '../../common/html.js';
 import { printable } from '../../common/terminal.js';
-
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
 
 /** For the content of an element, and for an attribute's value in quotes. Control characters are shown. */
 export function escapeHtml(text: string): string {
-  return printable(text).replace(/[&<>"']/g, (character) => entities[character] ?? '');
+  return escaped(printable(text));
 }
 
 /** A table; the first row has headings, and the first cell of each further row is one. */

@@ -11,7 +11,7 @@ import {
   histogram,
 } from './measures.js';
 
-/** Of the JSON; a change that breaks readers raises it. */
+/** Version of the JSON's format, raised when a change breaks its readers. */
 export const reportVersion = 1;
 
 /** Lags of the autocorrelation. */

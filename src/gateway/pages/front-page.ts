@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Example } from '../../apis/api.js';
+import { escapeHtml } from '../../common/html.js';
 import { packageRoot } from '../../common/package.js';
 import { causeOf } from '../../common/state.js';
 
@@ -155,17 +156,4 @@ function renderExample({ title, note, command, hasUrl }: Example, url: string): 
 <pre><code>${parts.map(escapeHtml).join(origin)}</code></pre>
 <button type="button" data-copy hidden aria-label="Copy: ${name}">Copy</button>
 </article>`;
-}
-
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-/** For the content of an element, and for an attribute's value in quotes. */
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => entities[character] ?? '');
 }
