@@ -11,7 +11,7 @@ const program = fileURLToPath(new URL('programs/calls.mjs', import.meta.url));
 const goals = [
   [1, 1],
   [16, 4],
-  [64, 6],
+  [64, 8],
 ];
 
 /** The target ratio of the client with local mixing to the client without. */

@@ -3,15 +3,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, gateway, generateRandom, ready, requestOf, warmUp } from './gateway.mjs';
 import { interleave, load } from './measure.mjs';
-import { entropyd, random } from './peers.mjs';
+import { echo, echoRequest, entropyd, random } from './peers.mjs';
 import { withServers } from './servers.mjs';
-import { printTable } from './table.mjs';
+import { figure, printTable } from './table.mjs';
 
-/** Connections, requests in flight on each, bytes per request. */
-const shapes = [
-  ...[1, 10, 100, 1000, 4000].map((connections) => [connections, 1, 32]),
-  ...[1, 32, 1024, 65_536, 1_048_576].map((size) => [1, 16, size]),
-];
+/** With one request of 32 bytes in flight on each. */
+const connections = [1, 10, 100, 1000, 4000];
+
+/** Bytes per request, 16 in flight. */
+const sizes = [1, 32, 1024, 65_536, 1_048_576];
 
 const keys = [1, 100, 10_000];
 
@@ -22,13 +22,28 @@ function roomy({ folder }) {
   return (bench, path) => [...entropyd(bench, path), '--config', config];
 }
 
-async function socketRow(bench, server, [connections, inFlight, size]) {
+/** Beside a C server that echoes: the kernel's part grows for both. */
+async function connectionsRow(bench, { entropyd, echo }, connections) {
   const median = await interleave(bench.rounds, {
-    loaded: () => load(bench, server, random(size), { connections, inFlight }),
+    entropyd: () => load(bench, entropyd, random(32), { connections }),
+    echo: () => load(bench, echo, echoRequest, { connections }),
+  });
+  return [
+    `${connections}`,
+    median(({ entropyd }) => entropyd.rate),
+    median(({ entropyd }) => entropyd.cpuNs),
+    median(({ echo }) => echo.cpuNs),
+    figure(median(({ entropyd, echo }) => entropyd.rate / echo.rate)),
+  ];
+}
+
+async function sizeRow(bench, { entropyd }, size) {
+  const median = await interleave(bench.rounds, {
+    loaded: () => load(bench, entropyd, random(size), { inFlight: 16 }),
   });
   const rate = median(({ loaded }) => loaded.rate);
   const cpuNs = median(({ loaded }) => loaded.cpuNs);
-  return [`${connections}x${inFlight}`, `${size}`, rate, (rate * size) / 1e6, cpuNs];
+  return [`${size}`, rate, (rate * size) / 1e6, cpuNs];
 }
 
 async function keysRow(bench, keys) {
@@ -45,16 +60,22 @@ async function keysRow(bench, keys) {
 }
 
 export default async function benchGrowth(bench) {
-  const rows = await withServers(bench, { entropyd: roomy(bench) }, async ({ entropyd }) => {
-    const all = [];
-    for (const shape of shapes) all.push(await socketRow(bench, entropyd, shape));
-    return all;
+  await withServers(bench, { entropyd: roomy(bench), echo }, async (servers) => {
+    const grown = [];
+    for (const number of connections) grown.push(await connectionsRow(bench, servers, number));
+    printTable(
+      'Growth of the daemon with connections, one request of 32 bytes in flight on each',
+      ['connections', 'requests/s', 'CPU ns/request', 'C echo: CPU ns', 'of C echo'],
+      grown,
+    );
+    const sized = [];
+    for (const size of sizes) sized.push(await sizeRow(bench, servers, size));
+    printTable(
+      'Growth of the daemon with sizes, 16 in flight on one connection',
+      ['bytes', 'requests/s', 'MB/s', 'CPU ns/request'],
+      sized,
+    );
   });
-  printTable(
-    'Growth of the daemon with connections and sizes',
-    ['conn x in flight', 'bytes', 'requests/s', 'MB/s', 'CPU ns/request'],
-    rows,
-  );
   const signed = [];
   for (const number of keys) signed.push(await keysRow(bench, number));
   printTable(

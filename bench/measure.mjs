@@ -1,12 +1,14 @@
 /** Medians of interleaved rounds, and the load generator for sockets. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { compile } from './native.mjs';
 
 const execute = promisify(execFile);
 
 /** Length of one measurement under load. */
-const milliseconds = 300;
+export const milliseconds = 300;
 
 /**
  * Runs all measurements in turn, round after round, so that a drift in the machine's speed affects
@@ -35,15 +37,34 @@ export function runPinned({ core }, command, ...args) {
   });
 }
 
-/** @returns requests per second, and the server's CPU nanoseconds per request */
-export async function load(bench, server, request, { connections = 1, inFlight = 1 } = {}) {
+/**
+ * Loads a server from its own core.
+ * @returns requests per second, the server's CPU nanoseconds per request, p50 and p99 in nanoseconds
+ */
+export async function load(
+  bench,
+  server,
+  { hex, answerSize },
+  { connections = 1, inFlight = 1, duration = milliseconds } = {},
+) {
   const program = compile(bench, 'load');
-  const { hex, answerSize } = request;
+  const command = [program, server.path, hex, answerSize, connections, inFlight, duration];
+  const child = spawn('taskset', ['-c', bench.core, ...command].map(String), {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const nextLine = async () => {
+    const { done, value } = await lines.next();
+    if (done) throw new Error('the load generator has ended early');
+    return value;
+  };
+  await nextLine();
   const before = server.cpuNs();
-  const { stdout } = await runPinned(
-    bench,
-    ...[program, server.path, hex, answerSize, connections, inFlight, milliseconds],
-  );
-  const { requests, ns } = JSON.parse(stdout);
-  return { rate: (requests / ns) * 1e9, cpuNs: (server.cpuNs() - before) / requests };
+  child.stdin.write('\n');
+  const { requests, ns, p50, p99 } = JSON.parse(await nextLine());
+  const cpuNs = server.cpuNs() - before;
+  child.stdin.end();
+  await exited;
+  return { rate: (requests / ns) * 1e9, cpuNs: cpuNs / requests, p50, p99 };
 }

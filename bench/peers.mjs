@@ -68,6 +68,9 @@ export const random = (size) => ({
   answerSize: 8 + (size < 0x100 ? 2 : size < 0x10000 ? 3 : 5) + size,
 });
 
+/** For `echo`, whose response is the request itself. */
+export const echoRequest = { hex: random(32).hex, answerSize: random(32).hex.length / 2 };
+
 /** `[0, 1, "random", [32, {"predictionResistance": true}]]` */
 export const freshRandom = {
   hex: `940001a672616e646f6d922081b4${Buffer.from('predictionResistance').toString('hex')}c3`,

@@ -1,7 +1,7 @@
 /** 32 bytes over the socket, compared with a C epoll echo server and Redis. */
 import { native } from './generator.mjs';
 import { interleave, load } from './measure.mjs';
-import { echo, entropyd, random, redis, redisGet, storeValue } from './peers.mjs';
+import { echo, echoRequest, entropyd, random, redis, redisGet, storeValue } from './peers.mjs';
 import { withServers } from './servers.mjs';
 import { atLeast, figure, printTable } from './table.mjs';
 
@@ -16,9 +16,6 @@ const goals = [
 
 /** Those in the chart. */
 const charted = ['1x1', '1x16', '32x1'];
-
-/** An echo server's response is the request itself. */
-const echoRequest = { hex: random(32).hex, answerSize: random(32).hex.length / 2 };
 
 async function measure(bench, servers) {
   await storeValue(servers.redis);
