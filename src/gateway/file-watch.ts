@@ -2,7 +2,7 @@
  * Notices that files have been renewed: a Secret by a kubelet, which replaces a link beside them, a certificate
  * by a client of ACME, which renames over it, a file by an editor. Events of inotify(7) only say when to look.
  */
-import { type FSWatcher, watch as watchFolder } from 'node:fs';
+import { watch as watchFolder } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Logger } from '../apis/api.js';
@@ -17,11 +17,19 @@ export const settleMs = 250;
  */
 export const lookMs = 30_000;
 
-/** Begins to watch a folder, as node:fs does. @throws what the system has against it */
-export type WatchFolder = (folder: string, onEvent: () => void) => Pick<FSWatcher, 'close' | 'on'>;
+/**
+ * Begins to watch a folder.
+ * @param onEvent is called after each change in the folder, and of the folder itself
+ * @returns ends it
+ * @throws what the system has against it
+ */
+export type WatchFolder = (folder: string, onEvent: () => void) => () => void;
 
-const inotify: WatchFolder = (folder, onEvent) =>
-  watchFolder(folder, { persistent: false }, onEvent);
+const inotify: WatchFolder = (folder, onEvent) => {
+  const watcher = watchFolder(folder, { persistent: false }, onEvent);
+  watcher.on('error', onEvent);
+  return () => watcher.close();
+};
 
 /** What a watch is started with. */
 export interface FileWatchOptions {
@@ -41,7 +49,7 @@ export class FileWatch {
   readonly #log: Pick<Logger, 'warn'>;
   readonly #timer: Every;
   readonly #watch: WatchFolder;
-  readonly #watched = new Map<string, ReturnType<WatchFolder>>();
+  readonly #watched: (() => void)[] = [];
   /** Folders that cannot be watched, and why not. */
   readonly #unwatched = new Map<string, string>();
   #stopLooking = () => {};
@@ -142,9 +150,7 @@ export class FileWatch {
     this.#unfollow();
     for (const folder of new Set(this.#paths.map((path) => dirname(path)))) {
       try {
-        const watcher = this.#watch(folder, () => this.#stir());
-        watcher.on('error', () => this.#stir());
-        this.#watched.set(folder, watcher);
+        this.#watched.push(this.#watch(folder, () => this.#stir()));
         this.#unwatched.delete(folder);
       } catch (error) {
         const { code = '' } = error as NodeJS.ErrnoException;
@@ -158,7 +164,6 @@ export class FileWatch {
   }
 
   #unfollow(): void {
-    for (const watcher of this.#watched.values()) watcher.close();
-    this.#watched.clear();
+    for (const end of this.#watched.splice(0)) end();
   }
 }
