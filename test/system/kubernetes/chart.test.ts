@@ -1,4 +1,7 @@
-/** The chart, rendered by Helm itself: the same as the kustomizations, within the schemas, whatever its values are. */
+/**
+ * The chart, rendered by Helm itself: the same as the kustomizations, and within the schemas whatever its values are.
+ * Long because all of it is about one table of values.
+ */
 import { spawnSync } from 'node:child_process';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
