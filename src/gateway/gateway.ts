@@ -4,7 +4,6 @@ import type { ApiEntry, Logger, RandomSource } from '../apis/api.js';
 import { apis as allApis, defaultOperations, operationsOf } from '../apis/list.js';
 import { formatAddress } from '../common/address.js';
 import { descriptorLimit, withinDescriptors } from '../common/descriptors.js';
-import { errorCode } from '../common/errors.js';
 import { defaultGatewayLimits, type GatewayLimits, withDefaults } from '../config/config.js';
 import { type Audit, createAudit } from './audit.js';
 import type { AuditOutput } from './audit-output.js';
@@ -13,6 +12,7 @@ import { missingForOthers } from './auth/openness.js';
 import { type ConfiguredGateway, checkedAddresses, loadFiles } from './checked-configuration.js';
 import { closeListeners, type Listener, type ListenerOptions, openListener } from './listener.js';
 import { recordShared } from './metrics-page.js';
+import { Reloads } from './reloads.js';
 import { createServing, type Serving } from './serving.js';
 import { certificateExpiry, type TlsContext } from './tls-files.js';
 
@@ -32,7 +32,8 @@ export interface Gateway {
   readonly addresses: readonly string[];
   /**
    * Reads credentials, certificate and key again and reopens the audit file; connections stay. If one
-   * of them is at fault nothing changes, and the log says so.
+   * of them is at fault nothing changes, and the log says so. The gateway does it by itself when one of
+   * the three has been renewed.
    */
   reload(): Promise<void>;
   /** Accepts no more requests, answers those it has (at most 5 s), then ends every connection. */
@@ -61,6 +62,8 @@ export async function startGateway(
   let audit: Audit | undefined;
   let auditOutput: AuditOutput | undefined;
   let serving: Serving | undefined;
+  const counts = () => access.counts;
+  const reloads = new Reloads({ settings: options, load: reload, counts, log });
 
   async function end(grace?: Promise<unknown>): Promise<void> {
     const { connections } = serving ?? {};
@@ -71,6 +74,7 @@ export async function startGateway(
   }
 
   try {
+    await reloads.mark();
     const files = await loadFiles(options, operations);
     if (files.credentials !== undefined) access.adopt(files.credentials);
     auditOutput = files.audit;
@@ -116,34 +120,25 @@ export async function startGateway(
   }
 
   async function reload(): Promise<void> {
-    try {
-      const next = await loadFiles(options, operations, auditOutput);
-      // From here on nothing fails.
-      if (next.credentials !== undefined) serving?.adopt(next.credentials);
-      if (next.tls !== undefined) {
-        tls = next.tls;
-        for (const { renew } of listeners) renew(next.tls);
-      }
-      if (next.audit !== undefined) audit?.adopt(next.audit);
-      auditOutput = next.audit;
-      log.info(access.counts ?? {}, 'gateway reloaded');
-    } catch (error) {
-      log.error({ code: errorCode(error) }, `gateway kept as it was: ${(error as Error).message}`);
+    const next = await loadFiles(options, operations, auditOutput);
+    // From here on nothing fails.
+    if (next.credentials !== undefined) serving?.adopt(next.credentials);
+    if (next.tls !== undefined) {
+      tls = next.tls;
+      for (const { renew } of listeners) renew(next.tls);
     }
+    if (next.audit !== undefined) audit?.adopt(next.audit);
+    auditOutput = next.audit;
   }
 
   function running(addresses: readonly string[], { handler }: Serving): Gateway {
-    let reloads = Promise.resolve();
     let closing: Promise<void> | undefined;
+    reloads.start();
     return {
       addresses,
-      reload() {
-        // One after the other.
-        reloads = reloads.then(() => (closing === undefined ? reload() : undefined));
-        return reloads;
-      },
+      reload: () => reloads.request(),
       close() {
-        closing ??= reloads.then(async () => {
+        closing ??= reloads.close().then(async () => {
           const grace = setTimeout(closeGraceMs, undefined, { ref: false });
           await end(Promise.race([handler.finish(), grace]));
           log.info({ addresses }, 'gateway closed');

@@ -288,10 +288,11 @@ t.test('its gateway has the settings of [gateway], except addresses and TLS', as
   writeFileSync(credentials, 'nonsense');
   records.length = 0;
   await daemon.reload(async () => config);
-  t.match(
-    records.filter(({ level }) => level === 'error'),
-    [{ msg: /^gateway kept as it was: .*credentials\.toml:1: / }],
-  );
+  const errors = records.filter(({ level }) => level === 'error');
+  t.not(errors.length, 0);
+  // The gateway may have noticed the change before it was told.
+  for (const error of errors)
+    t.match(error, { msg: /^gateway kept as it was: .*credentials\.toml:1: / });
   t.strictSame([await ask('first'), await ask('second')], [401, 200]);
   await daemon.close();
   t.equal(readFileSync(audit, 'utf8').split('\n').length, 7, 'six requests');

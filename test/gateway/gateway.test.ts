@@ -9,6 +9,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { Agent } from 'node:http';
+import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +21,7 @@ import { makeCertificate } from '../support/certificates.js';
 import { writePrivate } from '../support/credentials.js';
 import { call, failingSource, fakeSource, memoryLog } from '../support/gateway.js';
 import { samplesOf } from '../support/metrics-page.js';
+import { writeSecret } from '../support/secret-volume.js';
 import { signAws, signSdkHmac, unverifiable } from '../support/signing/signed-calls.js';
 import { until } from '../support/until.js';
 
@@ -233,6 +235,69 @@ const linesOf = (path: string) =>
     .split('\n')
     .slice(0, -1)
     .map((line) => JSON.parse(line));
+
+t.test(
+  'a renewed Secret is in force by itself, all of it or nothing, and no request fails',
+  async (t) => {
+    const log = memoryLog();
+    const folder = join(dir, 'secret');
+    const [one, two] = [makeCertificate(dir, 'secret-one'), makeCertificate(dir, 'secret-two')];
+    const data = (token: string, certificate: string, key: string) => ({
+      'credentials.toml': credentialsOf('secret', token),
+      'tls.crt': readFileSync(certificate),
+      'tls.key': readFileSync(key),
+    });
+    writeSecret(folder, 1, data('first', one.certificate, one.key));
+    const { port } = await start(t, 'secret.sock', {
+      credentials: join(folder, 'credentials.toml'),
+      tls: { certificate: join(folder, 'tls.crt'), key: join(folder, 'tls.key') },
+      log,
+    });
+    const said = (message: string) =>
+      until(
+        () => log.records.some((record) => 'message' in record && record.message === message),
+        message,
+      );
+    const ask = async (token: string, ca: Buffer) =>
+      (await call({ port, ...vaultCall, headers: { 'x-vault-token': token }, ca })).status;
+    // One connection is kept; others are made all the time. Each trusts both certificates.
+    const kept = new SecureAgent({ keepAlive: true, maxSockets: 1 });
+    t.teardown(() => kept.destroy());
+    const statuses = new Set<number>();
+    const sockets = new Set<unknown>();
+    let isOver = false;
+    const load = [kept, undefined].map(async (agent) => {
+      while (!isOver) {
+        const options = {
+          host: '127.0.0.1',
+          port,
+          path: '/healthz',
+          headers: { host: 'localhost' },
+        };
+        const outgoing = secureRequest({ ...options, agent: agent ?? false, ca: [one.ca, two.ca] });
+        outgoing.end();
+        const [incoming] = await once(outgoing, 'response');
+        statuses.add(incoming.statusCode);
+        if (agent !== undefined) sockets.add(incoming.socket);
+        await text(incoming);
+      }
+    });
+
+    writeSecret(folder, 2, data('second', two.certificate, one.key));
+    await until(() => log.records.some((record) => 'code' in record), 'the mismatch');
+    t.match(log.records.at(-1), { level: 'error', message: /^gateway kept as it was: .*mismatch/ });
+    t.strictSame([await ask('first', one.ca), await ask('second', one.ca)], [200, 403]);
+    writeSecret(folder, 3, data('second', two.certificate, two.key));
+    await said('gateway reloaded');
+    t.strictSame([await ask('first', two.ca), await ask('second', two.ca)], [403, 200]);
+    await t.rejects(ask('second', one.ca), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+    isOver = true;
+    await Promise.all(load);
+    t.strictSame([...statuses], [200]);
+    t.equal(sockets.size, 1, 'the kept connection is still the first one');
+    t.equal(log.records.filter((record) => 'code' in record).length, 1, 'the fault is logged once');
+  },
+);
 
 t.test('a connection outlives a reload', async (t) => {
   const credentials = writePrivate(dir, 'kept.toml', credentialsOf('secret', 'abc'));

@@ -11,6 +11,7 @@ import { call } from '../support/gateway.js';
 import { samplesOf } from '../support/metrics-page.js';
 import { freePath, temporaryFolder } from '../support/paths.js';
 import { built, count, lines, Program, startActivated } from '../support/program.js';
+import { writeSecret } from '../support/secret-volume.js';
 import { gate, until } from '../support/until.js';
 
 const started = /gateway worker started/g;
@@ -265,6 +266,24 @@ t.test('a reload is of all workers or of none', async (t) => {
   process.kill(Number(pid), 'SIGKILL');
   await until(() => count(program.stderr, started) === 3, 'a replacement');
   for (let i = 0; i < 4; i++) t.equal(await new Client(t, socketPath).ask('new'), 200);
+});
+
+t.test('all workers use renewed files without being told', async (t) => {
+  const folder = join(temporaryFolder(), 'secret');
+  const renew = (version: number, text: string) =>
+    writeSecret(folder, version, { 'credentials.toml': text });
+  renew(1, tokens('old'));
+  const credentials = join(folder, 'credentials.toml');
+  const { socketPath, program } = await start(t, { credentials });
+  const all = await clientsOf(t, socketPath, 4, 'old');
+  renew(2, 'nonsense');
+  await program.says('gateway kept as it was');
+  for (const client of all) t.equal(await client.ask('old'), 200);
+  renew(3, tokens('new'));
+  await program.says('gateway reloaded');
+  for (const client of all) t.equal(await client.ask('old'), 403);
+  for (const client of all) t.equal(await client.ask('new'), 200);
+  t.equal(count(program.stderr, /gateway kept as it was/g), 1);
 });
 
 t.test('SIGTERM answers what is under way, and ends all processes', async (t) => {

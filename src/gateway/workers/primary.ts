@@ -21,6 +21,7 @@ import { announce, closeGraceMs, type Gateway, type GatewayOptions, limitsOf } f
 import { listen, transportOf } from '../listener.js';
 import { GatewayCounters } from '../metrics.js';
 import { recordProcess, recordShared } from '../metrics-page.js';
+import { Reloads } from '../reloads.js';
 import { certificateExpiry, type TlsContext } from '../tls-files.js';
 import { Channel } from './channel.js';
 import { type Clock, Crew, type Fork, type Member, type WorkerProcess } from './crew.js';
@@ -104,7 +105,8 @@ export async function startWorkers(
   let auditOutput: AuditOutput | undefined;
   /** What workers had counted that are gone. */
   let retired: readonly Recorded[] = [];
-  let reloads = Promise.resolve();
+  const counts = () => access.counts;
+  const reloads = new Reloads({ settings: options, load: reload, counts, log });
 
   const crew = new Crew(count, fork, create, log, clock);
 
@@ -162,7 +164,7 @@ export async function startWorkers(
         const timer = setTimeout(() => lost(late), startMs);
         await loaded.finally(() => clearTimeout(timer));
         // A reload is of the workers that there are.
-        await reloads;
+        await reloads.done;
         workers.add(worker);
         const share = shareOf(limits, count);
         const start: Start = { settings, socket, secrets, limits, share, state: state() };
@@ -210,26 +212,21 @@ export async function startWorkers(
   }
 
   async function reload(): Promise<void> {
+    const files = await loadFiles({ ...options, addon }, operations, auditOutput);
+    const next = secretsOf(files);
     try {
-      const files = await loadFiles({ ...options, addon }, operations, auditOutput);
-      const next = secretsOf(files);
-      try {
-        await Promise.all([...workers].map((worker) => prepare(worker, next)));
-      } catch (error) {
-        if (files.audit !== auditOutput) files.audit?.close();
-        throw error;
-      }
-      // From here on nothing fails: a worker that does not follow is replaced.
-      secrets = next;
-      if (files.credentials !== undefined) access.adopt(files.credentials);
-      tls = files.tls;
-      if (files.audit !== undefined) audit?.adopt(files.audit);
-      auditOutput = files.audit;
-      await Promise.all([...workers].map(commit));
-      log.info(access.counts ?? {}, 'gateway reloaded');
+      await Promise.all([...workers].map((worker) => prepare(worker, next)));
     } catch (error) {
-      log.error({ code: errorCode(error) }, `gateway kept as it was: ${(error as Error).message}`);
+      if (files.audit !== auditOutput) files.audit?.close();
+      throw error;
     }
+    // From here on nothing fails: a worker that does not follow is replaced.
+    secrets = next;
+    if (files.credentials !== undefined) access.adopt(files.credentials);
+    tls = files.tls;
+    if (files.audit !== undefined) audit?.adopt(files.audit);
+    auditOutput = files.audit;
+    await Promise.all([...workers].map(commit));
   }
 
   /** One that dies meanwhile is no reason: the next begins with what is in force then. */
@@ -259,6 +256,7 @@ export async function startWorkers(
   }
 
   try {
+    await reloads.mark();
     const files = await loadFiles({ ...options, addon }, operations);
     secrets = secretsOf(files);
     if (files.credentials !== undefined) access.adopt(files.credentials);
@@ -279,16 +277,13 @@ export async function startWorkers(
 
   function running(addresses: readonly string[]): Gateway {
     let closing: Promise<void> | undefined;
+    reloads.start();
     return {
       addresses,
       failed: crew.failed,
-      reload() {
-        // One after the other.
-        reloads = reloads.then(() => (closing === undefined ? reload() : undefined));
-        return reloads;
-      },
+      reload: () => reloads.request(),
       close() {
-        closing ??= reloads.then(async () => {
+        closing ??= reloads.close().then(async () => {
           await end(delay(closeGraceMs, undefined, { ref: false }));
           log.info({ addresses }, 'gateway closed');
         });

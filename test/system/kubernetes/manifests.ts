@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { IDaemonSet } from 'kubernetes-models/apps/v1';
 import type { INetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1';
+import type { IPodDisruptionBudget } from 'kubernetes-models/policy/v1';
 import type { IPriorityClass } from 'kubernetes-models/scheduling.k8s.io/v1';
 import type { IConfigMap, INamespace, IPod, ISecret, IService } from 'kubernetes-models/v1';
 import typescript from 'typescript';
@@ -19,6 +20,7 @@ export type Manifest =
   | INamespace
   | INetworkPolicy
   | IPod
+  | IPodDisruptionBudget
   | IPriorityClass
   | ISecret
   | IService;
@@ -44,10 +46,13 @@ export function parseManifests(text: string, file: string): Found[] {
   });
 }
 
-/** All manifests of a variant. Its kustomization is not an object of a cluster. */
+/** Files that are not Kubernetes' own objects: one for kubectl, and custom resources (helm.ts). */
+const others = ['kustomization.yaml', 'example-certificate.yaml', 'example-podmonitor.yaml'];
+
+/** All manifests of a variant. */
 export function manifestsOf(variant: 'gateway' | 'socket'): Found[] {
   return readdirSync(join(folder, variant))
-    .filter((name) => name.endsWith('.yaml') && name !== 'kustomization.yaml')
+    .filter((name) => name.endsWith('.yaml') && !others.includes(name))
     .flatMap((name) => {
       const file = join(variant, name);
       return parseManifests(readFileSync(join(folder, file), 'utf8'), file);

@@ -118,7 +118,7 @@ async function all(node: Node): Promise<void> {
     t.strictSame(random(nextKey), ['UnrecognizedClientException']);
   });
 
-  await t.test('SIGHUP loads a Secret that the kubelet has renewed', async (t) => {
+  await t.test('a Secret that the kubelet renews is in force by itself', async (t) => {
     const renew = (text: string, mode: number) =>
       node.writeVolume(
         'gateway-credentials',
@@ -126,21 +126,40 @@ async function all(node: Node): Promise<void> {
         mode,
         fsGroup,
       );
-    const reload = () => node.js(gateway, "process.kill(1, 'SIGHUP')");
     renew(credentials(nextKey), 0o440);
-    t.equal(reload().status, 0);
     await node.until(gateway, 'the next key', () => String(random(nextKey)) === '32');
     t.strictSame(random(key), ['UnrecognizedClientException']);
     // The default mode of a Secret's files.
     renew(credentials(key), 0o644);
-    reload();
     await node.until(gateway, 'the refusal', () =>
       node.podman('logs', gateway).stderr.includes('mode 0644 lets other users reach it'),
     );
     t.strictSame(random(nextKey), [32], 'kept as it was');
     renew(credentials(key), 0o440);
-    reload();
     await node.until(gateway, 'the former key', () => String(random(key)) === '32');
+  });
+
+  await t.test('a renewed certificate too, and only with its key', async (t) => {
+    const next = makeCertificate(t.testdir({}), 'renewed');
+    const renew = (certificate: Buffer, privateKey: string) =>
+      node.writeVolume(
+        'gateway-tls',
+        { 'tls.crt': certificate, 'tls.key': readFileSync(privateKey) },
+        0o440,
+        fsGroup,
+      );
+    const trusting = (authority: string) =>
+      node.ask(gateway, authority, 'kms', port, key.access, key.secret, 1);
+    renew(next.ca, tlsKey);
+    await node.until(gateway, 'the refusal', () =>
+      node.podman('logs', gateway).stderr.includes('mismatch'),
+    );
+    t.strictSame(trusting(certificate), [32]);
+    renew(next.ca, next.key);
+    await node.until(gateway, 'it', () => String(trusting(next.certificate)) === '32');
+    t.not(String(trusting(certificate)), '32');
+    renew(ca, tlsKey);
+    await node.until(gateway, 'the former one', () => String(trusting(certificate)) === '32');
   });
 
   await t.test(

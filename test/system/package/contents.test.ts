@@ -30,6 +30,8 @@ const wanted = [
   /^prometheus\/[\w.]+\.yml$/,
   /^grafana\/\w+\.json$/,
   /^kubernetes\/(?:gateway|socket)\/[\w-]+\.(?:yaml|toml)$/,
+  /^kubernetes\/(?:Chart\.yaml|values\.(?:yaml|schema\.json)|\.helmignore)$/,
+  /^kubernetes\/templates\/\w+\.(?:yaml|tpl|txt)$/,
   /^node_modules\/(?:node-addon-api|node-gyp-build)\//,
 ];
 
