@@ -1,5 +1,5 @@
 /** The load as three charts: requests, random bytes and request durations. */
-import { createChart, spanMs } from './chart.js';
+import { createChart, recent } from './chart.js';
 import { byId, element, fill } from './dom.js';
 import { pointBetween } from './rates.js';
 import * as words from './words.js';
@@ -78,7 +78,7 @@ function showFigures(id, figures) {
 /** Draws all points at their present age. */
 export function showLoad() {
   const now = performance.now();
-  points = points.filter(({ at }) => now - at <= spanMs);
+  points = points.filter(({ at }) => now - at <= recent.ms);
   const newest = points.at(-1);
   const point = newest?.at === last?.at ? newest : undefined;
   showFigures('requests', [[point === undefined ? '–' : words.rate(point.requests), '']]);

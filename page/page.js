@@ -1,5 +1,6 @@
 /** Runs the page: shows what /status answers, or that it does not answer. */
 import { enableCopying } from './copying.js';
+import { refreshDay } from './day.js';
 import { byId, element, fill, setText, svg } from './dom.js';
 import { showFacts } from './facts.js';
 import { noteLoad, showLoad } from './load.js';
@@ -76,6 +77,7 @@ function showStatus(status) {
   noteLoad({ at: performance.now(), status });
   showSources(place.sources, place.absent, status.sources);
   showFacts(place.facts, status);
+  void refreshDay(`${status.pid} ${transitions.at(-1)?.time}`);
 }
 
 /** @param {readonly string[]} warnings about the gateway; front-page.ts makes the same */

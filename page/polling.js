@@ -1,4 +1,4 @@
-/** Polls /status once per second while the page is visible, and less often while there is no answer. */
+/** Asks the gateway: for /status once per second while the page is visible, less often while there is no answer. */
 
 /** Between an answer and the next request, ms. */
 const intervalMs = 1_000;
@@ -18,19 +18,20 @@ const answerMs = 8_000;
  */
 
 /**
- * @returns {Promise<Answer>}
+ * @param {string} path of this gateway
+ * @returns {Promise<Answer>} of status 200 or 503
  * @throws Error whose message says why there is no answer
  */
-async function ask() {
+export async function ask(path) {
   try {
-    const response = await fetch('/status', {
+    const response = await fetch(path, {
       cache: 'no-store',
       credentials: 'omit',
       redirect: 'error',
       signal: AbortSignal.timeout(answerMs),
     });
     const { status, headers } = response;
-    if (status !== 200 && status !== 503) throw new Error(`HTTP status ${status} for /status`);
+    if (status !== 200 && status !== 503) throw new Error(`HTTP status ${status} for ${path}`);
     const hostTime = Date.parse(headers.get('date') ?? '') || Date.now();
     return { status, body: await response.json(), hostTime };
   } catch (error) {
@@ -67,7 +68,7 @@ export function startPolling({ onAnswer, onFailure }) {
     polling.nextAt = Infinity;
     let isUp = false;
     try {
-      isUp = onAnswer(await ask());
+      isUp = onAnswer(await ask('/status'));
     } catch (error) {
       onFailure(/** @type {Error} */ (error).message);
     }

@@ -15,16 +15,16 @@
  */
 
 /** @param {unknown} value */
-const text = (value) => (typeof value === 'string' ? value : '');
+export const text = (value) => (typeof value === 'string' ? value : '');
 
 /** @param {unknown} value */
-const number = (value) => (typeof value === 'number' ? value : 0);
+export const number = (value) => (typeof value === 'number' ? value : 0);
 
 /**
  * @param {unknown} value
  * @returns {Record<string, unknown>} empty if `value` is not an object
  */
-const object = (value) =>
+export const object = (value) =>
   typeof value === 'object' && value !== null ? /** @type {Record<string, unknown>} */ (value) : {};
 
 /**
@@ -33,7 +33,7 @@ const object = (value) =>
  * @param {(item: unknown) => T} read
  * @returns {T[]} empty if `value` is not an array
  */
-const list = (value, read) => (Array.isArray(value) ? value.map(read) : []);
+export const list = (value, read) => (Array.isArray(value) ? value.map(read) : []);
 
 /**
  * Reads an answer. A member that is missing or has another type becomes empty or 0: the page must also work
@@ -105,7 +105,7 @@ function readSource(value) {
  * @param {unknown} value
  * @returns {Transition}
  */
-function readTransition(value) {
+export function readTransition(value) {
   const from = object(value);
   return { time: text(from.time), state: text(from.state), reason: text(from.reason) };
 }

@@ -91,9 +91,17 @@ function zone(time) {
 export const clock = (time) =>
   `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())} ${zone(time)}`;
 
+/** @param {Date} time */
+const date = (time) => `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+
 /**
  * Date and time in the reader's time zone.
  * @param {Date} time
  */
-export const dateAndClock = (time) =>
-  `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())} ${clock(time)}`;
+export const dateAndClock = (time) => `${date(time)} ${clock(time)}`;
+
+/**
+ * An hour of the reader's clock: `2026-11-02 03:00 UTC`.
+ * @param {Date} time its beginning
+ */
+export const hour = (time) => `${date(time)} ${two(time.getHours())}:00 ${zone(time)}`;

@@ -247,7 +247,7 @@ t.test('with more clients than descriptors, the gateway serves whoever asks', as
   for (const socket of sockets) socket.resume();
   await gateway.says('connection ended to make room');
   // None of it has been asked for before.
-  for (const path of ['/healthz', '/status', '/metrics', '/', '/page/style.css']) {
+  for (const path of ['/healthz', '/status', '/history', '/metrics', '/', '/page/style.css']) {
     const headers = { host: 'localhost' };
     t.match(await call({ socketPath: unix, path, headers }), { status: 200 }, path);
   }

@@ -113,6 +113,8 @@ export interface RandomSource {
   health(): Promise<Health>;
   /** All of `health`, and more: docs/protocol.md has the members. */
   status(): Promise<{ state: string; reason: string; construction?: string }>;
+  /** A day of the daemon's health: docs/protocol.md has the members. */
+  history(): Promise<object>;
   /** Prometheus text format. */
   metrics(options?: { timeoutMs?: number }): Promise<string>;
 }

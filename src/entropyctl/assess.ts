@@ -116,20 +116,23 @@ async function measure(
 ) {
   const data =
     source === undefined ? await readFiles(options) : await readSource(addon, source, options);
-  const origin = options.input ?? source?.name ?? '';
-  const bits = options.bitsPerSymbol ?? 0;
-  const refused = (error: Error) => {
+  const name = source?.name ?? '';
+  const refusedAs = (origin: string) => (error: Error) => {
     throw refusal(origin, error.message);
   };
   progress('estimating');
-  const assessment = await addon.assess(data.samples, bits).catch(refused);
+  const assessment = await addon
+    .assess(data.samples, options.bitsPerSymbol ?? 0)
+    .catch(refusedAs(options.input ?? name));
   const { bitsPerSymbol, minEntropy } = assessment;
   // SP 800-90B 3.1.3: H_I is the least of the estimates and of what the designer claims.
   const claim = options.claim ?? (data.source?.creditedBitsPerByte || undefined);
   const hInitial = Math.min(minEntropy, claim ?? minEntropy);
   const restarts =
     data.restart &&
-    (await assessRestarts(addon, data.restart, bitsPerSymbol, hInitial).catch(refused));
+    (await assessRestarts(addon, data.restart, bitsPerSymbol, hInitial).catch(
+      refusedAs(options.restartInput ?? `${name}'s restart data`),
+    ));
   return { data, assessment, claim, hInitial, restarts };
 }
 

@@ -40,8 +40,17 @@ interface Marks {
   randomBytes: number;
   refused: number;
   reseeds: number;
-  sources: Map<string, { bytes: number; alarms: number }>;
+  sources: ReadonlyMap<string, { bytes: number; alarms: number }>;
 }
+
+/** Of a new process. */
+const atStart: Marks = {
+  requests: 0,
+  randomBytes: 0,
+  refused: 0,
+  reseeds: 0,
+  sources: new Map(),
+};
 
 export class History {
   readonly #options: HistoryOptions;
@@ -74,6 +83,8 @@ export class History {
       await this.#load(this.#path);
     }
     this.#begin();
+    // Alarms and reseeds before this moment are this process's too: a startup test may have failed.
+    this.#marks = atStart;
     this.#stop = every(() => this.sample(), sampleSeconds * 1000);
   }
 

@@ -90,7 +90,7 @@ t.test('serves all APIs and the pages on every listener', async (t) => {
     });
     const host = { host: 'localhost' };
     t.match(await call({ ...where, path: '/healthz', headers: host }), { status: 200 });
-    for (const path of ['/', '/healthz', '/status', '/page/page.js'])
+    for (const path of ['/', '/healthz', '/status', '/history', '/page/page.js'])
       t.match(await call({ ...where, method: 'HEAD', path, headers: host }), { body: '' });
     t.equal((await call({ ...where, path: '/nothing' })).status, 404);
   }
@@ -534,7 +534,7 @@ t.test(
     const pageHosts = ['entropy.example'];
     const options = { listen: ['0.0.0.0:0'], tls, credentials, pageHosts };
     const { port } = await start(t, 'pages', options);
-    for (const path of ['/', '/status', '/metrics', '/healthz', '/page/page.js'])
+    for (const path of ['/', '/status', '/history', '/metrics', '/healthz', '/page/page.js'])
       for (const [to, host, status] of [
         [reachable, 'localhost', 403],
         [reachable, `127.0.0.1:${port}`, 403],
@@ -650,7 +650,7 @@ t.test(
         ['evil.example:9000', 403],
         [`${reachable}:${port}`, 200],
       ] as const)
-        for (const path of ['/', '/status', '/metrics', '/healthz'])
+        for (const path of ['/', '/status', '/history', '/metrics', '/healthz'])
           t.equal(
             (await call({ port, host, path, headers: { host: name } })).status,
             expected,

@@ -163,6 +163,13 @@ t.test('every API answers; audit log and metrics are those of all workers', asyn
       listen: [`unix:${socketPath}`],
     },
   });
+  // As many as there are workers, in turn.
+  for (const _ of [1, 2])
+    t.match(JSON.parse(await page(socketPath, '/history')), {
+      intervalSeconds: 300,
+      records: [],
+      transitions: Array,
+    });
   t.equal(count(program.stderr, started), 2);
   t.match(await program.kill('SIGTERM'), { status: 0 });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 
-const { paths, roundedUp, spanMs } = await import(
+const { paths, recent, roundedUp, uprights } = await import(
   new URL('../../page/chart.js', import.meta.url).href
 );
 
@@ -31,7 +31,7 @@ t.test('a scale covers its values', async (t) => {
   );
 });
 
-const now = spanMs;
+const now = recent.ms;
 const at = (at: number, value: number | undefined) => ({ at, value });
 
 t.test('a logarithmic axis gives each power of ten the same height', async (t) => {
@@ -68,6 +68,20 @@ t.test('a line goes from two minutes ago at the left to now at the right', async
     ['below zero', [at(now, -Infinity)], 'M300.0 80.0h0', ''],
   ] as const)
     t.strictSame(paths(points, now, 10), { line, area }, name);
+});
+
+t.test('a day has its own scale and gaps', async (t) => {
+  const day = { ...recent, ms: 24_000, gapMs: 300 };
+  const points = [at(0, 5), at(300, 5), at(601, 10)];
+  const { line } = paths(points, 24_000, 10, 0, day);
+  t.equal(line, 'M0.0 41.5L3.8 41.5M7.5 3.0h0');
+});
+
+t.test('an upright stands at its time; what is outside the chart is left out', async (t) => {
+  const day = { ...recent, ms: 1_000 };
+  t.equal(uprights([-1, 0, 500, 1_000, 1_001], 1_000, day), 'M0.0 0V80M150.0 0V80M300.0 0V80');
+  t.equal(uprights([500], 1_000, day, 70), 'M150.0 70V80');
+  t.equal(uprights([Number.NaN, Infinity], 1_000, day), '');
 });
 
 t.test('whatever the values, a line stays within the drawing', async (t) => {

@@ -63,6 +63,7 @@ t.test('times are in the reader’s time zone', async (t) => {
   const time = new Date(2026, 10, 2, 3, 4, 5);
   t.match(words.clock(time), /^03:04:05 \S+$/);
   t.match(words.dateAndClock(time), /^2026-11-02 03:04:05 \S+$/);
+  t.match(words.hour(time), /^2026-11-02 03:00 \S+$/);
   t.match(words.dateAndClock(new Date(Number.NaN)), /NaN/, 'nothing is thrown');
   const { TZ } = process.env;
   process.env.TZ = 'Asia/Kolkata';

@@ -73,8 +73,6 @@ function daemon() {
 
 t.test('a record has what happened in its interval', async (t) => {
   const { history, source, status, counters, ...on } = daemon();
-  counters.requests = 1000;
-  source.bytes = 50;
   await on.start();
   t.strictSame(history.result(), {
     intervalSeconds: historySeconds,
@@ -103,7 +101,7 @@ t.test('a record has what happened in its interval', async (t) => {
     requests: 30,
     randomBytes: 960,
     refused: 2,
-    reseeds: 2,
+    reseeds: 3,
     sources: [{ name: 'rdseed', state: 'passing', bytes: 7, alarms: 1, waitingSeconds: 40 }],
   });
   on.pass(historySeconds);
@@ -113,6 +111,21 @@ t.test('a record has what happened in its interval', async (t) => {
     sources: [{ waitingSeconds: 0 }],
   });
 });
+
+t.test(
+  'what came before the first interval is in it: a startup test may have failed',
+  async (t) => {
+    const { history, source, counters, ...on } = daemon();
+    source.alarms = 1;
+    source.bytes = 50;
+    counters.requests = 3;
+    await on.start();
+    on.pass(2 * historySeconds);
+    const [first, second] = history.result().records;
+    t.match(first, { requests: 3, reseeds: 1, sources: [{ bytes: 50, alarms: 1 }] });
+    t.match(second, { requests: 0, reseeds: 0, sources: [{ bytes: 0, alarms: 0 }] });
+  },
+);
 
 t.test('a day is kept, and no more', async (t) => {
   const { history, ...on } = daemon();

@@ -36,6 +36,7 @@ export function fakeSource(overrides: Partial<RandomSource> = {}): RandomSource 
     random: async (size) => Uint8Array.from({ length: size }, (_, i) => i),
     health: async () => ({ state: 'operational', healthy: true, reason: '' }),
     status: async () => ({ state: 'operational', reason: '', requests: 1 }),
+    history: async () => ({ intervalSeconds: 300, stored: false, records: [], transitions: [] }),
     metrics: async () => 'entropyd_up 1\n',
     ...overrides,
   };
@@ -44,7 +45,7 @@ export function fakeSource(overrides: Partial<RandomSource> = {}): RandomSource 
 /** A source of which every method fails with `error`. */
 export function failingSource(error: unknown): RandomSource {
   const fail = () => Promise.reject(error);
-  return { random: fail, health: fail, status: fail, metrics: fail };
+  return { random: fail, health: fail, status: fail, history: fail, metrics: fail };
 }
 
 /** A log that keeps what it is given. */

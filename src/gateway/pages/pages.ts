@@ -1,4 +1,4 @@
-/** The pages for people and monitoring: `/` and its files, `/status`, `/metrics` and `/healthz`. */
+/** The pages for people and monitoring: `/` and its files, `/status`, `/history`, `/metrics` and `/healthz`. */
 import { hostname } from 'node:os';
 import type { Access, Api, ApiResponse, Head, RandomSource } from '../../apis/api.js';
 import { errorReason, thrownBy } from '../../apis/toolkit.js';
@@ -28,7 +28,7 @@ const json = 'application/json';
 const exposition = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** The pages. */
-const paths: readonly string[] = ['/', '/status', '/metrics', '/healthz'];
+const paths: readonly string[] = ['/', '/status', '/history', '/metrics', '/healthz'];
 
 /** The files of the front page are below it. */
 const filePrefix = '/page/';
@@ -50,7 +50,7 @@ type Status = Awaited<ReturnType<RandomSource['status']>>;
 
 /** What the pages show. */
 export interface PagesOptions {
-  readonly client: Pick<RandomSource, 'health' | 'status'>;
+  readonly client: Pick<RandomSource, 'health' | 'status' | 'history'>;
   /** The page at `/metrics`, Prometheus text format. */
   readonly metrics: () => Promise<string>;
   /** In the order of their examples. */
@@ -73,7 +73,7 @@ export interface PagesOptions {
   readonly workers?: () => { readonly running: number; readonly restarts: number } | undefined;
   /** This machine's name, for tests; default: the kernel's. */
   readonly hostname?: string;
-  /** How long /metrics and the daemon's status last, for tests; default: real time. */
+  /** How long /metrics, /history and the daemon's status last, for tests; default: real time. */
   readonly now?: () => number;
 }
 
@@ -95,6 +95,7 @@ export function createPages(options: PagesOptions): Api {
   const name = printable(options.hostname ?? hostname());
   const madeMetrics = new Cached<string>(lastsMs, now);
   const madeStatus = new Cached<Status>(lastsMs, now);
+  const madeHistory = new Cached<string>(lastsMs, now);
   const metrics = () => madeMetrics.get('', options.metrics);
   const daemonStatus = () => madeStatus.get('', () => client.status());
 
@@ -118,6 +119,15 @@ export function createPages(options: PagesOptions): Api {
     } catch (error) {
       const { state, reason } = unreachable(error);
       return page(503, json, printableJson({ state, reason, gateway: gateway() }));
+    }
+  }
+
+  async function historyPage(): Promise<ApiResponse> {
+    const make = async () => printableJson(await client.history());
+    try {
+      return page(200, json, await madeHistory.get('', make));
+    } catch (error) {
+      return page(503, json, printableJson({ reason: unreachable(error).reason }));
     }
   }
 
@@ -164,6 +174,7 @@ export function createPages(options: PagesOptions): Api {
         );
       if (path === '/metrics') return page(200, exposition, await metrics());
       if (path === '/status') return statusPage();
+      if (path === '/history') return historyPage();
       if (path === '/') return frontPage(host, accept);
       if (path.startsWith(filePrefix)) return filePage(path.slice(filePrefix.length));
       if (path.startsWith(documentPrefix)) return documentPage(path.slice(documentPrefix.length));
@@ -209,6 +220,7 @@ ${warnings.map((warning) => `warning: ${warning}\n`).join('')}
 ${examples.map(({ title, note, command }) => `${title}: ${note}\n  ${command}\n`).join('\n')}
 /healthz  200 while bytes are served, else 503
 /status   all that the daemon says about itself, in JSON
+/history  a day of the daemon's health, in JSON
 /metrics  Prometheus text format
 /docs/    the documentation: /docs/clients.md, /docs/gateway.md, /docs/troubleshooting.md
 `;

@@ -52,18 +52,20 @@ const away = failingSource(new EntropyError('ERR_CONNECT', 'no daemon at /x'));
 const defect = failingSource(new TypeError('x is undefined'));
 
 t.test(
-  'pages are four paths, the files of one and the documentation, by GET and HEAD',
+  'pages are five paths, the files of one and the documentation, by GET and HEAD',
   async (t) => {
     for (const [method, path, expected] of [
       ['GET', '/', true],
       ['HEAD', '/metrics', true],
       ['GET', '/healthz', true],
       ['GET', '/status', true],
+      ['GET', '/history', true],
       ['GET', '/page/style.css', true],
       ['GET', '/page/', true],
       ['GET', '/docs/clients.md', true],
       ['GET', '/page', false],
       ['POST', '/status', false],
+      ['POST', '/history', false],
       ['POST', '/page/style.css', false],
       ['POST', '/', false],
       ['OPTIONS', '/healthz', false],
@@ -140,6 +142,22 @@ t.test('/status is that of the daemon and what it does not know of the gateway',
   }
 });
 
+t.test('/history is that of the daemon, or why there is none', async (t) => {
+  const history = { intervalSeconds: 300, stored: true, records: [{ requests: 7 }] };
+  const old = failingSource(new EntropyError('ERR_METHOD', 'unknown method'));
+  for (const [name, client, status, body] of [
+    ['healthy', fakeSource({ history: async () => history }), 200, history],
+    ['no daemon', away, 503, { reason: 'no daemon at /x' }],
+    ['a daemon without it', old, 503, { reason: 'unknown method' }],
+    ['a defect', defect, 503, { reason: 'internal error' }],
+  ] as const) {
+    const answer = await ask('/history', { client });
+    t.equal(answer.status, status, name);
+    t.equal(answer.headers['Content-Type'], 'application/json');
+    t.strictSame(JSON.parse(answer.body), body, name);
+  }
+});
+
 t.test('/docs/ has the documentation as text, and nothing else', async (t) => {
   for (const name of ['troubleshooting.md', 'clients.md', 'migrating/from-rngd.md']) {
     const { status, headers, body } = await ask(`/docs/${name}`);
@@ -189,10 +207,11 @@ t.test('/ on a terminal says the state and how to call each API', async (t) => {
 t.test('what a hostile daemon says is text without anything that a terminal obeys', async (t) => {
   const bad = 'x\x1b[2J\x9b31m\r\n\u202e';
   const says = { state: bad, reason: bad, construction: bad, healthy: false };
-  const client = fakeSource({ health: async () => says, status: async () => says });
+  const state = async () => says;
+  const client = fakeSource({ health: state, status: state, history: state });
   const failing = failingSource(new EntropyError(bad as never, bad));
   const isPlain = (text: string) => printablePage(text) === text;
-  for (const path of ['/', '/status', '/healthz'])
+  for (const path of ['/', '/status', '/history', '/healthz'])
     for (const accept of ['*/*', browser.accept])
       for (const source of [client, failing]) {
         const { body } = await ask(path, { accept, client: source });
@@ -241,7 +260,15 @@ t.test('files have their type, and there are no others', async (t) => {
   }
 });
 
-const everyPath = ['/', '/status', '/metrics', '/healthz', '/page/page.js', '/page/none'];
+const everyPath = [
+  '/',
+  '/status',
+  '/history',
+  '/metrics',
+  '/healthz',
+  '/page/page.js',
+  '/page/none',
+];
 
 t.test('every answer of the pages is confined in a browser', async (t) => {
   for (const path of everyPath)
@@ -308,7 +335,7 @@ t.test('examples over the URL come first, whichever API they are of', async (t) 
   );
 });
 
-t.test('/metrics and the daemon’s status are asked for once a second, health always', async (t) => {
+t.test('/metrics, status and history are asked for once a second, health always', async (t) => {
   const asked: string[] = [];
   const count = <T>(name: string, result: T) => {
     asked.push(name);
@@ -319,6 +346,7 @@ t.test('/metrics and the daemon’s status are asked for once a second, health a
     ...openPages(fakeSource()),
     client: {
       status: () => count('status', { state: 'operational', reason: '' }),
+      history: () => count('history', {}),
       health: () => count('health', { state: 'operational', healthy: true, reason: '' }),
     },
     metrics: () => count('metrics', 'page'),
@@ -327,13 +355,15 @@ t.test('/metrics and the daemon’s status are asked for once a second, health a
   const get = (path: string) =>
     answerOf(pages, apiRequest({ method: 'GET', path, headers: { host: 'localhost' } }));
   const all = () =>
-    Promise.all(['/metrics', '/status', '/', '/healthz'].flatMap((p) => [get(p), get(p)]));
+    Promise.all(
+      ['/metrics', '/status', '/history', '/', '/healthz'].flatMap((p) => [get(p), get(p)]),
+    );
   await all();
-  t.strictSame(asked.splice(0).sort(), ['health', 'health', 'metrics', 'status']);
+  t.strictSame(asked.splice(0).sort(), ['health', 'health', 'history', 'metrics', 'status']);
   now = 999;
   await all();
   t.strictSame(asked.splice(0), ['health', 'health']);
   now = 1000;
   await all();
-  t.strictSame(asked.sort(), ['health', 'health', 'metrics', 'status']);
+  t.strictSame(asked.sort(), ['health', 'health', 'history', 'metrics', 'status']);
 });

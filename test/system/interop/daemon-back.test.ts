@@ -42,6 +42,7 @@ async function start(t: Test) {
     },
     health: () => client.health(),
     status: () => client.status(),
+    history: () => client.history(),
     metrics: () => client.metrics(),
   };
   /** Resolves when the daemon is starting again. */
