@@ -93,9 +93,15 @@ export class Machine {
     return new Machine(folder, parts);
   }
 
+  /** The command line that runs the words after it as root. */
+  get enter(): readonly string[] {
+    return [script, 'exec', this.#folder];
+  }
+
   /** Runs a command as root, or as another user. */
   run(command: readonly string[], user?: string, input?: string): Result {
-    return spawnSync(script, ['exec', this.#folder, ...as(user), ...command], {
+    const [program = '', ...words] = this.enter;
+    return spawnSync(program, [...words, ...as(user), ...command], {
       encoding: 'utf8',
       timeout: commandMs,
       input,
