@@ -1,6 +1,6 @@
 /** The Ansible role with the npm package, on a machine with Node and a real systemd. */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import t from 'tap';
 import { missing } from '../debian/deb.js';
 import { tarball } from '../package/tarball.js';
@@ -15,11 +15,25 @@ if (reason !== undefined) {
   else t.plan(0, `no machine for Ansible: ${reason}`);
 } else await all();
 
+/** What this machine has, and where npm puts the programs. A Node that the units would not find is copied. */
+function furnish(files: string): void {
+  for (const folder of ['opt', 'root', 'usr/bin', 'usr/lib/node_modules'])
+    mkdirSync(join(files, folder), { recursive: true });
+  writeFileSync(join(files, 'root/.npmrc'), 'prefix=/usr\n');
+  const programs = ['node', 'npm'];
+  const has = (folder: string) => programs.every((name) => existsSync(join(folder, name)));
+  if (['/usr/local/bin', '/usr/bin'].some(has)) return;
+  const npm = 'lib/node_modules/npm';
+  cpSync(process.execPath, join(files, 'usr/bin/node'));
+  cpSync(join(dirname(process.execPath), '..', npm), join(files, 'usr', npm), { recursive: true });
+  symlinkSync(`../${npm}/bin/npm-cli.js`, join(files, 'usr/bin/npm'));
+}
+
 async function all(): Promise<void> {
   const { folder } = releaseOf([await tarball()]);
   const machine = await Machine.start(t, {
     root: '/',
-    furnish: (files) => void mkdirSync(join(files, 'opt')),
+    furnish,
     node: 'node',
     library: '/usr/lib/node_modules/entropyd/dist/index.js',
   });

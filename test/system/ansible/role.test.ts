@@ -65,7 +65,7 @@ async function all(): Promise<void> {
   };
 
   await t.test('ansible-lint finds nothing', async (t) => {
-    t.match(lint(), '');
+    t.doesNotThrow(lint);
   });
 
   await t.test('a package that is not the release is not installed', async (t) => {
