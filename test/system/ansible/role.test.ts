@@ -139,21 +139,22 @@ async function all(): Promise<void> {
     t.strictSame([asked('token-1'), asked('token-2')], ['403', '200']);
   });
 
-  await t.test('a fault in the variables changes nothing', async (t) => {
+  await t.test('a fault in the variables is reported, and what has none is applied', async (t) => {
     const [before, text] = [pids(), machine.ok(['cat', config])];
-    const faulty = { limits: { connection: 1 } };
-    const { status: failed, output } = await play(t, machine, {
-      ...variables,
-      entropyd_config: faulty,
-      entropyd_credentials: {},
-    });
-    t.equal(failed, 2);
-    t.match(output, /limits\.connection: unknown key; the nearest is \\*"connections\\*"/);
     const unnamed = { ...variables, entropyd_credentials: { token: [{ token: 'hidden' }] } };
     const refused = await play(t, machine, unnamed, '--diff', '-vvv');
     t.match(refused, { status: 2, output: /token\[0\]\.name: is missing/ });
     t.notMatch(refused.output, /hidden/);
-    t.equal(machine.ok(['cat', config]), text);
+    t.equal(asked('token-2'), '200');
+    const { status: failed, output } = await play(t, machine, {
+      ...variables,
+      entropyd_config: { ...variables.entropyd_config, limits: { connection: 1 } },
+      entropyd_credentials: { token: [{ name: 'third', token: 'token-3' }] },
+    });
+    t.equal(failed, 2);
+    t.match(output, /limits\.connection: unknown key; the nearest is \\*"connections\\*"/);
+    t.strictSame([asked('token-2'), asked('token-3')], ['403', '200'], 'the credentials are new');
+    t.equal(machine.ok(['cat', config]), text, 'the configuration is not');
     t.strictSame(pids(), before);
   });
 
