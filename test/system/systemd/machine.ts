@@ -11,7 +11,7 @@ import { cannotPack, tarball } from '../package/tarball.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const script = join(root, 'test/system/systemd/machine.sh');
-const commandMs = 60_000;
+const commandMs = 180_000;
 
 /** For conditions that run a command on the machine. */
 export const patient: Patience = { limitMs: 60_000, pollMs: 100 };
