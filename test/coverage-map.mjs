@@ -3,7 +3,7 @@
 
 /** Tests about more than one file, and of what runs in other processes. */
 const others =
-  /^test\/((clients|fuzz|man|native|system)\/|(architecture|bundle|documents|install)\.test)/;
+  /^test\/((clients|compatibility|fuzz|man|native|system)\/|(architecture|bundle|documents|install)\.test)/;
 
 // The conformance suite earns the coverage of every API, and of what it checks them through.
 const conformance = 'test/apis/conformance.test.ts';

@@ -83,7 +83,7 @@ t.test('every link within the repository leads somewhere', async (t) => {
 
 /** Folders whose files the documents name in backticks. */
 const named =
-  /`((?:src|native|test|page|man|prometheus|grafana|kubernetes|systemd|debian)\/[\w./-]+)`/g;
+  /`((?:src|native|test|page|man|prometheus|grafana|kubernetes|systemd|debian|ansible)\/[\w./-]+)`/g;
 
 t.test('every file of the repository that a document names exists', async (t) => {
   const paths = documents.flatMap((document) =>

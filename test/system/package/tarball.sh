@@ -14,8 +14,8 @@ files() {
   git ls-files -z --cached --others --exclude-standard -- "$@" |
     while IFS= read -r -d '' file; do [ ! -f "$file" ] || printf '%s\0' "$file"; done
 }
-# A change of the tests does not change the package.
-key=$(files . ':!test' ':!bench' ':!.ci' | xargs -0 sha256sum | sha256sum | cut -c 1-16)
+# A change of the tests, or of the role, does not change the package.
+key=$(files . ':!test' ':!bench' ':!ansible' ':!.ci' | xargs -0 sha256sum | sha256sum | cut -c 1-16)
 made=$store/$key
 if [ ! -d "$made" ]; then
   rm -rf "${store:?}"/*/

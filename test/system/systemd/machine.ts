@@ -11,7 +11,7 @@ import { cannotPack, tarball } from '../package/tarball.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const script = join(root, 'test/system/systemd/machine.sh');
-const commandMs = 60_000;
+const commandMs = 180_000;
 
 /** For conditions that run a command on the machine. */
 export const patient: Patience = { limitMs: 60_000, pollMs: 100 };
@@ -93,9 +93,15 @@ export class Machine {
     return new Machine(folder, parts);
   }
 
+  /** The command line that runs the words after it as root. */
+  get enter(): readonly string[] {
+    return [script, 'exec', this.#folder];
+  }
+
   /** Runs a command as root, or as another user. */
   run(command: readonly string[], user?: string, input?: string): Result {
-    return spawnSync(script, ['exec', this.#folder, ...as(user), ...command], {
+    const [program = '', ...words] = this.enter;
+    return spawnSync(program, [...words, ...as(user), ...command], {
       encoding: 'utf8',
       timeout: commandMs,
       input,
