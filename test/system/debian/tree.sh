@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes the files of a new Debian machine with systemd, Python and nothing else: this system's release, from its
+# Makes the files of a new Debian machine with systemd, AppArmor, Python and nothing else: this system's release, from its
 # own mirror. Prints their folder. Nobody changes it; it is kept for a week, then made again.
 set -euo pipefail
-packages=systemd,systemd-sysv,dbus,python3
+packages=systemd,systemd-sysv,dbus,python3,apparmor
 . /etc/os-release
 cache=/var/cache/entropyd-test
 tree=$cache/$VERSION_CODENAME-minbase-${packages//,/-}
