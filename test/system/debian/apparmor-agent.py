@@ -6,7 +6,7 @@ import tty
 
 with open("/dev/ttyS1", "r+b", buffering=0) as line:
     tty.setraw(line)
-    line.write(b"\n{}\n")
+    line.write(b"{}\n")
     pending = b""
     while data := line.read(4096):
         pending += data

@@ -13,18 +13,17 @@ mkdir "$build"
 cp test/system/clone/build/vmlinuz "$build"
 cp -a "$tree" "$root"
 install -m 644 test/system/debian/apparmor-agent.py "$root/opt/agent.py"
-install -m 644 "$deb" "$root/opt/entropyd.deb"
+cp "$(dirname "$deb")"/{entropyd,openssl-provider-entropyd}_*.deb "$root/opt"
 echo apparmor >"$root/etc/hostname"
-# The agent starts with the machine; what would wait for hardware that is not there does not.
 cat >"$root/etc/systemd/system/agent.service" <<'UNIT'
 [Service]
 ExecStart=/usr/bin/python3 /opt/agent.py
 [Install]
 WantedBy=multi-user.target
 UNIT
-chroot "$root" dpkg --install /opt/entropyd.deb >"$build/log" 2>&1 || { cat "$build/log" >&2; exit 1; }
+chroot "$root" sh -c "dpkg --install /opt/*.deb" >"$build/log" 2>&1 || { cat "$build/log" >&2; exit 1; }
 chroot "$root" systemctl enable agent.service 2>>"$build/log"
 chroot "$root" systemctl mask getty.target serial-getty@ttyS0.service 2>>"$build/log"
-mke2fs -q -F -t ext4 -O ^has_journal -d "$root" "$build/disk" 1200M
+mke2fs -q -F -t ext4 -O ^has_journal -d "$root" "$build/disk" 1200M >>"$build/log"
 rm -rf "$root"
 echo "$build"
