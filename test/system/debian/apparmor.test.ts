@@ -17,7 +17,7 @@ const profiles = fileURLToPath(new URL('../../../debian/apparmor.d', import.meta
 const features = '/etc/apparmor.d/abi/3.0';
 
 /** Includes building the package. */
-const wholeMs = 900_000;
+const wholeMs = 1_500_000;
 
 t.setTimeout(wholeMs);
 
