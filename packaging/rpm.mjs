@@ -20,8 +20,9 @@ const moves = [
   ['usr/share/doc/entropyd/copyright', 'usr/share/licenses/entropyd/copyright'],
 ];
 
-/** Debian's own: lintian's overrides, and changelogs of the packaging. */
+/** Debian's own: lintian's overrides, changelogs of the packaging, and AppArmor, which RHEL and Fedora do not have. */
 const leftOut = [
+  'etc/apparmor.d',
   'usr/share/lintian',
   'usr/share/doc/entropyd/changelog.Debian.gz',
   'usr/share/doc/entropyd/changelog.gz',

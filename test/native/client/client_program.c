@@ -170,10 +170,13 @@ static void print_draws(void) {
 static void* draw_often(void* times) {
   for (unsigned i = 0; i < *(unsigned*)times; i++) {
     unsigned char bytes[DRAW_SIZE];
+    memset(bytes, untouched, sizeof bytes);
     if (draw(bytes))
       keep(bytes);
-    else
+    else if (all_are(bytes, sizeof bytes, 0))
       draws.failed++;
+    else
+      abort();
   }
   return NULL;
 }

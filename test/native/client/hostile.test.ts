@@ -1,7 +1,9 @@
 /** libentropyd with servers that are not the daemon, or a daemon that has a bad day. */
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server, Socket } from 'node:net';
 import t, { type Test } from 'tap';
+import { Prng } from '../../fuzz/prng.js';
 import { startFake } from '../../support/daemon.js';
 import { freePath } from '../../support/paths.js';
 import { until } from '../../support/until.js';
@@ -159,6 +161,29 @@ t.test('what is not the answer fails and leaves zeros, and its connection is clo
     `ok ${'0f'.repeat(size)}`,
     'and the next call succeeds',
   );
+});
+
+t.test('no answer breaks threads that draw at the same time: a fuzzed server', async (t) => {
+  const seed = randomInt(2 ** 31);
+  t.comment(`seed ${seed}`);
+  const prng = new Prng(seed);
+  const { path } = await startAnswering(t, ({ id, size }, socket, nth) => {
+    let bytes = nth % 5 === 0 ? refusal(id, 'ERR_BUSY') : random(id, prng.bytes(size));
+    if (nth % 2 === 0) return bytes;
+    for (let i = prng.below(4); i >= 0; i--) {
+      if (prng.below(3) === 0) bytes = bytes.subarray(0, prng.below(bytes.length + 1));
+      if (bytes.length > 0) bytes[prng.below(bytes.length)] = prng.below(256);
+    }
+    // A client waits 5 s for what an open connection still owes it.
+    socket.end(bytes);
+    return undefined;
+  });
+  const client = new ClientProgram(t, path);
+  const said = await client.say('threads 8 200');
+  const [, drawn, failed] = /^(\d+) drawn, 0 equal, (\d+) failed, [0-8] kept$/.exec(said) ?? [];
+  t.equal(Number(drawn) + Number(failed), 1600, said);
+  t.ok(Number(drawn) > 100 && Number(failed) > 100, 'and every failure left zeros');
+  t.match(await client.end(), { status: 0 });
 });
 
 t.test('refusals are errors of their own, and the connection stays', async (t) => {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const script = fileURLToPath(new URL('deb.sh', import.meta.url));
-const tools = ['dpkg-buildpackage', 'dh_installsysusers', 'dh_python3'];
+const tools = ['dpkg-buildpackage', 'dh_installsysusers', 'dh_python3', 'dh_apparmor'];
 
 /** The programs of a list that are not installed. */
 export function missing(programs: readonly string[]): string[] {

@@ -162,6 +162,9 @@ async function all(): Promise<void> {
       '/usr/share/entropyd/grafana/entropyd.json',
       '/usr/share/doc/entropyd/docs/troubleshooting.md',
       '/etc/logrotate.d/entropyd',
+      '/etc/apparmor.d/entropyd',
+      '/etc/apparmor.d/entropyd-gateway',
+      '/etc/apparmor.d/abstractions/entropyd',
       ...readdirSync(join(root, 'systemd/drop-ins')).map(
         (name) => `/usr/share/doc/entropyd/examples/${name}`,
       ),

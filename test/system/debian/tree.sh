@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes the files of a new Debian machine with systemd, Python, its binding to apt and nothing else: this system's
-# release, from its own mirror. Prints their folder. Nobody changes it; it is kept for a week, then made again.
+# Makes the files of a new Debian machine with systemd, AppArmor, Python, its binding to apt and nothing else: this
+# system's release, from its own mirror. Prints their folder. Nobody changes it; it is kept for a week, then made again.
 set -euo pipefail
-packages=systemd,systemd-sysv,dbus,python3,python3-apt
+packages=systemd,systemd-sysv,dbus,python3,python3-apt,apparmor
 . /etc/os-release
 cache=/var/cache/entropyd-test
 tree=$cache/$VERSION_CODENAME-minbase-${packages//,/-}

@@ -103,6 +103,19 @@ testWith(openssl, 'a line that fails before `random` would take it away', async 
   t.not((await host.run(openssl, ['rand', '-hex', '32'], { OPENSSL_CONF: behind })).status, 0);
 });
 
+testWith(openssl, 'of two lines `providers` the last counts, and all fails', async (t, openssl) => {
+  const host = await Host.start(t);
+  const two = configured(host, 'two.cnf', (text) =>
+    text.replace(
+      '\n[random_section]',
+      'providers = without\n[without]\ndefault = active_section\n[random_section]',
+    ),
+  );
+  const asked = await host.run(openssl, ['rand', '-hex', '32'], { OPENSSL_CONF: two });
+  t.not(asked.status, 0);
+  t.match(asked, { stdout: '', stderr: 'ENTROPYD' });
+});
+
 /** The system calls of a program that cannot connect to the daemon. */
 async function traced(t: Test, host: Host, strace: string, command: readonly string[]) {
   const report = join(temporaryFolder(), 'calls');
