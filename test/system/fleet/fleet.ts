@@ -90,7 +90,9 @@ export class Fleet {
     connectMachines(balancer, hosts);
     const certificate = (name: string) =>
       makeCertificate(folder, name, undefined, undefined, [service]);
-    const own = hosts.map(({ name, machine }) => configureHost(machine, certificate(name)));
+    const own = hosts.map(({ name, machine }, i) =>
+      configureHost(machine, hostAddresses[i] as string, certificate(name)),
+    );
     configureBalancer(balancer, certificate('clients'), own);
     writeFileSync(join(folder, 'hosts'), `127.0.0.1 localhost\n${balancerAddress} ${service}\n`);
     return new Fleet(folder, balancer, hosts);
@@ -110,8 +112,9 @@ export class Fleet {
   /** A command of haproxy's admin socket. @returns its answer */
   async administer(command: string): Promise<string> {
     const socket = createConnection(fileOf(this.balancer, '/run/haproxy/admin.sock'));
+    const answer = text(socket);
     socket.end(`${command}\n`);
-    return text(socket);
+    return answer;
   }
 
   /** What haproxy has counted, by host. */
@@ -180,13 +183,17 @@ ip link set bridge0 up`);
 }
 
 /** @returns the certificate */
-function configureHost(machine: Machine, { certificate, key }: Certificate): string {
+function configureHost(
+  machine: Machine,
+  address: string,
+  { certificate, key }: Certificate,
+): string {
   machine.sh(`${library}/systemd/install.sh --gateway`);
   machine.write('/etc/entropyd/credentials.toml', credentials);
   machine.write('/etc/entropyd/tls.pem', readFileSync(certificate, 'utf8'));
   machine.write('/etc/entropyd/tls.key', readFileSync(key, 'utf8'));
   const commands = exampleOf(examples, { heading: 'Each host', language: '' });
-  machine.sh(`DROP_INS=${library}/systemd/drop-ins\n${commands}`);
+  machine.sh(`ADDRESS=${address} DROP_INS=${library}/systemd/drop-ins\n${commands}`);
   return readFileSync(certificate, 'utf8');
 }
 
