@@ -10,6 +10,7 @@ import { boto3 } from '../interop/boto3.js';
 import { examplesOf } from '../interop/examples.js';
 import { type Client, pypiClient } from '../interop/installed.js';
 import { startScriptedDaemon } from '../interop/scripted-daemon.js';
+import { readDashboard } from '../monitoring/queries.js';
 import { underLoad } from '../systemd/load.js';
 import { impossible, patient } from '../systemd/machine.js';
 import { Fleet, fileOf, type Host, type HostStatistics, newFiles, nextVersion } from './fleet.js';
@@ -209,6 +210,39 @@ systemctl restart entropyd.service`);
       await allUp();
     });
   }
+
+  await t.test('connections that wait have the room that the units give them', async (t) => {
+    const room = (...socket: string[]) => first.machine.ok(['ss', '-Hl', ...socket]).split(/\s+/);
+    const [port] = room('-tn', 'sport = :443').slice(2);
+    const [path] = room('-x', 'src', daemonSocket).slice(3);
+    t.strictSame([port, path], ['4096', '4096']);
+  });
+
+  await t.test(
+    'haproxy keeps pages to itself, and names each request as its host does',
+    async (t) => {
+      const ask = (...args: string[]) =>
+        fleet.balancer.ok(['curl', '--silent', '--cacert', '/etc/haproxy/entropy.pem', ...args]);
+      const at = ['--resolve', 'entropy.example:443:10.0.0.10'];
+      const status = ['--output', '/dev/null', '--write-out', '%{http_code}'];
+      for (const page of ['', 'healthz', 'status', 'metrics', 'page/page.css', 'docs/fleet.md'])
+        t.equal(ask(...at, ...status, `https://entropy.example/${page}`), '404', page);
+
+      const random = ['--request', 'POST', 'https://entropy.example/v1/sys/tools/random/32'];
+      const head = ask(...at, '--dump-header', '-', '-H', 'X-Vault-Token: hvs.fleet', ...random);
+      const id = /^x-request-id: (\S+)/m.exec(head)?.[1] ?? 'none';
+      t.match(fleet.balancer.ok(['journalctl', '-u', 'haproxy', '--grep', id]), `{${id}|}`);
+      const audited = fleet.hosts.filter(
+        ({ machine }) => machine.run(['grep', id, '/var/log/entropyd/audit.jsonl']).status === 0,
+      );
+      t.equal(audited.length, 1, 'one host has it in its audit log');
+
+      const page = ask('http://10.0.0.10:8405/metrics');
+      const shown = JSON.stringify(readDashboard('fleet.json'));
+      for (const [, name, proxy] of shown.matchAll(/(haproxy_\w+)\{proxy=\\"(\w+)/g))
+        t.match(page, `${name}{proxy="${proxy}"`);
+    },
+  );
 
   await t.test('no request of an SDK is lost', async (t) => {
     const load = await underLoad(commands, (served) => scenes(t, served));
