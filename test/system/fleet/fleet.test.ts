@@ -16,7 +16,7 @@ import { impossible, patient } from '../systemd/machine.js';
 import { Fleet, fileOf, type Host, type HostStatistics, newFiles, nextVersion } from './fleet.js';
 
 /** Machines, clients, and some ten departures and returns of a host, each a few checks long. */
-const fileMs = 600_000;
+const fileMs = 900_000;
 t.setTimeout(fileMs);
 
 /** As in docs/fleet.md: `fall 2`. */
@@ -110,23 +110,24 @@ async function all(fleet: Fleet): Promise<void> {
       for (const share of all) t.ok(share > leastShare, String(share));
     });
 
-    await scene('a gateway is killed', async () => {
-      const pid = () => first.machine.show('entropyd-gateway.service', 'MainPID');
-      const killed = pid();
-      first.machine.sh('systemctl kill -s KILL --kill-who=main entropyd-gateway.service');
-      await until(() => ![killed, '0'].includes(pid()), 'another process', patient);
-    });
+    for (const [what, { machine }, unit] of [
+      ['a gateway', first, 'entropyd-gateway.service'],
+      ['a daemon', second, 'entropyd.service'],
+    ] as const)
+      await scene(`${what} is killed, and comes back`, async (t) => {
+        const pid = () => machine.show(unit, 'MainPID');
+        const killed = pid();
+        machine.sh(`systemctl kill -s KILL --kill-who=main ${unit}`);
+        await until(() => ![killed, '0'].includes(pid()), 'another process', patient);
+        t.equal(machine.show(unit, 'NRestarts'), '1');
+      });
 
-    await scene('a daemon is killed', async () => {
-      const pid = () => second.machine.show('entropyd.service', 'MainPID');
-      const killed = pid();
-      second.machine.sh('systemctl kill -s KILL --kill-who=main entropyd.service');
-      await until(() => ![killed, '0'].includes(pid()), 'another process', patient);
-    });
-
-    await scene('daemon and gateway are restarted', async () => {
-      for (const { machine } of fleet.hosts)
+    await scene('daemon and gateway of each host are restarted', async (t) => {
+      for (const { machine } of fleet.hosts) {
         machine.sh('systemctl restart entropyd.service entropyd-gateway.service');
+        t.equal(machine.show('entropyd-gateway.service', 'ActiveState'), 'active');
+        await served();
+      }
     });
 
     await scene('a daemon is gone: its host leaves, and comes back', async (t) => {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { until } from '../../support/until.js';
 
 /** Longest that a client may live. */
-const clientMs = 600_000;
+const clientMs = 900_000;
 
 /** What clients saw under load. */
 export interface Load {
