@@ -150,7 +150,7 @@ async function turnAway(passed: readonly PassedSocket[]): Promise<void> {
       ended++;
       socket.destroy();
     });
-    server.listen({ fd });
+    server.listen({ fd }, listenBacklog);
     await once(server, 'listening');
     // Node accepts at least one in a turn of the event loop, and a turn is between two immediates.
     for (let before = -1; ended > before && ended < listenBacklog; ) {

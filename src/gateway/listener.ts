@@ -149,7 +149,8 @@ function passedName({ fd, path }: PassedSocket): string {
 
 async function bind(server: Server, address: Address | PassedSocket): Promise<void> {
   if ('fd' in address) {
-    server.listen({ fd: address.fd, backlog: listenBacklog });
+    // For a descriptor node:net takes the backlog from here alone, and otherwise lowers the unit's to 511.
+    server.listen({ fd: address.fd }, listenBacklog);
     await once(server, 'listening');
     return;
   }

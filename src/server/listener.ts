@@ -158,7 +158,8 @@ export async function listen(
 
 /** Serves a socket that is open already; a second listen(2) only sets the backlog. */
 async function takeOver(server: Server, fd: number): Promise<void> {
-  server.listen({ fd, backlog });
+  // As an option node:net would ignore it, and lower the unit's to 511.
+  server.listen({ fd }, backlog);
   await once(server, 'listening');
   // For a passed socket, node:net knows an address only if it is TCP.
   if (server.address() !== null)

@@ -292,11 +292,13 @@ forEach('nothing of it is for web pages, not even its other errors', async (t, c
 forEach('whatever the daemon does, errors have its form and a reason', async (t, client) => {
   for (const [error, name, reason] of [
     [new EntropyError('ERR_CONNECT', 'a secret path'), 'unavailable', 'unavailable'],
-    [new EntropyError('ERR_HEALTH', 'a secret path'), 'fault', 'fault'],
+    [new EntropyError('ERR_HEALTH', 'a secret path'), 'error', 'fault'],
   ] as const) {
     const served = await start(t, { source: failingSource(error) });
     const refused = await served.ask(client.request('default'));
-    checkError(t, client, refused, served.audit[0], client.outcomes[name], error.code);
+    const { fault, ...outcomes } = client.outcomes;
+    const outcome = { fault, error: fault, ...outcomes }[name];
+    checkError(t, client, refused, served.audit[0], outcome, error.code);
     t.notMatch(refused.body, 'secret');
     t.strictSame(errorsOf(served, client), [[reason, 1]]);
     t.match(served.counters.of(client.entry.name), { randomBytes: 0 });

@@ -67,7 +67,9 @@ export interface ApiClient {
       | 'denied'
       | 'throttled',
       Outcome
-    >
+    > &
+      /** The generator's error state, if that is not a `fault`. */
+      Partial<Record<'error', Outcome>>
   >;
   /** What only the fuzz asks; without it, what can be derived from the rest. */
   readonly fuzz?: FuzzTable;

@@ -122,10 +122,10 @@ export async function startServer(
   {
     limits,
     now,
+    path = freePath(),
     ...options
   }: Partial<ListenOptions> & { limits?: Partial<Limits>; now?: Clock } = {},
 ): Promise<{ path: string; context: ConnectionContext; close(): Promise<void> }> {
-  const path = freePath();
   const context = serverContext(generator, limits, now);
   const fast = plain ? {} : { addon: loadAddon().addon, poller: startPoller(t, context) };
   const server = await listen({ path, mode: 0o666, ...fast, ...options }, context);

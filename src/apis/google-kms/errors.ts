@@ -4,7 +4,7 @@
  * Sources of each text below: [S] Google's published interface definitions, [R] recorded from the live
  * service, [C] recorded from its siblings behind the same front end. What has no mark is ours.
  */
-import { type FailureKind, failureKind, ServiceError } from '../../common/errors.js';
+import { errorCode, type FailureKind, failureKind, ServiceError } from '../../common/errors.js';
 
 /** Name, number and HTTP status of a status code [S] google/rpc/code.proto. */
 const codes = {
@@ -131,7 +131,9 @@ const tooLargeStatus = 413;
  */
 export function toGoogleError(error: unknown): GoogleError {
   if (error instanceof GoogleError) return error;
-  const kind = failureKind(error);
+  // Clients do not repeat after INTERNAL, and over gRPC no balancer does it for them: it sees status 200. What
+  // a host in its error state refuses, another may answer.
+  const kind = errorCode(error) === 'ERR_HEALTH' ? 'unavailable' : failureKind(error);
   const [code, text] = failures[kind];
   const status = kind === 'tooLarge' ? { status: tooLargeStatus } : {};
   return new GoogleError(code, text, [], { cause: error, ...status });

@@ -45,6 +45,7 @@ export const googleKmsClient: ApiClient = {
     overload: ['RESOURCE_EXHAUSTED', 429],
     unavailable: ['UNAVAILABLE', 503],
     fault: ['INTERNAL', 500],
+    error: ['UNAVAILABLE', 503],
     anonymous: ['UNAUTHENTICATED', 401],
     stranger: ['UNAUTHENTICATED', 401],
     denied: ['PERMISSION_DENIED', 403],

@@ -62,7 +62,9 @@ t.test('failures of the gateway have a code, and say nothing of their cause', as
     [new EntropyError('ERR_RATE', 'secret'), 'RESOURCE_EXHAUSTED', 429, /^Resource has been /],
     [new EntropyError('ERR_CONNECT', 'secret'), 'UNAVAILABLE', 503, /^The service is currently /],
     [new EntropyError('ERR_TOO_LARGE', 'secret'), 'RESOURCE_EXHAUSTED', 413, /too large/],
-    [new EntropyError('ERR_HEALTH', 'secret'), 'INTERNAL', 500, 'Internal error encountered.'],
+    // Clients ask again: a fleet has another host.
+    [new EntropyError('ERR_HEALTH', 'secret'), 'UNAVAILABLE', 503, /^The service is currently /],
+    [new EntropyError('ERR_INTERNAL', 'secret'), 'INTERNAL', 500, 'Internal error encountered.'],
     ['secret', 'INTERNAL', 500, 'Internal error encountered.'],
   ] as const)
     t.match(toGoogleError(cause), { code, status, message, cause, details: [] }, code);

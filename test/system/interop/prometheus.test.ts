@@ -1,4 +1,4 @@
-/** Debian's Prometheus scrapes running gateways with this package's rules and dashboard. */
+/** Debian's Prometheus scrapes running gateways with this package's rules and dashboards. */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,8 +17,10 @@ import { built, Program } from '../../support/program.js';
 import { signAws } from '../../support/signing/signed-calls.js';
 import { until } from '../../support/until.js';
 import {
+  dashboards,
   readAlerts,
   readDashboard,
+  readRecorded,
   repositoryFile,
   withoutVariables,
 } from '../monitoring/queries.js';
@@ -99,7 +101,9 @@ async function startPrometheus(t: Test, command: string, scrapes: object[]): Pro
     config,
     JSON.stringify({
       global: { scrape_interval: '1s', evaluation_interval: '1s' },
-      rule_files: [repositoryFile('prometheus/entropyd.rules.yml')],
+      rule_files: ['entropyd', 'fleet'].map((name) =>
+        repositoryFile(`prometheus/${name}.rules.yml`),
+      ),
       scrape_configs: scrapes,
     }),
   );
@@ -180,14 +184,21 @@ testWith(
       async () => (await query('rules')).groups.flatMap((group) => group.rules),
       (all) => all.every(({ health }) => health !== 'unknown'),
     );
-    t.equal(rules.length, readAlerts().length);
+    t.equal(rules.length, readAlerts().length + readRecorded().length);
     for (const { name, health, lastError = '' } of rules)
       t.strictSame([health, lastError], ['ok', ''], name);
-    for (const { title, targets = [] } of readDashboard().panels)
+    for (const { title, targets = [] } of dashboards.flatMap((each) => readDashboard(each).panels))
       for (const { expr } of targets)
         await t.resolves(query('query', { query: withoutVariables(expr) }), title);
 
+    // Each gateway of the test is a job, and so a fleet.
+    const serving = () => values('job:entropyd_serving:sum == 1');
+    await eventually(serving, ({ length }) => length === 2);
+    t.strictSame(await values('job:entropyd_serving:sum != job:entropyd_hosts:count'), []);
+
     await daemon.kill('SIGTERM');
+    await eventually(serving, ({ length }) => length === 1);
+    t.strictSame(await values('instance:entropyd_serving:bool == 0'), [[other, '0']]);
     const alerts = async () =>
       (await query('alerts')).alerts.map(
         ({ labels, state }) => `${labels.alertname} ${labels.instance} ${state}`,

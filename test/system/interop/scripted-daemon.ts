@@ -25,11 +25,15 @@ export interface ScriptedDaemon {
   selfTest(): boolean;
 }
 
-/** Starts a daemon until the test ends; no other sources can be credited in profile `strict`. */
+/**
+ * Starts a daemon until the test ends; no other sources can be credited in profile `strict`.
+ * @param at where its socket is; default: a path of this test's
+ */
 export async function startScriptedDaemon(
   t: Test,
   sources: ScriptedSource[],
   profile: Profile = 'strict',
+  at?: string,
 ): Promise<ScriptedDaemon> {
   const native = new addon.Generator({ profile, sources });
   let now = 0;
@@ -82,7 +86,8 @@ export async function startScriptedDaemon(
     },
     status,
   };
-  const { path, context } = await startServer(t, fakeGenerator(generator));
+  const where = at === undefined ? {} : { path: at };
+  const { path, context } = await startServer(t, fakeGenerator(generator), where);
   return {
     path,
     setFault: (source, fault) => native.setFault(source, fault),

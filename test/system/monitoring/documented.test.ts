@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { metricsOf } from '../../support/metrics-page.js';
-import { readAlerts, repositoryFile } from './queries.js';
+import { readAlerts, readRecorded, repositoryFile } from './queries.js';
 import { realPage } from './real-page.js';
 
 const page = readFileSync(repositoryFile('docs/monitoring.md'), 'utf8');
@@ -38,3 +38,13 @@ t.test(
     for (const [, name, text = ''] of sections) t.ok(text.length > 60, name ?? '');
   },
 );
+
+t.test('every recording rule is documented, and no other', async (t) => {
+  const text = readFileSync(repositoryFile('docs/fleet.md'), 'utf8');
+  t.strictSame(
+    [...text.matchAll(/`(\w+:entropyd_\w+:\w+)`/g)].map(([, name = '']) => name).sort(),
+    readRecorded()
+      .map(({ record }) => record)
+      .sort(),
+  );
+});

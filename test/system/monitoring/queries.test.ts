@@ -1,11 +1,23 @@
 import t from 'tap';
-import { readAlerts, readDashboard, readQuery, withoutVariables } from './queries.js';
+import {
+  dashboards,
+  readAlerts,
+  readDashboard,
+  readQuery,
+  readRecorded,
+  withoutVariables,
+} from './queries.js';
 import { realPage } from './real-page.js';
 
-/** Metrics of Prometheus itself, and of node_exporter's textfiles. */
+/** Metrics of Prometheus itself, of node_exporter's textfiles, and of haproxy: those are checked in fleet/. */
 const foreign = new Map([
   ['up', ['job', 'instance']],
   ['node_textfile_mtime_seconds', ['job', 'instance', 'file']],
+  ['haproxy_server_status', ['proxy', 'server', 'state']],
+  ['haproxy_server_check_failures_total', ['proxy', 'server']],
+  ['haproxy_server_retry_warnings_total', ['proxy', 'server']],
+  ['haproxy_server_redispatch_warnings_total', ['proxy', 'server']],
+  ['haproxy_frontend_http_responses_total', ['proxy', 'code']],
 ]);
 
 /** Labels that Prometheus adds to each series. */
@@ -21,6 +33,17 @@ function seriesOf(page: string): Map<string, Map<string, Set<string>>> {
       ofName.set(label, (ofName.get(label) ?? new Set()).add(value));
   }
   return found;
+}
+
+/** Adds the series of the recording rules: what is on their level, with the values of the page. */
+function addRecorded(series: ReturnType<typeof seriesOf>): void {
+  const page = [...series.values()];
+  for (const { record } of readRecorded()) {
+    const level = record.split(':')[0]?.split('_') ?? [];
+    const labels = level.filter((label) => !added.includes(label));
+    const valuesOf = (label: string) => page.find((each) => each.has(label))?.get(label);
+    series.set(record, new Map(labels.map((label) => [label, valuesOf(label) ?? new Set()])));
+  }
 }
 
 /** Faults of a query on hosts whose page has these series, a line each. */
@@ -45,14 +68,18 @@ function faults(expr: string, series: ReturnType<typeof seriesOf>): string[] {
   return found;
 }
 
-t.test('rules and dashboard ask for metrics, labels and values that exist', async (t) => {
+t.test('rules and dashboards ask for metrics, labels and values that exist', async (t) => {
   const series = seriesOf(await realPage(t));
   t.ok(series.size > 40, `${series.size} names`);
+  addRecorded(series);
   const queries = [
     ...readAlerts().map(({ alert, expr }) => [alert, expr]),
-    ...readDashboard().panels.flatMap(({ title, targets = [] }) =>
-      targets.map(({ expr }) => [title, withoutVariables(expr)]),
-    ),
+    ...readRecorded().map(({ record, expr }) => [record, expr]),
+    ...dashboards
+      .flatMap((name) => readDashboard(name).panels)
+      .flatMap(({ title, targets = [] }) =>
+        targets.map(({ expr }) => [title, withoutVariables(expr)]),
+      ),
   ] as [string, string][];
   t.ok(queries.length > 60, `${queries.length} queries`);
   // Sources that this machine may lack, and states that only failures bring: the label exists.

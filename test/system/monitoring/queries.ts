@@ -1,4 +1,4 @@
-/** The queries of the rules and the dashboard, and the series that each of them needs. */
+/** The queries of the rules and the dashboards, and the series that each of them needs. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parser } from '@prometheus-io/lezer-promql';
@@ -24,6 +24,22 @@ export function readAlerts(): Alert[] {
   return parse(text).groups.flatMap(({ rules }: { rules: Alert[] }) => rules);
 }
 
+/** A recording rule as Prometheus reads it. */
+export interface Recorded {
+  /** `LEVEL:METRIC:OPERATION`, the level being the labels that are left, but `job`. */
+  readonly record: string;
+  readonly expr: string;
+}
+
+/** All rules of prometheus/fleet.rules.yml. */
+export function readRecorded(): Recorded[] {
+  const text = readFileSync(repositoryFile('prometheus/fleet.rules.yml'), 'utf8');
+  return parse(text).groups.flatMap(({ rules }: { rules: Recorded[] }) => rules);
+}
+
+/** The dashboards of grafana/. */
+export const dashboards = ['entropyd.json', 'fleet.json'] as const;
+
 /** The checked members of a panel. */
 export interface Panel {
   readonly id: number;
@@ -40,20 +56,20 @@ export interface Panel {
   readonly targets?: readonly { readonly expr: string; readonly datasource: unknown }[];
 }
 
-/** The checked members of grafana/entropyd.json. */
+/** The checked members of a dashboard. */
 export interface Dashboard {
   readonly [name: string]: unknown;
   readonly panels: readonly Panel[];
   readonly templating: { readonly list: readonly Record<string, unknown>[] };
 }
 
-export function readDashboard(): Dashboard {
-  return JSON.parse(readFileSync(repositoryFile('grafana/entropyd.json'), 'utf8'));
+export function readDashboard(name: (typeof dashboards)[number]): Dashboard {
+  return JSON.parse(readFileSync(repositoryFile(`grafana/${name}`), 'utf8'));
 }
 
 /** A query as Grafana sends it to Prometheus. */
 export function withoutVariables(expr: string): string {
-  return expr.replaceAll('$__rate_interval', '1m').replaceAll('$instance', '.*');
+  return expr.replaceAll('$__rate_interval', '1m').replaceAll(/\$(instance|job)/g, '.*');
 }
 
 /** A selector: a metric's name and its label matchers. */

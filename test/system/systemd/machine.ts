@@ -1,13 +1,13 @@
 /** A machine with a real systemd; by default the package is installed on it as npm's users do. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-import { type Patience, until } from '../../support/until.js';
+import type { Patience } from '../../support/until.js';
 import { cannotPack, tarball } from '../package/tarball.js';
+import { type Load, underLoad } from './load.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const script = join(root, 'test/system/systemd/machine.sh');
@@ -23,7 +23,7 @@ export function impossible(): string | undefined {
 }
 
 /** The package on the machine as an operator installs it. */
-async function installPackage(tree: string): Promise<void> {
+export async function installPackage(tree: string): Promise<void> {
   const to = join(tree, 'usr');
   const args = ['install', '--global', '--offline', '--prefix', to, await tarball()];
   execFileSync('npm', args, { cwd: tree, encoding: 'utf8' });
@@ -35,14 +35,6 @@ export interface Result {
   status: number | null;
   stdout: string;
   stderr: string;
-}
-
-/** What clients saw under load. */
-export interface Load {
-  answered: number;
-  /** Number of failures by code and message. */
-  failures: Record<string, number>;
-  worstMs: number;
 }
 
 /** What a machine consists of. */
@@ -98,6 +90,11 @@ export class Machine {
     return [script, 'exec', this.#folder];
   }
 
+  /** Its first process, as this system numbers it: the way into its namespaces. */
+  get process(): string {
+    return readFileSync(join(this.#folder, 'inside'), 'utf8').trim();
+  }
+
   /** Runs a command as root, or as another user. */
   run(command: readonly string[], user?: string, input?: string): Result {
     const [program = '', ...words] = this.enter;
@@ -146,56 +143,18 @@ export class Machine {
    * Runs `action` while `clients` processes of nobody's ask without a pause; see load.mjs.
    * @param action gets a function that resolves when each process was answered many times since
    */
-  async underLoad(
+  underLoad(
     clients: number,
     action: (served: () => Promise<void>) => Promise<void>,
     program: readonly string[] = ['/opt/load.mjs'],
   ): Promise<Load> {
     const { node, library } = this.#parts;
-    const client = [...as('nobody'), node, ...program, library];
-    const children = Array.from({ length: clients }, () =>
-      spawn(script, ['exec', this.#folder, ...client], {
-        stdio: ['pipe', 'pipe', 'inherit'],
-        timeout: commandMs,
-      }),
+    const command = [script, 'exec', this.#folder, ...as('nobody'), node, ...program, library];
+    return underLoad(
+      Array.from({ length: clients }, () => command),
+      action,
     );
-    const marks = children.map(() => 0);
-    const printed = children.map(async (child, i) => {
-      let text = '';
-      child.stdout.setEncoding('utf8').on('data', (data: string) => {
-        text += data;
-        marks[i] = text.split('\n').length;
-      });
-      await once(child, 'close');
-      return text;
-    });
-    const started = children.map(({ stdout }) => once(stdout, 'data'));
-    await Promise.race([Promise.all(started), ...printed.map(noLoad)]);
-    const served = async () => {
-      const before = marks.map((count) => count);
-      await until(
-        () => marks.every((count, i) => count > (before[i] ?? 0) + 1),
-        'answers',
-        patient,
-      );
-    };
-    await action(served);
-    for (const { stdin } of children) stdin.end();
-    const all: Load = { answered: 0, failures: {}, worstMs: 0 };
-    for (const text of await Promise.all(printed)) {
-      const one = JSON.parse(text.trim().split('\n').at(-1) ?? '') as Load;
-      all.answered += one.answered;
-      all.worstMs = Math.max(all.worstMs, one.worstMs);
-      for (const [failure, count] of Object.entries(one.failures))
-        all.failures[failure] = (all.failures[failure] ?? 0) + count;
-    }
-    return all;
   }
-}
-
-/** Fails when a client ends before it is told to. */
-async function noLoad(printed: Promise<string>): Promise<never> {
-  throw new Error(`a client ended: ${await printed}`);
 }
 
 function as(user: string | undefined): string[] {

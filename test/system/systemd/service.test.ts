@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { until } from '../../support/until.js';
-import { impossible, type Load, Machine, patient } from './machine.js';
+import type { Load } from './load.js';
+import { impossible, Machine, patient } from './machine.js';
 
 const systemd = fileURLToPath(new URL('../../../systemd/', import.meta.url));
 const unit = (name: string) => readFileSync(`${systemd}${name}`, 'utf8');
