@@ -253,6 +253,8 @@ t.test(
       tls: { certificate: join(folder, 'tls.crt'), key: join(folder, 'tls.key') },
       log,
     });
+    const faults = () =>
+      log.records.filter((record) => 'level' in record && record.level === 'error');
     const said = (message: string) =>
       until(
         () => log.records.some((record) => 'message' in record && record.message === message),
@@ -284,8 +286,8 @@ t.test(
     });
 
     writeSecret(folder, 2, data('second', two.certificate, one.key));
-    await until(() => log.records.some((record) => 'code' in record), 'the mismatch');
-    t.match(log.records.at(-1), { level: 'error', message: /^gateway kept as it was: .*mismatch/ });
+    await until(() => faults().length > 0, 'the mismatch');
+    t.match(faults(), [{ message: /^gateway kept as it was: .*mismatch/ }]);
     t.strictSame([await ask('first', one.ca), await ask('second', one.ca)], [200, 403]);
     writeSecret(folder, 3, data('second', two.certificate, two.key));
     await said('gateway reloaded');
@@ -295,7 +297,7 @@ t.test(
     await Promise.all(load);
     t.strictSame([...statuses], [200]);
     t.equal(sockets.size, 1, 'the kept connection is still the first one');
-    t.equal(log.records.filter((record) => 'code' in record).length, 1, 'the fault is logged once');
+    t.equal(faults().length, 1, 'the fault is logged once');
   },
 );
 
