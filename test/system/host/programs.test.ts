@@ -116,6 +116,18 @@ testWith(openssl, 'of two lines `providers` the last counts, and all fails', asy
   t.match(asked, { stdout: '', stderr: 'ENTROPYD' });
 });
 
+/** A web server with TLS that has OpenSSL of its own. @returns curl's arguments for a request to it */
+async function serveTls(t: Test, host: Host): Promise<string[]> {
+  const { certificate, key, ca } = makeCertificate(host.folder, 'localhost');
+  const server = createServer({ key: readFileSync(key), cert: ca }, (_, response) => {
+    response.end('hello\n');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  return ['-sS', '--cacert', certificate, `https://localhost:${port}/`];
+}
+
 /** The system calls of a program that cannot connect to the daemon. */
 async function traced(t: Test, host: Host, strace: string, command: readonly string[]) {
   const report = join(temporaryFolder(), 'calls');
@@ -139,6 +151,8 @@ testWith(strace, 'after a failed connect nothing comes from the kernel', async (
   const { command = 'openssl' } = openssl;
   await traced(t, host, strace, [command, 'rand', '-hex', '32']);
   await traced(t, host, strace, [command, ...request(host.folder)]);
+  if (curl.command !== undefined)
+    await traced(t, host, strace, [curl.command, ...(await serveTls(t, host))]);
   if (python.command === undefined) return;
   const drawn = 'import os, ssl\ntry: ssl.RAND_bytes(32)\nexcept ssl.SSLError: os._exit(7)';
   await traced(t, host, strace, [python.command, '-c', drawn]);
@@ -213,14 +227,7 @@ testWith(python, 'python3: TLS, forks, threads, a restart', async (t, python) =>
 
 testWith(curl, 'curl: works, and makes no connection without the daemon', async (t, curl) => {
   const host = await Host.start(t);
-  const { certificate, key, ca } = makeCertificate(host.folder, 'localhost');
-  const server = createServer({ key: readFileSync(key), cert: ca }, (_, response) => {
-    response.end('hello\n');
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => server.close());
-  const { port } = server.address() as AddressInfo;
-  const fetch = ['-sS', '--cacert', certificate, `https://localhost:${port}/`];
+  const fetch = await serveTls(t, host);
   const { stdout } = await host.draws(64, curl, fetch);
   t.equal(stdout, 'hello\n');
   await host.stopDaemon();
