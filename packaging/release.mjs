@@ -40,6 +40,7 @@ const tools = {
   'aarch64-linux-gnu-strip': 'binutils-aarch64-linux-gnu',
   'dpkg-buildpackage': 'dpkg-dev',
   dh: 'debhelper',
+  dh_python3: 'dh-python',
   'g++': 'g++',
   git: 'git',
   make: 'make',
