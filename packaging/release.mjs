@@ -41,6 +41,7 @@ const tools = {
   'dpkg-buildpackage': 'dpkg-dev',
   dh: 'debhelper',
   dh_apparmor: 'dh-apparmor',
+  dh_python3: 'dh-python',
   'g++': 'g++',
   git: 'git',
   make: 'make',

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the Debian packages of the tarball, uncompressed, once per state of the tree. Prints the path of
+# Makes the Debian packages of the tarball, little compressed, once per state of the tree. Prints the path of
 # entropyd's; the others are beside it.
 #   deb.sh
 set -euo pipefail
