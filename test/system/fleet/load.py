@@ -1,7 +1,7 @@
 """Load on a fleet until standard input ends, by an SDK with its own defaults for retries.
 
 Arguments: aws, huawei, vault or google; the host's name; the file with the CA. Prints `ready` after the first
-answer, a line with every ten more; last, as JSON, how many were answered, and the failures.
+answer, a line with every five more; last, as JSON, how many were answered, and the failures.
 """
 
 import base64
@@ -13,7 +13,7 @@ import threading
 sdk, host, authority = sys.argv[1:]
 size = 64
 # Answers to a printed line.
-line_answers = 10
+line_answers = 5
 callers = 2
 endpoint = f"https://{host}"
 

@@ -4,9 +4,9 @@
  * skipped and says what is missing.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 
 /** Debian's own interpreter first: its packages belong to it. */
@@ -58,11 +58,13 @@ export function pypiClient(module: string, requirement: string, before?: string)
   if (found !== undefined || process.env.CI !== 'true')
     return { name, command: found, optional: true };
   const maker = pythons.find((each) => imports(each, 'ensurepip'));
-  const pip = (...args: string[]) =>
-    runs(python, ['-m', 'pip', 'install', '--quiet', ...args], installMs);
+  // Another file's test may be installing the same.
+  mkdirSync(dirname(folder), { recursive: true });
+  const alone = (...command: string[]) => runs('flock', [`${folder}.lock`, ...command], installMs);
+  const pip = (...args: string[]) => alone(python, '-m', 'pip', 'install', '--quiet', ...args);
   const installed =
     maker !== undefined &&
-    (existsSync(python) || runs(maker, ['-m', 'venv', folder])) &&
+    (existsSync(python) || alone(maker, '-m', 'venv', folder)) &&
     (before === undefined
       ? pip(requirement)
       : // Debian's own pip does not know the option.
