@@ -16,7 +16,7 @@ pre { background: #f6f8fa; padding: .75rem; white-space: pre-wrap; overflow-wrap
 figure { margin: 1rem 0; break-inside: avoid; }
 svg { width: 100%; height: auto; } svg text { font: 11px system-ui, sans-serif; fill: #57606a; }
 .axis { stroke: #57606a; fill: none; } .data { stroke: #0969da; fill: none; }
-thead th { overflow-wrap: normal; }
+@media (min-width: 40rem), print { thead th { overflow-wrap: normal; } }
 .event { stroke: #b42318; stroke-width: 2; fill: none; }
 .mark { stroke: #b42318; stroke-dasharray: 4 3; fill: none; }
 @media print { body { margin: 0; max-width: none; } @page { margin: 15mm; } }
