@@ -63,6 +63,10 @@ export async function replaceFile(path: string, text: string): Promise<void> {
   try {
     await file.writeFile(text);
     await file.sync();
+  } catch (error) {
+    // On a full disk, half a file must not take the last of the space.
+    await rm(temporary, { force: true });
+    throw error;
   } finally {
     await file.close();
   }

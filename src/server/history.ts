@@ -85,6 +85,8 @@ export class History {
     this.#begin();
     // Alarms and reseeds before this moment are this process's too: a startup test may have failed.
     this.#marks = atStart;
+    // A directory that cannot be written is reported now rather than after the first interval.
+    this.#save();
     this.#stop = every(() => this.sample(), sampleSeconds * 1000);
   }
 

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { assess } from '../../src/entropyctl/assess.js';
 import { hostFacts } from '../../src/entropyctl/report/host.js';
+import { shellWord } from '../../src/entropyctl/report/markup.js';
 import {
   autocorrelation,
   bitPlanes,
@@ -23,6 +24,7 @@ import {
 import { reportPage } from '../../src/entropyctl/report/page.js';
 import { plot } from '../../src/entropyctl/report/plots.js';
 import type { Report } from '../../src/entropyctl/report/report.js';
+import { sourceIntervals, stateChanges } from '../../src/entropyctl/report/write.js';
 import { prng } from '../native/assess_sequences.js';
 import { temporaryFolder } from '../support/paths.js';
 import { printedBy } from '../support/program.js';
@@ -217,6 +219,7 @@ t.test('texts of host, driver and paths are nothing but text', async (t) => {
         alarms: 1,
         lastAlarm: bad,
         history: [],
+        transitions: [{ time: bad, state: bad, reason: bad }],
       },
       files: [{ name: bad, size: 1, sha256: bad }],
       repeat: [bad],
@@ -247,6 +250,8 @@ t.test('a passing source, a file without a source, and no restarts have a page t
           bytes: 20,
           alarms: 0,
           lastAlarm: '',
+          history: [],
+          transitions: [],
         },
         falseAlarms: falseAlarms(-30, 512, 2),
       },
@@ -282,6 +287,49 @@ t.test('a plot leaves gaps, and keeps to its scale', async (t) => {
   t.match(line, 'aria-label="a &lt; b"');
   t.match(line, /d="M\d[\d.]* 176h0M\d[\d.]* 10h0L\d[\d.]* 10"/);
   t.strictSame(parse(plot({ ...base, values: [], kind: 'bars' })).faults, []);
+});
+
+t.test('the last day shows rate, waiting, alarms and changes of state', async (t) => {
+  const { report } = await reportOf(t, 'day');
+  const interval = { time: '2026-05-01T00:00:00Z', bytesPerSecond: 7, waiting: 0.5, alarms: 0 };
+  const history = [0, 2, 1].map((alarms) => ({ ...interval, alarms, reseeds: 3 }));
+  const transitions = [{ time: 'then', state: 'degraded', reason: 'rdseed failed' }];
+  const known = { version: '1', state: 'passing', uptimeSeconds: 9, bytes: 9, alarms: 3 };
+  const daemon = { ...known, lastAlarm: '', history, transitions };
+  const page = reportPage({ ...report, daemon });
+  t.strictSame(parse(page).faults, []);
+  t.match(
+    page,
+    /Recorded intervals of five minutes or less: 3\. Alarms of the source: 3\. Reseeds: 9\. Changes of state: 1\./,
+  );
+  t.match(page, '<th scope="row">then</th><td>degraded</td><td>rdseed failed</td>');
+  t.equal(page.match(/class="event"/g)?.length, 4, 'two intervals with alarms, in two plots');
+  const young = reportPage({ ...report, daemon: { ...daemon, history: history.slice(0, 1) } });
+  t.match(young, 'Plots of rate and waiting take two intervals.');
+  t.notMatch(young, 'class="event"');
+  t.match(reportPage({ ...report, daemon: null }), 'No daemon of this host was asked, or');
+});
+
+t.test('whatever a daemon calls its history, what fits is taken', async (t) => {
+  const record = {
+    ...{ time: 'x', seconds: 300, reseeds: 2 },
+    sources: [{ name: 'rdseed', bytes: 600, alarms: 1, waitingSeconds: 900 }],
+  };
+  const records = [record, 7, {}, { ...record, seconds: 0 }, { ...record, sources: 'x' }];
+  t.strictSame(sourceIntervals({ records }, 'rdseed'), [
+    { time: 'x', bytesPerSecond: 2, waiting: 1, alarms: 1, reseeds: 2 },
+  ]);
+  const change = { time: 'a', state: 'b', reason: 'c\u001b[2J' };
+  const transitions = [change, 7, {}, { ...change, state: 7 }];
+  t.strictSame(stateChanges({ transitions }), [{ ...change, reason: 'c\ufffd[2J' }]);
+  for (const nothing of [undefined, null, 7, {}])
+    t.strictSame([...sourceIntervals(nothing, 'x'), ...stateChanges(nothing)], []);
+});
+
+t.test('a command is printed as a shell takes it', async (t) => {
+  for (const word of ['--report', '/a/b c', "it's", '', '$(x)', 'a\nb', '*'])
+    t.equal(execFileSync('sh', ['-c', `printf %s ${shellWord(word)}`], { encoding: 'utf8' }), word);
+  t.equal(shellWord('--samples=10'), '--samples=10');
 });
 
 t.test('facts of a host that tells nothing are empty texts', async (t) => {

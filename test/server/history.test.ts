@@ -8,14 +8,21 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import type { SourceReport } from '../../src/common/package.js';
 import type { Generator, GeneratorStatus } from '../../src/generator/interface.js';
 import { Counters } from '../../src/server/activity.js';
 import { History, sampleSeconds } from '../../src/server/history.js';
-import { historySeconds, maxRecords, parseHistory } from '../../src/server/history-file.js';
+import {
+  historySeconds,
+  maxRecords,
+  parseHistory,
+  replaceFile,
+} from '../../src/server/history-file.js';
 import { temporaryFolder } from '../support/paths.js';
+import { until } from '../support/until.js';
 
 const folder = join(temporaryFolder(), 'history');
 mkdirSync(folder);
@@ -243,6 +250,7 @@ t.test(
     const missing = join(folder, 'missing');
     const lost = daemon();
     await lost.start(missing);
+    await until(() => lost.lines.length > 0, 'a line before the first interval ends');
     lost.pass(3 * historySeconds);
     await lost.history.close();
     t.equal(lost.history.result().records.length, 3);
@@ -252,6 +260,28 @@ t.test(
     t.notOk(existsSync(missing));
   },
 );
+
+t.test('a full disk keeps the old file, and no half of a new one', async (t) => {
+  const path = newFolder();
+  const file = join(path, 'history.json');
+  await replaceFile(file, 'old');
+  // The disk is full when the file is synced.
+  const { replaceFile: failing } = await t.mockImport<
+    typeof import('../../src/server/history-file.js')
+  >('../../src/server/history-file.js', {
+    'node:fs/promises': {
+      ...fs,
+      open: async (...args: Parameters<typeof fs.open>) => {
+        const handle = await fs.open(...args);
+        handle.sync = () => Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' }));
+        return handle;
+      },
+    },
+  });
+  await t.rejects(failing(file, 'new'), { code: 'ENOSPC' });
+  t.strictSame(readdirSync(path), ['history.json']);
+  t.equal(readFileSync(file, 'utf8'), 'old');
+});
 
 t.test('a directory that can be written again is used again', async (t) => {
   const path = join(folder, 'later');

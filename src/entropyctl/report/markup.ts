@@ -33,13 +33,19 @@ export function facts(pairs: readonly (readonly [name: string, value: string])[]
   return `<dl>\n${lines.join('\n')}\n</dl>`;
 }
 
-/** Paragraphs. */
+/** Paragraphs; an empty text is none. */
 export function paragraphs(...texts: readonly string[]): string {
-  return texts.map((text) => `<p>${escapeHtml(text)}</p>`).join('\n');
+  const some = texts.filter((text) => text !== '');
+  return some.map((text) => `<p>${escapeHtml(text)}</p>`).join('\n');
 }
 
 export function list(texts: readonly string[]): string {
   return `<ul>\n${texts.map((text) => `<li>${escapeHtml(text)}</li>`).join('\n')}\n</ul>`;
+}
+
+/** An argument as a POSIX shell takes it. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** Commands, to be copied. */

@@ -1,10 +1,10 @@
 /** A report as one HTML file: no script, nothing loaded from elsewhere, printable. */
 import type { Estimate, SourceDescription } from '../../common/assessment.js';
 import type { RestartAssessment } from '../restarts.js';
-import { commands, escapeHtml, facts, list, paragraphs, table } from './markup.js';
+import { commands, escapeHtml, facts, list, paragraphs, shellWord, table } from './markup.js';
 import { correlationBound, type FalseAlarms } from './measures.js';
 import { historyPlots, plot } from './plots.js';
-import type { Report } from './report.js';
+import type { DaemonFacts, Report } from './report.js';
 import { clauses, policy, style, unproven } from './texts.js';
 
 const figure = (value: number | null) => (value === null ? '–' : value.toFixed(6));
@@ -28,6 +28,7 @@ export function reportPage(report: Report): string {
         ? paragraphs('The samples came from a file: its source is unknown.')
         : healthTests(source, report),
     ],
+    ['The last day', lastDay(report.daemon)],
     ['What the figures do not prove', list(unproven)],
     [
       'To repeat it',
@@ -70,7 +71,7 @@ function hostFacts({ host }: Report): string {
     ['Kernel', host.kernel],
     ['Clock source', host.clockSource],
     ['Driver of /dev/hwrng', host.hwrngDriver || 'none'],
-    ['Load', host.load.map((each) => each.toFixed(2)).join(', ')],
+    ['Load of 1, 5, 15 minutes', host.load.map((each) => each.toFixed(2)).join(', ')],
     ['entropyd', host.entropyd],
     ['Node, OpenSSL', `${host.node}, ${host.openssl}`],
   ]);
@@ -104,7 +105,7 @@ function data(report: Report): string {
       'Restart data',
       `${restarts.restarts} instances, ${restarts.samples} samples of each${took(restartSeconds, restarts.restarts * restarts.samples)}`,
     ]);
-  pairs.push(['Command', report.command.join(' ')]);
+  pairs.push(['Command', report.command.map(shellWord).join(' ')]);
   const files = report.files.map(({ name, size, sha256 }) => [name, String(size), sha256]);
   return (
     facts(pairs) + table([['File', 'Bytes', 'SHA-256'], ...files], 'Raw samples, one per byte')
@@ -262,8 +263,27 @@ function healthTests(source: SourceDescription, { falseAlarms: alarms, daemon }:
       daemon === null
         ? 'No daemon on this host was asked about the source.'
         : `The daemon of this host (${daemon.version}) has had this source for ${daemon.uptimeSeconds} s: state ${daemon.state}, ${daemon.bytes} bytes read, ${daemon.alarms} alarms${daemon.lastAlarm === '' ? '' : `, the last of ${daemon.lastAlarm}`}.`,
+    )
+  );
+}
+
+/** What the daemon has recorded of the source and of itself. */
+function lastDay(daemon: DaemonFacts | null): string {
+  if (daemon === null)
+    return paragraphs('No daemon of this host was asked, or it does not have this source.');
+  const { history, transitions } = daemon;
+  const total = (name: 'alarms' | 'reseeds') =>
+    history.reduce((sum, interval) => sum + interval[name], 0);
+  const changes = transitions.map(({ time, state, reason }) => [time, state, reason]);
+  return (
+    paragraphs(
+      `Recorded intervals of five minutes or less: ${history.length}. Alarms of the source: ${total('alarms')}. Reseeds: ${total('reseeds')}. Changes of state: ${transitions.length}.`,
+      history.length < 2 ? 'Plots of rate and waiting take two intervals.' : '',
     ) +
-    historyPlots(daemon?.history ?? [])
+    historyPlots(history) +
+    (changes.length === 0
+      ? ''
+      : table([['Time', 'State', 'Reason'], ...changes], 'Changes of state, oldest first'))
   );
 }
 

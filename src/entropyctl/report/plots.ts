@@ -24,6 +24,8 @@ export interface Plot {
   ends: readonly [first: string, last: string];
   /** Values at which a dashed line is drawn. */
   marks?: readonly number[];
+  /** Whether something happened at each value: an upright line is drawn there. */
+  events?: readonly boolean[];
   kind: 'bars' | 'line';
   /** A name for each bar, if they are few. */
   names?: readonly string[];
@@ -40,7 +42,16 @@ function place(value: number): string {
 }
 
 /** @returns a `figure` element */
-export function plot({ title, values, scale, ends, marks = [], kind, names }: Plot): string {
+export function plot({
+  title,
+  values,
+  scale,
+  ends,
+  marks = [],
+  events = [],
+  kind,
+  names,
+}: Plot): string {
   const { low, high } = scale;
   const span = high > low ? high - low : 1;
   const y = (value: number) =>
@@ -64,6 +75,8 @@ export function plot({ title, values, scale, ends, marks = [], kind, names }: Pl
     const at = place(y(mark));
     return `<path class="mark" d="M${left} ${at}H${width - right}"/>`;
   });
+  for (const [i, happened] of events.entries())
+    if (happened) lines.push(`<path class="event" d="M${place(x(i))} ${top}V${height - bottom}"/>`);
   const text = (at: number, line: number, anchor: string, words: string) =>
     `<text x="${place(at)}" y="${place(line)}" text-anchor="${anchor}">${escapeHtml(words)}</text>`;
   const base = height - bottom;
@@ -90,6 +103,7 @@ interface Interval {
   time: string;
   bytesPerSecond: number;
   waiting: number;
+  alarms: number;
 }
 
 /** How fast a source was read and how much it waited in the last day; `''` for fewer than two intervals. */
@@ -97,18 +111,21 @@ export function historyPlots(history: readonly Interval[]): string {
   const [first, last] = [history[0], history.at(-1)];
   if (first === undefined || last === undefined || history.length < 2) return '';
   const ends = [first.time, last.time] as const;
+  const events = history.map(({ alarms }) => alarms > 0);
   const rates = history.map(({ bytesPerSecond }) => bytesPerSecond);
   return [
     plot({
       title:
-        'Bytes per second that the daemon read of the source; intervals in which it did not run are left out',
+        'Bytes per second that the daemon read of the source; an upright line: an alarm. Intervals in which it did not run are left out',
       values: rates,
+      events,
       scale: { low: 0, high: Math.max(...rates, 1) },
       ends,
       kind: 'line',
     }),
     plot({
-      title: 'Share of the time in which the source had nothing to give',
+      title: 'Share of the time in which the source had nothing to give; an upright line: an alarm',
+      events,
       values: history.map(({ waiting }) => waiting),
       scale: { low: 0, high: 1 },
       ends,

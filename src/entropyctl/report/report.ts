@@ -36,6 +36,16 @@ export interface DaemonFacts {
   lastAlarm: string;
   /** The source in the last day, oldest first; empty if the daemon has no history. */
   history: SourceInterval[];
+  /** The daemon's changes of state in the last day, oldest first. */
+  transitions: StateChange[];
+}
+
+/** A change of the daemon's state, or of its reason. */
+export interface StateChange {
+  /** ISO 8601. */
+  time: string;
+  state: string;
+  reason: string;
 }
 
 /** An interval of the daemon's history. */
@@ -46,6 +56,8 @@ export interface SourceInterval {
   /** Share of the interval in which the source had nothing to give, 0 to 1. */
   waiting: number;
   alarms: number;
+  /** Of the daemon, from all its sources. */
+  reseeds: number;
 }
 
 export interface ReportInput {

@@ -16,6 +16,8 @@ pre { background: #f6f8fa; padding: .75rem; white-space: pre-wrap; overflow-wrap
 figure { margin: 1rem 0; break-inside: avoid; }
 svg { width: 100%; height: auto; } svg text { font: 11px system-ui, sans-serif; fill: #57606a; }
 .axis { stroke: #57606a; fill: none; } .data { stroke: #0969da; fill: none; }
+@media (min-width: 40rem), print { thead th { overflow-wrap: normal; } }
+.event { stroke: #b42318; stroke-width: 2; fill: none; }
 .mark { stroke: #b42318; stroke-dasharray: 4 3; fill: none; }
 @media print { body { margin: 0; max-width: none; } @page { margin: 15mm; } }
 `;
@@ -29,7 +31,7 @@ export const unproven = [
   'Only raw samples say something about a noise source. Those of CPU instructions and of getrandom(2) are conditioned before anyone can read them.',
   'A restart here is a new instance of the source in this process: a device is opened again, memory mapped again. The hardware was not switched off, and what it keeps between two opens is not seen.',
   'The figures are of this host, this load and this hour. They are not a validation, and entropyd credits nothing because of them.',
-  'SP 800-90B 3.1.3 takes the least of these estimates and of the entropy that the designer claims; the claim and its reasons are not in this report.',
+  'SP 800-90B 3.1.3 takes the least of these estimates and of the entropy that the designer claims; why so much is claimed is not in this report.',
 ];
 
 /** Clauses of SP 800-90B, and the sections of a report. */

@@ -12,7 +12,13 @@ import type { RestartAssessment, RestartData } from '../restarts.js';
 import { type SessionOptions, withClient } from '../session.js';
 import { hostFacts } from './host.js';
 import { reportPage } from './page.js';
-import { type DaemonFacts, type DataFile, makeReport, type SourceInterval } from './report.js';
+import {
+  type DaemonFacts,
+  type DataFile,
+  makeReport,
+  type SourceInterval,
+  type StateChange,
+} from './report.js';
 
 /** Raw samples of a source in use are its owner's only. */
 const folderMode = 0o700;
@@ -157,6 +163,7 @@ async function daemonFacts(
     alarms,
     lastAlarm: printable(lastAlarm ?? ''),
     history: sourceIntervals(history, String(found.name)),
+    transitions: stateChanges(history),
   };
 }
 
@@ -164,7 +171,7 @@ async function daemonFacts(
 export function sourceIntervals(history: unknown, name: string): SourceInterval[] {
   const { records } = (history ?? {}) as Partial<HistoryResult>;
   return objectsIn(records).flatMap((record): SourceInterval[] => {
-    const { time, seconds, sources } = record as Partial<HistoryRecord>;
+    const { time, seconds, sources, reseeds } = record as Partial<HistoryRecord>;
     const source = objectsIn(sources).find(
       (each) => (each as Partial<HistorySource>).name === name,
     );
@@ -172,6 +179,23 @@ export function sourceIntervals(history: unknown, name: string): SourceInterval[
     if (typeof time !== 'string' || !isAmount(seconds) || seconds === 0) return [];
     if (!isAmount(bytes) || !isAmount(alarms) || !isAmount(waitingSeconds)) return [];
     const waiting = Math.min(1, waitingSeconds / seconds);
-    return [{ time: printable(time), bytesPerSecond: bytes / seconds, waiting, alarms }];
+    const counts = { alarms, reseeds: isAmount(reseeds) ? reseeds : 0 };
+    return [{ time: printable(time), bytesPerSecond: bytes / seconds, waiting, ...counts }];
+  });
+}
+
+/** The changes of state of a history; whatever is not as it should be is left out. */
+export function stateChanges(history: unknown): StateChange[] {
+  const { transitions } = (history ?? {}) as Partial<HistoryResult>;
+  return objectsIn(transitions).flatMap((change): StateChange[] => {
+    const texts = ['time', 'state', 'reason'].map(
+      (name) => (change as Record<string, unknown>)[name],
+    );
+    const [time, state, reason] = texts.map((text) =>
+      typeof text === 'string' ? printable(text) : undefined,
+    );
+    return time === undefined || state === undefined || reason === undefined
+      ? []
+      : [{ time, state, reason }];
   });
 }

@@ -76,7 +76,9 @@ testWith(chromiumClient, 'the page shows what the daemon kept', async (t, comman
     writeFileSync(config, `[[source]]\nname = "hwrng"\npath = "${path}"\n`);
   const startDaemon = async (env: Record<string, string>) => {
     const args = ['--config', config, '--socket', socketPath];
-    const daemon = new Program(t, [built('entropyd'), ...args], { env: { ...environment, ...env } });
+    const daemon = new Program(t, [built('entropyd'), ...args], {
+      env: { ...environment, ...env },
+    });
     await untilAnswers(socketPath);
     return daemon;
   };

@@ -16,7 +16,7 @@ testWith(chromiumClient, 'a report is shown and printed, and loads nothing', asy
   const { page, faults, requests } = await openPage(await startBrowser(command), url);
   t.match(await read(page, '.result'), /^Min-entropy: \d\.\d{6} bits per sample of 8 bits$/);
   t.equal(await page.locator('svg').count(), 5);
-  t.equal(await page.locator('section').count(), 9);
+  t.equal(await page.locator('section').count(), 10);
   // Drawn, not only there.
   const box = await page.locator('svg .data').first().boundingBox();
   t.ok(box !== null && box.width > 100 && box.height > 20, JSON.stringify(box));
