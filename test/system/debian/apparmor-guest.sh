@@ -24,6 +24,12 @@ UNIT
 chroot "$root" sh -c "dpkg --install /opt/*.deb" >"$build/log" 2>&1 || { cat "$build/log" >&2; exit 1; }
 chroot "$root" systemctl enable agent.service 2>>"$build/log"
 chroot "$root" systemctl mask getty.target serial-getty@ttyS0.service 2>>"$build/log"
+# The guest's processor is emulated, on a host that may be busy.
+for unit in entropyd entropyd-gateway; do
+  mkdir "$root/etc/systemd/system/$unit.service.d"
+  printf '[Service]\nTimeoutStartSec=300\nTimeoutStopSec=300\nWatchdogSec=300\n' \
+    >"$root/etc/systemd/system/$unit.service.d/slow.conf"
+done
 mke2fs -q -F -t ext4 -O ^has_journal -d "$root" "$build/disk" 1200M >>"$build/log"
 rm -rf "$root"
 echo "$build"
