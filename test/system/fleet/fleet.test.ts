@@ -255,8 +255,7 @@ systemctl restart entropyd.service`);
   await t.test('no request of an SDK is lost', async (t) => {
     const load = await underLoad(commands, (served) => scenes(t, served));
     t.strictSame(load.failures, {});
-    t.comment(`${load.answered} answered`);
-    const retries = Object.values(await fleet.statistics()).map(({ retries }) => retries);
-    t.comment(`sent again by haproxy: ${retries}`);
+    const again = Object.values(await fleet.statistics()).map(({ retries }) => retries);
+    t.comment(`${load.answered} answered; sent again by haproxy: ${again}`);
   });
 }
