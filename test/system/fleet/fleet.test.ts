@@ -28,7 +28,6 @@ const answersWithBytes = /^entropyd_gateway_requests_total\{api="(?!other)[\w-]+
 const daemonSocket = '/run/entropyd/entropyd.sock';
 const configuration = '/etc/entropyd/entropyd.toml';
 
-/** By their names in load.py. */
 const sdks: Readonly<Record<string, Client>> = {
   aws: boto3,
   huawei: pypiClient('huaweicloudsdkkms', 'huaweicloudsdkkms==3.1.219'),
