@@ -28,7 +28,6 @@ const answersWithBytes = /^entropyd_gateway_requests_total\{api="(?!other)[\w-]+
 const daemonSocket = '/run/entropyd/entropyd.sock';
 const configuration = '/etc/entropyd/entropyd.toml';
 
-/** By their names in load.py. */
 const sdks: Readonly<Record<string, Client>> = {
   aws: boto3,
   huawei: pypiClient('huaweicloudsdkkms', 'huaweicloudsdkkms==3.1.219'),
@@ -255,8 +254,7 @@ systemctl restart entropyd.service`);
   await t.test('no request of an SDK is lost', async (t) => {
     const load = await underLoad(commands, (served) => scenes(t, served));
     t.strictSame(load.failures, {});
-    t.comment(`${load.answered} answered`);
-    const retries = Object.values(await fleet.statistics()).map(({ retries }) => retries);
-    t.comment(`sent again by haproxy: ${retries}`);
+    const again = Object.values(await fleet.statistics()).map(({ retries }) => retries);
+    t.comment(`${load.answered} answered; sent again by haproxy: ${again}`);
   });
 }
