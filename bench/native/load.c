@@ -1,9 +1,9 @@
 // Load generator for a Unix socket, independent of the protocol: each connection sends a batch of
 // equal requests in one write, and the next batch when all responses, of a known size, are in.
 //   load SOCKET REQUEST_HEX ANSWER_SIZE CONNECTIONS IN_FLIGHT MILLISECONDS
-// Prints an empty line when every connection has had its first responses, waits for a line, measures,
-// prints one JSON object, and waits for the end of its input: what it costs a server to accept and to
-// close connections stays outside. Latencies are per batch, in nanoseconds.
+// Prints an empty line when every connection has had its first responses, waits for a line,
+// measures, prints one JSON object, and waits for the end of its input: what it costs a server to
+// accept and to close connections stays outside. Latencies are per batch, in nanoseconds.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdint.h>
