@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the Debian package of release 0.1.0 from its commit, little compressed, for this machine's processor
-# alone. Prints its path. It is kept for a week, as the tree that it is installed on.
+# alone. Prints its path; it is built once. Ends with 77 if this clone is too shallow to have that commit.
 #   previous.sh
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
@@ -8,7 +8,7 @@ root=$PWD
 # It has no tag.
 commit=4f8ec96c494d52112a8e43cc2fe388146a37b9b0
 git cat-file -e "$commit^{commit}" 2>/dev/null ||
-  { echo "this clone lacks the commit of 0.1.0, $commit: git fetch --unshallow" >&2; exit 1; }
+  { echo "this clone lacks the commit of 0.1.0, $commit: git fetch --unshallow" >&2; exit 77; }
 cache=/var/cache/entropyd-test
 made=$cache/entropyd-0.1.0
 mkdir -p -m 700 "$cache"
