@@ -75,6 +75,8 @@ async function bundle(rolldown, prefix, { entries: names, format, extension }) {
     input: Object.fromEntries(names.map((name, i) => [name, entries[i]])),
     platform: 'node',
     transform: { target: 'node20' },
+    // The output names each file, so it must not tell where a linked node_modules really is.
+    resolve: { symlinks: false },
     // Merging small parts would put the bundler's helpers into a large one, which everything then loads.
     experimental: { chunkOptimization: false },
   });
