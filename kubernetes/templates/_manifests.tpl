@@ -19,7 +19,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* What finds the pods of this release and no others. */}}
 {{- define "entropyd.selector" -}}
 app.kubernetes.io/name: {{ eq .Values.mode "gateway" | ternary "entropyd" "entropyd-socket" }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "entropyd.image" -}}

@@ -106,8 +106,9 @@ export class FileWatch {
   /** Which files there are, as a text to compare: one that is replaced or written to gets another. */
   async #identities(): Promise<string> {
     const each = this.#paths.map(async (path) => {
-      const { dev, ino, size, mtimeNs, mode, uid, gid } = await stat(path, { bigint: true });
-      return [dev, ino, size, mtimeNs, mode, uid, gid].join(':');
+      // ctime, because whoever writes may set the other times as they were.
+      const { dev, ino, size, ctimeNs, mode, uid, gid } = await stat(path, { bigint: true });
+      return [dev, ino, size, ctimeNs, mode, uid, gid].join(':');
     });
     const all = await Promise.allSettled(each);
     return all.map((one) => (one.status === 'fulfilled' ? one.value : 'none')).join();
@@ -135,7 +136,7 @@ export class FileWatch {
     const isDue = isPeriodic && this.#isUnread;
     if (now === this.#known && !isDue) {
       if (!this.#isStirred) this.#settled();
-    } else if (now === this.#found || isDue) {
+    } else if (now === this.#found || now === this.#known) {
       this.#settled();
       if (!this.#isClosed) await this.#changed();
     } else {
