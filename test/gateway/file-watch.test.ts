@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Every } from '../../src/common/timer.js';
@@ -48,6 +48,7 @@ async function start(t: Test, paths: readonly string[], watch?: WatchFolder) {
     pass,
     settle,
     changesOnce,
+    changes: () => changes,
     isStirred: () => due(settleMs) !== undefined,
   };
 }
@@ -99,6 +100,30 @@ t.test('a file that is still being written to is not read', async (t) => {
   }
   await changesOnce('the whole file');
   t.equal(await settle(), 0);
+});
+
+t.test('a writer that sets the times back is noticed', async (t) => {
+  const folder = t.testdir({ tls: 'first' });
+  const path = join(folder, 'tls');
+  utimesSync(path, 1e6, 1e6);
+  const { changesOnce } = await start(t, [path]);
+  writeFileSync(path, 'other');
+  utimesSync(path, 1e6, 1e6);
+  await changesOnce('of the same size and time');
+});
+
+t.test('what could not be read is not read again while it is written to', async (t) => {
+  const folder = t.testdir({ tls: 'first' });
+  const path = join(folder, 'tls');
+  const { files, pass, settle, changes } = await start(t, [path], () => () => {});
+  files.unread();
+  appendFileSync(path, 'half');
+  await pass(lookMs);
+  t.equal(changes(), 0, 'one look is not enough');
+  t.equal(await settle(), 1);
+  files.unread();
+  await pass(lookMs);
+  t.equal(changes(), 2, 'as it was: it is tried again');
 });
 
 t.test('another file of the folder is no change', async (t) => {

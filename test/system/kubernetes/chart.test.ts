@@ -283,6 +283,15 @@ testWith(helm, 'values that make no sense are refused', async (t, command) => {
   }
 });
 
+testWith(helm, 'names that look like numbers stay names', async (t, command) => {
+  const newest = kubeVersions.at(-1) ?? '';
+  const args = ['template', '1234', folder, '--namespace', '999', '--kube-version', newest];
+  const { status, stdout, stderr } = new Helm(command).run(...args);
+  t.equal(status, 0, stderr);
+  t.match(stdout, /^ {2}name: "1234"$/m);
+  t.notMatch(stdout, /^ *(?:name|namespace|app\.kubernetes\.io\/instance): \d+$/m);
+});
+
 t.test('chart, image and package have one version', async (t) => {
   const { version, appVersion } = parse(readFileSync(join(folder, 'Chart.yaml'), 'utf8'));
   const own = JSON.parse(readFileSync(join(folder, '../package.json'), 'utf8')).version;
