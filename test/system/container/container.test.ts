@@ -90,9 +90,12 @@ async function all(archive: string): Promise<void> {
       return stdout === '200';
     });
     t.match(node.sh(kms(mapped, 'GenerateRandom', '{"NumberOfBytes":32}')), random32);
-    const log = node.podman('logs', 'one');
+    // It serves before it says so.
+    const hint = '\n  entropyctl random 32 --socket .entropyd/entropyd.sock\n';
+    const logs = () => node.podman('logs', 'one');
+    await node.until('one', 'done with its greeting', () => logs().stdout.includes(hint));
+    const log = logs();
     t.match(log.stdout, 'Look at it: http://localhost:8478/');
-    t.match(log.stdout, '\n  entropyctl random 32 --socket .entropyd/entropyd.sock\n');
     t.match(log.stderr, /insecure network: other hosts may use this gateway/);
     const words = ['entropyctl', 'random', '16', '--socket', '.entropyd/entropyd.sock'];
     t.equal(node.exec('one', ...words, '--format', 'hex').stdout.trim().length, 32);
