@@ -232,7 +232,15 @@ systemctl restart entropyd.service`);
         fleet.balancer.ok(['curl', '--silent', '--cacert', '/etc/haproxy/entropy.pem', ...args]);
       const at = ['--resolve', 'entropy.example:443:10.0.0.10'];
       const status = ['--output', '/dev/null', '--write-out', '%{http_code}'];
-      for (const page of ['', 'healthz', 'status', 'history', 'metrics', 'page/page.css', 'docs/fleet.md'])
+      for (const page of [
+        '',
+        'healthz',
+        'status',
+        'history',
+        'metrics',
+        'page/page.css',
+        'docs/fleet.md',
+      ])
         t.equal(ask(...at, ...status, `https://entropy.example/${page}`), '404', page);
 
       const random = ['--request', 'POST', 'https://entropy.example/v1/sys/tools/random/32'];
