@@ -137,6 +137,7 @@ export class FileWatch {
     if (now === this.#known && !isDue) {
       if (!this.#isStirred) this.#settled();
     } else if (now === this.#found || now === this.#known) {
+      // Settled, or unchanged since a reload that failed.
       this.#settled();
       if (!this.#isClosed) await this.#changed();
     } else {
@@ -146,7 +147,7 @@ export class FileWatch {
     this.#isLooking = false;
   }
 
-  /** Watches each folder anew: the one that has the name now, which may be another than before. */
+  /** Sets the watches again: a folder of the same name may be another one by now. */
   #follow(): void {
     this.#unfollow();
     for (const folder of new Set(this.#paths.map((path) => dirname(path)))) {

@@ -43,7 +43,7 @@ interface Marks {
   sources: ReadonlyMap<string, { bytes: number; alarms: number }>;
 }
 
-/** Of a new process. */
+/** The marks of a process that has just started. */
 const atStart: Marks = {
   requests: 0,
   randomBytes: 0,

@@ -47,7 +47,10 @@ async function conversation() {
   const args = [join(folder, 'dist/entropyd.js'), '--socket', path];
   const daemon = spawn(process.execPath, args, { stdio: 'ignore' });
   try {
-    while (!existsSync(path)) await setTimeout(100);
+    while (!existsSync(path)) {
+      if (daemon.exitCode !== null) throw new Error(`the daemon ended with ${daemon.exitCode}`);
+      await setTimeout(100);
+    }
     const socket = connect(path);
     const answers = [];
     for (const request of requests) {

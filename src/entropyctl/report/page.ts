@@ -1,4 +1,4 @@
-/** A report as one HTML file: no script, nothing loaded from elsewhere, printable. */
+/** A report as one printable HTML file without scripts. Long: each section is a function. */
 import type { Estimate, SourceDescription } from '../../common/assessment.js';
 import type { RestartAssessment } from '../restarts.js';
 import { commands, escapeHtml, facts, list, paragraphs, shellWord, table } from './markup.js';

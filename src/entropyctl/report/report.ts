@@ -56,7 +56,7 @@ export interface SourceInterval {
   /** Share of the interval in which the source had nothing to give, 0 to 1. */
   waiting: number;
   alarms: number;
-  /** Of the daemon, from all its sources. */
+  /** How often the daemon reseeded, from whichever sources. */
   reseeds: number;
 }
 
